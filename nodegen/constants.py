@@ -5,6 +5,8 @@ nodule detection"; "baseline" is the NODE21 organisers' generation baseline; "Si
 Shaham et al., ICCV 2019.
 """
 
+import math
+
 # --- Grey scale -------------------------------------------------------------------------------
 GREY_MAX = 4095  # NODE21 images: unsigned 16 bit, 0..4095
 CHALLENGE_MAX = 255  # output range of the baseline, which the challenge reads
@@ -16,3 +18,41 @@ HU_SCALE = 1000.0  # HU + offset are divided by it: water is close to 1
 BETA = 0.85  # boost of absorption with density
 ABSORPTION_MAX = 1.0  # cap before the exponential
 PROJECTION_AXIS = 1  # of the patch array (slice, row, column): front to back
+EMPTY_RAY = math.exp(BETA * (HU_MIN + HU_OFFSET) / HU_SCALE)  # projection where a ray meets nothing
+CANDIDATES_DIVISOR = 5.0  # a nodule may fill a box where its diameter > size / 5 (baseline)
+CANDIDATES_DIVISOR_ELSE = 10.0  # where there is none: > size / 10 (baseline)
+CANDIDATES_MIN_NODULES = 24  # different nodules to choose from, however big the box (ours)
+
+# --- Cascade (paper; what it leaves unsaid is SinGAN's) -------------------------------------------
+CROP_PX = 256  # side of the training image and of the crop that is harmonised
+SCALES = 16  # generators in a cascade, coarse to fine
+SMALLEST_PX = 25  # side of the crop at scale 0
+KERNEL = 5  # side of every convolution kernel, px
+LAYERS = 5  # convolutions in a generator and in a discriminator
+HALF_WIDTH_PX = LAYERS * (KERNEL - 1) // 2  # reach of a generator: 10 px
+CHANNELS = 32  # of the first scales; doubled every 4 scales up to ``CHANNELS_MAX``
+CHANNELS_MAX = 128
+CHANNELS_DOUBLE_EVERY = 4
+LEAKY_SLOPE = 0.2
+BATCH_NORM_EPS = 1e-5  # torch's default, which SinGAN keeps
+
+# --- Training (paper and SinGAN) ------------------------------------------------------------------
+ITERATIONS = 2000  # a scale
+STEPS = 3  # of the discriminator, then of the generator, in each iteration
+LEARNING_RATE = 5e-4
+ADAM_BETAS = (0.5, 0.999)
+DECAY_AT, DECAY = 0.8, 0.1  # the learning rate is multiplied by DECAY at this part of a scale
+GRADIENT_PENALTY = 0.1  # lambda of WGAN-GP
+RECONSTRUCTION_WEIGHT = 10.0
+NOISE_AMPLITUDE = 0.1  # times the RMSE of the reconstruction coming up from the scale below
+
+# --- Contrast and class (paper; method facts) -----------------------------------------------------
+CLASSES = ("hyposignal", "hypersignal")
+CONTRAST_FLOOR = {"hyposignal": 0.6, "hypersignal": 0.7}
+OTSU_CLASSES = 4
+HYPERSIGNAL_SHARE = 0.5  # of the box's pixels above the top threshold ("a majority")
+
+# --- Training crop ("seen when it was tried") -----------------------------------------------------
+TRAINING_NODULES = 4
+TRAINING_PEAK = 0.4  # of the grey range, added at the nodule's densest
+TRAINING_BLUR_PX = 1.0
