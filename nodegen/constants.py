@@ -18,10 +18,16 @@ HU_SCALE = 1000.0  # HU + offset are divided by it: water is close to 1
 BETA = 0.85  # boost of absorption with density
 ABSORPTION_MAX = 1.0  # cap before the exponential
 PROJECTION_AXIS = 1  # of the patch array (slice, row, column): front to back
-EMPTY_RAY = math.exp(BETA * (HU_MIN + HU_OFFSET) / HU_SCALE)  # projection where a ray meets nothing
-CANDIDATES_DIVISOR = 5.0  # a nodule may fill a box where its diameter > size / 5 (baseline)
+EMPTY_RAY = math.exp(
+    BETA * (HU_MIN + HU_OFFSET) / HU_SCALE
+)  # projection where a ray meets nothing
+CANDIDATES_DIVISOR = (
+    5.0  # a nodule may fill a box where its diameter > size / 5 (baseline)
+)
 CANDIDATES_DIVISOR_ELSE = 10.0  # where there is none: > size / 10 (baseline)
-CANDIDATES_MIN_NODULES = 24  # different nodules to choose from, however big the box (ours)
+CANDIDATES_MIN_NODULES = (
+    24  # different nodules to choose from, however big the box (ours)
+)
 
 # --- Cascade (paper; what it leaves unsaid is SinGAN's) -------------------------------------------
 CROP_PX = 256  # side of the training image and of the crop that is harmonised
@@ -41,10 +47,15 @@ ITERATIONS = 2000  # a scale
 STEPS = 3  # of the discriminator, then of the generator, in each iteration
 LEARNING_RATE = 5e-4
 ADAM_BETAS = (0.5, 0.999)
-DECAY_AT, DECAY = 0.8, 0.1  # the learning rate is multiplied by DECAY at this part of a scale
+DECAY_AT, DECAY = (
+    0.8,
+    0.1,
+)  # the learning rate is multiplied by DECAY at this part of a scale
 GRADIENT_PENALTY = 0.1  # lambda of WGAN-GP
 RECONSTRUCTION_WEIGHT = 10.0
-NOISE_AMPLITUDE = 0.1  # times the RMSE of the reconstruction coming up from the scale below
+NOISE_AMPLITUDE = (
+    0.1  # times the RMSE of the reconstruction coming up from the scale below
+)
 
 # --- Contrast and class (paper; method facts) -----------------------------------------------------
 CLASSES = ("hyposignal", "hypersignal")
