@@ -45,7 +45,9 @@ VERSION = 1
 INDEX, TABLE, ARRAY = "library.json", "nodules.csv", "nodules.npy"
 COLUMNS = ("name", "axis", "diameter_mm", "rows", "columns", "offset", "sha256")
 PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])
-REMEDY = "make the library again with `nodegen prepare`, or leave the option out to use the built-in"
+REMEDY = (
+    "make the library again with `nodegen prepare`, or leave the option out to use the built-in"
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,9 @@ class Nodule:
         if rest_deg:
             projection, mask = _turned(projection, mask, rest_deg)
         return replace(
-            self, projection=np.ascontiguousarray(projection), mask=np.ascontiguousarray(mask)
+            self,
+            projection=np.ascontiguousarray(projection),
+            mask=np.ascontiguousarray(mask),
         )
 
 
@@ -305,13 +309,14 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
     return sha256
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
+def write_whole(path: Path, content: bytes, sync: bool = True) -> None:
+    """Write a file so that it is there whole or not at all; ``sync``: even after a power cut."""
     beside = path.with_name(f".{path.name}.part")
     with open(beside, "wb") as stream:
         stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+        if sync:
+            stream.flush()
+            os.fsync(stream.fileno())
     beside.replace(path)
 
 

@@ -1,0 +1,52 @@
+"""``nodegen prepare``: CT patches and segmentations → a nodule library."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--patches", type=Path, required=True, metavar="DIR",
+        help="folder of CT patches, *_dcm_*.mha, HU at 1 mm")  # fmt: skip
+    parser.add_argument("--segmentations", type=Path, required=True, metavar="DIR",
+        help="folder of their masks, *_seg_*.mha")  # fmt: skip
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR",
+        help="folder of the library; an interrupted run is continued")  # fmt: skip
+    parser.add_argument("--workers", type=int, default=None, metavar="N",
+        help="processes (default: one for each core)")  # fmt: skip
+    parser.add_argument("--axes", type=int, nargs="+", choices=(0, 1, 2), default=[0, 1, 2],
+        metavar="AXIS", help="axes of the patch array (slice, row, column) to project along; "
+        "the baseline's is 1 (default: 0 1 2)")  # fmt: skip
+    parser.add_argument("--diameters", type=Path, default=None, metavar="CSV",
+        help="the organisers' ct_nodules.csv, to be compared with (default: none)")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prepare, and say what was done."""
+    import time
+
+    from nodegen.nodules.patches import DIAMETERS, read_diameters
+    from nodegen.nodules.prepare import SKIPPED, prepare
+
+    table = None if args.diameters is None else read_diameters(args.diameters)
+    start = time.perf_counter()
+    done = prepare(
+        args.patches, args.segmentations, args.output, workers=args.workers, axes=args.axes
+    )
+    seconds = time.perf_counter() - start
+    print(
+        f"{done.nodules} nodules, {done.entries} projections in {args.output} "
+        f"({seconds:.1f} s, {done.continued} continued); sha256 {done.sha256}"
+    )
+    if done.skipped:
+        print(f"{len(done.skipped)} left out: see {args.output / SKIPPED}")
+    if table is not None:
+        _compare(read_diameters(args.output / DIAMETERS), table)
+    return 0
+
+
+def _compare(ours: dict[str, int], table: dict[str, int]) -> None:
+    """Say how many diameters equal the organisers'."""
+    shared = ours.keys() & table.keys()
+    equal = sum(ours[name] == table[name] for name in shared)
+    print(f"{equal} of {len(shared)} diameters equal the table's, which has {len(table)} rows")
