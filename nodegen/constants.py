@@ -18,16 +18,10 @@ HU_SCALE = 1000.0  # HU + offset are divided by it: water is close to 1
 BETA = 0.85  # boost of absorption with density
 ABSORPTION_MAX = 1.0  # cap before the exponential
 PROJECTION_AXIS = 1  # of the patch array (slice, row, column): front to back
-EMPTY_RAY = math.exp(
-    BETA * (HU_MIN + HU_OFFSET) / HU_SCALE
-)  # projection where a ray meets nothing
-CANDIDATES_DIVISOR = (
-    5.0  # a nodule may fill a box where its diameter > size / 5 (baseline)
-)
+EMPTY_RAY = math.exp(BETA * (HU_MIN + HU_OFFSET) / HU_SCALE)  # projection where a ray meets nothing
+CANDIDATES_DIVISOR = 5.0  # a nodule may fill a box where its diameter > size / 5 (baseline)
 CANDIDATES_DIVISOR_ELSE = 10.0  # where there is none: > size / 10 (baseline)
-CANDIDATES_MIN_NODULES = (
-    24  # different nodules to choose from, however big the box (ours)
-)
+CANDIDATES_MIN_NODULES = 24  # different nodules to choose from, however big the box (ours)
 
 # --- Cascade (paper; what it leaves unsaid is SinGAN's) -------------------------------------------
 CROP_PX = 256  # side of the training image and of the crop that is harmonised
@@ -53,17 +47,36 @@ DECAY_AT, DECAY = (
 )  # the learning rate is multiplied by DECAY at this part of a scale
 GRADIENT_PENALTY = 0.1  # lambda of WGAN-GP
 RECONSTRUCTION_WEIGHT = 10.0
-NOISE_AMPLITUDE = (
-    0.1  # times the RMSE of the reconstruction coming up from the scale below
-)
+NOISE_AMPLITUDE = 0.1  # times the RMSE of the reconstruction coming up from the scale below
 
 # --- Contrast and class (paper; method facts) -----------------------------------------------------
 CLASSES = ("hyposignal", "hypersignal")
 CONTRAST_FLOOR = {"hyposignal": 0.6, "hypersignal": 0.7}
 OTSU_CLASSES = 4
+OTSU_BINS = 256  # scikit-image's default, and the baseline's 8 bit
 HYPERSIGNAL_SHARE = 0.5  # of the box's pixels above the top threshold ("a majority")
 
 # --- Training crop ("seen when it was tried") -----------------------------------------------------
 TRAINING_NODULES = 4
 TRAINING_PEAK = 0.4  # of the grey range, added at the nodule's densest
 TRAINING_BLUR_PX = 1.0
+
+# --- Recipe (paper; method facts) -----------------------------------------------------------------
+N0 = {"hyposignal": (5, 7), "hypersignal": (7, 9)}  # first scale of harmonisation, both ends drawn
+WEIGHT = {"hyposignal": (0.45, 0.55), "hypersignal": (0.35, 0.45)}  # of the harmonised crop
+
+# --- Mask for harmonisation (method facts) --------------------------------------------------------
+DILATION_PX = 7  # radius of the disk
+MASK_BLUR_PX = 5.0  # sigma
+MASK_TRUNCATE = 4.0  # sigmas: the blurred mask ends there, exactly
+MASK_REACH_PX = DILATION_PX + int(MASK_BLUR_PX * MASK_TRUNCATE + 0.5)  # beyond the nodule: 27 px
+
+# --- Poisson (organisers' baseline) ---------------------------------------------------------------
+POISSON_WEIGHT = 0.5  # the baseline's mean of the blended and the untouched image
+
+# --- Finish (paper; method facts), in grey levels of 0..255 ---------------------------------------
+FINISH_NOISE = 3.0  # sigma
+FINISH_BLUR_PX = 1.0  # sigma of the "Gaussian blur of 3 pixels"
+
+# --- Add-back "grain" ("seen when it was tried") --------------------------------------------------
+GRAIN_SIGMA_PX = 2.5  # low pass of the change; 1 / 1.5 / 2.5 px gave a tell of 0.82 / 0.66 / 0.56

@@ -2,17 +2,7 @@
 
 import numpy as np
 
-from nodegen.constants import (
-    BETA,
-    CONTRAST_FLOOR,
-    HU_MIN,
-    HU_OFFSET,
-    HU_SCALE,
-)
-
-EMPTY_RAY = float(
-    np.exp(BETA * (HU_MIN + HU_OFFSET) / HU_SCALE)
-)  # projection beside the nodule
+from nodegen.constants import CONTRAST_FLOOR, EMPTY_RAY
 
 
 def normalise(projection: np.ndarray) -> np.ndarray:

@@ -30,9 +30,7 @@ def resample(nodule: np.ndarray, side_px: float) -> np.ndarray:
     return np.clip(down @ padded @ across.T, 0.0, 1.0)
 
 
-def centred(
-    patch: np.ndarray, shape: tuple[int, int], row: float, column: float
-) -> np.ndarray:
+def centred(patch: np.ndarray, shape: tuple[int, int], row: float, column: float) -> np.ndarray:
     """Lay ``patch`` into zeros of ``shape`` (row, column), centred; what sticks out is cut off.
 
     Parameters

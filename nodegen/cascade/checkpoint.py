@@ -15,13 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from nodegen.errors import TrainingError
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` so that a reader sees all of it or the file that was there."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    os.replace(partial, path)
+from nodegen.files import write_text
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
@@ -31,9 +25,7 @@ def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     os.replace(partial, path)
 
 
-def _pack(
-    network: nn.Module, optimiser: torch.optim.Optimizer
-) -> dict[str, torch.Tensor]:
+def _pack(network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     packed = {f"weights.{k}": v for k, v in network.state_dict().items()}
     for i, moments in optimiser.state_dict()["state"].items():
         packed |= {f"adam.{i}.{k}": v for k, v in moments.items()}
@@ -45,11 +37,7 @@ def _unpack(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
 ) -> None:
-    weights = {
-        k.removeprefix("weights."): v
-        for k, v in packed.items()
-        if k.startswith("weights.")
-    }
+    weights = {k.removeprefix("weights."): v for k, v in packed.items() if k.startswith("weights.")}
     network.load_state_dict(weights)
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in packed.items():
@@ -66,25 +54,19 @@ class Checkpoint:
         self.folder = folder
         self.state_file = folder / "state.json"
 
-    def save(
-        self, state: dict[str, Any], networks: dict[str, tuple[nn.Module, Any]]
-    ) -> None:
+    def save(self, state: dict[str, Any], networks: dict[str, tuple[nn.Module, Any]]) -> None:
         """Save ``state`` and each named (network, optimiser); drop what was saved before."""
         self.folder.mkdir(parents=True, exist_ok=True)
         files = {}
         for name, (network, optimiser) in networks.items():
-            files[name] = (
-                f"{name}-{state['scale']:02d}-{state['iteration']:06d}.safetensors"
-            )
+            files[name] = f"{name}-{state['scale']:02d}-{state['iteration']:06d}.safetensors"
             save_tensors(self.folder / files[name], _pack(network, optimiser))
-        write_atomically(self.state_file, json.dumps({**state, "files": files}))
+        write_text(self.state_file, json.dumps({**state, "files": files}))
         for old in self.folder.glob("*.safetensors"):
             if old.name not in files.values():
                 old.unlink()
 
-    def load(
-        self, networks: dict[str, tuple[nn.Module, Any]], scale: int
-    ) -> dict[str, Any] | None:
+    def load(self, networks: dict[str, tuple[nn.Module, Any]], scale: int) -> dict[str, Any] | None:
         """Restore the networks and return the state, or None where ``scale`` has none saved."""
         if not self.state_file.is_file():
             return None

@@ -56,9 +56,7 @@ class Generator(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.layers = nn.Sequential(
-            *_body(channels), nn.Conv2d(channels, 1, KERNEL), nn.Tanh()
-        )
+        self.layers = nn.Sequential(*_body(channels), nn.Conv2d(channels, 1, KERNEL), nn.Tanh())
         _initialise(self)
 
     def forward(self, noisy: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 - torch's own convention
+from torch.nn import functional as F
 
 from nodegen.cascade.checkpoint import Checkpoint, save_tensors
 from nodegen.cascade.generator import Discriminator, Generator
@@ -42,9 +42,7 @@ _INITIAL, _FIXED, _BELOW, _WINDOW, _STEP, _SAMPLE = range(6)
 
 def stream(device: torch.device, *key: int) -> torch.Generator:
     """The random stream of ``key``, on ``device``."""
-    seed = int(
-        np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1)
-    )
+    seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
     return torch.Generator(device).manual_seed(seed)
 
 
@@ -86,23 +84,17 @@ class Training:
             seed,
             device,
         )
-        full = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))[
-            None, None
-        ]
+        full = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))[None, None]
         self.sizes = scale_sizes(image.shape[0])
         self.reals = [resize(full.to(device), side, side) for side in self.sizes]
         self.scales: list[TrainedScale] = []
         fixed = stream(device, seed, 0, 0, _FIXED)
-        self.fixed_noise = torch.randn(
-            self.reals[0].shape, generator=fixed, device=device
-        )
+        self.fixed_noise = torch.randn(self.reals[0].shape, generator=fixed, device=device)
 
     # --- drawing from the scales that are done ----------------------------------------------------
 
     @torch.no_grad()
-    def draw(
-        self, rng: torch.Generator | None, upto: int | None = None
-    ) -> torch.Tensor:
+    def draw(self, rng: torch.Generator | None, upto: int | None = None) -> torch.Tensor:
         """Draw an image from the first ``upto`` scales; None as ``rng`` gives the reconstruction."""
         image = torch.zeros_like(self.reals[0])
         for n, scale in enumerate(self.scales[:upto]):
@@ -245,9 +237,7 @@ class Training:
         """WGAN-GP's penalty, at a random point between ``real`` and ``made``."""
         mix = torch.rand((1, 1, 1, 1), generator=rng, device=self.device)
         between = (mix * real + (1 - mix) * made).requires_grad_(True)
-        (slope,) = torch.autograd.grad(
-            discriminator(between).sum(), between, create_graph=True
-        )
+        (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
         return ((slope.norm(2, dim=1) - 1) ** 2).mean()
 
     def _window(self, n: int, iteration: int) -> tuple[slice, slice]:
@@ -260,9 +250,7 @@ class Training:
         """Networks of scale ``n``: those of the scale below where the width is the same."""
         channels = self.profile.channels[n]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(
-                int(np.random.SeedSequence((self.seed, n)).generate_state(1)[0])
-            )
+            torch.manual_seed(int(np.random.SeedSequence((self.seed, n)).generate_state(1)[0]))
             generator, discriminator = Generator(channels), Discriminator(channels)
         if n > 0 and self.profile.channels[n - 1] == channels:
             generator.load_state_dict(self.scales[-1].generator.state_dict())
@@ -291,17 +279,12 @@ class Training:
         self._file(n, "").parent.mkdir(parents=True, exist_ok=True)
         save_tensors(self._file(n, "discriminator"), discriminator.state_dict())
         tensors = {**generator.state_dict(), "amplitude": torch.tensor(amplitude)}
-        save_tensors(
-            self._file(n, "generator"), tensors
-        )  # last: it says that the scale is done
+        save_tensors(self._file(n, "generator"), tensors)  # last: it says that the scale is done
         self.scales.append(TrainedScale(generator.requires_grad_(False), amplitude))
 
     def restore(self) -> None:
         """Take up the scales that an earlier run finished in the same folder."""
-        while (
-            len(self.scales) < SCALES
-            and self._file(len(self.scales), "generator").is_file()
-        ):
+        while len(self.scales) < SCALES and self._file(len(self.scales), "generator").is_file():
             n = len(self.scales)
             weights = self._load(n, "generator")
             amplitude = float(weights.pop("amplitude"))

@@ -54,17 +54,13 @@ def draw_placements(
     peaks = peak * rng.permutation(np.resize(PEAKS, count))
     jitter = rng.uniform(-0.12, 0.12, size=(count, 2)) * pitch
     placements = []
-    for cell, side, height, (down, across) in zip(
-        order, sides, peaks, jitter, strict=True
-    ):
+    for cell, side, height, (down, across) in zip(order, sides, peaks, jitter, strict=True):
         row, column = (
             (cell // cells + 0.5) * pitch + down,
             (cell % cells + 0.5) * pitch + across,
         )
         placements.append(
-            Placement(
-                round(row), round(column), int(min(side, pitch * 0.8)), float(height)
-            )
+            Placement(round(row), round(column), int(min(side, pitch * 0.8)), float(height))
         )
     return placements
 
@@ -104,9 +100,7 @@ def training_crop(
         )
     low, high = float(image.min()), float(image.max())
     if high <= low:
-        raise TrainingError(
-            "the image has a single grey level; take a radiograph with contrast"
-        )
+        raise TrainingError("the image has a single grey level; take a radiograph with contrast")
     left = int(np.clip(centre[0] - CROP_PX // 2, 0, columns - CROP_PX))
     top = int(np.clip(centre[1] - CROP_PX // 2, 0, rows - CROP_PX))
     crop = image[top : top + CROP_PX, left : left + CROP_PX].astype(np.float32)

@@ -1,0 +1,127 @@
+"""Harmonise: the paste goes through a cascade, and what lies along the ray is added back.
+
+Two ways of adding back:
+
+``paper``
+    The weighted mean of the harmonised crop and the untouched one, inside the blurred mask.
+``grain``
+    The cascade harmonises the paste and the untouched crop with the same noise. Their difference is
+    what the cascade makes of the nodule alone; its low part is laid over the untouched crop, which
+    so keeps its own vessels, its own ribs and its own grain.
+"""
+
+import numpy as np
+import torch
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+from nodegen.blend import PlacedNodule
+from nodegen.cascade.cascade import Cascade
+from nodegen.constants import (
+    DILATION_PX,
+    GRAIN_SIGMA_PX,
+    MASK_BLUR_PX,
+    MASK_REACH_PX,
+    MASK_TRUNCATE,
+)
+from nodegen.crop import Window
+from nodegen.projection import bounds
+from nodegen.recipe import Recipe, noise_stream
+
+ADD_BACKS = ("grain", "paper")
+
+
+class Harmonise:
+    """The paper's method: paste, harmonise, add back.
+
+    Parameters
+    ----------
+    cascades : dict of Cascade
+        One for each class of signal.
+    add_back : {"grain", "paper"}
+    windows : {"default", "exact", "full"}
+        What the generators compute; see :mod:`nodegen.cascade.window`.
+    """
+
+    def __init__(
+        self, cascades: dict[str, Cascade], add_back: str = "grain", windows: str = "default"
+    ):
+        self.cascades, self.add_back, self.windows = cascades, add_back, windows
+
+    def __call__(self, crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe) -> np.ndarray:
+        """Blend ``nodule`` into ``crop`` (row, column) in 0..1, as the recipe says."""
+        if not nodule.mask.any():
+            return crop.copy()
+        window = support(nodule.mask)
+        blurred = harmonisation_mask(nodule.mask, window)
+        weight = np.float32(recipe.weight) * blurred
+        images = (
+            [crop + nodule.shadow] if self.add_back == "paper" else [crop + nodule.shadow, crop]
+        )
+        harmonised = self.harmonised(np.stack(images), window, recipe)
+        result = crop.copy()
+        if self.add_back == "paper":
+            result[window] += weight * (harmonised[0] - crop[window])
+        else:
+            spread = _spread(window, crop.shape)
+            change = np.zeros_like(crop[spread])
+            change[_within(window, spread)] = weight * (harmonised[0] - harmonised[1])
+            result[spread] += gaussian_filter(change, GRAIN_SIGMA_PX, mode="constant")
+        return np.clip(result, 0.0, 1.0, out=result)
+
+    def harmonised(self, images: np.ndarray, window: Window, recipe: Recipe) -> np.ndarray:
+        """Run the recipe's cascade on ``images`` (image, row, column) in 0..1.
+
+        Returns
+        -------
+        ndarray of float32, shape (image, row, column)
+            The ``window`` of each, in 0..1.
+        """
+        cascade = self.cascades[recipe.signal]
+        shape = images.shape[-2:]
+        noise = cascade.draw_noise(noise_stream(recipe), recipe.n0, shape)
+        spans = tuple((s.start, s.stop) for s in window)
+        plan = cascade.plan(shape, recipe.n0, spans, self.windows)
+        batch = torch.from_numpy(images.astype(np.float32)[:, None] * 2 - 1).to(cascade.device)
+        made = cascade.harmonise(batch, recipe.n0, noise, plan)
+        rows, columns = plan[-1]  # the whole crop, where that was computed
+        made = made[
+            ...,
+            window[0].start - rows.out[0] : window[0].stop - rows.out[0],
+            window[1].start - columns.out[0] : window[1].stop - columns.out[0],
+        ]
+        return (made[:, 0].cpu().numpy() + 1) / 2
+
+
+def support(mask: np.ndarray) -> Window:
+    """The part of the crop in which the blurred mask of a nodule is above 0."""
+    return _grown(bounds(mask), MASK_REACH_PX, mask.shape)
+
+
+def harmonisation_mask(mask: np.ndarray, window: Window) -> np.ndarray:
+    """The nodule's mask, dilated by a disk and blurred, in 0..1, in ``window`` of the crop."""
+    # Beyond the crop lies no nodule: pad, so that the blur falls off there as everywhere.
+    inside = mask[window]
+    dilated = distance_transform_edt(~inside) <= DILATION_PX
+    return gaussian_filter(
+        dilated.astype(np.float32), MASK_BLUR_PX, mode="nearest", truncate=MASK_TRUNCATE
+    )
+
+
+def _grown(window: Window, reach: int, shape: tuple[int, ...]) -> Window:
+    rows, columns = (
+        slice(max(s.start - reach, 0), min(s.stop + reach, length))
+        for s, length in zip(window, shape, strict=True)
+    )
+    return rows, columns
+
+
+def _spread(window: Window, shape: tuple[int, ...]) -> Window:
+    """The window widened by what the low pass of the change reaches."""
+    return _grown(window, int(GRAIN_SIGMA_PX * 4 + 0.5), shape)
+
+
+def _within(window: Window, outer: Window) -> Window:
+    rows, columns = (
+        slice(s.start - o.start, s.stop - o.start) for s, o in zip(window, outer, strict=True)
+    )
+    return rows, columns

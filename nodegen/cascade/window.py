@@ -1,0 +1,95 @@
+"""Windows: which part of the crop each scale has to compute, so that the mask's part comes out.
+
+The last scale owes the mask's support. A generator reads 10 px around what it writes, and resizing
+reads 2 px around that, so going down the pyramid the windows widen: that is the exact plan. A
+generator's effective reach is far shorter. The default plan computes at every scale the mask's
+support and a margin that was measured on the shipped weights; beyond it the paste itself stands for
+what the generators would have made of it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodegen.cascade.pyramid import resize_matrix
+from nodegen.constants import CHANNELS, HALF_WIDTH_PX, KERNEL, LAYERS
+
+Span = tuple[int, int]  # half-open, px
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of one scale.
+
+    Attributes
+    ----------
+    size : int
+        Of the whole crop at this scale, px.
+    out : (int, int)
+        What the generator writes.
+    """
+
+    size: int
+    out: Span
+
+    @property
+    def read(self) -> Span:
+        """What the generator reads, inside the crop; beyond it lies its padding."""
+        return max(self.out[0] - HALF_WIDTH_PX, 0), min(self.out[1] + HALF_WIDTH_PX, self.size)
+
+    @property
+    def padding(self) -> Span:
+        """Pixels of padding before and after what is read."""
+        before = self.read[0] - (self.out[0] - HALF_WIDTH_PX)
+        return before, self.out[1] + HALF_WIDTH_PX - self.read[1]
+
+
+Plan = list[tuple[Axis, Axis]]  # (rows, columns) of each scale from n0 on
+
+
+def source_span(size_in: int, size_out: int, span: Span) -> Span:
+    """Rows of the smaller image that resizing reads to write ``span`` of the larger one."""
+    used = np.flatnonzero(resize_matrix(size_in, size_out)[slice(*span)].abs().amax(dim=0).numpy())
+    return int(used[0]), int(used[-1]) + 1
+
+
+def full_axis(sizes: tuple[int, ...], n0: int) -> list[Axis]:
+    """The plan that computes the whole crop at every scale: the reference."""
+    return [Axis(size, (0, size)) for size in sizes[n0:]]
+
+
+def exact_axis(sizes: tuple[int, ...], n0: int, support: Span) -> list[Axis]:
+    """The least windows that yield ``support`` of the last scale as the full plan does."""
+    axes = [Axis(sizes[-1], support)]
+    for size, above in zip(sizes[n0:-1][::-1], sizes[n0 + 1 :][::-1], strict=True):
+        axes.append(Axis(size, source_span(size, above, axes[-1].read)))
+    return axes[::-1]
+
+
+def margin_axis(
+    sizes: tuple[int, ...], n0: int, support: Span, margins: tuple[int, ...]
+) -> list[Axis]:
+    """Windows of the support and a measured margin (px of each scale), cut at the crop's edge.
+
+    A window is never larger than the exact plan's.
+    """
+    axes = []
+    exact = exact_axis(sizes, n0, support)
+    for size, margin, need in zip(sizes[n0:], margins[n0:], exact, strict=True):
+        low = int(np.floor(support[0] * size / sizes[-1])) - margin
+        high = int(np.ceil(support[1] * size / sizes[-1])) + margin
+        axes.append(Axis(size, (max(low, need.out[0]), min(high, need.out[1]))))
+    axes[-1] = Axis(sizes[-1], support)
+    return axes
+
+
+def operations(plan: Plan, channels: int = CHANNELS) -> int:
+    """Floating-point operations of the plan's convolutions, for one image."""
+    total = 0
+    for rows, columns in plan:
+        height, width = (axis.out[1] - axis.out[0] for axis in (rows, columns))
+        for layer in range(LAYERS):
+            grown = (LAYERS - 1 - layer) * (KERNEL - 1)
+            ends = 1 if layer in (0, LAYERS - 1) else channels
+            total += 2 * KERNEL**2 * channels * ends * (height + grown) * (width + grown)
+    return total

@@ -1,0 +1,59 @@
+"""``nodegen train``: train a cascade on one image."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument(
+        "--image", type=Path, required=True, help="training image, 256 x 256 px, in 0..1 or 0..4095"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder of the run")
+    parser.add_argument(
+        "--profile",
+        choices=("paper", "compact"),
+        default="compact",
+        help="paper: its setting, for a large GPU; compact: under an hour on two CPU cores "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the run (default: %(default)s)")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in --output (default: off)"
+    )
+    parser.add_argument(
+        "--source", default="", help="where the image comes from, for the model card"
+    )
+    parser.add_argument(
+        "--stop-after",
+        type=int,
+        default=16,
+        metavar="SCALES",
+        help="leave after so many scales, to be resumed later (default: %(default)s, all)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, and say where the cascade lies."""
+    from nodegen.cascade.train import train
+    from nodegen.pipeline import choose_device
+    from nodegen.stack import read_stack
+
+    folder = train(
+        read_stack(args.image).pixels[0],
+        args.output,
+        profile=args.profile,
+        seed=args.seed,
+        device=choose_device(args.device),
+        resume=args.resume,
+        source=args.source or args.image.name,
+        stop_after=args.stop_after,
+    )
+    if folder is None:
+        print(f"{args.stop_after} scales are done; add --resume to go on.")
+    else:
+        print(f"The cascade lies in {folder}.")
+    return 0

@@ -1,0 +1,61 @@
+"""``nodegen training-crop``: cut a training image around pasted nodules out of a radiograph."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--image", type=Path, required=True, help="a radiograph")
+    parser.add_argument(
+        "--slice", type=int, default=0, help="of it, where it is a stack (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--centre", type=int, nargs=2, required=True, metavar=("X", "Y"), help="of the crop, px"
+    )
+    parser.add_argument(
+        "--nodules", type=Path, default=None, help="nodule library (default: the built-in one)"
+    )
+    parser.add_argument(
+        "--count", type=int, default=4, help="nodules pasted into it (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--peak",
+        type=float,
+        default=0.4,
+        help="of the grey range, added at the densest nodule's densest (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="the training image: .mha, float in 0..1"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the training image, and a picture of it beside it."""
+    import numpy as np
+    from PIL import Image
+
+    from nodegen.cascade.training_crop import draw_placements, pick_nodules, training_crop
+    from nodegen.errors import SettingError
+    from nodegen.library import Library
+    from nodegen.pipeline import MODEL
+    from nodegen.stack import Geometry, StackWriter, read_stack
+
+    pixels = read_stack(args.image).pixels
+    if not 0 <= args.slice < len(pixels):
+        raise SettingError(
+            f"--slice is {args.slice}, and {args.image} has {len(pixels)} slices; give 0 to "
+            f"{len(pixels) - 1}."
+        )
+    rng = np.random.default_rng(args.seed)
+    placements = draw_placements(rng, args.count, args.peak)
+    nodules = pick_nodules(rng, Library.open(args.nodules or MODEL / "nodules"), args.count)
+    crop = training_crop(pixels[args.slice], tuple(args.centre), nodules, placements)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    with StackWriter(args.output, Geometry.plain(2), (1, *crop.shape), crop.dtype) as writer:
+        writer.write(crop)
+    picture = args.output.with_suffix(".png")
+    Image.fromarray(np.rint(crop * 255).astype(np.uint8)).save(picture)
+    print(f"The training image lies in {args.output}, a picture of it in {picture}.")
+    return 0

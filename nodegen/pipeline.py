@@ -1,0 +1,390 @@
+"""The path of a pixel: read, plan, render, finish, write; one slice at a time."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nodegen import __version__
+from nodegen.blend import METHODS, Blend, PlacedNodule
+from nodegen.blend.harmonise import ADD_BACKS, Harmonise
+from nodegen.blend.paste import paste
+from nodegen.blend.poisson import poisson
+from nodegen.boxes import Box, read_boxes
+from nodegen.cascade.cascade import WINDOWS, Cascade
+from nodegen.constants import CHALLENGE_MAX, CLASSES
+from nodegen.contrast import match_contrast, normalise
+from nodegen.crop import crop_window
+from nodegen.errors import RecipeError, SettingError
+from nodegen.files import write_text
+from nodegen.finish import finish
+from nodegen.library import Library
+from nodegen.progress import track
+from nodegen.recipe import Draw, Recipe, draw, dump, finish_stream, load, seed_of
+from nodegen.resample import centred, resample
+from nodegen.signal import signal_class, top_threshold
+from nodegen.stack import Stack, StackWriter, find_image, read_stack
+
+MODEL = Path(__file__).resolve().parent.parent / "model"  # beside the package, in image and clone
+BOXES = "nodules.json"
+RECIPES = "recipes.json"
+
+INTENSITIES = ("challenge", "input")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may choose; the README says what each choice does.
+
+    Attributes
+    ----------
+    seed : int or None
+        None: from a hash of the inputs.
+    model, nodules : Path or None
+        Folder of the cascades and of the nodule library; None: those that nodegen ships.
+    """
+
+    method: str = "singan"
+    intensity: str = "challenge"
+    finish: bool = True
+    seed: int | None = None
+    device: str = "auto"
+    model: Path | None = None
+    nodules: Path | None = None
+    add_back: str = "grain"
+    windows: str = "default"
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "method": METHODS,
+            "intensity": INTENSITIES,
+            "device": DEVICES,
+            "add_back": ADD_BACKS,
+            "windows": WINDOWS,
+        }
+        for name, choices in allowed.items():
+            if getattr(self, name) not in choices:
+                raise SettingError(
+                    f"{name} is {getattr(self, name)!r}, where one of {', '.join(choices)} is "
+                    "allowed; choose one of them."
+                )
+        if self.seed is not None and not 0 <= self.seed < 2**63:
+            raise SettingError(f"seed is {self.seed}, where 0 to 2^63 - 1 is allowed; choose one.")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left: the image's path, the recipes as in the file, and the seed."""
+
+    image: Path
+    recipes: list[dict[str, Any]]
+    seed: int
+
+
+def generate(
+    input_dir: Path,
+    output_dir: Path,
+    settings: Settings | None = None,
+    *,
+    recipes: Path | None = None,
+    masks: Path | None = None,
+    progress: bool = True,
+) -> Run:
+    """Draw a synthetic nodule into each box of a stack.
+
+    Parameters
+    ----------
+    input_dir : Path
+        Holds one image and ``nodules.json``.
+    output_dir : Path
+        Gets the image under the same name, and ``recipes.json``.
+    settings : Settings, optional
+        None: the defaults, or those in ``recipes``.
+    recipes : Path, optional
+        A ``recipes.json`` to be rendered again instead of drawing anew.
+    masks : Path, optional
+        Folder that gets the nodules' masks, a stack of the same name and geometry.
+    progress : bool
+        Whether stdout shows how far the run is.
+
+    Raises
+    ------
+    NodegenError
+        One of its classes, for each kind of fault; then no image is left.
+    """
+    stack = read_stack(find_image(Path(input_dir)))
+    header, todo = load(recipes) if recipes else ({}, [])
+    settings = settings or _settings_of(header)
+    workshop = Workshop(settings)
+    if recipes is None:
+        boxes = read_boxes(Path(input_dir) / BOXES, stack.pixels.shape)
+        seed = settings.seed if settings.seed is not None else _seed_of_inputs(stack, boxes)
+        todo = list(plan(stack, boxes, seed, workshop.library)) if boxes else []
+    else:
+        seed = int(header["seed"])
+        _check_replay(recipes, header, todo, stack, workshop)
+    header = {
+        "nodegen": __version__,
+        "input": stack.path.name,
+        "seed": seed,
+        "settings": {k: v for k, v in asdict(settings).items() if k in _REPLAYED},
+        "model_sha256": workshop.model_sha256 if todo else None,
+        "library_sha256": workshop.library.sha256 if todo else None,
+    }
+    image = Path(output_dir) / stack.path.name
+    kind = np.uint8 if settings.intensity == "challenge" else stack.pixels.dtype
+    with ExitStack() as outputs:
+        writer = outputs.enter_context(
+            StackWriter(image, stack.geometry, stack.pixels.shape, np.dtype(kind))
+        )
+        mask_writer = masks and outputs.enter_context(
+            StackWriter(
+                Path(masks) / stack.path.name,
+                stack.geometry,
+                stack.pixels.shape,
+                np.dtype(np.uint8 if len(todo) < 2**8 else np.uint16),
+            )
+        )
+        slices = track(
+            enumerate(stack.pixels), len(stack.pixels), "nodules", "slice", show=progress
+        )
+        for number, pixels in slices:
+            here = [recipe for recipe in todo if recipe.slice == number]
+            rendered, mask = render(pixels, here, workshop)
+            writer.write(to_output(pixels, rendered, settings, finish_stream(seed, number)))
+            if mask_writer:
+                mask_writer.write(mask)
+        write_text(Path(output_dir) / RECIPES, dump(header, todo))
+    return Run(image, [asdict(recipe) for recipe in todo], seed)
+
+
+# --- plan: everything random, before anything is rendered -----------------------------------------
+
+
+def plan(stack: Stack, boxes: list[Box], seed: int, library: Library) -> Iterator[Recipe]:
+    """Draw the recipe of each box, in the order in which they will be rendered.
+
+    Boxes of one slice come by their corners, so that their order in the file does not matter.
+    """
+    seen: Counter[tuple[int, ...]] = Counter()
+    thresholds: dict[int, tuple[np.ndarray, float]] = {}
+    for box in sorted(boxes, key=_place):
+        if box.slice not in thresholds:
+            slice01 = to_unit(stack.pixels[box.slice])
+            thresholds = {box.slice: (slice01, top_threshold(slice01))}
+        slice01, threshold = thresholds[box.slice]
+        drawn = draw(seed, box, seen[_place(box)], library)
+        seen[_place(box)] += 1
+        signal = signal_class(slice01, box, threshold)
+        yield _recipe(box, drawn, signal, slice01, library)
+
+
+def _place(box: Box) -> tuple[int, ...]:
+    return box.slice, box.top, box.left, box.bottom, box.right
+
+
+def _recipe(box: Box, drawn: Draw, signal: str, slice01: np.ndarray, library: Library) -> Recipe:
+    recipe = Recipe(
+        index=box.index,
+        slice=box.slice,
+        left=box.left,
+        top=box.top,
+        right=box.right,
+        bottom=box.bottom,
+        nodule=drawn.nodule,
+        name=library.names[drawn.nodule],
+        mirror=drawn.mirror,
+        turn_deg=drawn.turn_deg,
+        signal=signal,
+        n0=drawn.n0[signal],
+        weight=drawn.weight[signal],
+        contrast=1.0,
+        noise=drawn.noise,
+    )
+    crop = slice01[crop_window(box, slice01.shape)]
+    nodule = place(recipe, slice01.shape, library)
+    background = slice01[box.top : box.bottom, box.left : box.right]
+    contrast = match_contrast(nodule.shadow[nodule.mask], background, signal)
+    del crop
+    return replace(recipe, contrast=round(contrast, 4))
+
+
+# --- render: recipes into one slice ---------------------------------------------------------------
+
+
+class Workshop:
+    """What rendering needs besides the slice: the blend and the library, opened when first used."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.device = choose_device(settings.device)
+
+    @cached_property
+    def library(self) -> Library:
+        """The nodules."""
+        return Library.open(self.settings.nodules or MODEL / "nodules")
+
+    @cached_property
+    def cascades(self) -> dict[str, Cascade]:
+        """The cascade of each class of signal."""
+        folder = self.settings.model or MODEL
+        return {name: Cascade.open(folder / name, self.device) for name in CLASSES}
+
+    @cached_property
+    def blend(self) -> Blend:
+        """The method of blending."""
+        if self.settings.method == "singan":
+            return Harmonise(self.cascades, self.settings.add_back, self.settings.windows)
+        return {"poisson": poisson, "paste": paste}[self.settings.method]
+
+    @property
+    def model_sha256(self) -> str | None:
+        """One hash of both cascades; None for the methods that use none."""
+        if self.settings.method != "singan":
+            return None
+        parts = "".join(self.cascades[name].sha256 for name in CLASSES)
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def render(
+    pixels: np.ndarray, recipes: list[Recipe], workshop: Workshop
+) -> tuple[np.ndarray, np.ndarray]:
+    """Render the recipes of one slice, one after the other.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (row, column)
+        The untouched slice.
+
+    Returns
+    -------
+    slice01 : ndarray of float32, shape (row, column)
+        The slice with its nodules, in 0..1.
+    mask : ndarray of uint16, shape (row, column)
+        0, or 1 + the box's index.
+    """
+    slice01 = to_unit(pixels)
+    mask = np.zeros(pixels.shape, dtype=np.uint16)
+    for recipe in recipes:
+        window = crop_window(recipe.box, pixels.shape)
+        nodule = place(recipe, pixels.shape, workshop.library)
+        slice01[window] = workshop.blend(slice01[window], nodule, recipe)
+        mask[window][nodule.mask] = 1 + recipe.index
+    return slice01, mask
+
+
+def place(recipe: Recipe, shape: tuple[int, int], library: Library) -> PlacedNodule:
+    """Bring the recipe's nodule to its box's size and lay it into the middle of its box.
+
+    Returns
+    -------
+    PlacedNodule
+        In the box's crop of a slice of ``shape`` (row, column).
+    """
+    nodule = library[recipe.nodule].oriented(recipe.mirror, recipe.turn_deg)
+    rows, columns = crop_window(recipe.box, shape)
+    x, y = recipe.box.centre
+    canvas = rows.stop - rows.start, columns.stop - columns.start
+    at = y - rows.start, x - columns.start
+    density = resample(normalise(nodule.projection), recipe.box.side)
+    mask = resample(nodule.mask, recipe.box.side)
+    return PlacedNodule(
+        shadow=centred(density * np.float32(recipe.contrast), canvas, *at),
+        mask=centred(mask, canvas, *at) >= 0.5,
+    )
+
+
+# --- grey scale -----------------------------------------------------------------------------------
+
+
+def to_unit(pixels: np.ndarray) -> np.ndarray:
+    """Map a slice's own minimum and maximum to 0..1 (float32); a flat slice becomes 0."""
+    low, high = float(pixels.min()), float(pixels.max())
+    if high <= low:
+        return np.zeros(pixels.shape, dtype=np.float32)
+    unit = pixels.astype(np.float32 if pixels.dtype.itemsize <= 4 else np.float64)
+    unit -= low
+    unit /= high - low
+    return unit.astype(np.float32, copy=False)
+
+
+def to_output(
+    untouched: np.ndarray, slice01: np.ndarray, settings: Settings, rng: np.random.Generator
+) -> np.ndarray:
+    """Finish a slice and bring it to the grey scale of the output.
+
+    In ``input`` intensity a pixel that nothing changed keeps its value, bit for bit.
+    """
+    result = finish(slice01, rng) if settings.finish else slice01
+    if settings.intensity == "challenge":
+        return np.rint(result * CHALLENGE_MAX).astype(np.uint8)
+    low, high = float(untouched.min()), float(untouched.max())
+    change = result - to_unit(untouched)
+    output = untouched.astype(np.float64) + change * (high - low)
+    np.clip(output, low, high, out=output)
+    if np.issubdtype(untouched.dtype, np.integer):
+        np.rint(output, out=output)
+    return np.where(change != 0, output, untouched).astype(untouched.dtype)
+
+
+# --- device, seed, replay -------------------------------------------------------------------------
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device for ``auto``, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    SettingError
+        Where CUDA is asked for and there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise SettingError(
+            "device is 'cuda', but torch finds no CUDA device here; choose auto or cpu."
+        )
+    return torch.device(name)
+
+
+def _seed_of_inputs(stack: Stack, boxes: list[Box]) -> int:
+    places = repr(sorted(_place(box) for box in boxes))
+    return seed_of(np.ascontiguousarray(stack.pixels).data, places.encode())
+
+
+_REPLAYED = ("method", "intensity", "finish", "add_back", "windows")
+
+
+def _settings_of(header: dict[str, Any]) -> Settings:
+    known = header.get("settings", {})
+    return Settings(**{name: known[name] for name in _REPLAYED if name in known})
+
+
+def _check_replay(
+    path: Path, header: dict[str, Any], recipes: list[Recipe], stack: Stack, workshop: Workshop
+) -> None:
+    """Refuse recipes that this stack, model or library cannot follow."""
+    for name, have in (
+        ("library_sha256", workshop.library.sha256 if recipes else None),
+        ("model_sha256", workshop.model_sha256 if recipes else None),
+    ):
+        if have and header.get(name) and header[name] != have:
+            raise RecipeError(
+                f"{path} was made with {name} {str(header[name])[:12]}, and {have[:12]} is in use; "
+                "give the same --model and --nodules as in that run."
+            )
+    for recipe in recipes:
+        if recipe.slice >= len(stack.pixels) or recipe.nodule >= len(workshop.library):
+            raise RecipeError(
+                f"{path} asks for slice {recipe.slice} and nodule {recipe.nodule}, and there are "
+                f"{len(stack.pixels)} slices and {len(workshop.library)} nodules; give the stack "
+                "and the library of that run."
+            )
