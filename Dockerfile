@@ -1,0 +1,36 @@
+# The base brings torch with the CUDA that the platform's driver knows. A base without torch, such as
+# python:3.11-slim-bookworm, works too: then torch is installed below.
+ARG BASE_IMAGE=pytorch/pytorch:2.9.1-cuda12.6-cudnn9-runtime
+FROM ${BASE_IMAGE}
+
+# Unbuffered: the log is complete even if the job is killed. MPLCONFIGDIR: only /tmp is writable.
+# PIP_BREAK_SYSTEM_PACKAGES: some bases mark their Python as the distribution's.
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MPLCONFIGDIR=/tmp \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_BREAK_SYSTEM_PACKAGES=1
+
+# One run for one case, then exit.
+LABEL org.grand-challenge.api-method="exec"
+
+# The platform rejects containers that would run as root.
+RUN useradd --system --create-home --shell /usr/sbin/nologin nodegen \
+    && install -d -o nodegen /input /output
+WORKDIR /opt/nodegen
+
+# From what changes least to what changes most: requirements, weights and library, code.
+COPY requirements.txt ./
+# Where the base has torch, pip must keep exactly that one: another CUDA than the driver's would
+# silently mean CPU.
+RUN python3 -c "import torch; print('torch==' + torch.__version__)" > /tmp/base.txt 2>/dev/null || true; \
+    python3 -m pip install --constraint /tmp/base.txt --requirement requirements.txt \
+    && python3 -c "import sys, torch; sys.exit(open('/tmp/base.txt').read().strip() not in ('', 'torch==' + torch.__version__))" \
+    && rm /tmp/base.txt
+COPY model/ model/
+COPY nodegen/ nodegen/
+COPY process.py LICENSE ./
+RUN python3 -m compileall -q nodegen process.py
+
+USER nodegen
+ENTRYPOINT ["python3", "/opt/nodegen/process.py"]

@@ -1,0 +1,59 @@
+"""One simulated radiograph from one anatomy."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from nodegen.phantom.anatomy import SIDE, Anatomy
+from nodegen.phantom.detector import develop
+from nodegen.phantom.skeleton import ribs_and_clavicles, scapulae, spine
+from nodegen.phantom.tissue import (
+    LUNG_DENSITY,
+    airways,
+    body,
+    frame,
+    lungs,
+    mediastinum,
+    stomach,
+)
+from nodegen.phantom.vessels import hila, vessels
+
+TEXTURE_SIGMAS = (0.9, 1.8, 3.6, 8.0)  # px
+LUNG_TEXTURE, TISSUE_TEXTURE = 3.4, 1.6  # px of soft tissue
+VESSEL_DEPTH = 26.0  # path length through vessels that is not exceeded, px
+VESSEL_CONTRAST = 2.6  # blood over lung, set by eye
+
+
+def texture(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
+    """Fine structure, mean 0, px of soft tissue: of the lungs (a net of ridges), and of the rest.
+
+    Both sum the same random fields at several sizes, each `(row, column)`.
+    """
+    rng = np.random.default_rng(anatomy.streams[1])
+    net, tissue = np.zeros((2, SIDE, SIDE), np.float32)
+    for sigma in TEXTURE_SIGMAS:
+        field = ndimage.gaussian_filter(rng.standard_normal((SIDE, SIDE), dtype=np.float32), sigma)
+        field /= field.std()
+        net += sigma**0.6 * (0.8 - np.abs(field))
+        tissue += sigma**0.6 * field
+    return LUNG_TEXTURE * net, TISSUE_TEXTURE * tissue
+
+
+def thickness(anatomy: Anatomy) -> np.ndarray:
+    """Path length (px) of tissue, each kind counted by its density over water's, `(row, column)`."""
+    at = frame(anatomy)
+    lung = np.clip(lungs(anatomy, at) - mediastinum(anatomy, at), 0, None)
+    filled = lung / (lung.max() + 1e-6)
+    soft = body(anatomy, at) - (1 - LUNG_DENSITY) * lung
+    soft -= 1.2 * airways(anatomy, at) + stomach(anatomy, at)
+    net, tissue = texture(anatomy)
+    branches = VESSEL_DEPTH * np.tanh(vessels(anatomy) / VESSEL_DEPTH)
+    soft += np.sqrt(filled) * (VESSEL_CONTRAST * branches + hila(at) + net) + tissue
+    bone = ribs_and_clavicles(anatomy) + spine(anatomy, at) + scapulae(anatomy, at)
+    return np.clip(soft + anatomy.bone * bone, 0, None)
+
+
+def radiograph(anatomy: Anatomy) -> np.ndarray:
+    """The radiograph in NODE21's form, `(row, column)` uint16 in 0..4095."""
+    return develop(thickness(anatomy), anatomy)

@@ -1,0 +1,104 @@
+"""Ribs, clavicles, scapulae and spine, as path lengths of bone along rays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nodegen.phantom.anatomy import Anatomy
+from nodegen.phantom.splat import cast, tube
+from nodegen.phantom.tissue import Frame, cage_half_width, chord
+
+RIBS = 11  # a side; the twelfth lies below the image
+CORTEX, CORE = 5.0, 0.55  # excess density over soft tissue, in its units
+RIB_HALF_HEIGHT, RIB_HALF_THICKNESS = 18.0, 10.0  # px: 12 and 7 mm
+
+
+def rib_path(anatomy: Anatomy, side: int, rib: int) -> np.ndarray:
+    """Centre line of a rib, `(point, 3)`: column from the midline, row, depth (front is positive)."""
+    sign = (-1, 1)[side]
+    width, apex = anatomy.half_width[side], anatomy.apex[side]
+    end = np.interp(rib, [0, 1, 3, 6, 8, 10], [2.35, 2.6, 2.66, 2.5, 2.2, 1.75])
+    angle = np.linspace(0.04, end, 800)
+    drop = anatomy.rib_drop * np.interp(rib, [0, 1, 4, 10], [0.4, 0.62, 0.95, 1.15])
+    start = anatomy.rib_first + anatomy.rib_pitch * rib * (1 + 0.012 * rib)
+    start += anatomy.rib_jitter[2 * rib + side]
+    fall = ((1 - np.cos(angle)) / 2) ** 1.1
+    rise = anatomy.rib_rise * np.sin(np.clip(2 * angle, 0, np.pi)) * np.interp(rib, [0, 4, 10], [0.5, 1, 1.2])
+    y = start + drop * fall - rise + 90 * np.clip(0.6 - angle, 0, None) ** 2
+    lateral = float(cage_half_width(np.interp(np.pi / 2, angle, y), apex, width, anatomy.cage_bottom))
+    outer = 0.5 * (cage_half_width(y, apex, width, anatomy.cage_bottom) + lateral)
+    outer = np.minimum(outer, lateral) if rib else np.full_like(y, 195.0)
+    x = sign * (18 + (outer - 18) * np.sin(angle) ** 0.92)
+    depth = -anatomy.depth * width * np.cos(angle) * np.interp(rib, [0, 4], [0.5, 1.0])
+    return np.stack([x, y, depth], axis=1)
+
+
+def _place(anatomy: Anatomy, path: np.ndarray) -> np.ndarray:
+    """From columns counted from the midline to columns of the image."""
+    shift = anatomy.midline + anatomy.tilt * (path[:, 1] / 1024 - 0.5)
+    return path + np.stack([shift, 0 * shift, 0 * shift], axis=1)
+
+
+def ribs_and_clavicles(anatomy: Anatomy) -> np.ndarray:
+    """Path length of bone through ribs and clavicles, `(row, column)` float32."""
+    jitter = np.random.default_rng(anatomy.streams[1]).random(9001)
+    parts = []
+    for side in (0, 1):
+        for rib in range(RIBS):
+            path = _place(anatomy, rib_path(anatomy, side, rib))
+            n = len(path)
+            taper = np.interp(np.linspace(0, 1, n), [0, 0.1, 0.8, 1], [0.78, 0.92, 1.0, 1.12])
+            size = taper * np.interp(rib, [0, 1, 10], [1.15, 0.95, 1.0])
+            # In front ribs are thinner, and at their ends bone turns to cartilage.
+            fade = np.interp(np.arange(n) / n, [0, 0.45, 0.62, 0.88, 1], [1, 0.9, 0.6, 0.5, 0.12])
+            fade = fade * (1.0 if rib else 0.55)
+            up = np.tile([0.0, -1.0, 0.0], (n, 1))
+            parts.append(
+                tube(path, RIB_HALF_HEIGHT * size, RIB_HALF_THICKNESS * taper, up,
+                     shell=CORTEX * fade, core=CORE * fade, jitter=jitter)
+            )  # fmt: skip
+        sign = (-1, 1)[side]
+        t = np.linspace(0, 1, 1000)
+        x = sign * (50 + 500 * t)
+        y = anatomy.clavicle[side] - 1.2 * anatomy.clavicle_rise[side] * (t**0.8) - 14 * np.sin(2 * np.pi * t)
+        path = _place(anatomy, np.stack([x, y, 60 * np.sin(2 * np.pi * t)], axis=1))
+        size = np.interp(t, [0, 0.08, 0.5, 0.9, 1], [20, 19, 14, 16, 18])
+        up = np.tile([0.0, -1.0, 0.0], (len(t), 1))
+        parts.append(
+            tube(path, size, 0.8 * size, up, shell=0.9 * CORTEX, core=1.1 * CORE, jitter=jitter)
+        )
+    return cast(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def spine(anatomy: Anatomy, at: Frame) -> np.ndarray:
+    """Path length of bone through the vertebrae: bodies with end plates, pedicles, processes."""
+    pitch = anatomy.rib_pitch * 0.92
+    phase = (at.y - anatomy.rib_first - 10) / pitch
+    level = np.round(phase)
+    dy = (phase - level) * pitch
+    half_height = 0.42 * pitch
+    half_width = 47 + 0.012 * at.y + 6 * (dy / half_height) ** 2
+    in_body = np.clip((half_height - np.abs(dy)) / 2 + 0.5, 0, 1)
+    bodies = chord(half_width - np.abs(at.x), 34.0) * in_body * 0.14
+    side_wall = np.exp(-(((np.abs(at.x) - half_width + 3) / 2.6) ** 2)) * 9 * in_body
+    plates = np.exp(-(((np.abs(dy) - half_height + 2) / 2.4) ** 2)) * 7 * (np.abs(at.x) < half_width)
+    oval = np.hypot((np.abs(at.x) - 31) / 9, (dy + 6) / 13)
+    pedicles = np.exp(-(((oval - 1) / 0.24) ** 2)) * 15
+    drop = np.hypot(at.x / 7, (dy - 12) / np.where(dy < 12, 24, 15))
+    processes = np.exp(-(((drop - 1) / 0.3) ** 2)) * 18 + 6 * (drop < 1)
+    across = 15 * np.clip(1 - np.abs(dy + 10 + 0.12 * np.abs(at.x)) / 11, 0, 1) * (np.abs(at.x) < 86)
+    return bodies + side_wall + plates + pedicles + processes + across * 0.7
+
+
+def scapulae(anatomy: Anatomy, at: Frame) -> np.ndarray:
+    """Path length of bone through the shoulder blades: a thin plate with a dense border."""
+    result = np.zeros_like(at.x)
+    for side, sign in ((0, -1), (1, 1)):
+        x = sign * at.x
+        top, tip = 30.0, 455.0
+        inner = anatomy.scapula[side] + 34 * ((at.y - 260) / 180) ** 2 * np.sign(260 - at.y) * -0.4
+        outer = anatomy.scapula[side] + 30 + 0.42 * np.clip(tip - at.y, 0, None)
+        inside = np.minimum(np.minimum(x - inner, outer - x), np.minimum(at.y - top, tip - at.y))
+        border = np.exp(-((inside / 5.0) ** 2)) * (4 + 10 * (outer - x < x - inner))
+        result += 4.5 * np.clip(inside / 3 + 0.5, 0, 1) + border
+    return result

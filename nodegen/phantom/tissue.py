@@ -1,0 +1,150 @@
+"""Soft tissue and air of a simulated chest, as path lengths along rays from back to front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.interpolate import PchipInterpolator
+
+from nodegen.phantom.anatomy import SIDE, Anatomy
+
+# Silhouette of the mediastinum, (row, columns from the midline), right and left of the patient.
+RIGHT_BORDER = (
+    (-60, 78), (120, 66), (250, 74), (400, 80), (520, 86), (600, 98),
+    (690, 128), (770, 138), (860, 128), (960, 112), (1090, 110),
+)  # fmt: skip
+LEFT_BORDER = (
+    (-60, 78), (130, 68), (215, 84), (275, 116), (318, 112), (352, 92), (400, 98), (460, 106),
+    (520, 112), (600, 146), (690, 196), (780, 238), (850, 264), (920, 282), (1000, 290), (1090, 280),
+)  # fmt: skip
+TRACHEA_RADIUS = 25.0  # px
+CARINA = 395.0  # row where the trachea divides
+LUNG_DENSITY = 0.22  # of soft tissue
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Coordinates of every pixel relative to the patient, each `(row, column)` float32."""
+
+    x: np.ndarray  # columns from the midline, positive towards the patient's left
+    y: np.ndarray  # rows
+    side: np.ndarray  # 0 on the patient's right, 1 on the left
+
+    def both(self, pair: tuple[float, float]) -> np.ndarray:
+        """A value for each pixel out of a value for each side, blended across the midline."""
+        weight = np.clip(self.x / 60 + 0.5, 0, 1)
+        return pair[0] * (1 - weight) + pair[1] * weight
+
+
+def frame(anatomy: Anatomy) -> Frame:
+    """Lay the patient's coordinates over the image."""
+    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    x = x - anatomy.midline - anatomy.tilt * (y / SIDE - 0.5)
+    return Frame(x, y, (x > 0).astype(np.int8))
+
+
+def cage_half_width(y: np.ndarray, apex: np.ndarray, width: np.ndarray, bottom: float):
+    """Outer half-width of the rib cage (px) at rows `y`: a dome that opens quickly below the apex."""
+    t = np.clip((y - apex) / (bottom - apex), 0, 1)
+    return 150 + (width - 150) * np.sqrt(1 - (1 - t) ** 2.6)
+
+
+def chord(depth: np.ndarray, radius: np.ndarray | float) -> np.ndarray:
+    """Length of a ray through a rounded body, `depth` px inside its silhouette."""
+    inside = np.clip(depth, 0, radius)
+    return 2 * np.sqrt(inside * (2 * radius - inside))
+
+
+def body(anatomy: Anatomy, at: Frame) -> np.ndarray:
+    """Path length through the whole body, air included: trunk, shoulders, neck, breasts."""
+    distance = np.abs(at.x)
+    width = at.both(anatomy.half_width)
+    outer = width * (0.92 + 0.08 * np.tanh((at.y - 300) / 350)) + anatomy.fat
+    half_depth = anatomy.depth * width * np.clip(0.55 + at.y / 900, 0, 1) + 0.8 * anatomy.fat
+    trunk = 2 * half_depth * np.clip(1 - (distance / outer) ** 2, 0, None) ** 0.32
+    skin = at.both(anatomy.shoulder) - 190 * np.exp((60 - distance) / 110)
+    upper = chord(at.y - skin, 170) * np.clip(1.1 - at.y / 800, 0, 1)
+    trunk = trunk * chord(at.y - skin, 260) / 520
+    whole = (trunk**4 + upper**4) ** 0.25
+
+    shadow = at.both(anatomy.breast)
+    rim = 690 + 150 * np.clip(1 - ((distance - 235) / 190) ** 2, -1, None)
+    breast = shadow * np.clip((rim - at.y) / 16 + 0.5, 0, 1) * np.clip((at.y - 330) / 260, 0, 1)
+    breast = breast * np.clip((distance - 60) / 120, 0, 1)
+    fold = 0.5 * shadow * np.clip((distance - 0.79 * width - 0.22 * (at.y - 330)) / 14, 0, 1)
+    fold = fold * np.clip((540 - at.y) / 120, 0, 1)
+    return whole + breast + fold
+
+
+def domes(anatomy: Anatomy, at: Frame) -> np.ndarray:
+    """Row of the diaphragm's top at every column of every row."""
+    distance = np.abs(at.x)
+    width = at.both(anatomy.half_width)
+    offset = (distance - 0.46 * width) / (0.52 * width)
+    fall = np.where(offset > 0, at.both(anatomy.dome_fall), 46.0)
+    return at.both(anatomy.dome) + fall * offset**2 + 0.35 * fall * np.clip(offset, 0, None) ** 6
+
+
+def borders(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of the mediastinum's right and left silhouette at every row, from the midline."""
+    rng = np.random.default_rng(anatomy.streams[1])
+    result = []
+    for points in (RIGHT_BORDER, LEFT_BORDER):
+        rows, columns = np.array(points, dtype=float).T
+        scale = np.where(rows < 540, anatomy.vascular, anatomy.heart)
+        columns = np.where(columns > 60, columns * scale, columns)
+        if points is LEFT_BORDER:
+            columns = np.where((rows > 210) & (rows < 350), columns * anatomy.knob**0.4, columns)
+        shift = anatomy.dome[1] - 918
+        rows = np.where(rows > 540, rows + shift * np.clip((rows - 540) / 300, 0, 1), rows)
+        waves = ndimage.gaussian_filter1d(rng.standard_normal(SIDE), 14, mode="wrap")
+        result.append(PchipInterpolator(rows, columns)(np.arange(SIDE)) + 12 * waves)
+    return result[0], result[1]
+
+
+def mediastinum(anatomy: Anatomy, at: Frame) -> np.ndarray:
+    """Path length through heart and vessels where they stand in the lungs' place."""
+    right, left = borders(anatomy)
+    row = at.y[:, :1].astype(int)
+    inside = np.minimum(left[row] - at.x, right[row] + at.x)
+    radius = np.interp(np.arange(SIDE), [0, 330, 560, 760, 1024], [75, 95, 120, 190, 190])[row]
+    return 1.15 * chord(inside, radius)
+
+
+def lungs(anatomy: Anatomy, at: Frame) -> np.ndarray:
+    """Path length through lung, mediastinum not yet taken out of it."""
+    apex, width = at.both(anatomy.apex), at.both(anatomy.half_width)
+    outer = cage_half_width(at.y, apex, width, anatomy.cage_bottom) - 12
+    below = np.clip((at.y - apex) / 95, 0, 1)
+    inner = 138 * (1 - np.sqrt(1 - (1 - below) ** 2))
+    centre, half = (outer + inner) / 2, np.maximum((outer - inner) / 2, 1)
+    across = np.clip(1 - ((np.abs(at.x) - centre) / half) ** 2, 0, None)
+    half_depth = anatomy.depth * width * np.clip(0.2 + (at.y - apex) / 380, 0, 1)
+    lung = 2 * half_depth * across**0.5 * np.clip(below * 40, 0, 1)
+    # Lung lies behind and before the dome until the recess ends: deep at the side, shallow inside.
+    under = np.clip(at.y - domes(anatomy, at), 0, None)
+    recess = 45 + 105 * np.clip((np.abs(at.x) - 140) / 220, 0, 1)
+    covered = np.sqrt(under / recess) * 2 * anatomy.depth * width
+    return np.clip(lung - covered, 0, None)
+
+
+def airways(anatomy: Anatomy, at: Frame) -> np.ndarray:
+    """Path length through trachea and main bronchi."""
+    result = chord(TRACHEA_RADIUS + 2 - np.abs(at.x + 4), TRACHEA_RADIUS)
+    result = result * np.clip((CARINA - at.y) / 12 + 0.5, 0, 1)
+    for sign, slope in ((-1, 1.25), (1, 0.85)):
+        along = (at.y - CARINA + 20) / slope
+        across = np.abs(at.x + 4 - sign * along) * slope / np.hypot(slope, 1)
+        reach = np.clip((110 - along) / 80, 0, 1) * (along > 0)
+        result = np.maximum(result, chord(17 - across, 17.0) * reach)
+    return result
+
+
+def stomach(anatomy: Anatomy, at: Frame) -> np.ndarray:
+    """Path length through the gas bubble of the stomach, under the left dome."""
+    x, depth, radius = anatomy.stomach
+    top = anatomy.dome[1] + depth - 0.75 * radius
+    flat = ((at.x - x) / (1.5 * radius)) ** 2 + ((at.y - top - 0.6 * radius) / (0.7 * radius)) ** 2
+    return 1.6 * radius * np.sqrt(np.clip(1 - flat, 0, None))

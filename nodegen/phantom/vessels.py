@@ -1,0 +1,94 @@
+"""The lungs' vessels: trees that leave the hila, divide and taper, as path lengths along rays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nodegen.phantom.anatomy import SIDE, Anatomy
+from nodegen.phantom.splat import cast
+from nodegen.phantom.tissue import Frame
+
+ROOTS = 22  # arteries and veins that leave a hilum
+GENERATIONS = 11
+ROOT_RADIUS = (3.0, 8.5)  # px
+SMALLEST_RADIUS = 0.6  # px
+HILUM = ((-112.0, 490.0), (118.0, 462.0))  # column from the midline, row; right and left
+STEPS = 24  # samples along a segment
+
+
+def tree(anatomy: Anatomy, side: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Segments of one lung's vessels.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Start `(segment, 3)`, end `(segment, 3)`, bend `(segment, 3)`, radius at the start and at
+        the end, in px; columns are those of the image.
+    """
+    sign = (-1, 1)[side]
+    x, y = HILUM[side]
+    start = np.tile([x + anatomy.midline, y, 0.0], (ROOTS, 1)) + rng.normal(0, [10, 34, 26], (ROOTS, 3))
+    fan = np.linspace(-1.45, 1.35, ROOTS) + rng.uniform(-0.16, 0.16, ROOTS)
+    direction = np.stack([sign * np.cos(fan), np.sin(fan), rng.uniform(-0.35, 0.35, ROOTS)], axis=1)
+    radius = rng.uniform(*ROOT_RADIUS, ROOTS) * np.where(fan > 0, 1.12, 0.82)
+    found: list[tuple[np.ndarray, ...]] = []
+    for _ in range(GENERATIONS):
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        length = (13 + 9 * radius) * rng.uniform(0.7, 1.4, len(radius))
+        end = start + direction * length[:, None]
+        bend = rng.normal(0, 0.09, (len(radius), 3)) * length[:, None]
+        thin = radius * rng.uniform(0.84, 0.96, len(radius))
+        found.append((start, end, bend, radius, thin))
+        # Murray's law shares the flow: the cubes of the daughters' radii add up to the parent's.
+        share = rng.uniform(0.18, 0.5, len(radius))
+        turn = rng.normal(0, [1, 1, 0.45], (len(radius), 3))
+        turn -= (turn * direction).sum(1, keepdims=True) * direction
+        turn /= np.linalg.norm(turn, axis=1, keepdims=True)
+        first = direction + turn * (0.25 + 0.5 * share)[:, None]
+        second = direction - turn * (1.15 - 0.9 * share)[:, None]
+        radius = np.concatenate([thin * (1 - share) ** (1 / 3), thin * share ** (1 / 3)])
+        start = np.concatenate([end, end])
+        direction = np.concatenate([first, second])
+        keep = radius > SMALLEST_RADIUS
+        start, direction, radius = start[keep], direction[keep], radius[keep]
+    return tuple(np.concatenate(values) for values in zip(*found, strict=True))
+
+
+def vessels(anatomy: Anatomy) -> np.ndarray:
+    """Path length through all vessels of both lungs, `(row, column)` float32."""
+    rng = np.random.default_rng(anatomy.streams[0])
+    parts = [tree(anatomy, side, rng) for side in (0, 1)]
+    start, end, bend, r0, r1 = (np.concatenate(v) for v in zip(*parts, strict=True))
+    length = np.linalg.norm(end - start, axis=1)
+    jitter = rng.random(9973)
+    result = np.zeros((SIDE, SIDE), np.float32)
+    for low, high, across in ((0, 1.6, 5), (1.6, 4, 11), (4, 99, 31)):
+        chosen = (r0 >= low) & (r0 < high)
+        if not chosen.any():
+            continue
+        steps = int(np.clip(length[chosen].max() / 0.8, STEPS, 200))
+        n = int(chosen.sum())
+        t = (np.arange(steps) + np.resize(jitter, (n, steps))) / steps
+        a, b, c = (values[chosen][:, None, :] for values in (start, end, bend))
+        point = a + (b - a) * t[..., None] + c * (4 * t * (1 - t))[..., None]
+        radius = r0[chosen][:, None] * (1 - t) + r1[chosen][:, None] * t
+        along = (b - a) / length[chosen][:, None, None]
+        flat = np.hypot(along[..., 0], along[..., 1]) + 1e-6
+        offset = (np.arange(across) + 0.5) / across * 2 - 1
+        offset = offset + (np.resize(jitter, (n, steps, 1)) - 0.5) * 2 / across
+        offset = np.clip(offset, -0.999, 0.999)
+        d = offset * radius[..., None]
+        x = point[..., :1] - along[..., 1:2] / flat[..., None] * d
+        y = point[..., 1:2] + along[..., :1] / flat[..., None] * d
+        area = 2 * np.sqrt(1 - offset**2) * radius[..., None] * 2 * radius[..., None] / across
+        volume = area * (length[chosen] / steps)[:, None, None]
+        result += cast(x, y, volume)
+    return result
+
+
+def hila(at: Frame) -> np.ndarray:
+    """Path length through the soft tissue in which the roots of both lungs lie."""
+    result = np.zeros_like(at.x)
+    for x, y in HILUM:
+        result += 34 * np.exp(-(((at.x - 0.95 * x) / 34) ** 2) - ((at.y - y) / 66) ** 2)
+    return result

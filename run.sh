@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Sets up .venv, then puts nodules into the sample in test/sample and shows them before and after.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+.ci/venv
+
+input=test/sample/input out=out
+# The report and the picture lie beside the folder of the stack: the platform allows one image in it.
+.venv/bin/nodegen generate --input "$input" --output "$out/sample" --intensity input \
+  --report "$out/report.html"
+.venv/bin/nodegen picture --before "$input" --after "$out/sample" --output "$out/before_after.png"
+
+cat <<END
+
+The harmonised stack  $PWD/$out/sample/phantom.mha
+its recipes           $PWD/$out/sample/recipes.json
+before and after      $PWD/$out/before_after.png
+the report            $PWD/$out/report.html
+END

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Sets up .venv with the development tools and runs lint, types and all tests. Where a Docker engine
+# answers, the image is built first and the tests run it as the platform does.
+#
+#   ./test.sh [ARGUMENT...]     arguments go on to `docker build`, e.g. --network host
+set -euo pipefail
+cd "$(dirname "$0")"
+
+.ci/venv dev
+
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/mypy nodegen
+
+if docker info >/dev/null 2>&1; then
+  # An image of its own, so that the tests never run one that was built from other files.
+  export NODEGEN_IMAGE=nodegen:test
+  ./build.sh "$@"
+else
+  unset NODEGEN_IMAGE
+  echo "No Docker engine answers: the image is neither built nor tested"
+fi
+
+.venv/bin/python -m pytest
