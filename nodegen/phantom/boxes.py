@@ -66,6 +66,8 @@ def draw_boxes(anatomy: Anatomy, index: int, rng: np.random.Generator) -> list[B
                 max(box.top - height - 8, 0) : box.bottom + height + 8,
                 max(box.left - width - 8, 0) : box.right + width + 8,
             ] = False
+        room[: height // 2 + 1] = room[SIDE - anatomy.margin[1] - height :] = False
+        room[:, : width // 2 + 1] = room[:, SIDE - anatomy.margin[0] - width :] = False
         inside = ndimage.distance_transform_edt(free | hidden)
         room &= inside > min(larger / 2 + EDGE, 0.8 * inside[room].max(initial=0))
         spots = np.flatnonzero(room)

@@ -11,7 +11,7 @@ from nodegen.phantom.anatomy import SIDE, Anatomy
 ATTENUATION = 0.0066  # of soft tissue, for each px (0.34 mm at 0.19 /cm)
 SCATTER, SCATTER_SIGMA = 0.35, 60.0  # share of the scattered beam, and its spread in px
 SHARPNESS = 0.75  # sigma of the detector's blur, px
-DOSE = 60000.0  # quanta in a pixel of the open beam
+DOSE = 120000.0  # quanta in a pixel of the open beam
 NOISE_SIGMA = 0.55  # correlation of the noise, px
 BAND_SIGMAS = (1, 2, 4, 8, 16, 32, 64)  # px
 # Standard deviation of each band, in grey levels, over the 40 energy-normalised radiographs that

@@ -9,7 +9,7 @@ from nodegen.phantom.splat import cast, tube
 from nodegen.phantom.tissue import Frame, cage_half_width, chord
 
 RIBS = 11  # a side; the twelfth lies below the image
-CORTEX, CORE = 5.0, 0.55  # excess density over soft tissue, in its units
+CORTEX, CORE = 5.4, 0.85  # excess density over soft tissue, in its units
 RIB_HALF_HEIGHT, RIB_HALF_THICKNESS = 18.0, 10.0  # px: 12 and 7 mm
 
 
