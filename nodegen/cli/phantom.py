@@ -1,28 +1,31 @@
 """`nodegen phantom`: a simulated radiograph stack with boxes."""
 
-from __future__ import annotations
-
 import argparse
-import sys
 from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR",
         help="folder that gets phantom.mha and nodules.json",
     )  # fmt: skip
     parser.add_argument(
-        "--slices", type=int, default=3, metavar="N", help="number of radiographs (default: 3)"
+        "--slices",
+        type=int,
+        default=3,
+        metavar="N",
+        help="number of radiographs (default: %(default)s)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="S",
-        help="the same seed gives the same stack (default: 0)",
+        help="the same seed gives the same stack (default: %(default)s)",
     )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> None:
+    """Simulate, and say where the files lie."""
     from nodegen.phantom import BOXES_NAME, write_phantom
 
-    image = write_phantom(args.output, args.slices, args.seed, progress=sys.stdout.isatty())
+    image = write_phantom(args.output, args.slices, args.seed)
     print(f"{image}\n{image.with_name(BOXES_NAME)}")

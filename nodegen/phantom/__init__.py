@@ -1,28 +1,28 @@
 """Simulated chest radiographs with boxes, made by calculation: no patient's data is in them.
 
-The path of a pixel is :mod:`nodegen.phantom.render`: the patient is drawn (`anatomy`), tissue, bones
-and vessels are laid along the rays (`tissue`, `skeleton`, `vessels`), and the detector turns them
-into grey levels (`detector`). `boxes` draws where nodules may lie.
+The path of a pixel is :mod:`nodegen.phantom.render`: the patient is drawn (`anatomy`), tissue,
+bones and vessels are laid along the rays (`tissue`, `skeleton`, `vessels`), and the detector turns
+them into grey levels (`detector`). `boxes` draws where nodules may lie.
 """
-
-from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from nodegen.boxes import write_boxes
 from nodegen.errors import SettingError
 from nodegen.phantom.anatomy import SIDE, draw_anatomy
 from nodegen.phantom.boxes import draw_boxes
 from nodegen.phantom.render import radiograph
+from nodegen.progress import track
 from nodegen.stack import Geometry, StackWriter
 
 IMAGE_NAME, BOXES_NAME = "phantom.mha", "nodules.json"
 # As the organisers' sample stack has it.
-GEOMETRY = Geometry((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), 3)
+GEOMETRY = Geometry(
+    (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), 3
+)
 
 
 def write_phantom(output: Path, slices: int, seed: int, *, progress: bool = True) -> Path:
@@ -37,7 +37,7 @@ def write_phantom(output: Path, slices: int, seed: int, *, progress: bool = True
     seed : int
         At least 0; the same seed gives the same stack.
     progress : bool
-        Show a progress bar on standard output.
+        Show on standard output how far it is.
 
     Returns
     -------
@@ -56,8 +56,10 @@ def write_phantom(output: Path, slices: int, seed: int, *, progress: bool = True
     if seed < 0:
         raise SettingError(f"The seed is {seed}; give one of at least 0 with --seed.")
     boxes = []
-    with StackWriter(output / IMAGE_NAME, GEOMETRY, (slices, SIDE, SIDE), np.dtype(np.uint16)) as writer:
-        for index in tqdm(range(slices), unit="slice", disable=not progress):
+    with StackWriter(
+        output / IMAGE_NAME, GEOMETRY, (slices, SIDE, SIDE), np.dtype(np.uint16)
+    ) as writer:
+        for index in track(range(slices), slices, "simulating", "slice", progress):
             patient, places = np.random.SeedSequence([seed, index]).spawn(2)
             anatomy = draw_anatomy(np.random.default_rng(patient))
             writer.write(radiograph(anatomy))

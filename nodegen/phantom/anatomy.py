@@ -5,8 +5,6 @@ the midline in the anatomy and from the left edge in the image, y is the row. As
 the patient's right side lies on the left of the image.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Places for nodules in a simulated radiograph: boxes in the lungs, of NODE21's sizes."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 

@@ -1,7 +1,5 @@
 """From path lengths to grey levels: beam, scatter, sharpness, noise, and NODE21's grey scale."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 
@@ -45,7 +43,9 @@ def expose(thickness: np.ndarray, anatomy: Anatomy) -> np.ndarray:
     beam = np.exp(-ATTENUATION * thickness)
     beam = (1 - SCATTER) * beam + SCATTER * blur(beam, SCATTER_SIGMA)
     beam = ndimage.gaussian_filter(beam, SHARPNESS)
-    grain = np.random.default_rng(anatomy.streams[2]).standard_normal((SIDE, SIDE), dtype=np.float32)
+    grain = np.random.default_rng(anatomy.streams[2]).standard_normal(
+        (SIDE, SIDE), dtype=np.float32
+    )
     grain = ndimage.gaussian_filter(grain, NOISE_SIGMA)
     grain /= grain.std()
     return -np.log(np.clip(beam + np.sqrt(beam / DOSE) * grain, 1e-5, None))

@@ -1,7 +1,5 @@
 """One simulated radiograph from one anatomy."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 
@@ -41,7 +39,7 @@ def texture(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
 
 
 def thickness(anatomy: Anatomy) -> np.ndarray:
-    """Path length (px) of tissue, each kind counted by its density over water's, `(row, column)`."""
+    """Path length (px) of tissue, counted by its density over water's, `(row, column)`."""
     at = frame(anatomy)
     lung = np.clip(lungs(anatomy, at) - mediastinum(anatomy, at), 0, None)
     filled = lung / (lung.max() + 1e-6)

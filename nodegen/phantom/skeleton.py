@@ -1,7 +1,5 @@
 """Ribs, clavicles, scapulae and spine, as path lengths of bone along rays."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nodegen.phantom.anatomy import Anatomy
@@ -14,7 +12,7 @@ RIB_HALF_HEIGHT, RIB_HALF_THICKNESS = 18.0, 10.0  # px: 12 and 7 mm
 
 
 def rib_path(anatomy: Anatomy, side: int, rib: int) -> np.ndarray:
-    """Centre line of a rib, `(point, 3)`: column from the midline, row, depth (front is positive)."""
+    """Centre line of a rib, `(point, 3)`: column from the midline, row, depth towards the front."""
     sign = (-1, 1)[side]
     width, apex = anatomy.half_width[side], anatomy.apex[side]
     end = np.interp(rib, [0, 1, 3, 6, 8, 10], [2.35, 2.6, 2.66, 2.5, 2.2, 1.75])
@@ -23,9 +21,15 @@ def rib_path(anatomy: Anatomy, side: int, rib: int) -> np.ndarray:
     start = anatomy.rib_first + anatomy.rib_pitch * rib * (1 + 0.012 * rib)
     start += anatomy.rib_jitter[2 * rib + side]
     fall = ((1 - np.cos(angle)) / 2) ** 1.1
-    rise = anatomy.rib_rise * np.sin(np.clip(2 * angle, 0, np.pi)) * np.interp(rib, [0, 4, 10], [0.5, 1, 1.2])
+    rise = (
+        anatomy.rib_rise
+        * np.sin(np.clip(2 * angle, 0, np.pi))
+        * np.interp(rib, [0, 4, 10], [0.5, 1, 1.2])
+    )
     y = start + drop * fall - rise + 90 * np.clip(0.6 - angle, 0, None) ** 2
-    lateral = float(cage_half_width(np.interp(np.pi / 2, angle, y), apex, width, anatomy.cage_bottom))
+    lateral = float(
+        cage_half_width(np.interp(np.pi / 2, angle, y), apex, width, anatomy.cage_bottom)
+    )
     outer = 0.5 * (cage_half_width(y, apex, width, anatomy.cage_bottom) + lateral)
     outer = np.minimum(outer, lateral) if rib else np.full_like(y, 195.0)
     x = sign * (18 + (outer - 18) * np.sin(angle) ** 0.92)
@@ -60,7 +64,11 @@ def ribs_and_clavicles(anatomy: Anatomy) -> np.ndarray:
         sign = (-1, 1)[side]
         t = np.linspace(0, 1, 1000)
         x = sign * (50 + 500 * t)
-        y = anatomy.clavicle[side] - 1.2 * anatomy.clavicle_rise[side] * (t**0.8) - 14 * np.sin(2 * np.pi * t)
+        y = (
+            anatomy.clavicle[side]
+            - 1.2 * anatomy.clavicle_rise[side] * (t**0.8)
+            - 14 * np.sin(2 * np.pi * t)
+        )
         path = _place(anatomy, np.stack([x, y, 60 * np.sin(2 * np.pi * t)], axis=1))
         size = np.interp(t, [0, 0.08, 0.5, 0.9, 1], [20, 19, 14, 16, 18])
         up = np.tile([0.0, -1.0, 0.0], (len(t), 1))
@@ -81,12 +89,16 @@ def spine(anatomy: Anatomy, at: Frame) -> np.ndarray:
     in_body = np.clip((half_height - np.abs(dy)) / 2 + 0.5, 0, 1)
     bodies = chord(half_width - np.abs(at.x), 34.0) * in_body * 0.14
     side_wall = np.exp(-(((np.abs(at.x) - half_width + 3) / 2.6) ** 2)) * 9 * in_body
-    plates = np.exp(-(((np.abs(dy) - half_height + 2) / 2.4) ** 2)) * 7 * (np.abs(at.x) < half_width)
+    plates = (
+        np.exp(-(((np.abs(dy) - half_height + 2) / 2.4) ** 2)) * 7 * (np.abs(at.x) < half_width)
+    )
     oval = np.hypot((np.abs(at.x) - 31) / 9, (dy + 6) / 13)
     pedicles = np.exp(-(((oval - 1) / 0.24) ** 2)) * 15
     drop = np.hypot(at.x / 7, (dy - 12) / np.where(dy < 12, 24, 15))
     processes = np.exp(-(((drop - 1) / 0.3) ** 2)) * 18 + 6 * (drop < 1)
-    across = 15 * np.clip(1 - np.abs(dy + 10 + 0.12 * np.abs(at.x)) / 11, 0, 1) * (np.abs(at.x) < 86)
+    across = (
+        15 * np.clip(1 - np.abs(dy + 10 + 0.12 * np.abs(at.x)) / 11, 0, 1) * (np.abs(at.x) < 86)
+    )
     return bodies + side_wall + plates + pedicles + processes + across * 0.7
 
 

@@ -1,7 +1,5 @@
 """Tubes cast onto the image: ribs, clavicles and vessels as path lengths along rays."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nodegen.phantom.anatomy import SIDE
@@ -37,14 +35,23 @@ def cast(x: np.ndarray, y: np.ndarray, volume: np.ndarray) -> np.ndarray:
     return result.reshape(SIDE, SIDE).astype(np.float32)
 
 
-def tube(path, height, thickness, upright, *, shell, core, jitter: np.ndarray):
+def tube(
+    path: np.ndarray,
+    height: np.ndarray,
+    thickness: np.ndarray,
+    upright: np.ndarray,
+    *,
+    shell: np.ndarray | float,
+    core: np.ndarray | float,
+    jitter: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Samples of a bone: an elliptical tube with a dense cortex around a loose core.
 
     Parameters
     ----------
     path : numpy.ndarray
         `(point, 3)`: column, row and depth of the centre line.
-    height, thickness : numpy.ndarray or float
+    height, thickness : numpy.ndarray
         Half-axes of the cross-section along `upright` and across it, px.
     upright : numpy.ndarray
         `(point, 3)`: direction of the taller half-axis; made perpendicular to the path here.
@@ -65,7 +72,6 @@ def tube(path, height, thickness, upright, *, shell, core, jitter: np.ndarray):
     up /= np.linalg.norm(up, axis=1, keepdims=True)
     out = np.cross(tangent, up)
     angles, rings = 48, ((0.97, 0.06, shell), (0.91, 0.06, shell), (0.44, 0.88, core))
-    height, thickness = (np.broadcast_to(half, len(path)) for half in (height, thickness))
     xs, ys, weights = [], [], []
     for ring, (radius, width, density) in enumerate(rings):
         count = angles if radius > 0.8 else angles // 2

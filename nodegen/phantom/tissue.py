@@ -1,7 +1,5 @@
 """Soft tissue and air of a simulated chest, as path lengths along rays from back to front."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +15,8 @@ RIGHT_BORDER = (
 )  # fmt: skip
 LEFT_BORDER = (
     (-60, 78), (130, 68), (215, 84), (275, 116), (318, 112), (352, 92), (400, 98), (460, 106),
-    (520, 112), (600, 146), (690, 196), (780, 238), (850, 264), (920, 282), (1000, 290), (1090, 280),
+    (520, 112), (600, 146), (690, 196), (780, 238), (850, 264), (920, 282), (1000, 290),
+    (1090, 280),
 )  # fmt: skip
 TRACHEA_RADIUS = 25.0  # px
 CARINA = 395.0  # row where the trachea divides
@@ -30,7 +29,6 @@ class Frame:
 
     x: np.ndarray  # columns from the midline, positive towards the patient's left
     y: np.ndarray  # rows
-    side: np.ndarray  # 0 on the patient's right, 1 on the left
 
     def both(self, pair: tuple[float, float]) -> np.ndarray:
         """A value for each pixel out of a value for each side, blended across the midline."""
@@ -42,11 +40,13 @@ def frame(anatomy: Anatomy) -> Frame:
     """Lay the patient's coordinates over the image."""
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     x = x - anatomy.midline - anatomy.tilt * (y / SIDE - 0.5)
-    return Frame(x, y, (x > 0).astype(np.int8))
+    return Frame(x, y)
 
 
-def cage_half_width(y: np.ndarray, apex: np.ndarray, width: np.ndarray, bottom: float):
-    """Outer half-width of the rib cage (px) at rows `y`: a dome that opens quickly below the apex."""
+def cage_half_width(
+    y: np.ndarray, apex: np.ndarray | float, width: np.ndarray | float, bottom: float
+) -> np.ndarray:
+    """Outer half-width of the rib cage (px) at rows `y`: it opens quickly below the apex."""
     t = np.clip((y - apex) / (bottom - apex), 0, 1)
     return 150 + (width - 150) * np.sqrt(1 - (1 - t) ** 2.6)
 
@@ -61,6 +61,7 @@ def body(anatomy: Anatomy, at: Frame) -> np.ndarray:
     """Path length through the whole body, air included: trunk, shoulders, neck, breasts."""
     distance = np.abs(at.x)
     width = at.both(anatomy.half_width)
+    # The trunk, the shoulders' slope under the skin, and the two melted into one.
     outer = width * (0.92 + 0.08 * np.tanh((at.y - 300) / 350)) + anatomy.fat
     half_depth = anatomy.depth * width * np.clip(0.55 + at.y / 900, 0, 1) + 0.8 * anatomy.fat
     trunk = 2 * half_depth * np.clip(1 - (distance / outer) ** 2, 0, None) ** 0.32
@@ -69,6 +70,7 @@ def body(anatomy: Anatomy, at: Frame) -> np.ndarray:
     trunk = trunk * chord(at.y - skin, 260) / 520
     whole = (trunk**4 + upper**4) ** 0.25
 
+    # The breast ends below in a soft rim; the fold of the pectoral muscle runs to the arm.
     shadow = at.both(anatomy.breast)
     rim = 690 + 150 * np.clip(1 - ((distance - 235) / 190) ** 2, -1, None)
     breast = shadow * np.clip((rim - at.y) / 16 + 0.5, 0, 1) * np.clip((at.y - 330) / 260, 0, 1)

@@ -1,7 +1,5 @@
 """The lungs' vessels: trees that leave the hila, divide and taper, as path lengths along rays."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nodegen.phantom.anatomy import SIDE, Anatomy
@@ -27,7 +25,9 @@ def tree(anatomy: Anatomy, side: int, rng: np.random.Generator) -> tuple[np.ndar
     """
     sign = (-1, 1)[side]
     x, y = HILUM[side]
-    start = np.tile([x + anatomy.midline, y, 0.0], (ROOTS, 1)) + rng.normal(0, [10, 34, 26], (ROOTS, 3))
+    start = np.tile([x + anatomy.midline, y, 0.0], (ROOTS, 1)) + rng.normal(
+        0, [10, 34, 26], (ROOTS, 3)
+    )
     fan = np.linspace(-1.45, 1.35, ROOTS) + rng.uniform(-0.16, 0.16, ROOTS)
     direction = np.stack([sign * np.cos(fan), np.sin(fan), rng.uniform(-0.35, 0.35, ROOTS)], axis=1)
     radius = rng.uniform(*ROOT_RADIUS, ROOTS) * np.where(fan > 0, 1.12, 0.82)

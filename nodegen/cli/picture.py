@@ -1,0 +1,46 @@
+"""`nodegen picture`: a stack before and after in one picture."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument(
+        "--before", type=Path, required=True, metavar="DIR",
+        help="folder with the untouched stack and its nodules.json",
+    )  # fmt: skip
+    parser.add_argument(
+        "--after",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with the stack that was made",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="the PNG to write"
+    )
+    parser.add_argument(
+        "--rows", type=int, default=4, metavar="N", help="boxes to show (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--side",
+        type=int,
+        default=320,
+        metavar="PX",
+        help="side of each panel (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw the picture, and say where it lies."""
+    from nodegen.boxes import read_boxes
+    from nodegen.stack import find_image, read_stack
+
+    from nodegen.picture import before_after
+
+    before = read_stack(find_image(args.before)).pixels
+    after = read_stack(find_image(args.after)).pixels
+    boxes = read_boxes(args.before / "nodules.json", before.shape)
+    before_after(before, after, boxes, args.output, rows=args.rows, side=args.side)
+    print(args.output)
