@@ -69,13 +69,13 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         both = around(mean, spread)
         return both + around(0, between), both + around(0, between)
 
-    right_dome = around(890, 45)
+    right_dome = around(865, 45)
     padded = rng.integers(0, 110, 2) * (rng.random(2) < (0.7, 0.25))
     return Anatomy(
         midline=around(505, 12) - float(padded[0]) / 2,
         tilt=around(0, 14),
         apex=pair(72, 24, 8),
-        half_width=pair(445, 22, 12),
+        half_width=pair(436, 20, 12),
         cage_bottom=around(1080, 60),
         depth=around(0.62, 0.07),
         fat=around(105, 40),

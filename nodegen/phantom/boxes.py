@@ -11,7 +11,7 @@ from nodegen.phantom.tissue import borders, cage_half_width, domes, frame
 # lognormal law of this median and spread follows.
 SIDE_MEDIAN, SIDE_SPREAD, SIDE_LIMITS = 57.0, 0.372, (20.0, 180.0)
 SMALLER_SIDE = (0.8, 1.0)  # over the larger one
-COUNTS = (1, 1, 1, 2, 2, 3)  # boxes on a slice, each as likely
+COUNTS = (1, 1, 2, 2, 3)  # boxes on a slice, each as likely
 HIDDEN = 0.25  # of the boxes lie over heart or diaphragm, where lung is hidden
 EDGE = 18  # distance that a box's centre keeps from the ribs, px, besides half of its side
 

@@ -15,7 +15,7 @@ BAND_SIGMAS = (1, 2, 4, 8, 16, 32, 64)  # px
 # Standard deviation of each band, in grey levels, over the 40 energy-normalised radiographs that
 # the figures were fitted on; the last is that of what the bands leave.
 BAND_ENERGIES = (35, 36, 53, 77, 103, 140, 210, 640)
-MEAN_GREY = 2480.0
+MEAN_GREY = 2570.0
 BASE_SIGMA = 32  # from this band on, bright parts are compressed, px
 KNEE, SHOULDER = 2450.0, 1100.0  # grey level where that begins, and the range left above it
 DETAIL_GAIN = 0.22  # what is left of detail in the brightest parts

@@ -44,7 +44,7 @@ def frame(anatomy: Anatomy) -> Frame:
 
 
 def cage_half_width(
-    y: np.ndarray, apex: np.ndarray | float, width: np.ndarray | float, bottom: float
+    y: np.ndarray | float, apex: np.ndarray | float, width: np.ndarray | float, bottom: float
 ) -> np.ndarray:
     """Outer half-width of the rib cage (px) at rows `y`: it opens quickly below the apex."""
     t = np.clip((y - apex) / (bottom - apex), 0, 1)
