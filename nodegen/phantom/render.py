@@ -18,7 +18,7 @@ from nodegen.phantom.tissue import (
 from nodegen.phantom.vessels import hila, vessels
 
 TEXTURE_SIGMAS = (0.8, 1.6, 3.2, 7.0)  # px
-LUNG_TEXTURE, TISSUE_TEXTURE = 4.0, 2.2  # px of soft tissue
+LUNG_TEXTURE, TISSUE_TEXTURE = 7.0, 2.2  # px of soft tissue
 VESSEL_DEPTH = 26.0  # path length through vessels that is not exceeded, px
 VESSEL_CONTRAST = 2.6  # blood over lung, set by eye
 
@@ -33,7 +33,7 @@ def texture(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
     for sigma in TEXTURE_SIGMAS:
         field = ndimage.gaussian_filter(rng.standard_normal((SIDE, SIDE), dtype=np.float32), sigma)
         field /= field.std()
-        net += sigma**0.4 * (0.8 - np.abs(field))
+        net += sigma**0.4 * (0.5 - np.abs(field) / (1 + 0.5 * np.abs(field)))
         tissue += sigma**0.4 * field
     return LUNG_TEXTURE * net, TISSUE_TEXTURE * tissue
 

@@ -112,7 +112,9 @@ def mediastinum(anatomy: Anatomy, at: Frame) -> np.ndarray:
     row = at.y[:, :1].astype(int)
     inside = np.minimum(left[row] - at.x, right[row] + at.x)
     radius = np.interp(np.arange(SIDE), [0, 330, 560, 760, 1024], [75, 95, 120, 190, 190])[row]
-    return 1.15 * chord(inside, radius)
+    # Under the domes the recess of the lung ends softly where the heart rests on the diaphragm.
+    under = np.clip((at.y - domes(anatomy, at)) / 12, 0, 1) * np.clip(1 + inside / 160, 0, 1) ** 2
+    return 1.15 * chord(inside, radius) + 480 * under
 
 
 def lungs(anatomy: Anatomy, at: Frame) -> np.ndarray:
