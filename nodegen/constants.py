@@ -80,3 +80,6 @@ FINISH_BLUR_PX = 1.0  # sigma of the "Gaussian blur of 3 pixels"
 
 # --- Add-back "grain" ("seen when it was tried") --------------------------------------------------
 GRAIN_SIGMA_PX = 2.5  # low pass of the change; 1 / 1.5 / 2.5 px gave a tell of 0.82 / 0.66 / 0.56
+
+# --- Boxes (contract) -----------------------------------------------------------------------------
+SMALLEST_BOX_PX = 5  # smaller boxes are grown to it

@@ -122,7 +122,7 @@ def generate(
     """
     stack = read_stack(find_image(Path(input_dir)))
     header, todo = load(recipes) if recipes else ({}, [])
-    settings = settings or _settings_of(header)
+    settings = settings or Settings(**settings_of(recipes))
     workshop = Workshop(settings)
     if recipes is None:
         boxes = read_boxes(Path(input_dir) / BOXES, stack.pixels.shape)
@@ -363,9 +363,16 @@ def _seed_of_inputs(stack: Stack, boxes: list[Box]) -> int:
 _REPLAYED = ("method", "intensity", "finish", "add_back", "windows")
 
 
-def _settings_of(header: dict[str, Any]) -> Settings:
-    known = header.get("settings", {})
-    return Settings(**{name: known[name] for name in _REPLAYED if name in known})
+def settings_of(recipes: Path | None) -> dict[str, Any]:
+    """The settings that a ``recipes.json`` was rendered with; none without a file.
+
+    Raises
+    ------
+    RecipeError
+        Where the file cannot be read.
+    """
+    known = load(recipes)[0].get("settings") if recipes else {}
+    return {k: v for k, v in known.items() if k in _REPLAYED} if isinstance(known, dict) else {}
 
 
 def _check_replay(

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from nodegen.constants import CROP_PX, TRAINING_BLUR_PX, TRAINING_NODULES, TRAINING_PEAK
 from nodegen.contrast import normalise
 from nodegen.errors import TrainingError
+from nodegen.library import Library
 from nodegen.resample import centred, resample
 
 SIDES_PX = (
@@ -21,6 +22,9 @@ SIDES_PX = (
     88,
 )  # NODE21's boxes: 32 / 57 / 109 px at the 5th / 50th / 95th percentile
 PEAKS = (1.0, 0.85, 0.7, 0.6)  # of the peak: the cascade must keep faint nodules too
+
+SMALLEST_MM = 11  # smaller nodules have too few voxels to be shown large
+ROUNDNESS = 0.75  # shorter over longer side: slivers teach the cascade streaks
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,27 @@ def draw_placements(
     return placements
 
 
+def pick_nodules(rng: np.random.Generator, library: Library, count: int) -> list[np.ndarray]:
+    """Draw ``count`` projections, (row, column) each, that are large and fairly round.
+
+    Raises
+    ------
+    TrainingError
+        Where the library holds too few of that kind.
+    """
+    picked: list[np.ndarray] = []
+    for index in rng.permutation(np.flatnonzero(library.diameters_mm >= SMALLEST_MM)):
+        projection = library[int(index)].projection
+        if min(projection.shape) >= ROUNDNESS * max(projection.shape):
+            picked.append(projection)
+        if len(picked) == count:
+            return picked
+    raise TrainingError(
+        f"The library {library.folder} holds {len(picked)} nodules of {SMALLEST_MM} mm or more that "
+        f"are round enough, and {count} are wanted; lower --count or give a larger library."
+    )
+
+
 def training_crop(
     image: np.ndarray,
     centre: tuple[int, int],
@@ -95,12 +120,12 @@ def training_crop(
     rows, columns = image.shape
     if min(rows, columns) < CROP_PX:
         raise TrainingError(
-            f"the image has {columns} x {rows} px, and a training crop needs at least "
-            f"{CROP_PX} x {CROP_PX}; take a larger radiograph"
+            f"The image has {columns} x {rows} px, and a training crop needs at least "
+            f"{CROP_PX} x {CROP_PX}; take a larger radiograph."
         )
     low, high = float(image.min()), float(image.max())
     if high <= low:
-        raise TrainingError("the image has a single grey level; take a radiograph with contrast")
+        raise TrainingError("The image has a single grey level; take a radiograph with contrast.")
     left = int(np.clip(centre[0] - CROP_PX // 2, 0, columns - CROP_PX))
     top = int(np.clip(centre[1] - CROP_PX // 2, 0, rows - CROP_PX))
     crop = image[top : top + CROP_PX, left : left + CROP_PX].astype(np.float32)

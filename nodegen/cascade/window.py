@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodegen.cascade.pyramid import resize_matrix
-from nodegen.constants import CHANNELS, HALF_WIDTH_PX, KERNEL, LAYERS
+from nodegen.constants import HALF_WIDTH_PX, KERNEL, LAYERS
 
 Span = tuple[int, int]  # half-open, px
 
@@ -83,13 +83,19 @@ def margin_axis(
     return axes
 
 
-def operations(plan: Plan, channels: int = CHANNELS) -> int:
-    """Floating-point operations of the plan's convolutions, for one image."""
+def operations(plan: Plan, channels: list[int]) -> int:
+    """Floating-point operations of the plan's convolutions, for one image.
+
+    Parameters
+    ----------
+    channels : list of int
+        Inner width of the generator at each scale of the plan.
+    """
     total = 0
-    for rows, columns in plan:
+    for (rows, columns), width_inner in zip(plan, channels, strict=True):
         height, width = (axis.out[1] - axis.out[0] for axis in (rows, columns))
         for layer in range(LAYERS):
             grown = (LAYERS - 1 - layer) * (KERNEL - 1)
-            ends = 1 if layer in (0, LAYERS - 1) else channels
-            total += 2 * KERNEL**2 * channels * ends * (height + grown) * (width + grown)
+            ends = 1 if layer in (0, LAYERS - 1) else width_inner
+            total += 2 * KERNEL**2 * width_inner * ends * (height + grown) * (width + grown)
     return total

@@ -1,0 +1,82 @@
+"""What whole stacks cost: time, its slope, and peak memory, each run in a process of its own."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from nodegen.boxes import Box, write_boxes
+from nodegen.constants import GREY_MAX
+from nodegen.phantom import GEOMETRY
+from nodegen.stack import Stack, StackWriter
+
+PROCESS = """
+import json, resource, sys, time
+started = time.perf_counter()
+from pathlib import Path
+from nodegen.pipeline import Settings, generate
+generate(Path(sys.argv[1]), Path(sys.argv[2]), Settings(**json.loads(sys.argv[3])), progress=False)
+print(json.dumps({
+    "seconds": time.perf_counter() - started,
+    "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+}))
+"""
+
+
+def write_tiled(folder: Path, stack: Stack, boxes: list[Box], slices: int) -> None:
+    """Write a stack of ``slices`` slices made of the given ones, shifted so that all differ."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shape = (slices, *stack.pixels.shape[1:])
+    repeated = []
+    with StackWriter(folder / "bench.mha", GEOMETRY, shape, stack.pixels.dtype) as writer:
+        for number in range(slices):
+            turn, source = divmod(number, len(stack.pixels))
+            # One grey level more or less keeps the slices from being the same to the compressor.
+            writer.write(
+                np.clip(stack.pixels[source], turn % 7, GREY_MAX).astype(stack.pixels.dtype)
+            )
+            repeated += [replace(b, slice=number) for b in boxes if b.slice == source]
+    write_boxes(folder / "nodules.json", [replace(box, index=i) for i, box in enumerate(repeated)])
+
+
+def run_alone(folder: Path, settings: dict[str, object]) -> dict[str, float]:
+    """Generate from ``folder`` in a new process: its seconds, imports included, and peak MiB."""
+    with tempfile.TemporaryDirectory() as output:
+        command = [sys.executable, "-c", PROCESS, str(folder), output, json.dumps(settings)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def measure_stacks(
+    stack: Stack, boxes: list[Box], counts: tuple[int, ...], settings: dict[str, object]
+) -> dict[str, dict[str, float]]:
+    """Seconds and peak MiB of stacks of ``counts`` slices, by number of slices."""
+    results = {}
+    for count in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            write_tiled(Path(folder), stack, boxes, count)
+            results[str(count)] = run_alone(Path(folder), settings)
+    return results
+
+
+def measure_startup(stack: Stack, boxes: list[Box], repeats: int) -> dict[str, float]:
+    """Seconds from the start of a process to ``--help``, and to the first slice's end."""
+    help_s = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "nodegen", "--help"], check=True, capture_output=True)
+        help_s.append(time.perf_counter() - started)
+    with tempfile.TemporaryDirectory() as folder:
+        write_tiled(Path(folder), stack, boxes, 1)
+        first_s = []
+        for _ in range(repeats):
+            started = time.perf_counter()
+            run_alone(Path(folder), {})
+            first_s.append(time.perf_counter() - started)
+    return {"help_s": float(np.median(help_s)), "startup_s": float(np.median(first_s))}

@@ -1,0 +1,104 @@
+"""What one slice costs, step by step, with one box in it."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from nodegen.bench.generators import SIDES_PX, interleaved_ms, median_ms
+from nodegen.blend import METHODS
+from nodegen.blend.paste import paste
+from nodegen.boxes import Box
+from nodegen.crop import crop_window
+from nodegen.finish import finish
+from nodegen.phantom import GEOMETRY
+from nodegen.pipeline import Settings, Workshop, place, plan, render, to_output, to_unit
+from nodegen.recipe import Recipe, finish_stream
+from nodegen.signal import top_threshold
+from nodegen.stack import Stack, StackWriter, read_stack
+
+
+def box_of(side_px: int, shape: tuple[int, ...]) -> Box:
+    """A square box of ``side_px`` in the left half of a slice of ``shape`` (row, column)."""
+    top, left = shape[0] // 2 - side_px // 2, shape[1] * 3 // 10 - side_px // 2
+    return Box(0, left, top, left + side_px, top + side_px, 0)
+
+
+def measure_methods(stack: Stack, seed: int, repeats: int) -> dict[str, dict[str, float]]:
+    """Milliseconds of one box by method and box side: placing and blending, not the slice."""
+    results: dict[str, dict[str, float]] = {}
+    slice01 = to_unit(stack.pixels[0])
+    for method in METHODS:
+        workshop = Workshop(Settings(method=method))
+        results[method] = {}
+        for side in SIDES_PX:
+            box = box_of(side, slice01.shape)
+            (recipe,) = plan(stack, [box], seed, workshop.library)
+            crop = slice01[crop_window(box, slice01.shape)].copy()
+
+            def blend(recipe: Recipe = recipe, crop: np.ndarray = crop) -> None:
+                workshop.blend(crop, place(recipe, slice01.shape, workshop.library), recipe)
+
+            results[method][str(side)] = median_ms(blend, repeats)
+    return results
+
+
+def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
+    """Milliseconds a slice of each step, for one box of the median size.
+
+    ``read`` and ``write`` are those of a stack, over its slices; ``other`` steps are timed alone.
+    """
+    workshop = Workshop(Settings())
+    pixels = stack.pixels[0]
+    slice01 = to_unit(pixels)
+    box = box_of(54, pixels.shape)
+    (recipe,) = plan(stack, [box], seed, workshop.library)
+    crop = slice01[crop_window(box, pixels.shape)].copy()
+    nodule = place(recipe, pixels.shape, workshop.library)
+    done, _ = render(pixels, [recipe], workshop)
+    output = to_output(pixels, done, Settings(), finish_stream(seed, 0))
+    with tempfile.TemporaryDirectory() as folder:
+        path, written = Path(folder) / "read.mha", Path(folder) / "written.mha"
+
+        def write(target: Path = written, image: np.ndarray = output) -> None:
+            with StackWriter(target, GEOMETRY, (4, *image.shape), image.dtype) as writer:
+                for _ in range(4):
+                    writer.write(image)
+
+        write(path, pixels)
+        works = {
+            "read": lambda: read_stack(path),
+            "scale": lambda: to_unit(pixels),
+            "otsu": lambda: top_threshold(slice01),
+            "place": lambda: place(recipe, pixels.shape, workshop.library),
+            "paste": lambda: paste(crop, nodule),
+            "harmonise": lambda: workshop.blend(crop, nodule, recipe),
+            "finish": lambda: finish(slice01, finish_stream(seed, 0)),
+            "output": lambda: to_output(
+                pixels, done, Settings(finish=False), finish_stream(seed, 0)
+            ),
+            "write": write,
+        }
+        ms = interleaved_ms(works, repeats)
+    for step in ("read", "write"):
+        ms[step] /= 4
+    generators = _generators_ms(workshop, crop, nodule, recipe, repeats)
+    ms["generators"] = generators
+    ms["add_back"] = max(ms.pop("harmonise") - generators, 0.0)
+    return ms
+
+
+def fixed_ms(steps: dict[str, float]) -> float:
+    """Everything but the generators; a slice is scaled twice, to plan and to render."""
+    alone = sum(value for step, value in steps.items() if step != "generators")
+    return alone + steps["scale"] + steps["place"]
+
+
+def _generators_ms(workshop: Workshop, crop, nodule, recipe, repeats: int) -> float:  # type: ignore[no-untyped-def]
+    from nodegen.blend.harmonise import Harmonise, support
+
+    blend = workshop.blend
+    assert isinstance(blend, Harmonise)
+    images = np.stack([crop + nodule.shadow, crop])
+    window = support(nodule.mask)
+    return median_ms(lambda: blend.harmonised(images, window, recipe), repeats)

@@ -1,0 +1,104 @@
+"""``nodegen generate``: draw a synthetic nodule into each box of a stack."""
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options.
+
+    Choices have no argparse default: what the user leaves out comes from ``--recipes``, or else
+    from :class:`nodegen.pipeline.Settings`.
+    """
+    leave = argparse.SUPPRESS
+    parser.add_argument(
+        "--input", type=Path, required=True, metavar="DIR", help="one image and nodules.json"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="gets the image under the same name, and recipes.json",
+    )
+    parser.add_argument(
+        "--method",
+        choices=("singan", "poisson", "paste"),
+        default=leave,
+        help="how nodules are blended in (default: singan)",
+    )
+    parser.add_argument(
+        "--intensity",
+        choices=("challenge", "input"),
+        default=leave,
+        help="challenge: uint8 0..255, each slice by its own minimum and maximum; input: pixel type "
+        "and grey scale of the input (default: challenge)",
+    )
+    parser.add_argument(
+        "--finish",
+        action=argparse.BooleanOptionalAction,
+        default=leave,
+        help="noise, blur, noise on every slice (default: --finish)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=leave, help="(default: from a hash of the inputs)"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default=leave, help="(default: auto)"
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=leave,
+        metavar="DIR",
+        help="holds hyposignal and hypersignal (default: the cascades that nodegen ships)",
+    )
+    parser.add_argument(
+        "--nodules",
+        type=Path,
+        default=leave,
+        metavar="DIR",
+        help="nodule library, from `nodegen prepare` (default: the one that nodegen ships)",
+    )
+    parser.add_argument(
+        "--add-back",
+        choices=("grain", "paper"),
+        default=leave,
+        help="how the harmonised nodule is laid over the untouched slice: grain keeps the "
+        "radiograph's own grain, paper is the weighted mean (default: grain)",
+    )
+    parser.add_argument(
+        "--windows",
+        choices=("default", "exact", "full"),
+        default=leave,
+        help="what the generators compute around a box (default: default)",
+    )
+    parser.add_argument(
+        "--masks", type=Path, metavar="DIR", help="gets the nodules' masks (default: none)"
+    )
+    parser.add_argument(
+        "--recipes",
+        type=Path,
+        metavar="FILE",
+        help="replay a run from its recipes.json, with its settings (default: draw anew)",
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="gets an HTML report (default: none)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate, and say where the result lies."""
+    from nodegen.pipeline import Settings, generate, settings_of
+
+    chosen = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
+    settings = Settings(**{**settings_of(args.recipes), **chosen})
+    done = generate(args.input, args.output, settings, recipes=args.recipes, masks=args.masks)
+    print(f"{len(done.recipes)} nodules, seed {done.seed}: {done.image}")
+    if args.report:
+        from nodegen.judge.report import write_report_of_run
+
+        write_report_of_run(args.report, args.input, done)
+        print(f"report: {args.report}")
+    return 0

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+from cascades import random_cascade
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nodegen.cascade.pyramid import scale_sizes
+from nodegen.cascade.window import exact_axis, full_axis, margin_axis, operations
+from nodegen.constants import HALF_WIDTH_PX, SCALES
+
+CASCADE = random_cascade()
+
+
+@st.composite
+def spans(draw, length):
+    low = draw(st.integers(0, length - 1))
+    return low, draw(st.integers(low + 1, length))
+
+
+@st.composite
+def cases(draw):
+    shape = draw(st.sampled_from([(256, 256), (300, 300), (256, 90), (40, 60)]))
+    support = tuple(draw(spans(length)) for length in shape)
+    return shape, support, draw(st.integers(5, SCALES - 1)), draw(st.integers(0, 2**32))
+
+
+def harmonised(shape, n0, seed, support, windows):
+    rng = np.random.default_rng(seed)
+    images = torch.from_numpy(rng.uniform(-1, 1, (1, 1, *shape)).astype(np.float32))
+    noise = CASCADE.draw_noise(rng, n0, shape)
+    plan = CASCADE.plan(shape, n0, support, windows)
+    return CASCADE.harmonise(images, n0, noise, plan)
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases())
+def test_exact_windows_give_what_the_whole_crop_gives(case):
+    shape, support, n0, seed = case
+    rows, columns = (slice(*span) for span in support)
+    full = harmonised(shape, n0, seed, support, "full")[..., rows, columns]
+    exact = harmonised(shape, n0, seed, support, "exact")
+    torch.testing.assert_close(exact, full, atol=1e-5, rtol=0)
+
+
+@given(st.integers(5, SCALES - 1), st.integers(1, 400).flatmap(lambda n: st.tuples(st.just(n), spans(n))))
+def test_exact_windows_hold_what_the_scale_above_reads(n0, case):
+    length, support = case
+    axes = exact_axis(scale_sizes(length), n0, support)
+    assert axes[-1].out == support
+    for axis in axes:
+        assert 0 <= axis.out[0] < axis.out[1] <= axis.size
+        assert axis.read[0] - axis.padding[0] == axis.out[0] - HALF_WIDTH_PX
+        assert axis.read[1] + axis.padding[1] == axis.out[1] + HALF_WIDTH_PX
+
+
+@pytest.mark.parametrize("margin", [0, 3, 10])
+def test_margin_windows_lie_between_the_support_and_the_exact_window(margin):
+    sizes, support = scale_sizes(), (74, 182)
+    narrow = margin_axis(sizes, 5, support, (margin,) * SCALES)
+    for axis, exact in zip(narrow, exact_axis(sizes, 5, support), strict=True):
+        assert exact.out[0] <= axis.out[0] < axis.out[1] <= exact.out[1]
+    assert narrow[-1].out == support
+
+
+def test_operations_of_one_generator_are_the_papers():
+    plan = [(axis, axis) for axis in full_axis(scale_sizes(), SCALES - 1)]
+    # 161 GFLOP at 256 x 256 with 128 channels, 10 with 32; ours also counts the halo of each layer.
+    assert operations(plan, [128]) / 1e9 == pytest.approx(161, rel=0.1)
+    assert operations(plan, [32]) / 1e9 == pytest.approx(10.3, rel=0.1)
