@@ -1,12 +1,14 @@
 """One picture of a stack before and after: whole slices, and their boxes enlarged."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from nodegen.boxes import Box
-from nodegen.errors import OutputError, SettingError
+from nodegen.errors import SettingError
+from nodegen.files import write_bytes
 
 AROUND = 2.0  # an enlarged view shows this many times the box's larger side
 SMALLEST_VIEW_PX = 96  # and at least so many pixels of the slice
@@ -54,7 +56,7 @@ def before_after(
     Raises
     ------
     SettingError
-        If the stacks' shapes differ, or there is no box to show.
+        If the stacks' shapes differ, there is no box to show, or no room to show it in.
     OutputError
         If the picture cannot be written.
     """
@@ -63,6 +65,8 @@ def before_after(
             f"The stack before is {before.shape} and the one after {after.shape} (slice, row, "
             "column); give two stacks of the same shape."
         )
+    if rows < 1 or side < 1:
+        raise SettingError(f"rows is {rows} and side is {side} px; give at least 1 for both.")
     if not boxes:
         raise SettingError("The list of boxes is empty; give a stack with at least one box.")
     seen: dict[int, int] = {}
@@ -91,14 +95,6 @@ def before_after(
             for view, words in zip(views, ("before", "after"), strict=True)
         ]
         lines.append(np.hstack([np.asarray(panel) for panel in panels]))
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.vstack(lines)).save(partial, format="PNG", optimize=True)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror}); give a place that is writable and has "
-            "room."
-        ) from error
+    made = io.BytesIO()
+    Image.fromarray(np.vstack(lines)).save(made, format="PNG", optimize=True)
+    write_bytes(path, made.getvalue())
