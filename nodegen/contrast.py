@@ -14,27 +14,27 @@ def normalise(projection: np.ndarray) -> np.ndarray:
     return np.clip(height / peak, 0.0, 1.0).astype(np.float32)
 
 
-def match_contrast(
-    nodule: np.ndarray, mask: np.ndarray, background: np.ndarray, klass: str
-) -> float:
+def match_contrast(nodule: np.ndarray, background: np.ndarray, signal: str) -> float:
     """Scalar with which the nodule is multiplied (paper, section 2).
 
     Parameters
     ----------
-    nodule : ndarray, shape (row, column)
-        The nodule in 0..1, at the size of its box.
-    mask : ndarray of bool, the same shape
+    nodule : ndarray
+        The nodule's own pixels, in 0..1, at the size of its box.
     background : ndarray, shape (row, column)
         The slice's pixels in the box, in 0..1.
-    klass : {"hyposignal", "hypersignal"}
+    signal : {"hyposignal", "hypersignal"}
+        Class of the box.
 
     Returns
     -------
     float
-        ``max(floor, ln(mean nodule / mean background))`` over the nodule's own pixels.
+        ``max(floor, ln(mean nodule / mean background))``.
     """
-    floor = CONTRAST_FLOOR[klass]
-    mean_nodule, mean_background = float(nodule[mask].mean()), float(background.mean())
+    floor = CONTRAST_FLOOR[signal]
+    if nodule.size == 0 or background.size == 0:
+        return floor
+    mean_nodule, mean_background = float(nodule.mean()), float(background.mean())
     if mean_nodule <= 0 or mean_background <= 0:
         return floor
     return max(floor, float(np.log(mean_nodule / mean_background)))

@@ -150,7 +150,7 @@ def generate(
                 Path(masks) / stack.path.name,
                 stack.geometry,
                 stack.pixels.shape,
-                np.dtype(np.uint8 if len(todo) < 2**8 else np.uint16),
+                np.dtype(np.uint16),
             )
         )
         slices = track(
@@ -209,11 +209,9 @@ def _recipe(box: Box, drawn: Draw, signal: str, slice01: np.ndarray, library: Li
         contrast=1.0,
         noise=drawn.noise,
     )
-    crop = slice01[crop_window(box, slice01.shape)]
     nodule = place(recipe, slice01.shape, library)
     background = slice01[box.top : box.bottom, box.left : box.right]
     contrast = match_contrast(nodule.shadow[nodule.mask], background, signal)
-    del crop
     return replace(recipe, contrast=round(contrast, 4))
 
 

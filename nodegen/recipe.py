@@ -150,11 +150,11 @@ def load(path: Path) -> tuple[dict[str, Any], list[Recipe]]:
         header = json.loads(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(
-            f"the recipes {path} cannot be read ({error}); give a recipes.json that a run wrote"
+            f"The recipes {path} cannot be read ({error}); give a recipes.json that a run wrote."
         ) from error
     except (json.JSONDecodeError, RecursionError) as error:
         raise RecipeError(
-            f"the recipes {path} are not JSON ({error}); give a recipes.json that a run wrote"
+            f"The recipes {path} are not JSON ({error}); give a recipes.json that a run wrote."
         ) from error
     if not isinstance(header, dict) or not isinstance(header.get("recipes"), list):
         raise RecipeError(f'{path} holds no list "recipes"; give a recipes.json that a run wrote')
@@ -167,7 +167,7 @@ _KINDS: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (s
 
 def _recipe(entry: Any, number: int, path: Path) -> Recipe:
     if not isinstance(entry, dict):
-        raise RecipeError(f"recipe {number} of {path} is not an object; take it from a run anew")
+        raise RecipeError(f"Recipe {number} of {path} is not an object; take it from a run anew.")
     for field in fields(Recipe):
         value = entry.get(field.name)
         good = isinstance(value, _KINDS[field.type]) and (
@@ -176,13 +176,13 @@ def _recipe(entry: Any, number: int, path: Path) -> Recipe:
         if not good:
             raise RecipeError(
                 f'recipe {number} of {path} has {value!r} as "{field.name}", where '
-                f"{field.type.__name__} is wanted; take it from a run anew"  # type: ignore[union-attr]
+                f"{field.type.__name__} is wanted; take it from a run anew."  # type: ignore[union-attr]
             )
     recipe = Recipe(**{field.name: entry[field.name] for field in fields(Recipe)})
     if recipe.signal not in CLASSES or not 0 <= recipe.n0 < SCALES or recipe.noise < 0:
         raise RecipeError(
-            f"recipe {number} of {path} has signal {recipe.signal!r}, n0 {recipe.n0} and noise "
+            f"Recipe {number} of {path} has signal {recipe.signal!r}, n0 {recipe.n0} and noise "
             f"{recipe.noise}, where one of {', '.join(CLASSES)}, 0..{SCALES - 1} and a number "
-            "not below 0 are allowed; take it from a run anew"
+            "not below 0 are allowed; take it from a run anew."
         )
     return recipe
