@@ -84,14 +84,14 @@ def before_after(
         )
         x, y = box.centre
         half = max(AROUND * max(box.width, box.height), SMALLEST_VIEW_PX) / 2
-        window = [round(value) for value in (x - half, y - half, x + half, y + half)]
+        window = round(x - half), round(y - half), round(x + half), round(y + half)
         panels = []
         for view, words in zip(views, ("before", "after"), strict=True):
             marked = view.copy()
             ImageDraw.Draw(marked).rectangle(window, outline=INK, width=2)
             panels.append(_panel(marked, f"slice {box.slice}, {words}", side))
         panels += [
-            _panel(view.crop(tuple(window)), f"box {box.index}, {words}", side)
+            _panel(view.crop(window), f"box {box.index}, {words}", side)
             for view, words in zip(views, ("before", "after"), strict=True)
         ]
         lines.append(np.hstack([np.asarray(panel) for panel in panels]))

@@ -35,9 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Draw the picture, and say where it lies."""
     from nodegen.boxes import read_boxes
-    from nodegen.stack import find_image, read_stack
-
     from nodegen.picture import before_after
+    from nodegen.stack import find_image, read_stack
 
     before = read_stack(find_image(args.before)).pixels
     after = read_stack(find_image(args.after)).pixels

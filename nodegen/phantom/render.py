@@ -53,5 +53,5 @@ def thickness(anatomy: Anatomy) -> np.ndarray:
 
 
 def radiograph(anatomy: Anatomy) -> np.ndarray:
-    """The radiograph in NODE21's form, `(row, column)` uint16 in 0..4095."""
+    """Make the radiograph in NODE21's form, `(row, column)` uint16 in 0..4095."""
     return develop(thickness(anatomy), anatomy)

@@ -45,7 +45,7 @@ def tube(
     core: np.ndarray | float,
     jitter: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Samples of a bone: an elliptical tube with a dense cortex around a loose core.
+    """Sample a bone: an elliptical tube with a dense cortex around a loose core.
 
     Parameters
     ----------

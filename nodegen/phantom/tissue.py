@@ -31,7 +31,7 @@ class Frame:
     y: np.ndarray  # rows
 
     def both(self, pair: tuple[float, float]) -> np.ndarray:
-        """A value for each pixel out of a value for each side, blended across the midline."""
+        """Spread a value for each side over the pixels, blended across the midline."""
         weight = np.clip(self.x / 60 + 0.5, 0, 1)
         return pair[0] * (1 - weight) + pair[1] * weight
 
