@@ -72,7 +72,7 @@ def normalise(image: np.ndarray) -> np.ndarray:
 
 
 def develop(thickness: np.ndarray, anatomy: Anatomy) -> np.ndarray:
-    """Make a radiograph in NODE21's form, `(row, column)` uint16 in 0..4095, zero in its margins."""
+    """Make a radiograph in NODE21's form, `(row, column)` uint16, zero in its margins."""
     grey = np.clip(np.rint(normalise(expose(thickness, anatomy))), 0, GREY_MAX).astype(np.uint16)
     right, bottom = anatomy.margin
     grey[:, SIDE - right :] = 0
