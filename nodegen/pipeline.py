@@ -37,6 +37,7 @@ BOXES = "nodules.json"
 RECIPES = "recipes.json"
 
 INTENSITIES = ("challenge", "input")
+CONTRASTS = ("real", "paper")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -60,6 +61,7 @@ class Settings:
     model: Path | None = None
     nodules: Path | None = None
     add_back: str = "grain"
+    contrast: str = "real"
     windows: str = "default"
 
     def __post_init__(self) -> None:
@@ -68,6 +70,7 @@ class Settings:
             "intensity": INTENSITIES,
             "device": DEVICES,
             "add_back": ADD_BACKS,
+            "contrast": CONTRASTS,
             "windows": WINDOWS,
         }
         for name, choices in allowed.items():
@@ -127,7 +130,7 @@ def generate(
     if recipes is None:
         boxes = read_boxes(Path(input_dir) / BOXES, stack.pixels.shape)
         seed = settings.seed if settings.seed is not None else _seed_of_inputs(stack, boxes)
-        todo = list(plan(stack, boxes, seed, workshop.library)) if boxes else []
+        todo = list(plan(stack, boxes, seed, workshop)) if boxes else []
     else:
         seed = int(header["seed"])
         _check_replay(recipes, header, todo, stack, workshop)
@@ -169,7 +172,7 @@ def generate(
 # --- plan: everything random, before anything is rendered -----------------------------------------
 
 
-def plan(stack: Stack, boxes: list[Box], seed: int, library: Library) -> Iterator[Recipe]:
+def plan(stack: Stack, boxes: list[Box], seed: int, workshop: "Workshop") -> Iterator[Recipe]:
     """Draw the recipe of each box, in the order in which they will be rendered.
 
     Boxes of one slice come by their corners, so that their order in the file does not matter.
@@ -181,17 +184,17 @@ def plan(stack: Stack, boxes: list[Box], seed: int, library: Library) -> Iterato
             slice01 = to_unit(stack.pixels[box.slice])
             thresholds = {box.slice: (slice01, top_threshold(slice01))}
         slice01, threshold = thresholds[box.slice]
-        drawn = draw(seed, box, seen[_place(box)], library)
+        drawn = draw(seed, box, seen[_place(box)], workshop.library)
         seen[_place(box)] += 1
         signal = signal_class(slice01, box, threshold)
-        yield _recipe(box, drawn, signal, slice01, library)
+        yield _recipe(box, drawn, signal, slice01, workshop)
 
 
 def _place(box: Box) -> tuple[int, ...]:
     return box.slice, box.top, box.left, box.bottom, box.right
 
 
-def _recipe(box: Box, drawn: Draw, signal: str, slice01: np.ndarray, library: Library) -> Recipe:
+def _recipe(box: Box, drawn: Draw, signal: str, slice01: np.ndarray, workshop: Workshop) -> Recipe:
     recipe = Recipe(
         index=box.index,
         slice=box.slice,
@@ -200,7 +203,7 @@ def _recipe(box: Box, drawn: Draw, signal: str, slice01: np.ndarray, library: Li
         right=box.right,
         bottom=box.bottom,
         nodule=drawn.nodule,
-        name=library.names[drawn.nodule],
+        name=workshop.library.names[drawn.nodule],
         mirror=drawn.mirror,
         turn_deg=drawn.turn_deg,
         signal=signal,
@@ -209,9 +212,11 @@ def _recipe(box: Box, drawn: Draw, signal: str, slice01: np.ndarray, library: Li
         contrast=1.0,
         noise=drawn.noise,
     )
-    nodule = place(recipe, slice01.shape, library)
+    nodule = place(recipe, slice01.shape, workshop.library)
     background = slice01[box.top : box.bottom, box.left : box.right]
     contrast = match_contrast(nodule.shadow[nodule.mask], background, signal)
+    if workshop.settings.contrast == "real":
+        contrast *= drawn.contrast_share
     return replace(recipe, contrast=round(contrast, 4))
 
 
@@ -358,7 +363,7 @@ def _seed_of_inputs(stack: Stack, boxes: list[Box]) -> int:
     return seed_of(np.ascontiguousarray(stack.pixels).data, places.encode())
 
 
-_REPLAYED = ("method", "intensity", "finish", "add_back", "windows")
+_REPLAYED = ("method", "intensity", "finish", "add_back", "contrast", "windows")
 
 
 def settings_of(recipes: Path | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nodegen.boxes import Box
-from nodegen.constants import CLASSES, N0, SCALES, WEIGHT
+from nodegen.constants import CLASSES, CONTRAST_SHARE, N0, SCALES, WEIGHT
 from nodegen.errors import RecipeError
 from nodegen.library import Library
 
@@ -83,7 +83,7 @@ class Draw:
     turn_deg: float
     n0: dict[str, int]
     weight: dict[str, float]
-    visibility: float
+    contrast_share: float
     noise: int
 
 
@@ -112,7 +112,7 @@ def draw(seed: int, box: Box, occurrence: int, library: Library) -> Draw:
         turn_deg=round(float(rng.uniform(0.0, 360.0)), 2),
         n0={k: int(rng.integers(N0[k][0], N0[k][1] + 1)) for k in CLASSES},
         weight={k: round(float(rng.uniform(*WEIGHT[k])), 4) for k in CLASSES},
-        visibility=float(rng.uniform()),
+        contrast_share=float(rng.uniform(*CONTRAST_SHARE)),
         noise=int(rng.integers(2**63)),
     )
 

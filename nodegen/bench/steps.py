@@ -33,7 +33,7 @@ def measure_methods(stack: Stack, seed: int, repeats: int) -> dict[str, dict[str
         results[method] = {}
         for side in SIDES_PX:
             box = box_of(side, slice01.shape)
-            (recipe,) = plan(stack, [box], seed, workshop.library)
+            (recipe,) = plan(stack, [box], seed, workshop)
             crop = slice01[crop_window(box, slice01.shape)].copy()
 
             def blend(recipe: Recipe = recipe, crop: np.ndarray = crop) -> None:
@@ -52,7 +52,7 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
     pixels = stack.pixels[0]
     slice01 = to_unit(pixels)
     box = box_of(54, pixels.shape)
-    (recipe,) = plan(stack, [box], seed, workshop.library)
+    (recipe,) = plan(stack, [box], seed, workshop)
     crop = slice01[crop_window(box, pixels.shape)].copy()
     nodule = place(recipe, pixels.shape, workshop.library)
     done, _ = render(pixels, [recipe], workshop)

@@ -69,6 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "radiograph's own grain, paper is the weighted mean (default: grain)",
     )
     parser.add_argument(
+        "--contrast",
+        choices=("real", "paper"),
+        default=leave,
+        help="real: nodules stand out as real ones do; paper: the contrast as the paper has it, about "
+        "twice that (default: real)",
+    )
+    parser.add_argument(
         "--windows",
         choices=("default", "exact", "full"),
         default=leave,
