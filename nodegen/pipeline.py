@@ -1,5 +1,7 @@
 """The path of a pixel: read, plan, render, finish, write; one slice at a time."""
 
+from __future__ import annotations
+
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
@@ -172,7 +174,7 @@ def generate(
 # --- plan: everything random, before anything is rendered -----------------------------------------
 
 
-def plan(stack: Stack, boxes: list[Box], seed: int, workshop: "Workshop") -> Iterator[Recipe]:
+def plan(stack: Stack, boxes: list[Box], seed: int, workshop: Workshop) -> Iterator[Recipe]:
     """Draw the recipe of each box, in the order in which they will be rendered.
 
     Boxes of one slice come by their corners, so that their order in the file does not matter.
