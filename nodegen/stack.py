@@ -75,10 +75,9 @@ class Stack:
     path : Path
     """
 
-    def __init__(self, path: Path, pixels: np.ndarray, geometry: Geometry, owner: object = None):
+    def __init__(self, path: Path, pixels: np.ndarray, geometry: Geometry):
         self.path, self.geometry = path, geometry
         self.pixels = pixels if pixels.ndim == 3 else pixels[None]
-        self._owner = owner  # of the memory that ``pixels`` shows
 
 
 def find_image(folder: Path) -> Path:
@@ -145,7 +144,15 @@ def _read_itk(path: Path) -> Stack:
     geometry = Geometry(
         image.GetSpacing(), image.GetOrigin(), image.GetDirection(), image.GetDimension()
     )
-    return Stack(path, sitk.GetArrayViewFromImage(image), geometry, image)
+    return Stack(path, np.asarray(_Held(image)), geometry)
+
+
+class _Held:
+    """The memory of an ITK image, which lives as long as any array that shows it."""
+
+    def __init__(self, image: sitk.Image):
+        self._image = image
+        self.__array_interface__ = sitk.GetArrayViewFromImage(image).__array_interface__
 
 
 def _read_tiff(path: Path) -> Stack:

@@ -1,13 +1,18 @@
 """The picture before and after: what it shows, and in which order."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from nodegen.boxes import Box
+from nodegen.cli import main
 from nodegen.errors import OutputError, SettingError
 from nodegen.picture import CAPTION_PX, before_after
+from nodegen.stack import read_stack
 
+SAMPLE = Path(__file__).parent / "sample" / "input"
 SIDE = 64
 BOXES = [Box(0, 20, 30, 60, 70, 0), Box(0, 120, 100, 150, 140, 1), Box(1, 90, 20, 130, 60, 2)]
 
@@ -58,3 +63,20 @@ def test_faults_are_named(stacks, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
         before_after(before, after, BOXES, tmp_path / "file" / "p.png", rows=1, side=SIDE)
+
+
+def test_pixels_outlive_their_stack():
+    # Whoever keeps only `read_stack(...).pixels` must not be left with freed memory.
+    kept = read_stack(SAMPLE / "phantom.mha").pixels[1:]
+    others = [read_stack(SAMPLE / "phantom.mha") for _ in range(2)]
+    assert np.array_equal(kept, others[0].pixels[1:])
+    assert kept.dtype == np.uint16
+    assert not kept.flags.writeable
+
+
+def test_command_draws_the_sample(tmp_path, capsys):
+    arguments = ["--before", str(SAMPLE), "--after", str(SAMPLE), "--rows", "5", "--side", "64"]
+    assert main(["picture", *arguments, "--output", str(tmp_path / "p.png")]) == 0
+    picture = np.asarray(Image.open(tmp_path / "p.png"))
+    assert picture.shape == (5 * (64 + CAPTION_PX), 4 * 64)
+    assert capsys.readouterr() == (f"{tmp_path / 'p.png'}\n", "")
