@@ -88,7 +88,9 @@ def before_after(
         panels = []
         for view, words in zip(views, ("before", "after"), strict=True):
             marked = view.copy()
-            ImageDraw.Draw(marked).rectangle(window, outline=INK, width=2)
+            pen = ImageDraw.Draw(marked)
+            pen.rectangle(window, outline=0, width=6)  # dark around it: it shows on bright, too
+            pen.rectangle(window, outline=INK, width=3)
             panels.append(_panel(marked, f"slice {box.slice}, {words}", side))
         panels += [
             _panel(view.crop(window), f"box {box.index}, {words}", side)
