@@ -11,7 +11,7 @@ from nodegen.cascade import window
 from nodegen.cascade.pyramid import resize_matrix, scale_sizes
 from nodegen.cascade.weights import Layer, load_layers, read_index
 from nodegen.cascade.window import Axis, Plan, Span
-from nodegen.constants import HALF_WIDTH_PX, LEAKY_SLOPE, SCALES
+from nodegen.constants import HALF_WIDTH_PX, KERNEL, LEAKY_SLOPE, SCALES
 from nodegen.errors import ModelError
 
 WINDOWS = ("default", "exact", "full")
@@ -131,7 +131,28 @@ class Cascade:
         x = x.contiguous(memory_format=torch.channels_last)
         for layer_weight, layer_bias in inner:
             x = F.leaky_relu_(F.conv2d(x, layer_weight, layer_bias), LEAKY_SLOPE)
-        return F.conv2d(x, weight, bias).tanh_()
+        return _to_one_channel(x, weight, bias).tanh_()
+
+
+def _to_one_channel(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Convolve (batch, channel, row, column), channels last, down to a single channel.
+
+    CPU libraries fill their vectors with output channels, so a single one costs them a quarter of
+    the whole generator. One matrix product gives every tap of the kernel a plane of its own; the
+    planes are then added up, each moved by its tap.
+    """
+    if x.device.type != "cpu":
+        return F.conv2d(x, weight, bias)
+    batch, channels, rows, columns = x.shape
+    taps = weight[0].permute(1, 2, 0).reshape(-1, channels)
+    planes = taps @ x.permute(0, 2, 3, 1).reshape(-1, channels).T
+    planes = planes.view(KERNEL, KERNEL, batch, 1, rows, columns)
+    height, width = rows - KERNEL + 1, columns - KERNEL + 1
+    total = bias.view(1, 1, 1, 1).expand(batch, 1, height, width).clone()
+    for i in range(KERNEL):
+        for j in range(KERNEL):
+            total += planes[i, j, ..., i : i + height, j : j + width]
+    return total
 
 
 def _inner(axis: Axis) -> slice:
