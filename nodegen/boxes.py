@@ -161,8 +161,8 @@ def _corner(corner: Any, box: int, number: int) -> tuple[float, float, float]:
     good = isinstance(corner, list) and len(corner) in (2, 3)
     if not good or not all(_is_number(value) for value in corner):
         raise BoxesError(
-            f"Corner {number} of box {box} is {_short(corner)} where [x, y, z] in finite numbers is "
-            f"wanted; {REMEDY}."
+            f"Corner {number} of box {box} is {_short(corner)} where [x, y, z] in finite numbers "
+            f"is wanted; {REMEDY}."
         )
     x, y, z = (*corner, 0)[:3]  # a single image's boxes may lack z
     return float(x), float(y), float(z)

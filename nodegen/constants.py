@@ -52,9 +52,9 @@ NOISE_AMPLITUDE = 0.1  # times the RMSE of the reconstruction coming up from the
 # --- Contrast and class (paper; method facts) -----------------------------------------------------
 CLASSES = ("hyposignal", "hypersignal")
 CONTRAST_FLOOR = {"hyposignal": 0.6, "hypersignal": 0.7}
-# Share of the paper's contrast that is used by default, both ends drawn. As written, a nodule stands
-# about 800 grey levels above its surround ("may make nodules appear too visible"); real ones (JSRT)
-# stand 100 to 500.
+# Share of the paper's contrast that is used by default, both ends drawn. As written, a nodule
+# stands about 800 grey levels above its surround ("may make nodules appear too visible"); real ones
+# (JSRT) stand 100 to 500.
 CONTRAST_SHARE = (0.25, 0.6)
 OTSU_CLASSES = 4
 OTSU_BINS = 256  # scikit-image's default, and the baseline's 8 bit

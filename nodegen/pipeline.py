@@ -316,8 +316,8 @@ def to_unit(pixels: np.ndarray) -> np.ndarray:
     if high <= low:
         return np.zeros(pixels.shape, dtype=np.float32)
     unit = pixels.astype(np.float32 if pixels.dtype.itemsize <= 4 else np.float64)
-    unit -= low
-    unit /= high - low
+    np.subtract(unit, low, out=unit)
+    np.divide(unit, high - low, out=unit)
     return unit.astype(np.float32, copy=False)
 
 

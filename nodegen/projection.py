@@ -42,7 +42,8 @@ def project(
     inside = np.asarray(mask) > 0
     hu = np.where(inside, np.clip(volume_hu, HU_MIN, HU_MAX), HU_MIN)
     absorption = np.minimum(BETA * (hu + HU_OFFSET) / HU_SCALE, ABSORPTION_MAX)
-    return np.exp(absorption).mean(axis=axis, dtype=np.float64).astype(np.float32), inside.any(axis)
+    projection = np.exp(absorption).mean(axis=axis, dtype=np.float64)
+    return projection.astype(np.float32), np.any(inside, axis=axis)
 
 
 def bounds(mask2d: np.ndarray) -> tuple[slice, slice]:
@@ -52,7 +53,7 @@ def bounds(mask2d: np.ndarray) -> tuple[slice, slice]:
 
 
 def diameter_mm(mask2d: np.ndarray) -> int:
-    """Larger side of the bounding box of a 2D mask at 1 mm, in mm (baseline: ``ct_nodules.csv``)."""
+    """Larger side of a 2D mask's bounding box at 1 mm, in mm (baseline: ``ct_nodules.csv``)."""
     rows, columns = bounds(mask2d)
     return int(max(rows.stop - rows.start, columns.stop - columns.start))
 

@@ -87,7 +87,7 @@ class Draw:
     noise: int
 
 
-def seed_of(*parts: bytes) -> int:
+def seed_of(*parts: bytes | memoryview) -> int:
     """A seed of 63 bits from a hash of the inputs, for runs without ``--seed``."""
     digest = hashlib.sha256()
     for part in parts:

@@ -1,4 +1,4 @@
-"""Signal class: is a box's background hyposignal or hypersignal? (4-class Otsu, paper section 2)"""
+"""Signal class: a box's background is hyposignal or hypersignal (4-class Otsu, paper section 2)."""
 
 import numpy as np
 from skimage.filters import threshold_multiotsu

@@ -166,7 +166,7 @@ def _read_tiff(path: Path) -> Stack:
             _check_form(path, len(series.shape) - (channels > 1), channels)
             pixels = series.asarray()
             spacing = [
-                10 / value if value > 0 else 1.0 for value in series.pages[0].get_resolution(3)
+                10 / value if value > 0 else 1.0 for value in file.pages.first.get_resolution(3)
             ]
     except (OSError, ValueError, IndexError, tifffile.TiffFileError, zlib.error) as error:
         raise _unreadable(path) from error
@@ -188,8 +188,8 @@ def _check_form(path: Path, dimension: int, channels: int) -> None:
 
 def _unreadable(path: Path) -> StackError:
     return StackError(
-        f"{path} cannot be read as an image: it is damaged, truncated or of another format; copy it "
-        "anew."
+        f"{path} cannot be read as an image: it is damaged, truncated or of another format; "
+        "copy it anew."
     )
 
 

@@ -2,14 +2,15 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from nodegen.cascade.cascade import WINDOWS, Cascade
-from nodegen.cascade.window import operations
+from nodegen.cascade.window import Plan, operations
 from nodegen.constants import CROP_PX, LAYERS, MASK_REACH_PX
 
 SIDES_PX = (32, 54, 109)  # NODE21's boxes at the 5th, 50th and 95th percentile
@@ -27,7 +28,7 @@ def median_ms(work: Callable[[], object], repeats: int) -> float:
     return 1000 * statistics.median(times)
 
 
-def interleaved_ms(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def interleaved_ms(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """Median time in ms of each of ``works``, run in turns so that drift hits all alike."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for work in works.values():
@@ -65,8 +66,7 @@ def measure_windows(cascade: Cascade, n0: int, repeats: int) -> dict[str, dict[s
     for side in SIDES_PX:
         plans = {w: cascade.plan(shape, n0, support_of(side), w) for w in WINDOWS}
         works = {
-            w: lambda plan=plan: cascade.harmonise(images, n0, noise, plan).cpu()
-            for w, plan in plans.items()
+            w: partial(_harmonise, cascade, images, n0, noise, plan) for w, plan in plans.items()
         }
         ms = interleaved_ms(works, repeats)
         results[str(side)] = {
@@ -79,6 +79,12 @@ def measure_windows(cascade: Cascade, n0: int, repeats: int) -> dict[str, dict[s
             },
         }
     return results
+
+
+def _harmonise(
+    cascade: Cascade, images: torch.Tensor, n0: int, noise: list[torch.Tensor], plan: Plan
+) -> torch.Tensor:
+    return cascade.harmonise(images, n0, noise, plan).cpu()  # .cpu() waits for a GPU
 
 
 def peak_fraction(cascade: Cascade, n0: int, side_px: int, repeats: int) -> dict[str, float]:
@@ -109,9 +115,9 @@ def peak_fraction(cascade: Cascade, n0: int, side_px: int, repeats: int) -> dict
         if cascade.device.type == "cuda":
             torch.cuda.synchronize()
 
-    works = {
+    works: dict[str, Callable[[], object]] = {
         "plain": plain,
-        "generators": lambda: cascade.harmonise(images, n0, noise, plan).cpu(),
+        "generators": partial(_harmonise, cascade, images, n0, noise, plan),
     }
     ms = interleaved_ms(works, repeats)
     gflop = PAIR * operations(plan, cascade.channels[n0:]) / 1e9

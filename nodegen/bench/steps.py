@@ -1,12 +1,14 @@
 """What one slice costs, step by step, with one box in it."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from nodegen.bench.generators import SIDES_PX, interleaved_ms, median_ms
-from nodegen.blend import METHODS
+from nodegen.blend import METHODS, PlacedNodule
+from nodegen.blend.harmonise import Harmonise, support
 from nodegen.blend.paste import paste
 from nodegen.boxes import Box
 from nodegen.crop import crop_window
@@ -36,11 +38,15 @@ def measure_methods(stack: Stack, seed: int, repeats: int) -> dict[str, dict[str
             (recipe,) = plan(stack, [box], seed, workshop)
             crop = slice01[crop_window(box, slice01.shape)].copy()
 
-            def blend(recipe: Recipe = recipe, crop: np.ndarray = crop) -> None:
-                workshop.blend(crop, place(recipe, slice01.shape, workshop.library), recipe)
-
-            results[method][str(side)] = median_ms(blend, repeats)
+            work = partial(_place_and_blend, workshop, crop, recipe, slice01.shape)
+            results[method][str(side)] = median_ms(work, repeats)
     return results
+
+
+def _place_and_blend(
+    workshop: Workshop, crop: np.ndarray, recipe: Recipe, shape: tuple[int, int]
+) -> None:
+    workshop.blend(crop, place(recipe, shape, workshop.library), recipe)
 
 
 def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
@@ -94,9 +100,9 @@ def fixed_ms(steps: dict[str, float]) -> float:
     return alone + steps["scale"] + steps["place"]
 
 
-def _generators_ms(workshop: Workshop, crop, nodule, recipe, repeats: int) -> float:  # type: ignore[no-untyped-def]
-    from nodegen.blend.harmonise import Harmonise, support
-
+def _generators_ms(
+    workshop: Workshop, crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe, repeats: int
+) -> float:
     blend = workshop.blend
     assert isinstance(blend, Harmonise)
     images = np.stack([crop + nodule.shadow, crop])

@@ -79,16 +79,13 @@ class Harmonise:
         cascade = self.cascades[recipe.signal]
         shape = images.shape[-2:]
         noise = cascade.draw_noise(noise_stream(recipe), recipe.n0, shape)
-        spans = tuple((s.start, s.stop) for s in window)
-        plan = cascade.plan(shape, recipe.n0, spans, self.windows)
+        rows, columns = ((s.start, s.stop) for s in window)
+        plan = cascade.plan(shape, recipe.n0, (rows, columns), self.windows)
         batch = torch.from_numpy(images.astype(np.float32)[:, None] * 2 - 1).to(cascade.device)
         made = cascade.harmonise(batch, recipe.n0, noise, plan)
-        rows, columns = plan[-1]  # the whole crop, where that was computed
-        made = made[
-            ...,
-            window[0].start - rows.out[0] : window[0].stop - rows.out[0],
-            window[1].start - columns.out[0] : window[1].stop - columns.out[0],
-        ]
+        # The last scale may have computed more than the window: the whole crop, say.
+        top, left = (axis.out[0] for axis in plan[-1])
+        made = made[..., rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
         return (made[:, 0].cpu().numpy() + 1) / 2
 
 

@@ -1,0 +1,1 @@
+"""The cascade: generators from coarse to fine, at work and in training (SinGAN)."""

@@ -185,8 +185,8 @@ def _carried_up(
     needed = [window.source_span(low.size, high.size, high.read) for low, high in pairs]
     if any(n[0] < low.out[0] or n[1] > low.out[1] for n, low in zip(needed, below, strict=True)):
         ground = _window_of(images, [(a.size, n) for a, n in zip(below, needed, strict=True)])
-        at, of = zip(*(_overlap(n, low.out) for n, low in zip(needed, below, strict=True)))
-        ground[..., at[0], at[1]] = made[..., of[0], of[1]]
+        rows, columns = (_overlap(n, low.out) for n, low in zip(needed, below, strict=True))
+        ground[..., rows[0], columns[0]] = made[..., rows[1], columns[1]]
     else:
         kept = [slice(n[0] - a.out[0], n[1] - a.out[0]) for n, a in zip(needed, below, strict=True)]
         ground = made[..., kept[0], kept[1]]

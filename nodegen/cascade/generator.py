@@ -1,8 +1,8 @@
 """One generator and one discriminator of the cascade.
 
-Both are five unpadded convolutions, so both are local: what a generator writes at a pixel depends on
-the 10 px around it and on nothing else. The image is padded with zeros once, before the generator;
-a window inside it is padded with its true surroundings instead and yields the same numbers.
+Both are five unpadded convolutions, so both are local: what a generator writes at a pixel depends
+on the 10 px around it and on nothing else. The image is padded with zeros once, before the
+generator; a window inside it is padded with its true surroundings and yields the same numbers.
 """
 
 import torch

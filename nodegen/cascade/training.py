@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +33,8 @@ from nodegen.constants import (
     RECONSTRUCTION_WEIGHT,
     SCALES,
 )
+
+_Network = TypeVar("_Network", bound=nn.Module)
 
 CHECKPOINT_SECONDS = 30.0
 LOG_EVERY = 25  # iterations; reading a loss stalls a GPU
@@ -57,6 +60,34 @@ class TrainedScale:
 
     generator: Generator
     amplitude: float
+
+
+@dataclass
+class _Bench:
+    """The scale in training: its networks, their optimisers, and the images that it works on.
+
+    ``rebuilt`` (the reconstruction from below) and ``fixed`` (its noise) are padded.
+    """
+
+    generator: Generator
+    adam_g: torch.optim.Optimizer
+    discriminator: Discriminator
+    adam_d: torch.optim.Optimizer
+    real: torch.Tensor
+    rebuilt: torch.Tensor
+    fixed: torch.Tensor
+    amplitude: float
+
+    @property
+    def networks(self) -> dict[str, tuple[nn.Module, torch.optim.Optimizer]]:
+        return {
+            "generator": (self.generator, self.adam_g),
+            "discriminator": (self.discriminator, self.adam_d),
+        }
+
+
+def _adam(network: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.Adam(network.parameters(), LEARNING_RATE, ADAM_BETAS, foreach=True)
 
 
 class Training:
@@ -95,7 +126,7 @@ class Training:
 
     @torch.no_grad()
     def draw(self, rng: torch.Generator | None, upto: int | None = None) -> torch.Tensor:
-        """Draw an image from the first ``upto`` scales; None as ``rng`` gives the reconstruction."""
+        """Draw an image from the first ``upto`` scales; without ``rng`` the reconstruction."""
         image = torch.zeros_like(self.reals[0])
         for n, scale in enumerate(self.scales[:upto]):
             image = pad(resize(image, self.sizes[n], self.sizes[n]))
@@ -112,120 +143,89 @@ class Training:
 
     def train_scale(self) -> Iterator[dict[str, float]]:
         """Train the next scale, yielding its losses now and then; ends with the scale appended."""
-        n, profile, device = len(self.scales), self.profile, self.device
-        generator, discriminator = self._new_networks(n)
-        adams = [
-            torch.optim.Adam(net.parameters(), LEARNING_RATE, ADAM_BETAS, foreach=True)
-            for net in (generator, discriminator)
-        ]
-        networks = {
-            "generator": (generator, adams[0]),
-            "discriminator": (discriminator, adams[1]),
-        }
+        n, profile = len(self.scales), self.profile
+        bench = self._begin(n)
         checkpoint = Checkpoint(self.folder / "checkpoint")
-        state = checkpoint.load(networks, n)
+        state = checkpoint.load(bench.networks, n)
         start = state["iteration"] if state else 0
+        iterations = profile.iterations[n]
+        saved = time.monotonic()
+        for i in range(start, iterations):
+            rate = LEARNING_RATE * (DECAY if i >= DECAY_AT * iterations else 1.0)
+            for _, adam in bench.networks.values():
+                adam.param_groups[0]["lr"] = rate
+            if i % profile.redraw_every == 0 or i == start:
+                below = self._below(n, i - i % profile.redraw_every)
+            losses = self._iterate(bench, below, self._window(n, i), self._rng(n, i, _STEP))
+            done = i + 1
+            if done % LOG_EVERY == 0 or done == iterations:
+                told = {name: round(float(value), 6) for name, value in losses.items()}
+                yield {"scale": n, "iteration": done, **told}
+            if time.monotonic() - saved > CHECKPOINT_SECONDS and done < iterations:
+                checkpoint.save({"scale": n, "iteration": done}, bench.networks)
+                saved = time.monotonic()
+        self._finish_scale(n, bench)
 
+    def _begin(self, n: int) -> _Bench:
+        generator, discriminator = self._new_networks(n)
         real = self.reals[n]
-        side = self.sizes[n]
-        rebuilt = resize(self.draw(None), side, side)
+        rebuilt = resize(self.draw(None), *real.shape[-2:])
         amplitude = 1.0
         if n > 0:
             amplitude = NOISE_AMPLITUDE * float(F.mse_loss(rebuilt, real).sqrt())
         fixed = pad(self._noise(n, None) * amplitude)
-        rebuilt = pad(rebuilt)
+        return _Bench(
+            generator, _adam(generator), discriminator, _adam(discriminator),
+            real, pad(rebuilt), fixed, amplitude,
+        )  # fmt: skip
 
-        below = rebuilt
-        iterations = profile.iterations[n]
-        saved = time.monotonic()
-        for i in range(start, iterations):
-            for adam in adams:
-                adam.param_groups[0]["lr"] = LEARNING_RATE * (
-                    DECAY if i >= DECAY_AT * iterations else 1.0
-                )
-            if i % profile.redraw_every == 0 or i == start:
-                key = i - i % profile.redraw_every
-                rng = stream(device, self.seed, n, key, _BELOW)
-                below = pad(resize(self.draw(rng), side, side))
-            window = self._window(n, i)
-            rng = stream(device, self.seed, n, i, _STEP)
-            losses = self._iterate(
-                networks,
-                window,
-                real,
-                below,
-                rebuilt,
-                fixed,
-                amplitude,
-                rng,
-                profile.steps,
-            )
-            done = i + 1
-            if done % LOG_EVERY == 0 or done == iterations:
-                yield {
-                    "scale": n,
-                    "iteration": done,
-                    **{k: round(float(v), 6) for k, v in losses.items()},
-                }
-            if time.monotonic() - saved > CHECKPOINT_SECONDS and done < iterations:
-                checkpoint.save({"scale": n, "iteration": done}, networks)
-                saved = time.monotonic()
-        self._finish_scale(n, generator.eval(), discriminator, amplitude)
+    def _below(self, n: int, key: int) -> torch.Tensor:
+        """Draw an image from the scales below, at this scale's size and padded."""
+        return pad(resize(self.draw(self._rng(n, key, _BELOW)), *self.reals[n].shape[-2:]))
+
+    def _rng(self, n: int, iteration: int, purpose: int) -> torch.Generator:
+        return stream(self.device, self.seed, n, iteration, purpose)
 
     def _iterate(
         self,
-        networks: dict[str, tuple[nn.Module, torch.optim.Optimizer]],
-        window: tuple[slice, slice],
-        real: torch.Tensor,
+        bench: _Bench,
         below: torch.Tensor,
-        rebuilt: torch.Tensor,
-        fixed: torch.Tensor,
-        amplitude: float,
+        window: tuple[slice, slice],
         rng: torch.Generator,
-        steps: int,
     ) -> dict[str, torch.Tensor]:
         """Steps of the discriminator, then of the generator, on one window."""
-        (generator, adam_g), (discriminator, adam_d) = (
-            networks["generator"],
-            networks["discriminator"],
-        )
         # The same window in padded coordinates, widened by what the generator consumes.
-        wide = tuple(slice(s.start, s.stop + 2 * HALF_WIDTH_PX) for s in window)
-        real, below, rebuilt, fixed = (
-            real[..., *window],
-            below[..., *wide],
-            rebuilt[..., *wide],
-            fixed[..., *wide],
+        wide_rows, wide_columns = (slice(s.start, s.stop + 2 * HALF_WIDTH_PX) for s in window)
+        real = bench.real[..., window[0], window[1]]
+        below, rebuilt, fixed = (
+            image[..., wide_rows, wide_columns] for image in (below, bench.rebuilt, bench.fixed)
         )
 
         def fake() -> torch.Tensor:
-            noise = self._noise(len(self.scales), rng) * amplitude
-            made: torch.Tensor = generator(below + pad(noise)[..., *wide], below)
+            noise = pad(self._noise(len(self.scales), rng) * bench.amplitude)
+            made: torch.Tensor = bench.generator(below + noise[..., wide_rows, wide_columns], below)
             return made
 
         losses = {}
-        for _ in range(steps):
+        for _ in range(self.profile.steps):
             with torch.no_grad():
                 made = fake()
-            adam_d.zero_grad(set_to_none=True)
-            score_real, score_fake = (
-                discriminator(real).mean(),
-                discriminator(made).mean(),
-            )
-            penalty = GRADIENT_PENALTY * self._penalty(discriminator, real, made, rng)
+            bench.adam_d.zero_grad(set_to_none=True)
+            score_real, score_fake = (bench.discriminator(x).mean() for x in (real, made))
+            penalty = GRADIENT_PENALTY * self._penalty(bench.discriminator, real, made, rng)
             (score_fake - score_real + penalty).backward()
-            adam_d.step()
+            bench.adam_d.step()
             losses = {"real": score_real, "fake": score_fake, "penalty": penalty}
-        discriminator.requires_grad_(False)
-        for _ in range(steps):
-            adam_g.zero_grad(set_to_none=True)
-            adversarial = -discriminator(fake()).mean()
-            reconstruction = F.mse_loss(generator(rebuilt + fixed, rebuilt), real)
+        bench.discriminator.requires_grad_(False)
+        for _ in range(self.profile.steps):
+            bench.adam_g.zero_grad(set_to_none=True)
+            adversarial = -bench.discriminator(fake()).mean()
+            reconstruction = F.mse_loss(bench.generator(rebuilt + fixed, rebuilt), real)
             (adversarial + RECONSTRUCTION_WEIGHT * reconstruction).backward()
-            adam_g.step()
+            bench.adam_g.step()
             losses |= {"adversarial": adversarial, "reconstruction": reconstruction}
-        discriminator.requires_grad_(True)
-        return {k: v.detach() for k, v in losses.items()}
+        bench.discriminator.requires_grad_(True)
+        return {name: value.detach() for name, value in losses.items()}
 
     def _penalty(
         self,
@@ -255,13 +255,15 @@ class Training:
         if n > 0 and self.profile.channels[n - 1] == channels:
             generator.load_state_dict(self.scales[-1].generator.state_dict())
             discriminator.load_state_dict(self._load(n - 1, "discriminator"))
-        layout = torch.channels_last
-        return (
-            generator.to(self.device, memory_format=layout).train(),
-            discriminator.to(self.device, memory_format=layout).train(),
-        )
+        return self._laid_out(generator).train(), self._laid_out(discriminator).train()
 
-    # --- scales that are done -----------------------------------------------------------------------
+    def _laid_out(self, network: _Network) -> _Network:
+        """Move a network to the device, in the memory format that convolutions are fast in."""
+        network.to(self.device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network
+
+    # --- scales that are done ---------------------------------------------------------------------
 
     def _file(self, n: int, name: str) -> Path:
         return self.folder / "scales" / f"{n:02d}-{name}.safetensors"
@@ -269,18 +271,13 @@ class Training:
     def _load(self, n: int, name: str) -> dict[str, torch.Tensor]:
         return load_file(self._file(n, name))
 
-    def _finish_scale(
-        self,
-        n: int,
-        generator: Generator,
-        discriminator: Discriminator,
-        amplitude: float,
-    ) -> None:
+    def _finish_scale(self, n: int, bench: _Bench) -> None:
+        generator = bench.generator.eval()
         self._file(n, "").parent.mkdir(parents=True, exist_ok=True)
-        save_tensors(self._file(n, "discriminator"), discriminator.state_dict())
-        tensors = {**generator.state_dict(), "amplitude": torch.tensor(amplitude)}
+        save_tensors(self._file(n, "discriminator"), bench.discriminator.state_dict())
+        tensors = {**generator.state_dict(), "amplitude": torch.tensor(bench.amplitude)}
         save_tensors(self._file(n, "generator"), tensors)  # last: it says that the scale is done
-        self.scales.append(TrainedScale(generator.requires_grad_(False), amplitude))
+        self.scales.append(TrainedScale(generator.requires_grad_(False), bench.amplitude))
 
     def restore(self) -> None:
         """Take up the scales that an earlier run finished in the same folder."""
@@ -290,7 +287,7 @@ class Training:
             amplitude = float(weights.pop("amplitude"))
             generator = Generator(self.profile.channels[n])
             generator.load_state_dict(weights)
-            generator.to(self.device, memory_format=torch.channels_last).eval()
+            generator = self._laid_out(generator).eval()
             self.scales.append(TrainedScale(generator.requires_grad_(False), amplitude))
 
     def log(self, entry: dict[str, float]) -> None:

@@ -85,8 +85,8 @@ def pick_nodules(rng: np.random.Generator, library: Library, count: int) -> list
         if len(picked) == count:
             return picked
     raise TrainingError(
-        f"The library {library.folder} holds {len(picked)} nodules of {SMALLEST_MM} mm or more that "
-        f"are round enough, and {count} are wanted; lower --count or give a larger library."
+        f"The library {library.folder} holds {len(picked)} nodules of {SMALLEST_MM} mm or more "
+        f"that are round enough, and {count} are wanted; lower --count or give a larger library."
     )
 
 

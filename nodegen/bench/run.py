@@ -1,0 +1,85 @@
+"""One run of the benchmark: every part after the other, each figure with its name."""
+
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nodegen import __version__
+from nodegen.bench.baseline import measure_baseline
+from nodegen.bench.generators import measure_windows, peak_fraction, slope
+from nodegen.bench.stacks import measure_stacks, measure_startup
+from nodegen.bench.steps import box_of, fixed_ms, measure_methods, measure_steps
+from nodegen.boxes import Box, read_boxes
+from nodegen.constants import CLASSES, N0
+from nodegen.crop import crop_window
+from nodegen.phantom import BOXES_NAME, write_phantom
+from nodegen.pipeline import Settings, Workshop, to_unit
+from nodegen.stack import Stack, read_stack
+
+SEED = 1
+PHANTOM_SLICES = 2
+CLASS = CLASSES[0]
+
+
+def measure(
+    stack: Path | None, boxes: Path | None, repeats: int, counts: tuple[int, ...]
+) -> dict[str, Any]:
+    """Measure everything on a stack and its boxes, or on a phantom.
+
+    Returns
+    -------
+    dict
+        ``speedup_exact`` and ``speedup_windowed`` by box side, ``peak_fraction``,
+        ``fixed_ms_per_slice``, ``startup_s``, ``stack_s`` and ``peak_mib`` by number of slices, and
+        what they come from.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        if stack is None or boxes is None:
+            stack = write_phantom(Path(folder), PHANTOM_SLICES, SEED)
+            boxes = stack.with_name(BOXES_NAME)
+        loaded = read_stack(stack)
+        listed = read_boxes(boxes, loaded.pixels.shape)
+    return _figures(loaded, listed, repeats, counts)
+
+
+def _figures(
+    stack: Stack, boxes: list[Box], repeats: int, counts: tuple[int, ...]
+) -> dict[str, Any]:
+    workshop = Workshop(Settings())
+    cascade, n0 = workshop.cascades[CLASS], N0[CLASS][0]
+    print("generators …", flush=True)
+    generators = measure_windows(cascade, n0, repeats)
+    peak = peak_fraction(cascade, n0, 54, repeats)
+    print("methods and steps …", flush=True)
+    methods = measure_methods(stack, SEED, repeats)
+    steps = measure_steps(stack, SEED, repeats)
+    slice01 = to_unit(stack.pixels[0])
+    crop = slice01[crop_window(box_of(54, slice01.shape), slice01.shape)]
+    baseline = measure_baseline(crop, repeats)
+    print("stacks …", flush=True)
+    stacks = measure_stacks(stack, boxes, counts, {"device": workshop.device.type})
+    seconds = {count: values["seconds"] for count, values in stacks.items()}
+    return {
+        "nodegen": __version__,
+        "torch": torch.__version__,
+        "device": workshop.device.type,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "n0": n0,
+        "generators": generators,
+        "speedup_exact": {side: g["speedup_exact"] for side, g in generators.items()},
+        "speedup_windowed": {side: g["speedup_windowed"] for side, g in generators.items()},
+        **peak,
+        "methods_ms": methods,
+        "baseline_ms": baseline,
+        "steps_ms": steps,
+        "fixed_ms_per_slice": fixed_ms(steps),
+        **measure_startup(stack, boxes, min(repeats, 3)),
+        "stack_s": seconds,
+        "peak_mib": {count: values["peak_mib"] for count, values in stacks.items()},
+        "s_per_slice": slope(seconds),
+        "boxes_per_slice": len(boxes) / len(stack.pixels),
+    }

@@ -1,0 +1,80 @@
+"""The benchmark's figures as a table for a README and as a plot."""
+
+from pathlib import Path
+from typing import Any
+
+
+def table(figures: dict[str, Any]) -> str:
+    """A Markdown table of the main figures."""
+    generators, methods = figures["generators"], figures["methods_ms"]
+    lines = [
+        "| one box, side in px | " + " | ".join(generators) + " |",
+        "|---|" + "---|" * len(generators),
+    ]
+
+    def row(name: str, values: list[str]) -> None:
+        lines.append(f"| {name} | " + " | ".join(values) + " |")
+
+    for kind in ("full", "exact", "default"):
+        row(
+            f"generators, {kind} windows, ms",
+            [f"{g[f'{kind}_ms']:.0f}" for g in generators.values()],
+        )
+    row("speed-up, exact", [f"{g['speedup_exact']:.2f}" for g in generators.values()])
+    row("speed-up, default", [f"{g['speedup_windowed']:.2f}" for g in generators.values()])
+    for method, values in methods.items():
+        row(f"{method}, whole box, ms", [f"{v:.1f}" for v in values.values()])
+    row("organisers' steps from 3D, ms", [f"{v:.0f}" for v in figures["baseline_ms"].values()])
+    steps = figures["steps_ms"]
+    lines += [
+        "",
+        "| a slice of 1024 x 1024, one box | ms |",
+        "|---|---|",
+        *(f"| {step.replace('_', ' ')} | {value:.1f} |" for step, value in steps.items()),
+        f"| **everything but the generators** | **{figures['fixed_ms_per_slice']:.0f}** |",
+        "",
+        "| stack, slices | " + " | ".join(figures["stack_s"]) + " |",
+        "|---|" + "---|" * len(figures["stack_s"]),
+        "| seconds, start included | "
+        + " | ".join(f"{v:.1f}" for v in figures["stack_s"].values())
+        + " |",
+        "| peak memory, MiB | "
+        + " | ".join(f"{v:.0f}" for v in figures["peak_mib"].values())
+        + " |",
+        "",
+        f"Start to the first slice's end {figures['startup_s']:.1f} s, `--help` "
+        f"{figures['help_s']:.2f} s; {figures['s_per_slice']:.2f} s for each further slice "
+        f"({figures['boxes_per_slice']:.1f} boxes a slice). The windows of a 54 px box need "
+        f"{figures['window_gflop']:.0f} GFLOP; the generators reach "
+        f"{figures['reached_gflops']:.0f} GFLOP/s, {figures['peak_fraction']:.0%} of plain "
+        f"convolutions of the same shapes ({figures['peak_gflops']:.0f} GFLOP/s).",
+    ]
+    return "\n".join(lines)
+
+
+def plot(figures: dict[str, Any], path: Path) -> None:
+    """Save the cost against box size and stack size as a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    generators = figures["generators"]
+    sides = [int(side) for side in generators]
+    for kind in ("full", "exact", "default"):
+        left.plot(sides, [g[f"{kind}_ms"] for g in generators.values()], "o-", label=f"{kind}")
+    left.plot(sides, list(figures["baseline_ms"].values()), "k--", label="organisers' steps")
+    left.set(xlabel="side of the box, px", ylabel="generators, ms a box", ylim=(0, None))
+    left.legend(frameon=False)
+    counts = [int(count) for count in figures["stack_s"]]
+    right.plot(counts, list(figures["stack_s"].values()), "o-", color="tab:blue")
+    right.set(xlabel="slices in the stack", ylabel="seconds", ylim=(0, None))
+    memory = right.twinx()
+    memory.plot(counts, list(figures["peak_mib"].values()), "s--", color="tab:orange")
+    memory.set_ylim(0, None)
+    memory.set_ylabel("peak memory, MiB", color="tab:orange")
+    for axis in (left, right, memory):
+        axis.spines["top"].set_visible(False)
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)

@@ -1,0 +1,51 @@
+"""``nodegen bench``: what a box, a slice and a stack cost."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument(
+        "--stack", type=Path, metavar="FILE", help="a stack (default: a phantom of two slices)"
+    )
+    parser.add_argument(
+        "--boxes", type=Path, metavar="FILE", help="its nodules.json (default: the phantom's)"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=7, help="of each timing (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--slices",
+        type=int,
+        nargs="+",
+        default=[1, 5, 20, 80],
+        metavar="N",
+        help="sizes of the stacks that are timed whole (default: 1 5 20 80)",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="gets all figures (default: none)"
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="gets the plot, a PNG (default: none)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the table, and write what was asked for."""
+    import json
+
+    from nodegen.bench.run import measure
+    from nodegen.bench.show import plot, table
+    from nodegen.errors import SettingError
+    from nodegen.files import write_text
+
+    if (args.stack is None) != (args.boxes is None):
+        raise SettingError("One of --stack and --boxes is missing; give both, or neither.")
+    figures = measure(args.stack, args.boxes, args.repeats, tuple(args.slices))
+    print(table(figures))
+    if args.json:
+        write_text(args.json, json.dumps(figures, indent=2) + "\n")
+    if args.plot:
+        plot(figures, args.plot)
+    return 0
