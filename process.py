@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def process(input_dir: Path, output_dir: Path) -> None:
-    """Generate from ``input_dir`` into ``output_dir``, and write ``results.json`` as evalutils does."""
+    """Generate from one folder into the other, and write ``results.json`` as evalutils does."""
     import torch
     from evalutils import SegmentationAlgorithm
     from pandas import DataFrame

@@ -1,0 +1,52 @@
+"""``nodegen judge``: measure how real the nodules of a stack are."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    for name, what in (
+        ("before", "untouched stack"),
+        ("after", "the same stack with nodules"),
+        ("boxes", "its nodules.json"),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            type=Path,
+            required=True,
+            action="append",
+            metavar="FILE",
+            help=f"{what}; may be given several times, in the same order as the others",
+        )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="gets all figures, box by box (default: none)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge, and print the table."""
+    import json
+
+    from nodegen.errors import SettingError
+    from nodegen.files import write_text
+    from nodegen.judge.table import markdown
+    from nodegen.judge.verdict import judge, read_pair
+
+    given = {len(args.before), len(args.after), len(args.boxes)}
+    if len(given) != 1:
+        raise SettingError(
+            f"--before is given {len(args.before)} times, --after {len(args.after)} and --boxes "
+            f"{len(args.boxes)} times; give all three equally often."
+        )
+    # The same radiographs treated several times are one stack: their places must stay together.
+    numbers = [args.before.index(path) for path in args.before]
+    pairs = [
+        read_pair(*files)
+        for files in zip(args.before, args.after, args.boxes, numbers, strict=True)
+    ]
+    verdict = judge(pairs)
+    print(markdown({"": verdict}))
+    if args.json:
+        write_text(args.json, json.dumps(verdict.as_dict(), indent=2) + "\n")
+    return 0
