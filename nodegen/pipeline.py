@@ -30,7 +30,7 @@ from nodegen.finish import finish
 from nodegen.library import Library
 from nodegen.progress import track
 from nodegen.recipe import Draw, Recipe, draw, dump, finish_stream, load, seed_of
-from nodegen.resample import centred, resample
+from nodegen.resample import centred, resample, resample_mask
 from nodegen.signal import signal_class, top_threshold
 from nodegen.stack import Stack, StackWriter, find_image, read_stack
 
@@ -300,10 +300,10 @@ def place(recipe: Recipe, shape: tuple[int, int], library: Library) -> PlacedNod
     canvas = rows.stop - rows.start, columns.stop - columns.start
     at = y - rows.start, x - columns.start
     density = resample(normalise(nodule.projection), recipe.box.side)
-    mask = resample(nodule.mask, recipe.box.side)
+    mask = resample_mask(nodule.mask, recipe.box.side)
     return PlacedNodule(
         shadow=centred(density * np.float32(recipe.contrast), canvas, *at),
-        mask=centred(mask, canvas, *at) >= 0.5,
+        mask=centred(mask, canvas, *at) > 0,
     )
 
 

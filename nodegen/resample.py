@@ -30,6 +30,13 @@ def resample(nodule: np.ndarray, side_px: float) -> np.ndarray:
     return np.clip(down @ padded @ across.T, 0.0, 1.0)
 
 
+def resample_mask(mask: np.ndarray, side_px: float) -> np.ndarray:
+    """Resize a mask (row, column) as :func:`resample` does; bool, and never empty."""
+    share = resample(mask, side_px)
+    # Of a sliver thinner than a pixel no pixel is half covered: then the fullest ones count.
+    return share >= min(0.5, 0.5 * float(share.max()))
+
+
 def centred(patch: np.ndarray, shape: tuple[int, int], row: float, column: float) -> np.ndarray:
     """Lay ``patch`` into zeros of ``shape`` (row, column), centred; what sticks out is cut off.
 
@@ -40,8 +47,8 @@ def centred(patch: np.ndarray, shape: tuple[int, int], row: float, column: float
     """
     canvas = np.zeros(shape, dtype=np.float32)
     top, left = round(row - patch.shape[0] / 2), round(column - patch.shape[1] / 2)
-    rows = slice(max(top, 0), max(min(top + patch.shape[0], shape[0]), 0))
-    columns = slice(max(left, 0), max(min(left + patch.shape[1], shape[1]), 0))
+    rows = slice(*np.clip((top, top + patch.shape[0]), 0, shape[0]))
+    columns = slice(*np.clip((left, left + patch.shape[1]), 0, shape[1]))
     canvas[rows, columns] = patch[
         rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
     ]

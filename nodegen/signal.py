@@ -25,8 +25,9 @@ def top_threshold(slice01: np.ndarray) -> float:
     counts = np.bincount(bins.ravel(), minlength=OTSU_BINS)
     if np.count_nonzero(counts) < OTSU_CLASSES:
         return float("inf")
-    centres = (np.arange(OTSU_BINS) + 0.5) / OTSU_BINS
-    return float(threshold_multiotsu(classes=OTSU_CLASSES, hist=(counts, centres))[-1])
+    # The threshold is the last bin of its class: all of that bin lies below it.
+    edges = (np.arange(OTSU_BINS) + 1) / OTSU_BINS
+    return float(threshold_multiotsu(classes=OTSU_CLASSES, hist=(counts, edges))[-1])
 
 
 def signal_class(slice01: np.ndarray, box: Box, threshold: float) -> str:
