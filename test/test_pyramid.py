@@ -20,7 +20,9 @@ def test_sizes_of_other_crops_keep_the_ratios(crop_px):
     assert all(size >= 1 for size in sizes)
 
 
-@pytest.mark.parametrize(("size_in", "size_out"), [(256, 54), (54, 63), (219, 256), (9, 40), (7, 7)])
+@pytest.mark.parametrize(
+    ("size_in", "size_out"), [(256, 54), (54, 63), (219, 256), (9, 40), (7, 7)]
+)
 def test_resizing_is_torchs_antialiased_bicubic(size_in, size_out):
     image = torch.rand(1, 1, size_in, size_in, generator=torch.Generator().manual_seed(0))
     wanted = interpolate(image, (size_out,) * 2, mode="bicubic", antialias=True)

@@ -48,7 +48,7 @@ def placed(side=50, canvas=(256, 256), at=(128, 128), height=0.3):
     return PlacedNodule(shadow, shadow > 0)
 
 
-# --- projection, contrast, resampling ---------------------------------------------------------------
+# --- projection, contrast, resampling -------------------------------------------------------------
 
 
 def test_a_ball_projects_to_its_chord():
@@ -113,7 +113,7 @@ def test_laying_a_patch_cuts_off_what_sticks_out(row, column, side):
     np.testing.assert_array_equal(laid, wanted)
 
 
-# --- crop and class ---------------------------------------------------------------------------------
+# --- crop and class -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_flat_slice_is_hyposignal():
     assert signal_class(slice01, Box(0, 0, 0, 20, 20, 0), top_threshold(slice01)) == "hyposignal"
 
 
-# --- blending ---------------------------------------------------------------------------------------
+# --- blending -------------------------------------------------------------------------------------
 
 
 def test_paste_adds_inside_the_mask_only_and_stops_at_white():
@@ -238,7 +238,7 @@ def test_grain_adds_nothing_for_a_nodule_of_no_contrast():
     np.testing.assert_allclose(blend(crop, faint, recipe()), crop, atol=1e-6)
 
 
-# --- finish -----------------------------------------------------------------------------------------
+# --- finish ---------------------------------------------------------------------------------------
 
 
 def test_the_finish_is_noise_blur_noise():

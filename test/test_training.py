@@ -29,7 +29,7 @@ def weights_of(folder):
 
 
 def run_scales(folder, count, stop_at=None):
-    """Train ``count`` scales; ``stop_at`` = (scale, losses seen) leaves in the middle, as a kill."""
+    """Train ``count`` scales; at ``stop_at``, (scale, iteration), leave as a kill does."""
     training = Training(image() * 2 - 1, folder, TINY, 3, CPU)
     training.restore()
     while len(training.scales) < count:

@@ -43,7 +43,10 @@ def test_exact_windows_give_what_the_whole_crop_gives(case):
     torch.testing.assert_close(exact, full, atol=1e-5, rtol=0)
 
 
-@given(st.integers(5, SCALES - 1), st.integers(1, 400).flatmap(lambda n: st.tuples(st.just(n), spans(n))))
+@given(
+    st.integers(5, SCALES - 1),
+    st.integers(1, 400).flatmap(lambda n: st.tuples(st.just(n), spans(n))),
+)
 def test_exact_windows_hold_what_the_scale_above_reads(n0, case):
     length, support = case
     axes = exact_axis(scale_sizes(length), n0, support)

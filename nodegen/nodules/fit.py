@@ -21,7 +21,7 @@ RADIUS_STEPS = 33  # quantiles of log R
 QUANTILE_STEPS = 17  # quantiles of each column
 KNOTS = 6  # sizes at which means and spreads are fitted
 BANDWIDTH = 0.3  # of log R: nodules within a third of the size weigh in
-SHRINKAGE = 0.05  # of correlations, towards none
+SHRINKAGE = 1e-3  # towards no correlation; more would part what neighbouring shells share
 ROUNDS, SIMULATED = 2, 250  # of the correction by simulation
 STEP = 0.6, 1.6  # most that a spread is changed in one round
 SIMULATION_SEED = 20220214
@@ -78,7 +78,7 @@ def _direct(measured: list[Measured]) -> NoduleModel:
     classes = column_classes()
     odd = classes > 0
 
-    knots = np.linspace(*np.quantile(log_radius, (0.04, 0.96)), KNOTS)
+    knots = np.linspace(np.quantile(log_radius, 0.04), np.quantile(log_radius, 0.96), KNOTS)
     means, spreads = _by_size(log_radius, values, knots, odd)
     standard = _standardised(log_radius, values, knots, means, spreads)
     surface, density = odd.copy(), odd.copy()
@@ -120,7 +120,9 @@ def _by_size(
         offset = log_radius - knot
         weight = np.exp(-0.5 * (offset / BANDWIDTH) ** 2)
         design = np.stack([np.ones_like(offset), offset], axis=1)
-        solved = np.linalg.solve(design.T @ (weight[:, None] * design), (design * weight[:, None]).T)
+        solved = np.linalg.solve(
+            design.T @ (weight[:, None] * design), (design * weight[:, None]).T
+        )
         line = solved @ values
         line[:, odd] = 0
         residual = values - design @ line

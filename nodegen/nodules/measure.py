@@ -30,7 +30,10 @@ SCALARS = (
     "texture_along",  # correlation of neighbours' texture, from slice to slice
     "texture_across",  # and within slices
     "log_roughness",  # of mm
+    "lobulation",  # skewness of the surface: lobes and tails rather than dents
+    "spikiness",  # skewness of what is rough: outward spikes rather than notches
     "log_thickness",  # of mm
+    "log_cap",  # area of the mask's first and last slice over that of its largest
 )
 CORE_SHELL = 0.5  # where the core begins
 
@@ -51,7 +54,7 @@ class Measured:
     density: np.ndarray  # (N_DENSITY,): HU, shell by shell from the outside, harmonics in each
 
 
-def surface_radii(surface: np.ndarray, basis: np.ndarray) -> np.ndarray:
+def surface_radii(surface: np.ndarray, basis: np.ndarray, bend: float = 0.0) -> np.ndarray:
     """Radii in units of R, of a surface whose ball of the same volume has radius 1.
 
     Parameters
@@ -59,9 +62,16 @@ def surface_radii(surface: np.ndarray, basis: np.ndarray) -> np.ndarray:
     surface : ndarray, shape (N_SURFACE,)
     basis : ndarray, shape (n, N_SURFACE + 1)
         Harmonics in the directions wanted.
+    bend : float
+        Above 0 what stands out stands out more, and what is dented is dented less.
     """
-    volume = np.mean(np.exp(3 * (SURFACE[:, 1:] @ surface)))
-    return np.exp(basis[:, 1:] @ surface - np.log(volume) / 3)
+    everywhere, wanted = (table[:, 1:] @ surface for table in (SURFACE, basis))
+    if bend:
+        scale = everywhere.std() + 1e-6
+        everywhere, wanted = (
+            scale * np.expm1(bend * value / scale) / bend for value in (everywhere, wanted)
+        )
+    return np.exp(wanted - np.log(np.mean(np.exp(3 * everywhere))) / 3)
 
 
 def shell_of(depth_mm: np.ndarray, radius_mm: float) -> np.ndarray:
@@ -113,7 +123,9 @@ def measure(volume_hu: np.ndarray, mask: np.ndarray) -> Measured:
     raw = _radii(mask, centre, radius_mm)
     fitted, *_ = np.linalg.lstsq(SURFACE, np.log(raw), rcond=None)
     surface = fitted[1:]
-    roughness_mm = radius_mm * np.std(np.log(raw) - SURFACE @ fitted)
+    rough = np.log(raw) - SURFACE @ fitted
+    roughness_mm = radius_mm * rough.std()
+    lobulation, spikiness = _skewness(SURFACE @ fitted), _skewness(rough)
 
     offsets = np.indices(mask.shape).reshape(3, -1).T - centre
     distance = np.linalg.norm(offsets, axis=1)
@@ -138,7 +150,12 @@ def measure(volume_hu: np.ndarray, mask: np.ndarray) -> Measured:
     residual = np.where(mask, residual / np.exp(np.where(inner, core, edge)), np.nan)
     along, across = _neighbours(residual)
     thickness_mm = _thickness_mm(mask)
-    scalars = [edge, core, along, across, np.log(roughness_mm + 0.01), np.log(thickness_mm)]
+    areas = mask.sum(axis=(1, 2))
+    areas = areas[areas > 0]
+    cap = np.log(areas[[0, -1]] / areas.max()).mean()
+    roughness = np.log(roughness_mm + 0.01)
+    thickness = np.log(thickness_mm)
+    scalars = [edge, core, along, across, roughness, lobulation, spikiness, thickness, cap]
     return Measured(float(np.log(radius_mm)), np.array(scalars), surface, density)
 
 
@@ -161,6 +178,11 @@ def _density(basis: np.ndarray, hu: np.ndarray) -> np.ndarray:
     mean[0 : len(weight) - 1 : N_ANGULAR] = mean[-1] = np.median(hu)
     normal = basis.T @ basis + np.diag(weight)
     return mean + np.linalg.solve(normal, basis.T @ (hu - basis @ mean))
+
+
+def _skewness(values: np.ndarray) -> float:
+    apart = values - values.mean()
+    return float((apart**3).mean() / (apart.std() + 1e-6) ** 3)
 
 
 def _log_rms(values: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from nodegen.nodules.harmonics import harmonics
 from nodegen.nodules.measure import (
     CORE_SHELL,
     N_ANGULAR,
+    SCALARS,
     SHELL_SCALE_MM,
     SHELLS,
     SURFACE,
@@ -20,9 +21,12 @@ from nodegen.nodules.measure import (
 SIDE = 50  # voxels of 1 mm, each way
 LUNG_HU = -860.0  # the patch's ground, far from the nodule
 LUNG_NOISE_HU = 25.0
+BEND_MOST = 0.4  # of the surface's standard deviations
+TAIL = 0.7  # of roughness: 0 normal, 1 long spikes
+VOLUME_ROUNDS = 3  # to reach the volume drawn in spite of slices and caps
 REACH_MM = 12.0  # beyond the surface, to which the neighbourhood is drawn
 FADE_MM = 3.0  # from the nodule's neighbourhood to the ground
-ROUGH_MM = 1.0  # standard deviation of the smoothing that makes roughness out of noise
+ROUGH_MM = 1.3  # standard deviation of the smoothing that makes roughness out of noise
 
 
 def render(drawn: Measured, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -40,46 +44,72 @@ def render(drawn: Measured, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     mask : ndarray of int32, the same shape
         1 in the nodule; never empty.
     """
-    log_edge, log_core, along, across, log_roughness, log_thickness = drawn.scalars
+    scalar = dict(zip(SCALARS, drawn.scalars, strict=True))
     radius_mm = np.exp(drawn.log_radius)
     centre = SIDE / 2 + rng.uniform(-0.5, 0.5, 3)
     shape = (SIDE,) * 3
-    rough = np.exp(log_roughness) * _noise(shape, (ROUGH_MM,) * 3, rng)
-    smooth = [_smoothing(value) for value in (along, across, across)]
+    rough = np.exp(scalar["log_roughness"]) * _spiky(
+        _noise(shape, (0, ROUGH_MM, ROUGH_MM), rng), scalar["spikiness"]
+    )
+    smooth = [_smoothing(scalar[f"texture_{way}"]) for way in ("along", "across", "across")]
     texture = _noise(shape, smooth, rng)
     volume = LUNG_HU + LUNG_NOISE_HU * rng.standard_normal(shape)
-    reach = radius_mm * surface_radii(drawn.surface, SURFACE).max() + REACH_MM
+    bend = float(np.clip(scalar["lobulation"] / 3, -BEND_MOST, BEND_MOST))
+    reach = radius_mm * surface_radii(drawn.surface, SURFACE, bend).max() + REACH_MM
     voxels = np.indices(shape).reshape(3, -1).T
     voxels = voxels[((voxels - centre) ** 2).sum(axis=1) < reach**2]
     here = tuple(voxels.T)
 
     # The mask was drawn slice by slice on CT, so it repeats where slices are thicker than 1 mm.
-    thickness = max(np.exp(log_thickness), 1.0)
+    thickness = max(np.exp(scalar["log_thickness"]), 1.0)
     start = rng.uniform(0, thickness)
     cut = voxels.astype(np.float64)
     cut[:, 0] = (np.floor((cut[:, 0] - start) / thickness) + 0.5) * thickness + start
     slices = np.clip(np.round(cut[:, 0]).astype(int), 0, SIDE - 1)
-    depth, _ = _depth(cut - centre, drawn, radius_mm)
+    radii, distance, angular = _radii(cut - centre, drawn, bend)
+    # A reader's outline wavers within its slice, anew in each.
+    waver = np.sqrt(1 - angular[:, 2] ** 2 / 3) * rough[slices, here[1], here[2]]
     mask = np.zeros(shape, dtype=np.int32)
-    mask[here] = depth + rough[slices, here[1], here[2]] > 0
-    mask[tuple(np.round(centre).astype(int))] = 1
+    drawn_mm = radius_mm
+    for _ in range(VOLUME_ROUNDS):
+        mask[here] = drawn_mm * radii + waver > distance
+        mask[tuple(np.round(centre).astype(int))] = 1
+        _uncap(mask, np.exp(scalar["log_cap"]))
+        drawn_mm *= np.cbrt(4 * np.pi * radius_mm**3 / 3 / mask.sum())
 
-    depth, angular = _depth(voxels - centre, drawn, radius_mm)
+    radii, distance, angular = _radii(voxels - centre, drawn, bend)
+    depth = radius_mm * radii - distance
     shell = shell_of(depth, radius_mm)
     hu = density_basis(angular[:, :N_ANGULAR], shell) @ drawn.density
-    hu += texture[here] * np.exp(np.where(shell >= CORE_SHELL, log_core, log_edge))
+    core = shell >= CORE_SHELL
+    hu += texture[here] * np.exp(
+        np.where(core, scalar["log_texture_core"], scalar["log_texture_edge"])
+    )
     share = np.exp(-np.maximum(-depth - _outermost_mm(radius_mm), 0) / FADE_MM)
     volume[here] += share * (hu - volume[here])
     return np.clip(np.round(volume), -1024, 3071).astype(np.int16), mask
 
 
-def _depth(
-    offsets: np.ndarray, drawn: Measured, radius_mm: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Depth below the surface along each voxel's own radius, and harmonics in its direction."""
+def _radii(
+    offsets: np.ndarray, drawn: Measured, bend: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Surface's radius (of R = 1) in each voxel's direction, its distance, and the harmonics."""
     distance = np.linalg.norm(offsets, axis=1)
     angular = harmonics(offsets / np.maximum(distance, 1e-6)[:, None], SURFACE_DEGREE)
-    return radius_mm * surface_radii(drawn.surface, angular) - distance, angular
+    return surface_radii(drawn.surface, angular, bend), distance, angular
+
+
+def _spiky(noise: np.ndarray, skewness: float) -> np.ndarray:
+    """Give normal noise heavy tails and about this skewness; variance 1, mean 0."""
+    bent = np.sinh(TAIL * noise + np.clip(skewness / 2, -0.5, 0.5))
+    return (bent - bent.mean()) / bent.std()
+
+
+def _uncap(mask: np.ndarray, share: float) -> None:
+    """Empty the mask's first and last slices, in place, up to one with this share of the largest."""
+    areas = mask.sum(axis=(1, 2))
+    kept = np.flatnonzero(areas >= min(share, 1.0) * areas.max())
+    mask[: kept[0]] = mask[kept[-1] + 1 :] = 0
 
 
 def _outermost_mm(radius_mm: float) -> float:
