@@ -15,6 +15,7 @@ import numpy as np
 
 from nodegen.blend import PlacedNodule
 from nodegen.blend.harmonise import Harmonise, harmonisation_mask, support
+from nodegen.cascade.card import write_page
 from nodegen.cascade.cascade import Cascade
 from nodegen.cascade.weights import INDEX, read_index
 from nodegen.constants import HALF_WIDTH_PX, SCALES
@@ -102,3 +103,4 @@ def store_margins(folder: Path, margins: tuple[int, ...], error: float, cases: i
     index["margins"] = list(margins)
     index["card"]["margins"] = {"cases": cases, "bound": BOUND, "largest_error": round(error, 6)}
     write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")
+    write_page(folder)

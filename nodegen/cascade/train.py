@@ -15,6 +15,7 @@ from PIL import Image
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from nodegen.cascade.card import write_page
 from nodegen.cascade.profiles import PROFILES
 from nodegen.cascade.training import Training, stream
 from nodegen.cascade.weights import save_cascade
@@ -171,4 +172,5 @@ def _export(training: Training, folder: Path, run: dict[str, Any]) -> Path:
     states = [scale.generator.state_dict() for scale in training.scales]
     amplitudes = [scale.amplitude for scale in training.scales]
     save_cascade(folder / CASCADE, states, amplitudes, card)
+    write_page(folder / CASCADE)
     return folder / CASCADE
