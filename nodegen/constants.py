@@ -54,8 +54,8 @@ CLASSES = ("hyposignal", "hypersignal")
 CONTRAST_FLOOR = {"hyposignal": 0.6, "hypersignal": 0.7}
 # Share of the paper's contrast that is used by default, both ends drawn. As written, a nodule
 # stands about 800 grey levels above its surround ("may make nodules appear too visible"); real ones
-# (JSRT) stand 100 to 500.
-CONTRAST_SHARE = (0.25, 0.6)
+# (JSRT) stand 100 to 500. Bright ground is calm, so the same contrast shows more there.
+CONTRAST_SHARE = {"hyposignal": (0.25, 0.6), "hypersignal": (0.15, 0.4)}
 OTSU_CLASSES = 4
 OTSU_BINS = 256  # scikit-image's default, and the baseline's 8 bit
 HYPERSIGNAL_SHARE = 0.5  # of the box's pixels above the top threshold ("a majority")

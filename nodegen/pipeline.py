@@ -218,7 +218,7 @@ def _recipe(box: Box, drawn: Draw, signal: str, slice01: np.ndarray, workshop: W
     background = slice01[box.top : box.bottom, box.left : box.right]
     contrast = match_contrast(nodule.shadow[nodule.mask], background, signal)
     if workshop.settings.contrast == "real":
-        contrast *= drawn.contrast_share
+        contrast *= drawn.contrast_share[signal]
     return replace(recipe, contrast=round(contrast, 4))
 
 

@@ -83,7 +83,7 @@ class Draw:
     turn_deg: float
     n0: dict[str, int]
     weight: dict[str, float]
-    contrast_share: float
+    contrast_share: dict[str, float]
     noise: int
 
 
@@ -112,7 +112,7 @@ def draw(seed: int, box: Box, occurrence: int, library: Library) -> Draw:
         turn_deg=round(float(rng.uniform(0.0, 360.0)), 2),
         n0={k: int(rng.integers(N0[k][0], N0[k][1] + 1)) for k in CLASSES},
         weight={k: round(float(rng.uniform(*WEIGHT[k])), 4) for k in CLASSES},
-        contrast_share=float(rng.uniform(*CONTRAST_SHARE)),
+        contrast_share={k: float(rng.uniform(*CONTRAST_SHARE[k])) for k in CLASSES},
         noise=int(rng.integers(2**63)),
     )
 
@@ -157,7 +157,12 @@ def load(path: Path) -> tuple[dict[str, Any], list[Recipe]]:
             f"The recipes {path} are not JSON ({error}); give a recipes.json that a run wrote."
         ) from error
     if not isinstance(header, dict) or not isinstance(header.get("recipes"), list):
-        raise RecipeError(f'{path} holds no list "recipes"; give a recipes.json that a run wrote')
+        raise RecipeError(f'{path} holds no list "recipes"; give a recipes.json that a run wrote.')
+    seed = header.get("seed")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise RecipeError(
+            f"{path} holds no seed of 0 or more but {seed!r}; give a recipes.json that a run wrote."
+        )
     entries = header.pop("recipes")
     return header, [_recipe(entry, i, path) for i, entry in enumerate(entries)]
 
@@ -175,7 +180,7 @@ def _recipe(entry: Any, number: int, path: Path) -> Recipe:
         )
         if not good:
             raise RecipeError(
-                f'recipe {number} of {path} has {value!r} as "{field.name}", where '
+                f'Recipe {number} of {path} has {value!r} as "{field.name}", where '
                 f"{field.type.__name__} is wanted; take it from a run anew."  # type: ignore[union-attr]
             )
     recipe = Recipe(**{field.name: entry[field.name] for field in fields(Recipe)})

@@ -8,6 +8,7 @@ import os
 import queue
 import threading
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -283,6 +284,11 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
+def _remove(partial: Path) -> None:
+    with suppress(OSError):  # where nothing could be made, there is nothing to remove
+        partial.unlink()
+
+
 def _numbers(values: tuple[float, ...]) -> str:
     return " ".join(format(value, ".17g") for value in values)
 
@@ -329,7 +335,7 @@ class _MetaImage:
         if self.file is not None:
             self.file.close()
         for path in {self.path, self.data}:
-            _partial(path).unlink(missing_ok=True)
+            _remove(_partial(path))
 
     def _header(self) -> bytes:
         n = self.geometry.dimension
@@ -386,7 +392,7 @@ class _Tiff:
     def discard(self) -> None:
         if self.file is not None:
             self.file.close()
-        _partial(self.path).unlink(missing_ok=True)
+        _remove(_partial(self.path))
 
 
 def _close(file: BinaryIO) -> None:

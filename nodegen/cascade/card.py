@@ -27,15 +27,15 @@ def write_page(folder: Path) -> Path:
     lines = [
         f"# Cascade `{folder.name}`",
         "",
-        "One-shot SinGAN cascade that harmonises pasted nodules; made by `nodegen train`. Weights in "
-        "half precision, batch norm in single.",
+        "One-shot SinGAN cascade that harmonises pasted nodules; made by `nodegen train`. Weights "
+        "in half precision, batch norm in single.",
         "",
         "| | |",
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in facts.items()),
         "",
-        "| scale | side, px | channels | iterations | noise amplitude | reconstruction RMSE (of 0..1) "
-        "| margin, px |",
+        "| scale | side, px | channels | iterations | noise amplitude | "
+        "reconstruction RMSE (of 0..1) | margin, px |",
         "|---|---|---|---|---|---|---|",
     ]
     margins = index.get("margins", ["not measured"] * len(index["amplitudes"]))
@@ -49,9 +49,8 @@ def write_page(folder: Path) -> Path:
         strict=True,
     )
     for n, (side, channels, iterations, amplitude, error, margin) in enumerate(columns):
-        lines.append(
-            f"| {n} | {side} | {channels} | {iterations} | {amplitude:.4f} | {error:.4f} | {margin} |"
-        )
+        cells = n, side, channels, iterations, f"{amplitude:.4f}", f"{error:.4f}", margin
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     if "margins" in card:
         measured = card["margins"]
         lines += [

@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--intensity",
         choices=("challenge", "input"),
         default=leave,
-        help="challenge: uint8 0..255, each slice by its own minimum and maximum; input: pixel type "
-        "and grey scale of the input (default: challenge)",
+        help="challenge: uint8 0..255, each slice by its own minimum and maximum; input: pixel "
+        "type and grey scale of the input (default: challenge)",
     )
     parser.add_argument(
         "--finish",
@@ -72,8 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--contrast",
         choices=("real", "paper"),
         default=leave,
-        help="real: nodules stand out as real ones do; paper: the contrast as the paper has it, about "
-        "twice that (default: real)",
+        help="real: nodules stand out as real ones do; paper: the contrast as the paper has it, "
+        "about twice that (default: real)",
     )
     parser.add_argument(
         "--windows",

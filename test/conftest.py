@@ -1,0 +1,68 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nodegen.boxes import Box, write_boxes
+from nodegen.cascade.generator import Generator
+from nodegen.cascade.weights import save_cascade
+from nodegen.constants import CLASSES, SCALES
+from nodegen.stack import Geometry, StackWriter
+
+CHANNELS = 4
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of real data: $NODEGEN_SHARED, or ``shared`` beside the project."""
+    folder = Path(os.environ.get("NODEGEN_SHARED", Path(__file__).parents[2] / "shared"))
+    if not (folder / "cxr").is_dir():
+        pytest.skip(f"needs real radiographs, and {folder} has none; set NODEGEN_SHARED")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """Two cascades of random weights, four channels wide, as files."""
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    for name in CLASSES:
+        states = [Generator(CHANNELS).eval().state_dict() for _ in range(SCALES)]
+        save_cascade(folder / name, states, [0.05] * SCALES, {})
+    return folder
+
+
+def smooth_noise(shape, rng):
+    """Radiograph-like ground: (slice, row, column) in 0..1, dark in the middle, bright outside."""
+    _, rows, columns = shape
+    y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
+    ground = 0.2 + 0.6 * (x**2 + y**2) / 2
+    return np.clip(ground + rng.normal(0, 0.02, shape), 0, 1)
+
+
+@pytest.fixture
+def make_input(tmp_path):
+    """Write a case's folder: a stack and boxes given as (slice, left, top, right, bottom)."""
+
+    def make(
+        boxes=((0, 60, 60, 100, 110),),
+        shape=(2, 300, 320),
+        dtype=np.uint16,
+        suffix=".mha",
+        geometry=None,
+        name="case",
+    ):
+        folder = tmp_path / f"input-{name}"
+        folder.mkdir()
+        scale = 1.0 if np.issubdtype(dtype, np.floating) else min(np.iinfo(dtype).max, 4095)
+        pixels = (smooth_noise(shape, np.random.default_rng(0)) * scale).astype(dtype)
+        geometry = geometry or Geometry.plain(3)
+        with StackWriter(folder / f"77{suffix}", geometry, shape, dtype) as writer:
+            for slice_ in pixels:
+                writer.write(slice_)
+        write_boxes(folder / "nodules.json", [Box(*b, i) for i, b in enumerate(boxes)])
+        return folder
+
+    return make

@@ -1,0 +1,404 @@
+"""Bad input: each fault gets one sentence, exit code 2, no traceback, and leaves no image."""
+
+import errno
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import nodegen.stack
+from nodegen.boxes import Box, read_boxes
+from nodegen.cli import main
+from nodegen.errors import BoxesError
+from nodegen.pipeline import MODEL
+
+ROOT = Path(__file__).parents[1]
+KIND = "Multiple 2D bounding boxes"
+CORNERS = [[60, 60, 0], [100, 60, 0], [100, 110, 0], [60, 110, 0]]
+
+
+def image_of(array):
+    return sitk.GetImageFromArray(array)
+
+
+def rewrite(folder, image, name="77.mha"):
+    sitk.WriteImage(image, str(folder / name))
+
+
+def boxes_of(folder, content):
+    text = content if isinstance(content, str) else json.dumps(content)
+    (folder / "nodules.json").write_text(text)
+
+
+def one_box(corners):
+    return {"type": KIND, "boxes": [{"corners": corners}]}
+
+
+def cut(path, keep):
+    path.write_bytes(path.read_bytes()[:keep])
+
+
+def not_finite(value):
+    pixels = np.ones((2, 300, 320), dtype=np.float32)
+    pixels[1, 5, 5] = value
+    return image_of(pixels)
+
+
+def moved(axis, value):
+    return [[*c[:axis], value, *c[axis + 1 :]] for c in CORNERS]
+
+
+STACKS = {
+    "no image": (
+        lambda d: (d / "77.mha").unlink(),
+        r"The input folder .* holds no images where one \(.mha, .mhd, .tif, .tiff\) is wanted",
+    ),
+    "two images": (
+        lambda d: shutil.copy(d / "77.mha", d / "78.mha"),
+        r"holds 2 images \(77.mha, 78.mha\) where one",
+    ),
+    "text as image": (
+        lambda d: (d / "77.mha").write_text("no image at all"),
+        r"77.mha cannot be read as an image: it is damaged, truncated or of another format",
+    ),
+    "empty file": (lambda d: (d / "77.mha").write_bytes(b""), r"cannot be read as an image"),
+    "truncated": (lambda d: cut(d / "77.mha", 20_000), r"cannot be read as an image"),
+    "cut in the header": (lambda d: cut(d / "77.mha", 120), r"cannot be read as an image"),
+    "colours": (
+        lambda d: rewrite(d, sitk.GetImageFromArray(np.zeros((9, 9, 3), np.uint8), isVector=True)),
+        r"77.mha has 3 channels where one is allowed; convert it to grey levels",
+    ),
+    "four dimensions": (
+        lambda d: rewrite(
+            d, sitk.GetImageFromArray(np.zeros((2, 2, 9, 9), np.uint8), isVector=False)
+        ),
+        r"77.mha has 4 dimensions where 2 \(an image\) or 3 \(a stack\) are allowed",
+    ),
+    "NaN": (
+        lambda d: rewrite(d, not_finite(np.nan)),
+        r"Slice 1 of .*77.mha holds pixels that are NaN or infinite, where finite numbers",
+    ),
+    "infinity": (lambda d: rewrite(d, not_finite(-np.inf)), r"NaN or infinite"),
+    "complex numbers": (
+        lambda d: rewrite(d, image_of(np.zeros((2, 9, 9), np.complex64)), "77.mha"),
+        r"77.mha has 2 channels where one is allowed",
+    ),
+}
+BOXES = {
+    "missing": (
+        lambda d: (d / "nodules.json").unlink(),
+        r"There is no nodules.json in .*; put the boxes there",
+    ),
+    "a folder": (
+        lambda d: ((d / "nodules.json").unlink(), (d / "nodules.json").mkdir()),
+        r"nodules.json cannot be read \(Is a directory\)",
+    ),
+    "not JSON": (lambda d: boxes_of(d, "{boxes"), r"nodules.json is not JSON \("),
+    "not text": (
+        lambda d: (d / "nodules.json").write_bytes(b"\xff\xfe\xfd"),
+        r"nodules.json is not JSON \(",
+    ),
+    "a list": (lambda d: boxes_of(d, []), r"holds a list where an object is wanted"),
+    "other type": (
+        lambda d: boxes_of(d, {"type": "Point", "boxes": []}),
+        r'The type in .* is "Point" where "Multiple 2D bounding boxes" is wanted',
+    ),
+    "no boxes": (
+        lambda d: boxes_of(d, {"type": KIND}),
+        r'"boxes" in .* is missing where a list is wanted',
+    ),
+    "box is text": (
+        lambda d: boxes_of(d, {"type": KIND, "boxes": [{"corners": CORNERS}, "box"]}),
+        r"Box 1 is text where an object is wanted",
+    ),
+    "three corners": (
+        lambda d: boxes_of(d, one_box(CORNERS[:3])),
+        r'"corners" of box 0 is a list of 3 where a list of 4 corners is wanted',
+    ),
+    "corner of four": (
+        lambda d: boxes_of(d, one_box([*CORNERS[:3], [1, 2, 3, 4]])),
+        r"Corner 3 of box 0 is \[1, 2, 3, 4\] where \[x, y, z\] in finite numbers is wanted",
+    ),
+    "NaN corner": (
+        lambda d: boxes_of(d, one_box(moved(0, float("nan")))),
+        r"Corner 0 of box 0 is \[NaN, 60, 0\] where",
+    ),
+    "corner of text": (
+        lambda d: boxes_of(d, one_box(moved(1, "60"))),
+        r'Corner 0 of box 0 is \[60, "60", 0\] where',
+    ),
+    "two slices": (
+        lambda d: boxes_of(d, one_box([*CORNERS[:3], [60, 110, 1]])),
+        r"The corners of box 0 have z 0, 0, 0, 1 where one whole number",
+    ),
+    "half a slice": (lambda d: boxes_of(d, one_box(moved(2, 0.5))), r"have z 0.5, 0.5, 0.5, 0.5"),
+    "slice too high": (
+        lambda d: boxes_of(d, one_box(moved(2, 2))),
+        r"Box 0 lies in slice 2 and the stack has 2; give a z of 0 to 1",
+    ),
+    "slice below 0": (lambda d: boxes_of(d, one_box(moved(2, -1))), r"Box 0 lies in slice -1"),
+    "outside": (
+        lambda d: boxes_of(d, one_box([[x + 500, y, z] for x, y, z in CORNERS])),
+        r"Box 0 \(x 560 to 600, y 60 to 110\) lies wholly outside the slice of 320 x 300 px",
+    ),
+}
+
+
+def last_line(text):
+    return [line for line in text.splitlines() if line.strip()][-1]
+
+
+def check(code, stderr, says, output):
+    assert code == 2
+    line = last_line(stderr)
+    assert re.search(says, line), line
+    assert line.endswith(".")
+    assert "Traceback" not in stderr
+    if output.is_dir():
+        assert not [p for p in output.iterdir() if p.suffix != ".json"], "an image was left"
+
+
+@pytest.mark.parametrize("fault", STACKS | BOXES)
+def test_bad_input_is_told_in_one_sentence(make_input, tmp_path, capfd, fault):
+    break_it, says = (STACKS | BOXES)[fault]
+    folder, output = make_input(), tmp_path / "out"
+    break_it(folder)
+    code = main(["generate", "--input", str(folder), "--output", str(output), "--method", "paste"])
+    check(code, capfd.readouterr().err, says, output)
+
+
+def drop(path):
+    path.unlink()
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+MODELS = {
+    "no folder": (shutil.rmtree, "no cascade in .*cascade.json is missing"),
+    "weights missing": (lambda d: drop(next(d.glob("hypo*/*.safetensors"))), "cannot be read"),
+    "weights truncated": (
+        lambda d: cut(next(d.glob("hyper*/*.safetensors")), 1000),
+        "truncated or altered: their SHA-256",
+    ),
+    "weights altered": (lambda d: flip(next(d.glob("hypo*/*.safetensors"))), "altered"),
+    "index malformed": (
+        lambda d: (d / "hyposignal/cascade.json").write_text("{"),
+        r"cascade.json cannot be read \(JSONDecodeError",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", MODELS)
+def test_a_bad_model_is_told_in_one_sentence(make_input, tiny_model, tmp_path, capfd, fault):
+    break_it, says = MODELS[fault]
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    break_it(model)
+    folder, output = make_input(), tmp_path / "out"
+    arguments = ["--input", str(folder), "--output", str(output), "--model", str(model)]
+    code = main(["generate", *arguments])
+    check(code, capfd.readouterr().err, says, output)
+
+
+LIBRARIES = {
+    "no folder": (shutil.rmtree, "nodule library"),
+    "index missing": (lambda d: drop(d / "library.json"), "nodule library"),
+    "table altered": (lambda d: flip(d / "nodules.csv"), "nodules.csv of the nodule library"),
+    "array truncated": (lambda d: cut(d / "nodules.npy", 5000), "nodule library"),
+}
+
+
+@pytest.mark.parametrize("fault", LIBRARIES)
+def test_a_bad_library_is_told_in_one_sentence(make_input, tmp_path, capfd, fault):
+    break_it, says = LIBRARIES[fault]
+    library = shutil.copytree(MODEL / "nodules", tmp_path / "library")
+    break_it(library)
+    folder, output = make_input(), tmp_path / "out"
+    arguments = ["--input", str(folder), "--output", str(output), "--method", "paste"]
+    code = main(["generate", *arguments, "--nodules", str(library)])
+    check(code, capfd.readouterr().err, says, output)
+
+
+RECIPES = {
+    "missing": (None, r"The recipes .* cannot be read"),
+    "not JSON": ("{", r"The recipes .* are not JSON"),
+    "no list": ('{"recipes": 3}', r'holds no list "recipes"'),
+    "no object": ('{"seed": 1, "recipes": [3]}', r"Recipe 0 of .* is not an object"),
+    "field missing": (
+        '{"seed": 1, "recipes": [{"index": 0}]}',
+        r'Recipe 0 of .* has None as "slice"',
+    ),
+    "no seed": ('{"recipes": []}', r"holds no seed of 0 or more but None"),
+}
+
+
+@pytest.mark.parametrize("fault", RECIPES)
+def test_bad_recipes_are_told_in_one_sentence(make_input, tmp_path, capfd, fault):
+    text, says = RECIPES[fault]
+    folder, output, recipes = make_input(), tmp_path / "out", tmp_path / "recipes.json"
+    if text is not None:
+        recipes.write_text(text)
+    arguments = ["--input", str(folder), "--output", str(output), "--recipes", str(recipes)]
+    code = main(["generate", *arguments, "--method", "paste"])
+    check(code, capfd.readouterr().err, says, output)
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (["--method", "magic"], r"argument --method: invalid choice: 'magic'"),
+        (["--seed", "-1"], r"seed is -1, where 0 to 2\^63 - 1 is allowed"),
+        (["--device", "cuda"], r"device is 'cuda', but torch finds no CUDA device here"),
+        (["--frobnicate"], r"unrecognized arguments: --frobnicate"),
+    ],
+)
+def test_a_bad_option_is_told_in_one_line(make_input, tmp_path, capfd, monkeypatch, option, says):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    arguments = ["--input", str(make_input()), "--output", str(tmp_path / "out")]
+    try:
+        code = main(["generate", *arguments, *option])
+    except SystemExit as leaving:
+        code = leaving.code
+    check(code, capfd.readouterr().err, says, tmp_path / "out")
+
+
+def test_an_output_that_is_a_file_is_told(make_input, tmp_path, capfd):
+    (tmp_path / "out").write_text("in the way")
+    arguments = ["--input", str(make_input()), "--output", str(tmp_path / "out")]
+    code = main(["generate", *arguments, "--method", "paste"])
+    check(
+        code, capfd.readouterr().err, r"77.mha cannot be written \(File exists\)", tmp_path / "none"
+    )
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(make_input, tmp_path, capfd, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    output = tmp_path / "out"
+    arguments = ["--input", str(make_input()), "--output", str(output)]
+    monkeypatch.setattr(nodegen.stack._MetaImage, "_append", full)
+    code = main(["generate", *arguments, "--method", "paste"])
+    says = r"77.mha cannot be written \(No space left on device\); give an output folder"
+    check(code, capfd.readouterr().err, says, output)
+    assert not list(output.iterdir())
+
+
+@pytest.mark.parametrize("fault", ["two images", "truncated", "slice too high"])
+def test_process_tells_faults_alike(make_input, tmp_path, fault):
+    break_it, says = (STACKS | BOXES)[fault]
+    folder, output = make_input(), tmp_path / "out"
+    output.mkdir()
+    break_it(folder)
+    command = [sys.executable, str(ROOT / "process.py")]
+    done = subprocess.run(
+        [*command, "--input", str(folder), "--output", str(output)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    check(done.returncode, done.stderr, says, output)
+    assert not (output / "results.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "says"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_an_interrupt_leaves_no_partial_file(make_input, tmp_path, number, code, says):
+    folder = make_input(shape=(60, 600, 600), boxes=[(i, 60, 60, 100, 110) for i in range(60)])
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "nodegen", "generate", "--method", "poisson"]
+    running = subprocess.Popen(
+        [*command, "--input", str(folder), "--output", str(output), "--masks", str(output / "m")],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+    )
+    for _ in range(600):  # until the first output is open
+        if output.is_dir() and list(output.glob(".*.partial")):
+            break
+        time.sleep(0.05)
+    assert running.poll() is None, "it ended before it could be interrupted"
+    running.send_signal(number)
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == code
+    assert says in last_line(stderr)
+    assert "Traceback" not in stderr
+    assert not [p for p in output.rglob("*") if p.is_file()]
+
+
+# --- any JSON -------------------------------------------------------------------------------------
+
+SHAPE = (3, 200, 240)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+anything = st.recursive(
+    scalars, lambda c: st.lists(c, max_size=5) | st.dictionaries(st.text(max_size=8), c, max_size=4)
+)
+numbers = st.floats(-50, 300) | st.integers(-50, 300) | st.integers(-(10**400), 10**400)
+corners = (
+    st.lists(st.lists(numbers, min_size=2, max_size=3) | anything, min_size=3, max_size=5)
+    | anything
+)
+documents = (
+    st.fixed_dictionaries(
+        {
+            "type": st.just(KIND) | scalars,
+            "boxes": st.lists(st.fixed_dictionaries({"corners": corners}) | anything, max_size=3)
+            | anything,
+        }
+    )
+    | anything
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(documents)
+def test_any_json_gives_boxes_inside_the_stack_or_a_sentence(tmp_path, document):
+    path = tmp_path / "nodules.json"
+    path.write_text(json.dumps(document))
+    boxes, said = [], "."
+    try:
+        boxes = read_boxes(path, SHAPE)
+    except BoxesError as error:
+        said = str(error)
+    assert said.endswith(".")
+    assert "\n" not in said
+    for box in boxes:
+        assert isinstance(box, Box)
+        assert 0 <= box.slice < SHAPE[0]
+        assert 0 <= box.left <= box.right - 5
+        assert box.right <= SHAPE[2]
+        assert 0 <= box.top <= box.bottom - 5
+        assert box.bottom <= SHAPE[1]
+
+
+def test_success_writes_nothing_to_stderr(make_input, tmp_path):
+    command = [sys.executable, str(ROOT / "process.py"), "--input", str(make_input())]
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path / "out")], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("nodegen on ")
+    names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert names == ["77.mha", "recipes.json", "results.json"]
+    image = {"type": "metaio_image", "filename": "77.mha"}
+    wanted = [{"outputs": [image], "inputs": [image], "error_messages": []}]
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == wanted
