@@ -41,10 +41,8 @@ ITERATIONS = 2000  # a scale
 STEPS = 3  # of the discriminator, then of the generator, in each iteration
 LEARNING_RATE = 5e-4
 ADAM_BETAS = (0.5, 0.999)
-DECAY_AT, DECAY = (
-    0.8,
-    0.1,
-)  # the learning rate is multiplied by DECAY at this part of a scale
+DECAY_AT = 0.8  # part of a scale after which the learning rate is multiplied by
+DECAY = 0.1
 GRADIENT_PENALTY = 0.1  # lambda of WGAN-GP
 RECONSTRUCTION_WEIGHT = 10.0
 NOISE_AMPLITUDE = 0.1  # times the RMSE of the reconstruction coming up from the scale below

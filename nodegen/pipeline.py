@@ -174,10 +174,17 @@ def generate(
 # --- plan: everything random, before anything is rendered -----------------------------------------
 
 
-def plan(stack: Stack, boxes: list[Box], seed: int, workshop: Workshop) -> Iterator[Recipe]:
+def plan(
+    stack: Stack, boxes: list[Box], seed: int, workshop: Workshop, signal: str | None = None
+) -> Iterator[Recipe]:
     """Draw the recipe of each box, in the order in which they will be rendered.
 
     Boxes of one slice come by their corners, so that their order in the file does not matter.
+
+    Parameters
+    ----------
+    signal : {"hyposignal", "hypersignal"}, optional
+        The class of all boxes; None: decided for each box by Otsu.
     """
     seen: Counter[tuple[int, ...]] = Counter()
     thresholds: dict[int, tuple[np.ndarray, float]] = {}
@@ -188,8 +195,8 @@ def plan(stack: Stack, boxes: list[Box], seed: int, workshop: Workshop) -> Itera
         slice01, threshold = thresholds[box.slice]
         drawn = draw(seed, box, seen[_place(box)], workshop.library)
         seen[_place(box)] += 1
-        signal = signal_class(slice01, box, threshold)
-        yield _recipe(box, drawn, signal, slice01, workshop)
+        own = signal or signal_class(slice01, box, threshold)
+        yield _recipe(box, drawn, own, slice01, workshop)
 
 
 def _place(box: Box) -> tuple[int, ...]:

@@ -45,6 +45,10 @@ class Harmonise:
     def __init__(
         self, cascades: dict[str, Cascade], add_back: str = "grain", windows: str = "default"
     ):
+        # The margins of the default windows hold for a difference, in which what they leave out
+        # cancels; the paper's add-back has none.
+        if add_back == "paper" and windows == "default":
+            windows = "exact"
         self.cascades, self.add_back, self.windows = cascades, add_back, windows
 
     def __call__(self, crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe) -> np.ndarray:

@@ -5,6 +5,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 from nodegen import __version__
@@ -21,6 +22,7 @@ COMMANDS = {
     "synthesise-nodules": "draw CT patches of nodules from the fitted model",
     "training-crop": "cut a training image around pasted nodules",
     "train": "train a cascade on one image",
+    "margins": "measure how far beyond a mask the cascades must compute",
     "bench": "measure what a box, a slice and a stack cost",
 }
 USAGE_FAULT = 2
@@ -61,12 +63,11 @@ def main(argv: list[str] | None = None) -> int:
     return guarded(lambda: args.run(args))
 
 
-def guarded(work: "object") -> int:
+def guarded(work: Callable[[], int | None]) -> int:
     """Call ``work`` and turn faults and interrupts into exit codes; see :func:`main`."""
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = work()  # type: ignore[operator]
-        return int(code or 0)
+        return work() or 0
     except NodegenError as error:
         print(f"nodegen: {error}", file=sys.stderr)
         return USAGE_FAULT

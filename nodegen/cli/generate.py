@@ -45,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=leave, help="(default: from a hash of the inputs)"
     )
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default=leave, help="(default: auto)"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default=leave,
+        help="auto: CUDA where there is one (default: auto)",
     )
     parser.add_argument(
         "--model",
@@ -102,7 +105,8 @@ def run(args: argparse.Namespace) -> int:
     chosen = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
     settings = Settings(**{**settings_of(args.recipes), **chosen})
     done = generate(args.input, args.output, settings, recipes=args.recipes, masks=args.masks)
-    print(f"{len(done.recipes)} nodules, seed {done.seed}: {done.image}")
+    count = len(done.recipes)
+    print(f"{count} nodule{'s' * (count != 1)}, seed {done.seed}: {done.image}")
     if args.report:
         from nodegen.judge.report import write_report_of_run
 

@@ -19,13 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the run (default: %(default)s)")
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: %(default)s)"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="auto: CUDA where there is one (default: %(default)s)",
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in --output (default: off)"
     )
     parser.add_argument(
-        "--source", default="", help="where the image comes from, for the model card"
+        "--source",
+        default="",
+        help="where the image comes from, for the model card (default: its file's name)",
     )
     parser.add_argument(
         "--stop-after",

@@ -1,0 +1,89 @@
+"""The shipped margins: the default windows against the full computation, after the add-back."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from nodegen.blend.harmonise import ADD_BACKS, Harmonise
+from nodegen.boxes import Box
+from nodegen.cascade.margins import BOUND
+from nodegen.constants import CLASSES, N0
+from nodegen.crop import crop_window
+from nodegen.pipeline import CONTRASTS, Settings, Workshop, place, plan, to_unit
+from nodegen.stack import find_image, read_stack
+
+SAMPLE = Path(__file__).parent / "sample" / "input"
+# No shrinking: each case takes a full computation.
+CASES = settings(
+    max_examples=100,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def workshops():
+    return {contrast: Workshop(Settings(contrast=contrast)) for contrast in CONTRASTS}
+
+
+@pytest.fixture(scope="module", params=["simulated", "real"])
+def stack(request):
+    if request.param == "simulated":
+        return read_stack(find_image(SAMPLE))
+    return read_stack(find_image(request.getfixturevalue("shared") / "cxr" / "stacks" / "b"))
+
+
+@st.composite
+def boxes(draw):
+    width = draw(st.integers(12, 160))
+    height = max(5, round(width * draw(st.floats(0.5, 2))))
+    return draw(st.integers(0, 10**6)), width, height, draw(st.tuples(*[st.floats(0, 1)] * 2))
+
+
+@CASES
+@given(
+    boxes(),
+    st.sampled_from(CLASSES),
+    st.sampled_from(CONTRASTS),
+    st.integers(0, 2),
+    st.integers(0, 2**40),
+)
+def test_default_windows_stay_within_the_bound(
+    workshops, stack, where, signal, contrast, later, seed
+):
+    number, width, height, (right, down) = where
+    slices, rows, columns = stack.pixels.shape
+    left, top = round(right * (columns - width)), round(down * (rows - height))
+    box = Box(number % slices, left, top, left + width, top + height, 0)
+    workshop = workshops[contrast]
+    (recipe,) = plan(stack, [box], seed, workshop, signal)  # both, whatever Otsu says
+    recipe = replace(recipe, n0=min(N0[signal][0] + later, N0[signal][1]))
+    slice01 = to_unit(stack.pixels[box.slice])
+    crop = slice01[crop_window(box, slice01.shape)]
+    nodule = place(recipe, slice01.shape, workshop.library)
+    default, full = (
+        Harmonise(workshop.cascades, windows=windows)(crop, nodule, recipe)
+        for windows in ("default", "full")
+    )
+    assert 2 * np.abs(default - full).max() <= BOUND  # of -1..1, where crops are 0..1
+
+
+def test_exact_windows_are_exact_after_the_add_back_on_the_shipped_weights(workshops, stack):
+    workshop = workshops["paper"]
+    box = Box(0, 3, 300, 60, 350, 0)
+    for signal in CLASSES:
+        (recipe,) = plan(stack, [box], 1, workshop, signal)
+        slice01 = to_unit(stack.pixels[0])
+        crop = slice01[crop_window(box, slice01.shape)]
+        nodule = place(recipe, slice01.shape, workshop.library)
+        for add_back in ADD_BACKS:
+            exact, full = (
+                Harmonise(workshop.cascades, add_back, windows)(crop, nodule, recipe)
+                for windows in ("exact", "full")
+            )
+            np.testing.assert_allclose(2 * exact, 2 * full, atol=1e-5, rtol=0)

@@ -1,0 +1,62 @@
+"""The container's entry keeps the platform's contract."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nodegen.stack import Geometry, read_stack
+
+ROOT = Path(__file__).parents[1]
+TILTED = Geometry((0.1, 0.2, 3.0), (1.0, 2.0, 3.0), (0, 1, 0, -1, 0, 0, 0, 0, 1), 3)
+
+
+def process(source, output):
+    return subprocess.run(
+        [sys.executable, ROOT / "process.py", "--input", source, "--output", output],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def keeps_the_contract(source, output, done):
+    assert (done.returncode, done.stderr) == (0, "")
+    first = done.stdout.splitlines()[0]
+    assert all(word in first for word in ("cpu", "torch", "CUDA")) or "cuda" in first
+    (image,) = source.glob("*.mha")
+    assert {path.name for path in output.iterdir()} == {image.name, "results.json", "recipes.json"}
+    before, after = read_stack(image), read_stack(output / image.name)
+    assert after.pixels.dtype == np.uint8
+    assert after.pixels.shape == before.pixels.shape
+    assert after.geometry == before.geometry
+    results = json.loads((output / "results.json").read_text())
+    name = {"type": "metaio_image", "filename": image.name}
+    assert results == [{"outputs": [name], "inputs": [name], "error_messages": []}]
+
+
+def test_contract_on_a_small_stack(make_input, tmp_path):
+    source = make_input(((1, 60, 60, 100, 110),), geometry=TILTED)
+    keeps_the_contract(source, tmp_path / "out", process(source, tmp_path / "out"))
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_contract_on_real_radiographs(shared, tmp_path, name):
+    source = shared / "cxr" / "stacks" / name
+    keeps_the_contract(source, tmp_path / "out", process(source, tmp_path / "out"))
+
+
+def test_an_unpacked_model_wins(tmp_path):
+    sys.path.insert(0, str(ROOT))
+    try:
+        from process import unpacked_model
+    finally:
+        sys.path.pop(0)
+    assert unpacked_model(tmp_path) == {}
+    (tmp_path / "hyposignal").mkdir()
+    assert unpacked_model(tmp_path) == {"model": tmp_path}
+    (tmp_path / "nodules").mkdir()
+    assert unpacked_model(tmp_path)["nodules"] == tmp_path / "nodules"
