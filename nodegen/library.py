@@ -12,8 +12,8 @@ A library is a folder of three plain files:
     ``columns`` (of the entry, cut to its mask), ``offset`` (of its first pixel in the array) and
     ``sha256`` (of its pixels, as stored). Pixels run along the columns first.
 ``library.json``
-    ``format``, ``version``, ``entries``, ``pixels`` (length of the array) and ``nodules_csv_sha256``.
-    It is written last: a folder without it holds no library.
+    ``format``, ``version``, ``entries``, ``pixels`` (length of the array) and
+    ``nodules_csv_sha256``. It is written last: a folder without it holds no library.
 
 The hash of ``nodules.csv`` commits to every entry's own hash, and so to the whole library. Opening
 checks everything but the pixels; picking an entry reads and checks that entry alone.

@@ -6,7 +6,12 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from nodegen.nodules.measure import Measured, measure
+from nodegen.nodules.harmonics import orders
+from nodegen.nodules.measure import (
+    SURFACE_DEGREE,
+    Measured,
+    measure,
+)
 from nodegen.nodules.model import (
     FIRST_DENSITY,
     FIRST_SURFACE,
@@ -54,13 +59,26 @@ def fit(measured: list[Measured], rounds: int = ROUNDS, count: int = SIMULATED) 
             volume_hu, mask = render(model.draw(rng), rng)
             simulated.append(measure(volume_hu, mask > 0))
         found = _by_size(*_columns(simulated), model.knots, odd)
-        fitted = np.ones(N_COLUMNS, dtype=bool)
-        fitted[N_SCALARS:FIRST_SURFACE] = False
-        means, spreads = model.means.copy(), model.spreads.copy()
-        means[:, fitted] += (wanted[0] - found[0])[:, fitted]
-        spreads[:, fitted] *= np.clip(wanted[1] / found[1], *STEP)[:, fitted]
-        model = replace(model, means=means, spreads=spreads)
+        shift, ratio = wanted[0] - found[0], wanted[1] / found[1]
+        # Density at all sizes together, spreads of the surface by degree, those of density not at
+        # all, so that the simulation's own chance does not part one shell from the next.
+        shift[:, FIRST_DENSITY:] = shift[:, FIRST_DENSITY:].mean(axis=0)
+        ratio[:, FIRST_DENSITY:] = 1
+        for group in _groups():
+            ratio[:, group] = np.exp(np.log(ratio[:, group]).mean())
+        shift[:, N_SCALARS:FIRST_SURFACE], ratio[:, N_SCALARS:FIRST_SURFACE] = 0, 1
+        model = replace(
+            model,
+            means=model.means + shift,
+            spreads=model.spreads * np.clip(ratio, *STEP),
+        )
     return model
+
+
+def _groups() -> list[np.ndarray]:
+    """Columns of each degree of the surface; their spreads are corrected together."""
+    degrees = np.array([l for l, _ in orders(SURFACE_DEGREE)][1:])  # noqa: E741
+    return [FIRST_SURFACE + np.flatnonzero(degrees == one) for one in range(1, SURFACE_DEGREE + 1)]
 
 
 def _columns(measured: list[Measured]) -> tuple[np.ndarray, np.ndarray]:
@@ -93,19 +111,26 @@ def _direct(measured: list[Measured]) -> NoduleModel:
     )
     standard[:, own] = _standardised(log_radius, values, knots, means, spreads)[:, own]
 
-    quantiles = np.quantile(standard[:, ~odd], np.linspace(0, 1, QUANTILE_STEPS), axis=0)
+    # Neighbouring shells go together: their joint modes have distributions, not each for itself.
+    even = standard[:, ~odd]
+    joint = even[:, FIRST_SURFACE:]
+    strength, modes = np.linalg.eigh(joint.T @ joint / len(joint))
+    modes = modes * np.sqrt(np.maximum(strength, 1e-9))
+    even[:, FIRST_SURFACE:] = np.linalg.solve(modes, joint.T).T
+    quantiles = np.quantile(even, np.linspace(0, 1, QUANTILE_STEPS), axis=0)
     counts = np.bincount(classes, minlength=8)
     covariances = np.zeros((8, counts.max(), counts.max()))
     for which, count in enumerate(counts):
         block = standard[:, classes == which]
         if which == 0:
-            block = ndtri((rankdata(block, axis=0) - 0.5) / len(block))
+            block = ndtri((rankdata(even, axis=0) - 0.5) / len(block))
         covariances[which, :count, :count] = _shrunk(block)
     return NoduleModel(
         np.quantile(log_radius, np.linspace(0, 1, RADIUS_STEPS)),
         knots,
         means,
         spreads,
+        modes,
         quantiles,
         covariances,
     )

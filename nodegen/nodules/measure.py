@@ -7,6 +7,7 @@ where HU change fast, and sparse in the middle. What neither says is roughness a
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -22,7 +23,8 @@ DIRECTIONS = 800
 RAY_STEP_MM = 0.25
 SMALLEST_RADIUS = 0.25  # of R; the surface where the centroid lies outside the mask
 NOISE_HU = 60.0  # of a voxel about its shells; with the next, how far shells may follow it
-DENSITY_PRIOR_HU = 200.0  # of degree 0 about the mean; falls with degree
+MEAN_PRIOR_HU = 1000.0  # spread of a shell's mean
+DENSITY_PRIOR_HU = 100.0  # spread of degree 1 within a shell; falls with degree
 TALL_MM = 4.0  # thickest CT slice
 SCALARS = (
     "log_texture_edge",  # of HU, standard deviation of what the shells leave over
@@ -130,7 +132,8 @@ def measure(volume_hu: np.ndarray, mask: np.ndarray) -> Measured:
     offsets = np.indices(mask.shape).reshape(3, -1).T - centre
     distance = np.linalg.norm(offsets, axis=1)
     near = distance < radius_mm * raw.max() + 6.0
-    offsets, distance = offsets[near], distance[near]
+    offsets = offsets[near]
+    distance = distance[near]
     directions = offsets / np.maximum(distance, 1e-6)[:, None]
     angular = harmonics(directions, SURFACE_DEGREE)
     depth_mm = radius_mm * surface_radii(surface, angular) - distance
@@ -145,10 +148,9 @@ def measure(volume_hu: np.ndarray, mask: np.ndarray) -> Measured:
     residual[np.flatnonzero(near)] = hu - basis @ density
     inner = np.zeros(mask.size, dtype=bool)
     inner[np.flatnonzero(near)] = shell >= CORE_SHELL
-    residual, inner = residual.reshape(mask.shape), inner.reshape(mask.shape)
-    edge, core = (_log_rms(residual[mask & part]) for part in (~inner, inner))
-    residual = np.where(mask, residual / np.exp(np.where(inner, core, edge)), np.nan)
-    along, across = _neighbours(residual)
+    left, deep = residual.reshape(mask.shape), inner.reshape(mask.shape)
+    edge, core = (_log_rms(left[mask & part]) for part in (~deep, deep))
+    along, across = _neighbours(np.where(mask, left / np.exp(np.where(deep, core, edge)), np.nan))
     thickness_mm = _thickness_mm(mask)
     areas = mask.sum(axis=(1, 2))
     areas = areas[areas > 0]
@@ -172,8 +174,11 @@ def _radii(mask: np.ndarray, centre: np.ndarray, radius_mm: float) -> np.ndarray
 def _density(basis: np.ndarray, hu: np.ndarray) -> np.ndarray:
     """Ridge regression of HU on the shells; high degrees are held back the most."""
     degrees = np.array([l for l, _ in orders(DENSITY_DEGREE)])  # noqa: E741
-    weight = (NOISE_HU / (DENSITY_PRIOR_HU / (1 + degrees))) ** 2
-    weight = np.append(np.tile(weight, len(SHELLS) - 1), weight[0])
+    # A density without a kink in the middle has degree l vanish there as distance ** l.
+    near_middle = np.minimum(1 - SHELLS[:-1], 1)[:, None] ** (degrees / 2)
+    prior = DENSITY_PRIOR_HU / np.maximum(degrees, 1) * near_middle
+    prior[:, 0] = MEAN_PRIOR_HU
+    weight = np.append((NOISE_HU / prior.ravel()) ** 2, (NOISE_HU / MEAN_PRIOR_HU) ** 2)
     mean = np.zeros(len(weight))
     mean[0 : len(weight) - 1 : N_ANGULAR] = mean[-1] = np.median(hu)
     normal = basis.T @ basis + np.diag(weight)
@@ -205,5 +210,5 @@ def _thickness_mm(mask: np.ndarray) -> float:
     slices = mask[np.flatnonzero(mask.any(axis=(1, 2)))]
     if len(slices) < 2:
         return 1.0
-    same = np.mean([np.array_equal(a, b) for a, b in zip(slices[:-1], slices[1:], strict=True)])
+    same = float(np.mean([np.array_equal(a, b) for a, b in pairwise(slices)]))
     return float(min(1 / (1 - min(same, 0.75)), TALL_MM))

@@ -42,7 +42,10 @@ class NoduleModel:
     knots: np.ndarray  # (k,): log R at which means and spreads are given, ascending
     means: np.ndarray  # (k, N_COLUMNS)
     spreads: np.ndarray  # (k, N_COLUMNS)
-    quantiles: np.ndarray  # (p, columns of class 0): of (value - mean) / spread, even steps
+    modes: (
+        np.ndarray
+    )  # (m, m): from scores to class 0's surface and density, (value - mean) / spread
+    quantiles: np.ndarray  # (p, N of class 0): of (value - mean) / spread, then of scores
     covariances: np.ndarray  # (8, widest, widest): of each class, columns in order, padded with 0
 
     def draw(self, rng: np.random.Generator) -> Measured:
@@ -57,18 +60,16 @@ class NoduleModel:
             normal = np.linalg.cholesky(covariance) @ rng.standard_normal(len(columns))
             if which == 0:
                 shares = ndtr(normal)
-                normal = np.array(
-                    [
-                        _from_quantiles(table, share)
-                        for table, share in zip(self.quantiles.T, shares, strict=True)
-                    ]
-                )
+                tables = zip(self.quantiles.T, shares, strict=True)
+                normal = np.array([_from_quantiles(table, share) for table, share in tables])
+                normal[FIRST_SURFACE:] = self.modes @ normal[FIRST_SURFACE:]
             values[columns] = normal
-        values = np.where(classes == 0, mean + spread * values, spread * values)
+        values *= spread
+        surface, density = np.exp((mean + values)[N_SCALARS:FIRST_SURFACE])
         odd = classes > 0
-        surface, density = np.exp(values[N_SCALARS:FIRST_SURFACE])
         values[FIRST_SURFACE:FIRST_DENSITY][odd[FIRST_SURFACE:FIRST_DENSITY]] *= surface
         values[FIRST_DENSITY:][odd[FIRST_DENSITY:]] *= density
+        values += mean
         return Measured(
             float(log_radius),
             values[:N_SCALARS],
@@ -81,10 +82,11 @@ class NoduleModel:
         place = np.interp(log_radius, self.knots, np.arange(len(self.knots)))
         low = min(int(place), len(self.knots) - 2)
         share = place - low
-        return tuple(  # type: ignore[return-value]
+        mean, spread = (
             (1 - share) * table[low] + share * table[low + 1]
             for table in (self.means, self.spreads)
         )
+        return mean, spread
 
     def save(self, path: Path) -> None:
         """Write the parameters as plain arrays (no pickles), float32."""
@@ -106,7 +108,7 @@ class NoduleModel:
                 model = cls(**{f.name: arrays[f.name].astype(np.float64) for f in fields(cls)})
             if model.means.shape[1] != N_COLUMNS:
                 raise ValueError("other columns")
-        except Exception as error:  # noqa: BLE001 - zip, numpy and the system each have their own
+        except Exception as error:  # zip, numpy and the system each have their own
             raise LibraryError(
                 f"The nodule model {path} cannot be read ({error}): "
                 "fit it again with `nodegen fit-nodules`."

@@ -11,7 +11,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -85,8 +85,8 @@ def prepare(
     patches, segmentations : Path
         Folders of ``*_dcm_*.mha`` (HU, at 1 mm) and ``*_seg_*.mha``; they may be the same.
     output : Path
-        The library's folder. Pairs left out are listed there in ``skipped.csv``; ``ct_nodules.csv``
-        holds the diameter of every readable pair along the baseline's axis, as the organisers' does.
+        The library's folder. Pairs left out are listed there in ``skipped.csv``; as in the
+        organisers', ``ct_nodules.csv`` holds the diameter of every readable pair along axis 1.
     workers : int, optional
         Processes; by default as many as this process may use cores.
     axes : sequence of {0, 1, 2}
@@ -158,7 +158,13 @@ def _mark(pair: Pair, axes: Sequence[int]) -> str:
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:32]
 
 
-def _run(work, todo: list[Pair], workers: int, done: int, progress: bool) -> dict[str, str]:
+def _run(
+    work: Callable[[list[Pair]], dict[str, str]],
+    todo: list[Pair],
+    workers: int,
+    done: int,
+    progress: bool,
+) -> dict[str, str]:
     """Do all pairs, in this process or in several; return the reason of each one left out."""
     chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
     skipped: dict[str, str] = {}

@@ -1,5 +1,7 @@
 """Synthesise: a drawn nodule as a CT patch and its mask, in the organisers' own form."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
@@ -22,11 +24,12 @@ SIDE = 50  # voxels of 1 mm, each way
 LUNG_HU = -860.0  # the patch's ground, far from the nodule
 LUNG_NOISE_HU = 25.0
 BEND_MOST = 0.4  # of the surface's standard deviations
-TAIL = 0.7  # of roughness: 0 normal, 1 long spikes
+TAIL = 0.8  # of roughness: 0 normal, 1 long spikes
+PSF_MM = 0.5  # standard deviation of the scanner's blur
 VOLUME_ROUNDS = 3  # to reach the volume drawn in spite of slices and caps
 REACH_MM = 12.0  # beyond the surface, to which the neighbourhood is drawn
 FADE_MM = 3.0  # from the nodule's neighbourhood to the ground
-ROUGH_MM = 1.3  # standard deviation of the smoothing that makes roughness out of noise
+ROUGH_MM = 0.8  # standard deviation of the smoothing that makes roughness out of noise
 
 
 def render(drawn: Measured, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -87,6 +90,7 @@ def render(drawn: Measured, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     )
     share = np.exp(-np.maximum(-depth - _outermost_mm(radius_mm), 0) / FADE_MM)
     volume[here] += share * (hu - volume[here])
+    volume = ndimage.gaussian_filter(volume, PSF_MM)
     return np.clip(np.round(volume), -1024, 3071).astype(np.int16), mask
 
 
@@ -106,7 +110,7 @@ def _spiky(noise: np.ndarray, skewness: float) -> np.ndarray:
 
 
 def _uncap(mask: np.ndarray, share: float) -> None:
-    """Empty the mask's first and last slices, in place, up to one with this share of the largest."""
+    """Empty outer slices of the mask, in place, up to one with this share of the largest's area."""
     areas = mask.sum(axis=(1, 2))
     kept = np.flatnonzero(areas >= min(share, 1.0) * areas.max())
     mask[: kept[0]] = mask[kept[-1] + 1 :] = 0
@@ -124,7 +128,7 @@ def _smoothing(correlation: float) -> float:
     return float(np.sqrt(-1 / (4 * np.log(correlation)))) if correlation > 0.02 else 0.0
 
 
-def _noise(shape: tuple[int, ...], smooth, rng: np.random.Generator) -> np.ndarray:
+def _noise(shape: tuple[int, ...], smooth: Sequence[float], rng: np.random.Generator) -> np.ndarray:
     """Smoothed Gaussian noise of variance 1."""
     noise = ndimage.gaussian_filter(rng.standard_normal(shape), smooth, mode="wrap")
     return noise / noise.std()
