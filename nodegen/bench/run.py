@@ -11,11 +11,12 @@ import torch
 from nodegen import __version__
 from nodegen.bench.baseline import measure_baseline
 from nodegen.bench.generators import measure_windows, peak_fraction, slope
-from nodegen.bench.stacks import measure_stacks, measure_startup
+from nodegen.bench.stacks import measure_saving, measure_stacks, measure_startup
 from nodegen.bench.steps import box_of, fixed_ms, measure_methods, measure_steps
 from nodegen.boxes import Box, read_boxes
-from nodegen.constants import CLASSES, N0
+from nodegen.constants import CLASSES, CROP_PX, N0
 from nodegen.crop import crop_window
+from nodegen.errors import SettingError
 from nodegen.phantom import BOXES_NAME, write_phantom
 from nodegen.pipeline import Settings, Workshop, to_unit
 from nodegen.stack import Stack, read_stack
@@ -26,7 +27,11 @@ CLASS = CLASSES[0]
 
 
 def measure(
-    stack: Path | None, boxes: Path | None, repeats: int, counts: tuple[int, ...]
+    stack: Path | None,
+    boxes: Path | None,
+    repeats: int,
+    counts: tuple[int, ...],
+    saving_slices: int,
 ) -> dict[str, Any]:
     """Measure everything on a stack and its boxes, or on a phantom.
 
@@ -43,11 +48,16 @@ def measure(
             boxes = stack.with_name(BOXES_NAME)
         loaded = read_stack(stack)
         listed = read_boxes(boxes, loaded.pixels.shape)
-    return _figures(loaded, listed, repeats, counts)
+    if min(loaded.pixels.shape[1:]) < CROP_PX:
+        raise SettingError(
+            f"The slices of {stack} are {loaded.pixels.shape[2]} x {loaded.pixels.shape[1]} px, "
+            f"where {CROP_PX} or more are wanted; give another stack."
+        )
+    return _figures(loaded, listed, repeats, counts, saving_slices)
 
 
 def _figures(
-    stack: Stack, boxes: list[Box], repeats: int, counts: tuple[int, ...]
+    stack: Stack, boxes: list[Box], repeats: int, counts: tuple[int, ...], saving_slices: int
 ) -> dict[str, Any]:
     workshop = Workshop(Settings())
     cascade, n0 = workshop.cascades[CLASS], N0[CLASS][0]
@@ -62,6 +72,7 @@ def _figures(
     baseline = measure_baseline(crop, repeats)
     print("stacks …", flush=True)
     stacks = measure_stacks(stack, boxes, counts, {"device": workshop.device.type})
+    saving = measure_saving(stack, boxes, saving_slices, {"device": workshop.device.type})
     seconds = {count: values["seconds"] for count, values in stacks.items()}
     return {
         "nodegen": __version__,
@@ -78,6 +89,7 @@ def _figures(
         "steps_ms": steps,
         "fixed_ms_per_slice": fixed_ms(steps),
         **measure_startup(stack, boxes, min(repeats, 3)),
+        **saving,
         "stack_s": seconds,
         "peak_mib": {count: values["peak_mib"] for count, values in stacks.items()},
         "s_per_slice": slope(seconds),

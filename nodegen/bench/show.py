@@ -42,6 +42,9 @@ def table(figures: dict[str, Any]) -> str:
         + " | ".join(f"{v:.0f}" for v in figures["peak_mib"].values())
         + " |",
         "",
+        f"{figures['saving_slices']} slices take {figures['saving_s']:.1f} s, and "
+        f"{figures['saving_full_unfolded_s']:.1f} s with the whole crop computed and batch norm "
+        f"not folded in: {figures['speedup_stack']:.1f} times as long. "
         f"Start to the first slice's end {figures['startup_s']:.1f} s, `--help` "
         f"{figures['help_s']:.2f} s; {figures['s_per_slice']:.2f} s for each further slice "
         f"({figures['boxes_per_slice']:.1f} boxes a slice). The windows of a 54 px box need "

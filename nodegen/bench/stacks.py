@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.boxes import Box, write_boxes
-from nodegen.constants import GREY_MAX
 from nodegen.phantom import GEOMETRY
 from nodegen.stack import Stack, StackWriter
 
@@ -19,7 +18,11 @@ PROCESS = """
 import json, resource, sys, time
 started = time.perf_counter()
 from pathlib import Path
+from nodegen import pipeline
 from nodegen.pipeline import Settings, generate
+if sys.argv[4:] == ["unfolded"]:
+    from nodegen.bench.unfolded import Unfolded
+    pipeline.Cascade = Unfolded
 generate(Path(sys.argv[1]), Path(sys.argv[2]), Settings(**json.loads(sys.argv[3])), progress=False)
 print(json.dumps({
     "seconds": time.perf_counter() - started,
@@ -36,18 +39,15 @@ def write_tiled(folder: Path, stack: Stack, boxes: list[Box], slices: int) -> No
     with StackWriter(folder / "bench.mha", GEOMETRY, shape, stack.pixels.dtype) as writer:
         for number in range(slices):
             turn, source = divmod(number, len(stack.pixels))
-            # One grey level more or less keeps the slices from being the same to the compressor.
-            writer.write(
-                np.clip(stack.pixels[source], turn % 7, GREY_MAX).astype(stack.pixels.dtype)
-            )
+            writer.write(np.roll(stack.pixels[source], turn, axis=1))
             repeated += [replace(b, slice=number) for b in boxes if b.slice == source]
     write_boxes(folder / "nodules.json", [replace(box, index=i) for i, box in enumerate(repeated)])
 
 
-def run_alone(folder: Path, settings: dict[str, object]) -> dict[str, float]:
+def run_alone(folder: Path, settings: dict[str, object], *more: str) -> dict[str, float]:
     """Generate from ``folder`` in a new process: its seconds, imports included, and peak MiB."""
     with tempfile.TemporaryDirectory() as output:
-        command = [sys.executable, "-c", PROCESS, str(folder), output, json.dumps(settings)]
+        command = [sys.executable, "-c", PROCESS, str(folder), output, json.dumps(settings), *more]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
@@ -63,6 +63,22 @@ def measure_stacks(
             write_tiled(Path(folder), stack, boxes, count)
             results[str(count)] = run_alone(Path(folder), settings)
     return results
+
+
+def measure_saving(
+    stack: Stack, boxes: list[Box], slices: int, settings: dict[str, object]
+) -> dict[str, float]:
+    """Seconds of one stack as it is, and with the whole crop computed and no norm folded in."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_tiled(Path(folder), stack, boxes, slices)
+        quick = run_alone(Path(folder), settings)["seconds"]
+        plain = run_alone(Path(folder), {**settings, "windows": "full"}, "unfolded")["seconds"]
+    return {
+        "saving_slices": slices,
+        "saving_s": quick,
+        "saving_full_unfolded_s": plain,
+        "speedup_stack": plain / quick,
+    }
 
 
 def measure_startup(stack: Stack, boxes: list[Box], repeats: int) -> dict[str, float]:

@@ -105,6 +105,21 @@ def load_layers(folder: Path, index: dict[str, Any]) -> list[list[Layer]]:
     Raises
     ------
     ModelError
+        As :func:`load_tensors` does.
+    """
+    tensors = load_tensors(folder, index)
+    try:
+        return [_folded(tensors, f"{n:02d}.layers") for n in range(SCALES)]
+    except KeyError as error:
+        raise ModelError(f"The weights in {folder} lack {error}; copy the model anew.") from error
+
+
+def load_tensors(folder: Path, index: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Load the weights as they were saved, each under its scale's number.
+
+    Raises
+    ------
+    ModelError
         Where a file is missing, truncated, or not the one that ``cascade.json`` names.
     """
     tensors: dict[str, torch.Tensor] = {}
@@ -122,10 +137,7 @@ def load_layers(folder: Path, index: dict[str, Any]) -> list[list[Layer]]:
                 f"{INDEX}; copy the model anew."
             )
         tensors |= load(data)
-    try:
-        return [_folded(tensors, f"{n:02d}.layers") for n in range(SCALES)]
-    except KeyError as error:
-        raise ModelError(f"The weights in {folder} lack {error}; copy the model anew.") from error
+    return tensors
 
 
 def _folded(tensors: dict[str, torch.Tensor], prefix: str) -> list[Layer]:

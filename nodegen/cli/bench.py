@@ -24,6 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sizes of the stacks that are timed whole (default: 1 5 20 80)",
     )
     parser.add_argument(
+        "--saving-slices",
+        type=int,
+        default=20,
+        metavar="N",
+        help="size of the stack that is also timed without windows and folding "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--json", type=Path, metavar="FILE", help="gets all figures (default: none)"
     )
     parser.add_argument(
@@ -42,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.stack is None) != (args.boxes is None):
         raise SettingError("One of --stack and --boxes is missing; give both, or neither.")
-    figures = measure(args.stack, args.boxes, args.repeats, tuple(args.slices))
+    if min(args.repeats, args.saving_slices, *args.slices) < 1:
+        raise SettingError("Repeats and numbers of slices are wanted from 1 on; choose others.")
+    figures = measure(args.stack, args.boxes, args.repeats, tuple(args.slices), args.saving_slices)
     print(table(figures))
     if args.json:
         write_text(args.json, json.dumps(figures, indent=2) + "\n")

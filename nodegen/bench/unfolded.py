@@ -1,0 +1,39 @@
+"""The cascade as it was trained: batch norm after each convolution, the whole crop at each scale.
+
+What folding and windows save is measured against it.
+"""
+
+from pathlib import Path
+
+import torch
+
+from nodegen.cascade.cascade import Cascade
+from nodegen.cascade.generator import Generator
+from nodegen.cascade.weights import load_tensors, read_index
+from nodegen.constants import SCALES
+
+
+class Unfolded(Cascade):
+    """A cascade whose generators are the modules of the training, in evaluation mode."""
+
+    generators: list[Generator]
+
+    @classmethod
+    def open(cls, folder: Path, device: torch.device | str = "cpu") -> "Unfolded":
+        """Load a cascade without folding; see :meth:`Cascade.open`."""
+        folded = Cascade.open(folder, device)
+        cascade = cls(folded.layers, folded.amplitudes, folded.margins, folded.sha256)
+        tensors = load_tensors(folder, read_index(folder))
+        cascade.generators = []
+        for n, channels in enumerate(cascade.channels):
+            generator = Generator(channels).to(device).eval()
+            prefix = f"{n:02d}."
+            state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            generator.load_state_dict(state, strict=False)  # lacks batch norm's counters only
+            cascade.generators.append(generator)
+        assert len(cascade.generators) == SCALES
+        return cascade
+
+    def _generate(self, n: int, x: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = self.generators[n].layers(x)
+        return made

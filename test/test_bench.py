@@ -1,0 +1,71 @@
+"""The benchmark's parts: that they measure what they say, not how fast it is."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from nodegen.bench.generators import SIDES_PX, measure_windows, peak_fraction, slope
+from nodegen.bench.stacks import write_tiled
+from nodegen.bench.unfolded import Unfolded
+from nodegen.boxes import Box
+from nodegen.cascade.cascade import Cascade
+from nodegen.cli import main
+from nodegen.pipeline import MODEL
+from nodegen.stack import Stack, read_stack
+
+
+def test_the_unfolded_cascade_makes_what_the_folded_one_makes():
+    folder = MODEL / "hyposignal"
+    folded, unfolded = Cascade.open(folder), Unfolded.open(folder)
+    rng = np.random.default_rng(0)
+    images = torch.from_numpy(rng.uniform(-1, 1, (1, 1, 64, 64)).astype(np.float32))
+    noise = folded.draw_noise(rng, 7, (64, 64))
+    plan = folded.plan((64, 64), 7, ((0, 64), (0, 64)), "full")
+    made = [c.harmonise(images, 7, noise, plan) for c in (folded, unfolded)]
+    torch.testing.assert_close(made[0], made[1], atol=1e-4, rtol=0)
+
+
+def test_generators_figures_hang_together():
+    cascade = Cascade.open(MODEL / "hyposignal")
+    windows = measure_windows(cascade, 14, 1)
+    assert set(windows) == {str(side) for side in SIDES_PX}
+    for figures in windows.values():
+        assert figures["default_gflop"] <= figures["exact_gflop"] <= figures["full_gflop"]
+        assert figures["speedup_exact"] == figures["full_ms"] / figures["exact_ms"]
+    peak = peak_fraction(cascade, 14, 54, 1)
+    assert peak["peak_fraction"] == pytest.approx(peak["reached_gflops"] / peak["peak_gflops"])
+
+
+def test_slope_of_a_line():
+    assert slope({"1": 2.0, "5": 10.0, "20": 40.0}) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_tiled_stacks_hold_the_boxes_of_every_slice(tmp_path, dtype):
+    pixels = np.arange(2 * 30 * 40).reshape(2, 30, 40).astype(dtype)
+    stack = Stack(tmp_path / "a.mha", pixels, None)
+    write_tiled(tmp_path, stack, [Box(1, 5, 5, 15, 15, 0)], 5)
+    tiled = read_stack(tmp_path / "bench.mha").pixels
+    assert tiled.shape == (5, 30, 40)
+    np.testing.assert_array_equal(tiled[3], np.roll(pixels[1], 1, axis=1))
+    boxes = json.loads((tmp_path / "nodules.json").read_text())["boxes"]
+    assert [box["corners"][0][2] for box in boxes] == [1, 3]
+
+
+def test_a_whole_run_prints_a_table_and_writes_json_and_plot(tmp_path, capfd):
+    report, picture = tmp_path / "bench.json", tmp_path / "bench.png"
+    arguments = ["--repeats", "1", "--slices", "1", "2", "--saving-slices", "1"]
+    assert main(["bench", *arguments, "--json", str(report), "--plot", str(picture)]) == 0
+    said = capfd.readouterr()
+    assert said.err == ""
+    assert "| speed-up, default |" in said.out
+    figures = json.loads(report.read_text())
+    for key in ("speedup_exact", "speedup_windowed"):
+        assert set(figures[key]) == {"32", "54", "109"}
+    for key in ("stack_s", "peak_mib"):
+        assert set(figures[key]) == {"1", "2"}
+    for key in ("peak_fraction", "fixed_ms_per_slice", "startup_s", "speedup_stack"):
+        assert figures[key] > 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
