@@ -87,11 +87,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left: the image's path, the recipes as in the file, and the seed."""
+    """What a run left: the image's path, the recipes and their header as in ``recipes.json``."""
 
     image: Path
     recipes: list[dict[str, Any]]
-    seed: int
+    header: dict[str, Any]
+
+    @property
+    def seed(self) -> int:
+        """Of the run, given or drawn from its inputs."""
+        return int(self.header["seed"])
 
 
 def generate(
@@ -168,7 +173,7 @@ def generate(
             if mask_writer:
                 mask_writer.write(mask)
         write_text(Path(output_dir) / RECIPES, dump(header, todo))
-    return Run(image, [asdict(recipe) for recipe in todo], seed)
+    return Run(image, [asdict(recipe) for recipe in todo], header)
 
 
 # --- plan: everything random, before anything is rendered -----------------------------------------

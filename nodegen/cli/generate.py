@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     count = len(done.recipes)
     print(f"{count} nodule{'s' * (count != 1)}, seed {done.seed}: {done.image}")
     if args.report:
-        from nodegen.judge.report import write_report_of_run
+        from nodegen.report import write_report_of_run
 
         write_report_of_run(args.report, args.input, done)
         print(f"report: {args.report}")

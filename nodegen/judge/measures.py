@@ -45,6 +45,7 @@ class Views:
 
     @property
     def after(self) -> np.ndarray:
+        """The crop with its nodule."""
         return self.before + self.change
 
 

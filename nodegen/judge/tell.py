@@ -1,4 +1,4 @@
-"""The tell: can a nodule be found by its fine grain alone?
+"""The tell: whether a nodule can be found by its fine grain alone.
 
 A random forest learns to tell treated boxes from the same places untouched, by nothing but the
 energies of three fine bands in the box's disc, relative to those in the ring around it. Its

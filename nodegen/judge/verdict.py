@@ -1,6 +1,6 @@
 """The judge's verdict on one or several pairs of stacks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ class Pair:
     stack: int
 
 
-def judge(pairs: Sequence[Pair]) -> Verdict:
+def judge(pairs: Iterable[Pair]) -> Verdict:
     """Judge all boxes of all pairs together."""
     rows: list[dict[str, Any]] = []
     untouched, treated, places, far = [], [], [], 0.0
@@ -77,7 +77,7 @@ def judge(pairs: Sequence[Pair]) -> Verdict:
         for index, (before, after) in enumerate(zip(pair.before, pair.after, strict=True)):
             here = [box for box in pair.boxes if box.slice == index]
             far = max(far, far_change(before, after, here))
-    auc = tell(np.concatenate(untouched), np.concatenate(treated), places) if pairs else np.nan
+    auc = tell(np.concatenate(untouched), np.concatenate(treated), places) if places else np.nan
     return Verdict(rows, quantiles(rows), auc, far)
 
 
@@ -94,8 +94,8 @@ def read_pair(before: Path, after: Path, boxes: Path, stack: int) -> Pair:
     old, new = read_stack(before), read_stack(after)
     if old.pixels.shape != new.pixels.shape:
         raise StackError(
-            f"{before} has the shape {old.pixels.shape} and {after} {new.pixels.shape} (slice, row, "
-            "column), where the same is wanted; give the two stacks of one run."
+            f"{before} has the shape {old.pixels.shape} and {after} {new.pixels.shape} (slice, "
+            "row, column), where the same is wanted; give the two stacks of one run."
         )
     stretched = new.pixels.dtype == np.uint8 and old.pixels.dtype != np.uint8
     return Pair(
