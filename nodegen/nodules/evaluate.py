@@ -1,10 +1,10 @@
 """Hold synthetic nodules against real ones that the model has not seen."""
 
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
-from skimage.measure import perimeter_crofton, regionprops
+from scipy.stats import ks_2samp
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -12,91 +12,124 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from nodegen.constants import EMPTY_RAY
+from nodegen.constants import PROJECTION_AXIS
 from nodegen.library import Nodule
+from nodegen.nodules.features import FEATURES, appearance, features
+from nodegen.nodules.fit import fit
+from nodegen.nodules.measure import Measured
+from nodegen.nodules.prepare import project_nodule
+from nodegen.nodules.synthesise import synthesise
 
-RINGS = 5  # of the radial profile, from the edge to the middle
-BANDS_PX = (0.5, 1.0, 2.0, 4.0)  # differences of Gaussians between these
-COMMON_PX = 32  # side to which nodules are brought for the nearest neighbour
 FOLDS = 5
-FEATURES = (
-    "area_of_box",
-    "perimeter",
-    "solidity",
-    "elongation",
-    "aspect",
-    "diameter_mm",
-    *(f"ring_{ring}" for ring in range(RINGS)),
-    "edge_gradient",
-    "gradient",
-    *(f"band_{band}" for band in range(len(BANDS_PX) - 1)),
-    "empty",
-    "spread",
-    "skewness",
-    "offset",
-    "row_step",
-    "column_step",
-)
+TELLING = 3  # features reported
+NEAR, MIDDLE = 5, 50  # percentiles of distances reported
 
 
-def features(nodule: Nodule) -> np.ndarray:
-    """Describe shape and texture of a projection, grey values brought to 0..1 inside the mask.
+@dataclass(frozen=True)
+class Evaluation:
+    """Synthetic nodules against as many real ones that the model was not fitted to."""
+
+    real: int
+    synthetic: int
+    auc: dict[str, float]  # of each classifier; 0.5: cannot tell
+    telling: dict[str, float]  # the features that tell most, each by itself: AUC, 0.5 to 1
+    ks: float  # largest distance between the distributions of diameters
+    ks_p: float
+    nearest_synthetic: tuple[float, float]  # to the nearest fitted nodule, at NEAR and MIDDLE
+    nearest_real: tuple[float, float]  # the same of the real ones
+
+    def lines(self) -> list[str]:
+        """Say it in words."""
+        tells = ", ".join(f"{name} {auc:.2f}" for name, auc in self.telling.items())
+        near, middle = (
+            f"{synthetic:.3f} (real {real:.3f})"
+            for synthetic, real in zip(self.nearest_synthetic, self.nearest_real, strict=True)
+        )
+        return [
+            f"{self.synthetic} synthetic against {self.real} held-out real nodules",
+            "AUC " + ", ".join(f"{name} {auc:.3f}" for name, auc in self.auc.items())
+            + f"; tells most: {tells}",
+            f"diameters: KS {self.ks:.3f}, p {self.ks_p:.2f}",
+            f"distance to the nearest fitted nodule: {NEAR} % {near}, {MIDDLE} % {middle}",
+        ]  # fmt: skip
+
+
+def held_out(
+    measured: Sequence[Measured],
+    nodules: Sequence[Nodule | None],
+    seed: int = 0,
+    step: Callable[[], object] = lambda: None,
+) -> list[Evaluation]:
+    """Fit to every other nodule and compare with the rest, then the other way round.
+
+    Parameters
+    ----------
+    measured : sequence of Measured
+    nodules : sequence of Nodule or None
+        The projection of each along the baseline's axis; None where it is constant.
+    seed : int
+        Of the synthetic nodules.
+    step : callable
+        Called after each nodule that is simulated or drawn.
 
     Returns
     -------
-    ndarray, shape (len(FEATURES),)
+    list of Evaluation
+        One for each half.
     """
-    mask = np.pad(nodule.mask, 2)
-    level = _level(nodule)
-    image = np.pad(level, 2)
-    region = regionprops(mask.astype(np.uint8))[0]
-    area = mask.sum()
-    rows, columns = nodule.mask.shape
-    depth = ndimage.distance_transform_edt(mask)
-    ring = np.clip((depth / depth.max() * RINGS).astype(int), 0, RINGS - 1)
-    rings = [
-        image[mask & (ring == k)].mean() if (mask & (ring == k)).any() else 0 for k in range(RINGS)
-    ]
-    gradient = np.hypot(*np.gradient(image))
-    edge = mask & (depth <= 1.0)
-    blurred = [ndimage.gaussian_filter(image, sigma) for sigma in BANDS_PX]
-    bands = [np.log(np.std((a - b)[mask]) + 1e-3) for a, b in pairwise(blurred)]
-    inside = image[mask]
-    spread = inside.std() + 1e-6
-    places = np.argwhere(mask)
-    weight = inside / max(inside.sum(), 1e-6)
-    offset = np.linalg.norm((places * weight[:, None]).sum(0) - places.mean(0)) / np.sqrt(area)
-    row_step, column_step = (
-        np.abs(np.diff(level, axis=k)).mean() if level.shape[k] > 1 else 0 for k in (0, 1)
+    done = []
+    for first in (0, 1):
+        model = fit(measured[first::2], step=step)
+        fitted, rest = ([n for n in nodules[k::2] if n is not None] for k in (first, 1 - first))
+        drawn = []
+        for number, synthetic in enumerate(synthesise(model, len(rest), seed)):
+            drawn += project_nodule(
+                str(number), synthetic.volume_hu, synthetic.mask, (PROJECTION_AXIS,)
+            )
+            step()
+        done.append(compare(drawn, rest, fitted))
+    return done
+
+
+def compare(
+    synthetic: Sequence[Nodule], real: Sequence[Nodule], fitted: Sequence[Nodule]
+) -> Evaluation:
+    """Compare synthetic nodules with real ones, and both with those that the model knows.
+
+    Parameters
+    ----------
+    synthetic, real, fitted : sequence of Nodule
+        ``fitted`` are those to which the model was fitted, and ``real`` others.
+    """
+    table, other = (np.array([features(n) for n in group]) for group in (real, synthetic))
+    label = np.repeat([0, 1], [len(real), len(synthetic)])
+    single = {
+        name: float(roc_auc_score(label, np.concatenate([a, b])))
+        for name, a, b in zip(FEATURES, table.T, other.T, strict=True)
+    }
+    telling = sorted(single.items(), key=lambda item: -abs(item[1] - 0.5))[:TELLING]
+    ks = ks_2samp([n.diameter_mm for n in real], [n.diameter_mm for n in synthetic])
+    return Evaluation(
+        real=len(real),
+        synthetic=len(synthetic),
+        auc=separability(table, other),
+        telling={name: max(auc, 1 - auc) for name, auc in telling},
+        ks=float(ks.statistic),
+        ks_p=float(ks.pvalue),
+        nearest_synthetic=_nearest(synthetic, fitted),
+        nearest_real=_nearest(real, fitted),
     )
-    values = [
-        area / (rows * columns),
-        perimeter_crofton(mask) / np.sqrt(area),
-        region.solidity,
-        region.axis_minor_length / max(region.axis_major_length, 1e-6),
-        rows / columns,
-        np.log(max(rows, columns)),
-        *rings,
-        gradient[edge].mean(),
-        gradient[mask].mean(),
-        *bands,
-        (inside < 0.02).mean(),
-        spread,
-        ((inside - inside.mean()) ** 3).mean() / spread**3,
-        offset,
-        row_step,
-        column_step,
-    ]
-    return np.array(values, dtype=np.float64)
-
-
-def _level(nodule: Nodule) -> np.ndarray:
-    level = np.where(nodule.mask, nodule.projection - EMPTY_RAY, 0.0)
-    return np.clip(level / max(level.max(), 1e-6), 0, 1)
 
 
 def separability(real: np.ndarray, synthetic: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """Cross-validated AUC of classifiers that tell synthetic from real by their features."""
+    """Cross-validated AUC of classifiers that tell synthetic from real by their features.
+
+    Parameters
+    ----------
+    real, synthetic : ndarray, shape (n, len(FEATURES))
+    seed : int
+        Of folds and forest.
+    """
     both = np.vstack([real, synthetic])
     label = np.repeat([0, 1], [len(real), len(synthetic)])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
@@ -116,3 +149,13 @@ def separability(real: np.ndarray, synthetic: np.ndarray, seed: int = 0) -> dict
         )
         for name, one in classifiers.items()
     }
+
+
+def _nearest(nodules: Sequence[Nodule], others: Sequence[Nodule]) -> tuple[float, float]:
+    """Percentiles of the RMS difference in grey (0..1) to the nearest other, mirrored or not."""
+    looks, known = (np.array([appearance(n) for n in group]) for group in (nodules, others))
+    mirrored = (known[:, ::up, ::across] for up in (1, -1) for across in (1, -1))
+    flat = np.concatenate(list(mirrored)).reshape(4 * len(known), -1)
+    nearest = [np.sqrt(((flat - look.ravel()) ** 2).mean(axis=1).min()) for look in looks]
+    near, middle = np.percentile(nearest, (NEAR, MIDDLE))
+    return float(near), float(middle)

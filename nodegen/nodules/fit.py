@@ -1,5 +1,6 @@
 """Fit the generative model to measured nodules."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,12 +28,17 @@ QUANTILE_STEPS = 17  # quantiles of each column
 KNOTS = 6  # sizes at which means and spreads are fitted
 BANDWIDTH = 0.3  # of log R: nodules within a third of the size weigh in
 SHRINKAGE = 1e-3  # towards no correlation; more would part what neighbouring shells share
-ROUNDS, SIMULATED = 2, 250  # of the correction by simulation
+ROUNDS, SIMULATED = 4, 250  # of the correction by simulation
 STEP = 0.6, 1.6  # most that a spread is changed in one round
 SIMULATION_SEED = 20220214
 
 
-def fit(measured: list[Measured], rounds: int = ROUNDS, count: int = SIMULATED) -> NoduleModel:
+def fit(
+    measured: Sequence[Measured],
+    rounds: int = ROUNDS,
+    count: int = SIMULATED,
+    step: Callable[[], object] = lambda: None,
+) -> NoduleModel:
     """Fit the model; deterministic.
 
     What is measured on a nodule of a few voxels is blurred by the measuring. So the fitted model's
@@ -41,12 +47,14 @@ def fit(measured: list[Measured], rounds: int = ROUNDS, count: int = SIMULATED) 
 
     Parameters
     ----------
-    measured : list of Measured
+    measured : sequence of Measured
         A hundred nodules at the least, for its covariances to mean something.
     rounds : int
         Times that the model is simulated and corrected.
     count : int
         Nodules simulated in each round.
+    step : callable
+        Called after each of them.
     """
     model = _direct(measured)
     log_radius, values = _columns(measured)
@@ -56,16 +64,19 @@ def fit(measured: list[Measured], rounds: int = ROUNDS, count: int = SIMULATED) 
         simulated = []
         for number in range(count):
             rng = np.random.default_rng((SIMULATION_SEED, turn, number))
-            volume_hu, mask = render(model.draw(rng), rng)
+            volume_hu, mask = render(model.draw(rng, (number + 0.5) / count), rng)
             simulated.append(measure(volume_hu, mask > 0))
+            step()
         found = _by_size(*_columns(simulated), model.knots, odd)
         shift, ratio = wanted[0] - found[0], wanted[1] / found[1]
-        # Density at all sizes together, spreads of the surface by degree, those of density not at
-        # all, so that the simulation's own chance does not part one shell from the next.
-        shift[:, FIRST_DENSITY:] = shift[:, FIRST_DENSITY:].mean(axis=0)
+        # Density by a straight line over sizes, spreads of the surface by degree, those of density
+        # not at all, so that the simulation's own chance does not part one shell from the next.
+        line = np.polynomial.Polynomial.fit
+        for column in range(FIRST_DENSITY, N_COLUMNS):
+            shift[:, column] = line(model.knots, shift[:, column], 1)(model.knots)
         ratio[:, FIRST_DENSITY:] = 1
         for group in _groups():
-            ratio[:, group] = np.exp(np.log(ratio[:, group]).mean())
+            ratio[:, group] = np.exp(np.log(ratio[:, group]).mean(axis=1, keepdims=True))
         shift[:, N_SCALARS:FIRST_SURFACE], ratio[:, N_SCALARS:FIRST_SURFACE] = 0, 1
         model = replace(
             model,
@@ -76,12 +87,22 @@ def fit(measured: list[Measured], rounds: int = ROUNDS, count: int = SIMULATED) 
 
 
 def _groups() -> list[np.ndarray]:
-    """Columns of each degree of the surface; their spreads are corrected together."""
+    """Columns of the surface whose spreads are corrected together: by degree, even or odd.
+
+    Thick slices and the outline's end in the first and last of them stretch and squeeze a nodule
+    along the axes, which is even, and add to what was drawn.
+    """
     degrees = np.array([l for l, _ in orders(SURFACE_DEGREE)][1:])  # noqa: E741
-    return [FIRST_SURFACE + np.flatnonzero(degrees == one) for one in range(1, SURFACE_DEGREE + 1)]
+    odd = column_classes()[FIRST_SURFACE:FIRST_DENSITY] > 0
+    groups = [
+        FIRST_SURFACE + np.flatnonzero((degrees == one) & (odd == which))
+        for one in range(1, SURFACE_DEGREE + 1)
+        for which in (False, True)
+    ]
+    return [group for group in groups if group.size]
 
 
-def _columns(measured: list[Measured]) -> tuple[np.ndarray, np.ndarray]:
+def _columns(measured: Sequence[Measured]) -> tuple[np.ndarray, np.ndarray]:
     """Log R, shape (n,), and all columns, (n, N_COLUMNS), irregularities left at 0."""
     values = np.zeros((len(measured), N_COLUMNS))
     values[:, :N_SCALARS] = [one.scalars for one in measured]
@@ -90,7 +111,7 @@ def _columns(measured: list[Measured]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([one.log_radius for one in measured]), values
 
 
-def _direct(measured: list[Measured]) -> NoduleModel:
+def _direct(measured: Sequence[Measured]) -> NoduleModel:
     """Fit the model as if measuring were exact."""
     log_radius, values = _columns(measured)
     classes = column_classes()

@@ -48,10 +48,18 @@ class NoduleModel:
     quantiles: np.ndarray  # (p, N of class 0): of (value - mean) / spread, then of scores
     covariances: np.ndarray  # (8, widest, widest): of each class, columns in order, padded with 0
 
-    def draw(self, rng: np.random.Generator) -> Measured:
-        """Draw one nodule's numbers."""
+    def draw(self, rng: np.random.Generator, share: float | None = None) -> Measured:
+        """Draw one nodule's numbers.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        share : float, optional
+            Of nodules that are smaller, 0..1; drawn where it is not given.
+        """
         classes = column_classes()
-        log_radius = _from_quantiles(self.radius_quantiles, rng.random())
+        share = rng.random() if share is None else share
+        log_radius = _from_quantiles(self.radius_quantiles, share)
         mean, spread = self.at(log_radius)
         values = np.empty(N_COLUMNS)
         for which in range(8):

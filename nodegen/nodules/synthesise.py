@@ -1,10 +1,13 @@
 """Synthesise: a drawn nodule as a CT patch and its mask, in the organisers' own form."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
+from nodegen.constants import PROJECTION_AXIS
 from nodegen.nodules.harmonics import harmonics
 from nodegen.nodules.measure import (
     CORE_SHELL,
@@ -19,7 +22,10 @@ from nodegen.nodules.measure import (
     shell_of,
     surface_radii,
 )
+from nodegen.nodules.model import NoduleModel
+from nodegen.projection import diameter_mm, project
 
+SMALLEST_MM, LARGEST_MM = 4, 46  # diameters of the organisers' ct_nodules.csv
 SIDE = 50  # voxels of 1 mm, each way
 LUNG_HU = -860.0  # the patch's ground, far from the nodule
 LUNG_NOISE_HU = 25.0
@@ -30,6 +36,47 @@ VOLUME_ROUNDS = 3  # to reach the volume drawn in spite of slices and caps
 REACH_MM = 12.0  # beyond the surface, to which the neighbourhood is drawn
 FADE_MM = 3.0  # from the nodule's neighbourhood to the ground
 ROUGH_MM = 0.8  # standard deviation of the smoothing that makes roughness out of noise
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """A synthetic nodule, as the organisers' patches are; arrays are (slice, row, column)."""
+
+    volume_hu: np.ndarray  # int16
+    mask: np.ndarray  # int32, 0 or 1
+    diameter_mm: int  # as in ct_nodules.csv
+
+
+def synthesise(model: NoduleModel, count: int, seed: int) -> Iterator[Synthetic]:
+    """Draw nodules from the model and render them, one after the other.
+
+    Sizes are drawn from ``count`` equally likely ranges, one each, in random order, so that their
+    distribution is the fitted one even for few nodules. A nodule beyond the range of diameters,
+    or of which nothing can be seen on a radiograph, is drawn again, from its range of sizes.
+
+    Parameters
+    ----------
+    model : NoduleModel
+    count : int
+    seed : int
+        The same model, count and seed give the same nodules.
+    """
+    rng = np.random.default_rng(seed)
+    shares = (rng.permutation(count) + rng.random(count)) / count
+    for number, share in enumerate(shares):
+        for turn in itertools.count():
+            rng = np.random.default_rng((seed, number, turn))
+            volume_hu, mask = render(model.draw(rng, share), rng)
+            found_mm = diameter_mm(np.any(mask, axis=PROJECTION_AXIS))
+            if SMALLEST_MM <= found_mm <= LARGEST_MM and _visible(volume_hu, mask):
+                yield Synthetic(volume_hu, mask, found_mm)
+                break
+
+
+def _visible(volume_hu: np.ndarray, mask: np.ndarray) -> bool:
+    """Say whether no axis has a constant projection."""
+    projected = (project(volume_hu, mask, axis) for axis in range(3))
+    return all(np.ptp(projection[mask2d]) > 0 for projection, mask2d in projected)
 
 
 def render(drawn: Measured, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -110,10 +157,13 @@ def _spiky(noise: np.ndarray, skewness: float) -> np.ndarray:
 
 
 def _uncap(mask: np.ndarray, share: float) -> None:
-    """Empty outer slices of the mask, in place, up to one with this share of the largest's area."""
+    """Empty outer slices of the mask, in place, up to those nearest this share of the largest's."""
     areas = mask.sum(axis=(1, 2))
-    kept = np.flatnonzero(areas >= min(share, 1.0) * areas.max())
-    mask[: kept[0]] = mask[kept[-1] + 1 :] = 0
+    largest = int(areas.argmax())
+    away = np.abs(np.log(np.maximum(areas, 0.01) / areas[largest]) - np.log(share))
+    first = int(away[: largest + 1].argmin())
+    last = len(areas) - 1 - int(away[largest:][::-1].argmin())
+    mask[:first] = mask[last + 1 :] = 0
 
 
 def _outermost_mm(radius_mm: float) -> float:
