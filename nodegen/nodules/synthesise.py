@@ -35,6 +35,7 @@ PSF_MM = 0.5  # standard deviation of the scanner's blur
 VOLUME_ROUNDS = 3  # to reach the volume drawn in spite of slices and caps
 REACH_MM = 12.0  # beyond the surface, to which the neighbourhood is drawn
 FADE_MM = 3.0  # from the nodule's neighbourhood to the ground
+TEXTURE_FADE_MM = 2.0  # from the texture of the nodule's edge to that of the lung
 ROUGH_MM = 0.8  # standard deviation of the smoothing that makes roughness out of noise
 
 
@@ -125,6 +126,7 @@ def render(drawn: Measured, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
         mask[here] = drawn_mm * radii + waver > distance
         mask[tuple(np.round(centre).astype(int))] = 1
         _uncap(mask, np.exp(scalar["log_cap"]))
+        _join(mask)
         drawn_mm *= np.cbrt(4 * np.pi * radius_mm**3 / 3 / mask.sum())
 
     radii, distance, angular = _radii(voxels - centre, drawn, bend)
@@ -132,9 +134,11 @@ def render(drawn: Measured, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     shell = shell_of(depth, radius_mm)
     hu = density_basis(angular[:, :N_ANGULAR], shell) @ drawn.density
     core = shell >= CORE_SHELL
-    hu += texture[here] * np.exp(
-        np.where(core, scalar["log_texture_core"], scalar["log_texture_edge"])
-    )
+    strength = np.exp(np.where(core, scalar["log_texture_core"], scalar["log_texture_edge"]))
+    # What was measured at the edge is the nodule's; the lung around it has its own, quieter noise.
+    outside = np.clip(-depth / TEXTURE_FADE_MM, 0, 1)
+    strength += outside * (np.minimum(strength, LUNG_NOISE_HU) - strength)
+    hu += texture[here] * strength
     share = np.exp(-np.maximum(-depth - _outermost_mm(radius_mm), 0) / FADE_MM)
     volume[here] += share * (hu - volume[here])
     volume = ndimage.gaussian_filter(volume, PSF_MM)
@@ -164,6 +168,13 @@ def _uncap(mask: np.ndarray, share: float) -> None:
     first = int(away[: largest + 1].argmin())
     last = len(areas) - 1 - int(away[largest:][::-1].argmin())
     mask[:first] = mask[last + 1 :] = 0
+
+
+def _join(mask: np.ndarray) -> None:
+    """Empty all but the largest piece of the mask, in place; corners that touch join."""
+    pieces, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    if count > 1:
+        mask[pieces != np.bincount(pieces[mask > 0]).argmax()] = 0
 
 
 def _outermost_mm(radius_mm: float) -> float:
