@@ -86,7 +86,8 @@ class Report:
                     "change": change,
                     "step": step,
                     "measures": {name: row[name] for name in MEASURES},
-                    "recipe": dict(recipe),
+                    # As text: a browser's numbers end at 53 bits.
+                    "recipe": {key: str(value) for key, value in recipe.items()},
                 }
             )
 

@@ -36,7 +36,7 @@ def distributions(verdicts: Mapping[str, Verdict]) -> str:
                 colour = COLOURS[place % len(COLOURS)]
                 values = np.array([row[name] for row in verdict.rows])
                 across = place + rng.uniform(-JITTER, JITTER, len(values))
-                axis.plot(across, values, ".", ms=3.5, alpha=0.55, color=colour, mew=0)
+                axis.plot(across, values, ".", ms=5, alpha=0.6, color=colour, mew=0)
                 for share, width in (("p5", 0.2), ("p50", 0.34), ("p95", 0.2)):
                     level = verdict.quantiles[name][share]
                     axis.hlines(level, place - width, place + width, color=colour, lw=1.6)
