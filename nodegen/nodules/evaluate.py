@@ -1,6 +1,6 @@
 """Hold synthetic nodules against real ones that the model has not seen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,11 @@ from sklearn.preprocessing import StandardScaler
 from nodegen.constants import PROJECTION_AXIS
 from nodegen.library import Nodule
 from nodegen.nodules.features import FEATURES, appearance, features
-from nodegen.nodules.fit import fit
+from nodegen.nodules.fit import ROUNDS, fit
 from nodegen.nodules.measure import Measured
 from nodegen.nodules.prepare import project_nodule
 from nodegen.nodules.synthesise import synthesise
+from nodegen.progress import track
 
 FOLDS = 5
 TELLING = 3  # features reported
@@ -57,8 +58,9 @@ class Evaluation:
 def held_out(
     measured: Sequence[Measured],
     nodules: Sequence[Nodule | None],
+    rounds: int = ROUNDS,
     seed: int = 0,
-    step: Callable[[], object] = lambda: None,
+    progress: bool = False,
 ) -> list[Evaluation]:
     """Fit to every other nodule and compare with the rest, then the other way round.
 
@@ -67,10 +69,12 @@ def held_out(
     measured : sequence of Measured
     nodules : sequence of Nodule or None
         The projection of each along the baseline's axis; None where it is constant.
+    rounds : int
+        Of the fits; see :func:`nodegen.nodules.fit.fit`.
     seed : int
         Of the synthetic nodules.
-    step : callable
-        Called after each nodule that is simulated or drawn.
+    progress : bool
+        Show how far it is.
 
     Returns
     -------
@@ -79,14 +83,16 @@ def held_out(
     """
     done = []
     for first in (0, 1):
-        model = fit(measured[first::2], step=step)
+        model = fit(measured[first::2], rounds, progress=progress)
         fitted, rest = ([n for n in nodules[k::2] if n is not None] for k in (first, 1 - first))
         drawn = []
-        for number, synthetic in enumerate(synthesise(model, len(rest), seed)):
+        nodules_drawn = synthesise(model, len(rest), seed)
+        for number, synthetic in enumerate(
+            track(nodules_drawn, len(rest), "draw", "nodule", progress)
+        ):
             drawn += project_nodule(
                 str(number), synthetic.volume_hu, synthetic.mask, (PROJECTION_AXIS,)
             )
-            step()
         done.append(compare(drawn, rest, fitted))
     return done
 

@@ -1,12 +1,13 @@
 """Fit the generative model to measured nodules."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from nodegen.errors import SettingError
 from nodegen.nodules.harmonics import orders
 from nodegen.nodules.measure import (
     SURFACE_DEGREE,
@@ -22,12 +23,14 @@ from nodegen.nodules.model import (
     column_classes,
 )
 from nodegen.nodules.synthesise import render
+from nodegen.progress import track
 
 RADIUS_STEPS = 33  # quantiles of log R
 QUANTILE_STEPS = 17  # quantiles of each column
 KNOTS = 6  # sizes at which means and spreads are fitted
 BANDWIDTH = 0.3  # of log R: nodules within a third of the size weigh in
 SHRINKAGE = 1e-3  # towards no correlation; more would part what neighbouring shells share
+FEWEST = 30  # nodules; with fewer the local fits are singular
 ROUNDS, SIMULATED = 4, 250  # of the correction by simulation
 STEP = 0.6, 1.6  # most that a spread is changed in one round
 SIMULATION_SEED = 20220214
@@ -37,7 +40,7 @@ def fit(
     measured: Sequence[Measured],
     rounds: int = ROUNDS,
     count: int = SIMULATED,
-    step: Callable[[], object] = lambda: None,
+    progress: bool = False,
 ) -> NoduleModel:
     """Fit the model; deterministic.
 
@@ -48,25 +51,35 @@ def fit(
     Parameters
     ----------
     measured : sequence of Measured
-        A hundred nodules at the least, for its covariances to mean something.
+        A hundred or more, for its covariances to mean something; ``FEWEST`` must be.
     rounds : int
         Times that the model is simulated and corrected.
     count : int
         Nodules simulated in each round.
-    step : callable
-        Called after each of them.
+    progress : bool
+        Show how far the simulation is.
+
+    Raises
+    ------
+    SettingError
+        Where there are fewer than ``FEWEST`` nodules.
     """
+    if len(measured) < FEWEST:
+        raise SettingError(
+            f"There are {len(measured)} usable nodules, and a model needs {FEWEST} or more: "
+            "give more patches."
+        )
     model = _direct(measured)
     log_radius, values = _columns(measured)
     odd = column_classes() > 0
     wanted = _by_size(log_radius, values, model.knots, odd)
     for turn in range(rounds):
         simulated = []
-        for number in range(count):
+        label = f"fit, round {turn + 1} of {rounds}"
+        for number in track(range(count), count, label, "nodule", progress):
             rng = np.random.default_rng((SIMULATION_SEED, turn, number))
             volume_hu, mask = render(model.draw(rng, (number + 0.5) / count), rng)
             simulated.append(measure(volume_hu, mask > 0))
-            step()
         found = _by_size(*_columns(simulated), model.knots, odd)
         shift, ratio = wanted[0] - found[0], wanted[1] / found[1]
         # Density by a straight line over sizes, spreads of the surface by degree, those of density

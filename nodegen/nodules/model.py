@@ -7,6 +7,7 @@ Gaussian about 0, with covariances of their own for each way of changing sign, t
 irregularity. Nothing of a single nodule is kept: means, spreads, quantiles and covariances only.
 """
 
+import io
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -14,9 +15,11 @@ import numpy as np
 from scipy.special import ndtr
 
 from nodegen.errors import LibraryError
+from nodegen.files import write_bytes
 from nodegen.nodules.measure import N_DENSITY, N_SURFACE, SCALARS, Measured, column_parities
 
 PARAMETERS = "parameters.npz"
+SHIPPED = Path(__file__).resolve().parents[2] / "model" / "nodules" / PARAMETERS
 IRREGULARITIES = ("log_surface_irregularity", "log_density_irregularity")
 N_SCALARS = len(SCALARS)
 N_COLUMNS = N_SCALARS + len(IRREGULARITIES) + N_SURFACE + N_DENSITY
@@ -98,9 +101,11 @@ class NoduleModel:
 
     def save(self, path: Path) -> None:
         """Write the parameters as plain arrays (no pickles), float32."""
+        stream = io.BytesIO()
         np.savez_compressed(
-            path, **{field.name: getattr(self, field.name).astype("f4") for field in fields(self)}
+            stream, **{field.name: getattr(self, field.name).astype("f4") for field in fields(self)}
         )
+        write_bytes(path, stream.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> "NoduleModel":

@@ -5,16 +5,20 @@
 """
 
 import csv
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
-from nodegen.errors import NodegenError, SettingError
+from nodegen.errors import NodegenError, OutputError, SettingError
 
 PATCH_MARK, SEGMENTATION_MARK = "_dcm_", "_seg_"
 SUFFIX = ".mha"
+PATCHES, SEGMENTATIONS = "patches", "segmentations"
 DIAMETERS = "ct_nodules.csv"
 SPACING_TOLERANCE = 0.01  # of 1 mm: diameters count voxels, so a voxel must be a millimetre
 
@@ -114,6 +118,56 @@ def _read(path: Path, what: str) -> tuple[np.ndarray, tuple[float, ...]]:
             f"{image.GetNumberOfComponentsPerPixel()} values a voxel, not 3 and 1"
         )
     return sitk.GetArrayFromImage(image), image.GetSpacing()
+
+
+def write_patches(folder: Path, nodules: Iterable[tuple[str, np.ndarray, np.ndarray, int]]) -> None:
+    """Write patches and masks in the organisers' form: all of them, or none.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``patches/``, ``segmentations/`` and, last, ``ct_nodules.csv``; must hold none of them.
+    nodules : iterable of (name, volume_hu, mask, diameter_mm)
+        The name is the patch's file name without its suffix, ``<series>_dcm_<n>``.
+
+    Raises
+    ------
+    OutputError
+        Where the folder cannot be written, or holds patches already.
+    """
+    folder = Path(folder)
+    for name in (PATCHES, SEGMENTATIONS, DIAMETERS):
+        if (folder / name).exists():
+            raise OutputError(
+                f"{folder} holds {name} already, and nothing is overwritten: give a new folder."
+            )
+    made = not folder.exists()
+    beside = folder / ".part"
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        (beside / PATCHES).mkdir(parents=True)
+        (beside / SEGMENTATIONS).mkdir()
+        rows = ["img_name,diameter"]
+        for name, volume_hu, mask, diameter_mm in nodules:
+            write_volume(beside / PATCHES / f"{name}{SUFFIX}", volume_hu)
+            partner = name.replace(PATCH_MARK, SEGMENTATION_MARK)
+            write_volume(beside / SEGMENTATIONS / f"{partner}{SUFFIX}", mask)
+            rows.append(f"{name}{SUFFIX},{diameter_mm}")
+        (beside / DIAMETERS).write_text("\n".join(rows) + "\n")
+        for name in (PATCHES, SEGMENTATIONS, DIAMETERS):
+            (beside / name).replace(folder / name)
+    except (OSError, RuntimeError) as error:
+        # ITK's words fill a page; their last line names the fault.
+        why = getattr(error, "strerror", None) or str(error).strip().splitlines()[-1].strip()
+        raise OutputError(
+            f"The patches cannot be written to {folder} ({why}): "
+            "give a folder that can be written, with room left."
+        ) from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        if made:
+            with suppress(OSError):
+                folder.rmdir()  # does so only where it is empty
 
 
 def write_volume(path: Path, volume: np.ndarray) -> None:

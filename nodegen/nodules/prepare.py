@@ -10,10 +10,10 @@ import hashlib
 import io
 import os
 import shutil
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -21,12 +21,12 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from tqdm import tqdm
 
 from nodegen.constants import PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError, SettingError
 from nodegen.library import Nodule, write_library, write_whole
 from nodegen.nodules.patches import DIAMETERS, SUFFIX, Pair, PairError, find_pairs, read_pair
+from nodegen.progress import track
 from nodegen.projection import cut_to_mask, diameter_mm, project
 
 PARTS, SKIPPED = "parts", "skipped.csv"
@@ -118,7 +118,9 @@ def prepare(
         paths = {pair.name: parts / f"{_mark(pair, axes)}.npz" for pair in pairs}
         todo = [pair for pair in pairs if not paths[pair.name].exists()]
         work = partial(_make_parts, axes=axes, parts=str(parts))
-        skipped = _run(work, todo, workers, done=len(pairs) - len(todo), progress=progress)
+        with closing(_run(work, todo, workers)) as done:
+            told = track(done, len(todo), "prepare", "nodule", progress)
+            skipped = {name: reason for name, reason in told if reason is not None}
         diameters: dict[str, int] = {}
         nodules: list[Nodule] = []
         for pair in pairs:
@@ -159,46 +161,36 @@ def _mark(pair: Pair, axes: Sequence[int]) -> str:
 
 
 def _run(
-    work: Callable[[list[Pair]], dict[str, str]],
-    todo: list[Pair],
-    workers: int,
-    done: int,
-    progress: bool,
-) -> dict[str, str]:
-    """Do all pairs, in this process or in several; return the reason of each one left out."""
+    work: Callable[[list[Pair]], dict[str, str | None]], todo: list[Pair], workers: int
+) -> Generator[tuple[str, str | None], None, None]:
+    """Do all pairs, in this process or in several; yield each one's name and why it is left out."""
     chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
-    skipped: dict[str, str] = {}
-    with _bar(done, done + len(todo), progress) as bar:
-        if workers == 1 or len(chunks) < 2:
-            for chunk in chunks:
-                skipped |= work(chunk)
-                bar.update(len(chunk))
-        else:
-            # Spawned, so that no thread of this process is copied in the middle of its work.
-            pool = ProcessPoolExecutor(min(workers, len(chunks)), mp_context=get_context("spawn"))
-            try:
-                futures = {pool.submit(work, chunk): len(chunk) for chunk in chunks}
-                for future in as_completed(futures):
-                    skipped |= future.result()
-                    bar.update(futures[future])
-            except BrokenProcessPool:
-                raise OutputError(
-                    "A worker process died (killed, or out of memory): "
-                    "run the same command again with fewer workers, and it goes on."
-                ) from None
-            finally:
-                pool.shutdown(cancel_futures=True)
-    return dict(sorted(skipped.items()))
+    if workers == 1 or len(chunks) < 2:
+        for chunk in chunks:
+            yield from work(chunk).items()
+        return
+    # Spawned, so that no thread of this process is copied in the middle of its work.
+    pool = ProcessPoolExecutor(min(workers, len(chunks)), mp_context=get_context("spawn"))
+    try:
+        for future in as_completed([pool.submit(work, chunk) for chunk in chunks]):
+            yield from future.result().items()
+    except BrokenProcessPool:
+        raise OutputError(
+            "A worker process died (killed, or out of memory): "
+            "run the same command again with fewer workers, and it goes on."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _make_parts(pairs: list[Pair], axes: Sequence[int], parts: str) -> dict[str, str]:
-    """Project some pairs and write their parts; return the reason of each one left out."""
-    skipped = {}
+def _make_parts(pairs: list[Pair], axes: Sequence[int], parts: str) -> dict[str, str | None]:
+    """Project some pairs and write their parts; return why each is left out, or None."""
+    done: dict[str, str | None] = {}
     for pair in pairs:
         try:
             volume_hu, mask = read_pair(pair)
         except PairError as error:
-            skipped[pair.name] = str(error)
+            done[pair.name] = str(error)
             continue
         nodules = project_nodule(pair.name, volume_hu, mask, axes)
         arrays = {
@@ -209,7 +201,8 @@ def _make_parts(pairs: list[Pair], axes: Sequence[int], parts: str) -> dict[str,
         stream = io.BytesIO()
         np.savez(stream, diameter=diameter_mm(np.any(mask, axis=PROJECTION_AXIS)), **arrays)
         write_whole(Path(parts) / f"{_mark(pair, axes)}.npz", stream.getvalue(), sync=False)
-    return skipped
+        done[pair.name] = None
+    return done
 
 
 def _read_part(path: Path, name: str) -> tuple[int, list[Nodule]]:
@@ -245,15 +238,3 @@ def _table(columns: tuple[str, str], rows: Mapping[str, object]) -> bytes:
     writer.writerow(columns)
     writer.writerows(rows.items())
     return text.getvalue().encode()
-
-
-def _bar(done: int, total: int, progress: bool) -> tqdm:
-    # tqdm: None disables the bar where there is no terminal.
-    return tqdm(
-        initial=done,
-        total=total,
-        desc="prepare",
-        unit="nodule",
-        file=sys.stdout,
-        disable=None if progress else True,
-    )
