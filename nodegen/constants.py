@@ -54,6 +54,9 @@ CONTRAST_FLOOR = {"hyposignal": 0.6, "hypersignal": 0.7}
 # stands about 800 grey levels above its surround ("may make nodules appear too visible"); real ones
 # (JSRT) stand 100 to 500. Bright ground is calm, so the same contrast shows more there.
 CONTRAST_SHARE = {"hyposignal": (0.25, 0.6), "hypersignal": (0.15, 0.4)}
+# Least room for the brightest grey level that this contrast may count on: where the background is
+# nearly white, a nodule takes what is left instead of a flat white disc.
+LEAST_HEADROOM = 0.1  # of 0..1
 OTSU_CLASSES = 4
 OTSU_BINS = 256  # scikit-image's default, and the baseline's 8 bit
 HYPERSIGNAL_SHARE = 0.5  # of the box's pixels above the top threshold ("a majority")

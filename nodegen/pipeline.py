@@ -21,7 +21,7 @@ from nodegen.blend.paste import paste
 from nodegen.blend.poisson import poisson
 from nodegen.boxes import Box, read_boxes
 from nodegen.cascade.cascade import WINDOWS, Cascade
-from nodegen.constants import CHALLENGE_MAX, CLASSES
+from nodegen.constants import CHALLENGE_MAX, CLASSES, LEAST_HEADROOM
 from nodegen.contrast import match_contrast, normalise
 from nodegen.crop import crop_window
 from nodegen.errors import RecipeError, SettingError
@@ -230,7 +230,8 @@ def _recipe(box: Box, drawn: Draw, signal: str, slice01: np.ndarray, workshop: W
     background = slice01[box.top : box.bottom, box.left : box.right]
     contrast = match_contrast(nodule.shadow[nodule.mask], background, signal)
     if workshop.settings.contrast == "real":
-        contrast *= drawn.contrast_share[signal]
+        headroom = max(1 - float(background.mean()), LEAST_HEADROOM)
+        contrast = min(contrast * drawn.contrast_share[signal], headroom)
     return replace(recipe, contrast=round(contrast, 4))
 
 

@@ -12,7 +12,7 @@ from nodegen.constants import CHALLENGE_MAX, GREY_MAX
 from nodegen.errors import StackError
 from nodegen.judge.measures import far_change, measure, quantiles
 from nodegen.judge.tell import features_of, tell
-from nodegen.stack import Stack, read_stack
+from nodegen.stack import read_stack
 
 
 @dataclass
@@ -97,27 +97,39 @@ def read_pair(before: Path, after: Path, boxes: Path, stack: int) -> Pair:
             f"{before} has the shape {old.pixels.shape} and {after} {new.pixels.shape} (slice, "
             "row, column), where the same is wanted; give the two stacks of one run."
         )
-    stretched = new.pixels.dtype == np.uint8 and old.pixels.dtype != np.uint8
-    return Pair(
-        grey_levels(old, stretched), grey_levels(new), read_boxes(boxes, old.pixels.shape), stack
-    )
+    if new.pixels.dtype == np.uint8 and old.pixels.dtype != np.uint8:
+        # The challenge's output: every slice's own untouched minimum and maximum became 0 and 255.
+        low, high = (
+            extreme(old.pixels, axis=(1, 2), keepdims=True).astype(np.float32)
+            for extreme in (np.min, np.max)
+        )
+        levels = to_grey_levels(old.pixels, low, high), to_grey_levels(new.pixels, 0, CHALLENGE_MAX)
+    else:
+        low, high = full_range(old.pixels)
+        levels = to_grey_levels(old.pixels, low, high), to_grey_levels(new.pixels, low, high)
+    return Pair(*levels, read_boxes(boxes, old.pixels.shape), stack)
 
 
-def grey_levels(stack: Stack, stretched: bool = False) -> np.ndarray:
-    """A stack in grey levels of 0..4095: bytes by 4095 / 255, floats of 0..1 by 4095.
+def full_range(pixels: np.ndarray) -> tuple[float, float]:
+    """The range of which a stack's grey levels are a part.
 
-    Parameters
-    ----------
-    stretched : bool
-        Map every slice's own minimum and maximum to 0 and 4095, as the challenge's output has it.
+    0..255 for bytes, 0..1 for floats in it, 0..4095 (NODE21) for what else lies in that, and the
+    stack's own minimum and maximum where it does not.
     """
-    pixels = stack.pixels
-    if stretched:
-        low = pixels.min(axis=(1, 2), keepdims=True).astype(np.float32)
-        high = pixels.max(axis=(1, 2), keepdims=True).astype(np.float32)
-        return (pixels - low) * (GREY_MAX / np.maximum(high - low, 1e-12))
+    low, high = float(pixels.min()), float(pixels.max())
+    ranges = [(0.0, float(GREY_MAX))]
     if pixels.dtype == np.uint8:
-        return pixels * np.float32(GREY_MAX / CHALLENGE_MAX)
-    if np.issubdtype(pixels.dtype, np.floating) and pixels.max() <= 1:
-        return pixels * np.float32(GREY_MAX)
-    return pixels
+        ranges = [(0.0, float(CHALLENGE_MAX))]
+    elif np.issubdtype(pixels.dtype, np.floating):
+        ranges.insert(0, (0.0, 1.0))
+    return next((r for r in ranges if r[0] <= low and high <= r[1]), (low, high))
+
+
+def to_grey_levels(
+    pixels: np.ndarray, low: float | np.ndarray, high: float | np.ndarray
+) -> np.ndarray:
+    """Map ``low``..``high`` to 0..4095; what is that already stays in its own type."""
+    if np.all(np.equal(low, 0)) and np.all(np.equal(high, GREY_MAX)):
+        return pixels
+    gain = np.float32(GREY_MAX) / np.maximum(np.float32(high) - np.float32(low), np.float32(1e-12))
+    return (pixels.astype(np.float32) - np.float32(low)) * gain

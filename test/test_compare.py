@@ -1,0 +1,70 @@
+"""Compare: the same recipes by several methods, tables and report."""
+
+import csv
+import json
+
+import pytest
+
+from nodegen.cli import main
+
+BOXES = ((0, 60, 60, 100, 110), (1, 150, 30, 190, 80))
+
+
+@pytest.fixture
+def two_inputs(make_input, tmp_path):
+    folder = tmp_path / "inputs"
+    folder.mkdir()
+    for name in ("x", "y"):
+        make_input(BOXES, name=name).rename(folder / name)
+    return folder
+
+
+def run(two_inputs, tmp_path, tiny_model, *more):
+    paths = ["--input", str(two_inputs), "--output", str(tmp_path / "out")]
+    return main(["compare", *paths, "--model", str(tiny_model), *more])
+
+
+def test_methods_follow_the_same_recipes_and_are_judged(two_inputs, tmp_path, tiny_model, capfd):
+    methods = "singan,poisson,paste,singan-paper"
+    assert run(two_inputs, tmp_path, tiny_model, "--methods", methods, "--seeds", "1,2") == 0
+    said = capfd.readouterr()
+    assert said.err == ""
+    output = tmp_path / "out"
+    table = (output / "compare.md").read_text()
+    assert table.strip() in said.out
+    content = json.loads((output / "compare.json").read_text())
+    assert list(content) == methods.split(",")
+    assert all(verdict["boxes"] == 2 * 2 * 2 for verdict in content.values())
+    with open(output / "compare.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["method"] for row in rows} == set(content)
+    assert (output / "report.html").is_file()
+    drawn = {}
+    for method in content:
+        header = json.loads((output / "x" / f"{method}-2" / "recipes.json").read_text())
+        drawn[method] = [{**r, "contrast": 0} for r in header["recipes"]]
+        assert header["settings"]["add_back"] == ("paper" if "paper" in method else "grain")
+    assert all(recipes == drawn["singan"] for recipes in drawn.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--methods", "singan,magic"], "methods are singan, magic"),
+        (["--methods", ""], "methods are none"),
+        (["--methods", "paste,paste"], "each once"),
+        (["--seeds", "1,x"], "seeds is '1,x'"),
+        (["--seeds", ""], "no seeds"),
+    ],
+)
+def test_wrong_choices_are_told(two_inputs, tmp_path, tiny_model, capfd, options, says):
+    assert run(two_inputs, tmp_path, tiny_model, *options) == 2
+    line = capfd.readouterr().err.splitlines()[-1]
+    assert says in line
+    assert line.endswith(".")
+
+
+def test_a_folder_without_cases_is_told(tmp_path, tiny_model, capfd):
+    (tmp_path / "empty").mkdir()
+    assert run(tmp_path / "empty", tmp_path, tiny_model) == 2
+    assert "holds no nodules.json" in capfd.readouterr().err

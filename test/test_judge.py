@@ -1,0 +1,236 @@
+"""Each measure on made cases whose answer is known; the null values; the tell; the table."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from nodegen.boxes import Box, write_boxes
+from nodegen.cli import main
+from nodegen.judge.measures import far_change, measure_box, quantiles
+from nodegen.judge.table import comma_separated, markdown
+from nodegen.judge.tell import features_of, tell
+from nodegen.judge.verdict import Pair, full_range, judge, read_pair
+from nodegen.stack import Geometry, StackWriter, find_image
+
+BOX = Box(0, 100, 90, 160, 150, 0)  # side 60 px, centre (130, 120)
+HEIGHT = 300.0
+
+
+def ground(noise=40.0, seed=0, shape=(260, 280)):
+    return 1500 + np.random.default_rng(seed).normal(0, noise, shape)
+
+
+def distance_to(x, y, shape=(260, 280)):
+    rows, columns = np.indices(shape) + 0.5
+    return np.hypot(rows - y, columns - x)
+
+
+def dome(x=130.0, y=120.0, radius=30.0):
+    """An ideal dome: a paraboloid that fills the box."""
+    return HEIGHT * np.clip(1 - (distance_to(x, y) / radius) ** 2, 0, None)
+
+
+def disc(x=130.0, y=120.0, radius=30.0):
+    return HEIGHT * (distance_to(x, y) < radius)
+
+
+def measured(change, before=None):
+    before = ground() if before is None else before
+    return measure_box(before, before + change, BOX)
+
+
+def test_an_image_against_itself_gives_the_null_values():
+    null = measured(np.zeros((260, 280)))
+    assert null == {
+        "contrast": 0, "extent": 0, "offset": 0, "edge": 0, "grain": 1, "visibility": 0,
+    }  # fmt: skip
+
+
+def test_an_ideal_dome():
+    values = measured(dome())
+    # The mean of 1 - r² over the inner 0.6 of the radius is 1 - 0.6² / 2.
+    assert values["contrast"] == pytest.approx(HEIGHT * 0.82, rel=0.01)
+    # It stands above a quarter of its height out to sqrt(3) / 2 of its radius.
+    assert values["extent"] == pytest.approx(np.sqrt(0.75), abs=0.05)
+    assert values["offset"] < 0.02
+    # Its steepest slope is 2 h / r at the rim, times 2 r over 0.82 h: 4.9.
+    assert values["edge"] == pytest.approx(4.9, rel=0.1)
+    assert values["grain"] == pytest.approx(1, abs=0.01)
+    assert values["visibility"] == pytest.approx(0.82 * HEIGHT / 40, rel=0.05)
+
+
+def test_a_hard_disc_is_higher_at_its_edge_than_a_dome():
+    values = measured(disc())
+    assert values["contrast"] == pytest.approx(HEIGHT)
+    assert values["extent"] == pytest.approx(1, abs=0.05)
+    assert values["edge"] > 4 * measured(dome())["edge"]
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(12, 0), (0, -9), (12, 9)])
+def test_a_shifted_dome_is_off_by_its_shift(dx, dy):
+    values = measured(dome(130 + dx, 120 + dy))
+    assert values["offset"] == pytest.approx(np.hypot(dx, dy) / 60, abs=0.02)
+
+
+@pytest.mark.parametrize("part", [0.5, 1.5])
+def test_the_extent_follows_the_size(part):
+    values = measured(dome(radius=30 * part))
+    assert values["extent"] == pytest.approx(part * np.sqrt(0.75), abs=0.06)
+
+
+def test_a_smoothed_patch_has_lost_its_grain():
+    before = ground()
+    inside = distance_to(130, 120) < 30
+    smoothed = np.where(inside, gaussian_filter(before, 2) - before, 0)
+    assert measured(dome() + smoothed, before)["grain"] < 0.4
+    noisier = inside * np.random.default_rng(1).normal(0, 40, before.shape)
+    assert measured(dome() + noisier, before)["grain"] == pytest.approx(np.sqrt(2), rel=0.1)
+
+
+def test_an_erased_nodule_has_negative_contrast():
+    before = ground() + dome()
+    values = measured(-dome(), before)
+    assert values["contrast"] == pytest.approx(-HEIGHT * 0.82, rel=0.01)
+    assert values["visibility"] < 0
+
+
+def test_far_is_beyond_128_px_and_a_side():
+    before = np.zeros((400, 400))
+    box = Box(0, 90, 90, 110, 110, 0)  # side 20 px, centre (100, 100): far from 148 px on
+    for column, wanted in ((247, 0.0), (250, 7.0)):
+        after = before.copy()
+        after[100, column] = 7
+        assert far_change(before, after, [box]) == wanted
+    assert far_change(before, after, [box, Box(0, 240, 90, 260, 110, 1)]) == 0
+
+
+def boxes_everywhere(side=40):
+    return [
+        Box(s, x, y, x + side, y + side, i)
+        for i, (s, x, y) in enumerate(
+            (s, x, y) for s in range(2) for x in range(50, 400, 90) for y in range(50, 400, 90)
+        )
+    ]
+
+
+def treated(how):
+    """Two slices of noise of some texture, before and after ``how`` was done to each box."""
+    rng = np.random.default_rng(3)
+    before = 1500 + 60 * rng.normal(size=(2, 480, 480)) + 200 * gaussian_filter(
+        rng.normal(size=(2, 480, 480)), (0, 6, 6)
+    )  # fmt: skip
+    after = before.copy()
+    boxes = boxes_everywhere()
+    for box in boxes:
+        window = box.slice, slice(box.top, box.bottom), slice(box.left, box.right)
+        after[window] = how(before[window])
+    return before, after, boxes
+
+
+@pytest.mark.parametrize(
+    ("how", "low", "high"),
+    [
+        (lambda patch: patch.copy(), 0.4, 0.6),
+        (lambda patch: patch + 250, 0.35, 0.65),
+        (lambda patch: gaussian_filter(patch, 1.0), 0.95, 1),
+        (lambda patch: 0.5 * (patch + gaussian_filter(patch, 1.0)), 0.9, 1),
+    ],
+    ids=["untouched", "lifted", "smoothed", "mixed with smooth"],
+)
+def test_the_tell_knows_grain_and_nothing_else(how, low, high):
+    before, after, boxes = treated(how)
+    assert low <= tell(*features_of(before, after, boxes)) <= high
+
+
+def test_the_tell_of_too_few_places_is_not_a_number():
+    before, after, boxes = treated(np.copy)
+    assert np.isnan(tell(*features_of(before, after, boxes[:4])))
+
+
+def test_real_radiographs_give_the_null_values(shared):
+    folder = shared / "cxr" / "stacks" / "b"
+    image = find_image(folder)
+    pair = read_pair(image, image, folder / "nodules.json", 0)
+    verdict = judge([pair])
+    assert verdict.quantiles["contrast"] == {"p5": 0, "p50": 0, "p95": 0}
+    assert verdict.quantiles["grain"] == {"p5": 1, "p50": 1, "p95": 1}
+    assert verdict.far == 0
+    assert 0.3 < verdict.tell < 0.7
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "wanted"),
+    [
+        ("uint8", (0, 200), (0, 255)),
+        ("uint16", (5, 4000), (0, 4095)),
+        ("uint16", (5, 65000), (5, 65000)),
+        ("int16", (-1000, 1000), (-1000, 1000)),
+        ("float32", (0.1, 0.9), (0, 1)),
+        ("float32", (0.1, 3000), (0, 4095)),
+        ("float64", (-1, 1), (-1, 1)),
+    ],
+)
+def test_other_ranges_are_mapped(dtype, values, wanted):
+    assert full_range(np.array(values, dtype)) == wanted
+
+
+def write(path, pixels):
+    with StackWriter(path, Geometry.plain(3), pixels.shape, pixels.dtype) as writer:
+        for slice_ in pixels:
+            writer.write(slice_)
+
+
+def test_the_challenges_output_is_held_against_each_slices_own_range(tmp_path):
+    before = np.stack([ground() * 0.5, ground()]).astype(np.uint16)
+    low, high = (f(before, axis=(1, 2), keepdims=True).astype(float) for f in (np.min, np.max))
+    after = np.rint((before - low) * (255 / (high - low))).astype(np.uint8)
+    write(tmp_path / "before.mha", before)
+    write(tmp_path / "after.mha", after)
+    write_boxes(tmp_path / "nodules.json", [BOX])
+    pair = read_pair(tmp_path / "before.mha", tmp_path / "after.mha", tmp_path / "nodules.json", 0)
+    assert np.abs(pair.after - pair.before).max() <= 0.51 * 4095 / 255
+
+
+def test_several_pairs_are_judged_together_and_tables_say_so(tmp_path, capfd):
+    before = np.stack([ground(), ground(seed=1)]).astype(np.uint16)
+    after = before.copy()
+    after[0] += np.rint(dome()).astype(np.uint16)
+    for name, pixels in (("before", before), ("after", after)):
+        write(tmp_path / f"{name}.mha", pixels)
+    write_boxes(tmp_path / "nodules.json", [BOX, Box(1, 20, 20, 60, 60, 1)])
+    arguments = []
+    for _ in range(2):
+        for name in ("before", "after"):
+            arguments += [f"--{name}", str(tmp_path / f"{name}.mha")]
+        arguments += ["--boxes", str(tmp_path / "nodules.json")]
+    assert main(["judge", *arguments, "--json", str(tmp_path / "out.json")]) == 0
+    said = capfd.readouterr()
+    assert said.err == ""
+    assert "| boxes | 4 |" in said.out
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert content["boxes"] == len(content["rows"]) == 4
+    assert content["tell"] is None, "two places are too few"
+    assert content["rows"][0]["contrast"] == pytest.approx(HEIGHT * 0.82, rel=0.02)
+    assert content["rows"][1]["contrast"] == 0
+
+
+def test_tables_of_two_methods():
+    before = np.stack([ground()])
+    one, other = (judge([Pair(before, before + change, [BOX], 0)]) for change in (dome(), disc()))
+    lines = markdown({"soft": one, "hard": other}).splitlines()
+    assert lines[0] == "| measure, p5 / p50 / p95 | soft | hard |"
+    assert "| 300 / 300 / 300 |" in next(line for line in lines if line.startswith("| contrast"))
+    rows = comma_separated({"soft": one, "hard": other}).splitlines()
+    assert rows[0] == "method,measure,p5,p50,p95"
+    assert len(rows) == 1 + 2 * 8
+
+
+def test_no_boxes_are_judged_without_a_fault():
+    before = np.stack([ground()])
+    verdict = judge([Pair(before, before, [], 0)])
+    assert verdict.boxes == 0
+    assert np.isnan(verdict.tell)
+    assert np.isnan(quantiles([])["contrast"]["p50"])
+    assert json.dumps(verdict.as_dict(), allow_nan=False)
