@@ -149,6 +149,8 @@ def browser(page, tmp_path_factory):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service(driver))
+    browser.get("about:blank")
+    browser.get_log("performance")  # the start page's own requests are not the report's
     browser.get(page.as_uri())
     wait(browser, "return document.getElementById('detail').dataset.case === '0'")
     yield browser
