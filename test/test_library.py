@@ -1,0 +1,271 @@
+"""The library: opened without reading, checked by hash, picked by diameter."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nodegen.constants import CANDIDATES_MIN_NODULES, EMPTY_RAY
+from nodegen.errors import LibraryError, OutputError
+from nodegen.library import ARRAY, INDEX, TABLE, Library, Nodule, write_library
+from nodegen.projection import bounds
+
+
+def nodule(rows=9, columns=7, name="a_dcm_0", axis=1, seed=0):
+    """An ellipse that touches all four sides of its array."""
+    y, x = np.mgrid[:rows, :columns]
+    mask = ((y + 0.5) / rows * 2 - 1) ** 2 + ((x + 0.5) / columns * 2 - 1) ** 2 < 1.2
+    grain = np.random.default_rng(seed).random((rows, columns))
+    projection = np.where(mask, EMPTY_RAY + 0.1 + 0.2 * grain, EMPTY_RAY).astype(np.float32)
+    return Nodule(projection, mask, max(rows, columns), name, axis)
+
+
+def library_of(folder, diameters, axes=(1,)):
+    write_library(
+        folder,
+        [
+            nodule(d, max(d - 2, 1), f"n{k}_dcm_0", axis, seed=k)
+            for k, d in enumerate(diameters)
+            for axis in axes
+        ],
+    )
+    return Library.open(folder)
+
+
+def test_what_is_written_is_read_bit_for_bit(tmp_path):
+    written = [nodule(9, 7, "a_dcm_0", 0), nodule(4, 12, "a_dcm_0", 2, seed=1), nodule(1, 1)]
+    sha256 = write_library(tmp_path / "library", written)
+    library = Library.open(tmp_path / "library")
+    assert (len(library), library.sha256) == (3, sha256)
+    assert library.diameters_mm.tolist() == [9, 12, 1]
+    assert library.names == ("a_dcm_0",) * 3
+    assert library.axes.tolist() == [0, 2, 1]
+    for read, one in zip(library, written, strict=True):
+        assert read.projection.dtype == np.float32
+        np.testing.assert_array_equal(read.projection, one.projection)
+        np.testing.assert_array_equal(read.mask, one.mask)
+        assert (read.diameter_mm, read.name, read.axis) == (one.diameter_mm, one.name, one.axis)
+
+
+def test_the_files_are_plain_and_small_for_their_content(tmp_path):
+    library_of(tmp_path, [5, 6])
+    pixels = np.load(tmp_path / ARRAY, allow_pickle=False)
+    assert pixels.dtype.names == ("projection", "mask")
+    assert pixels.size == 5 * 3 + 6 * 4
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([ARRAY, TABLE, INDEX])
+
+
+def test_the_same_nodules_give_the_same_hash_and_others_another(tmp_path):
+    first = library_of(tmp_path / "a", [5, 9]).sha256
+    assert library_of(tmp_path / "b", [5, 9]).sha256 == first
+    assert library_of(tmp_path / "c", [5, 8]).sha256 != first
+
+
+def test_picking_one_reads_only_that_one(tmp_path):
+    library_of(tmp_path, [6, 7, 8])
+    path = tmp_path / ARRAY
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 0xFF  # in the last nodule's pixels
+    path.write_bytes(content)
+    library = Library.open(tmp_path)
+    assert library[0].diameter_mm == 6
+    assert library[1].diameter_mm == 7
+    with pytest.raises(LibraryError, match=r"Nodule 2 \(n2_dcm_0, axis 1\).*damaged"):
+        library[2]
+
+
+def test_pixels_are_mapped_not_loaded(tmp_path):
+    library = library_of(tmp_path, [6, 7, 8])
+    assert isinstance(library._pixels, np.memmap)
+    assert not isinstance(library[0].projection, np.memmap)
+
+
+def test_there_is_no_entry_beyond_the_last(tmp_path):
+    with pytest.raises(IndexError):
+        library_of(tmp_path, [5])[1]
+
+
+def _change(path, old, new):
+    path.write_bytes(path.read_bytes().replace(old, new))
+
+
+def _index(folder, **changes):
+    """Change fields of the index; the table's hash follows the table unless it is given."""
+    index = json.loads((folder / INDEX).read_text())
+    table = (folder / TABLE).read_bytes() if (folder / TABLE).exists() else b""
+    index["nodules_csv_sha256"] = hashlib.sha256(table).hexdigest()
+    (folder / INDEX).write_text(json.dumps(index | changes))
+
+
+def _table(old, new):
+    def damage(folder):
+        _change(folder / TABLE, old, new)
+        _index(folder)
+
+    return damage
+
+
+DAMAGES = {
+    "no index": (lambda f: (f / INDEX).unlink(), "no library.json"),
+    "no table": (lambda f: (f / TABLE).unlink(), "no readable nodules.csv"),
+    "no array": (lambda f: (f / ARRAY).unlink(), "missing or truncated"),
+    "index is no JSON": (lambda f: (f / INDEX).write_text("{"), "cannot be read"),
+    "index is a list": (lambda f: (f / INDEX).write_text("[]"), "is not the index of"),
+    "another format": (lambda f: _index(f, format="other"), "is not the index of"),
+    "another version": (lambda f: _index(f, version=2), "is not the index of"),
+    "a number as text": (lambda f: _index(f, entries="2"), "is not the index of"),
+    "table changed": (lambda f: _change(f / TABLE, b"n0_dcm", b"nX_dcm"), "SHA-256 differs"),
+    "fewer rows": (lambda f: _index(f, entries=3), "promises 3"),
+    "other columns": (_table(b"axis", b"axes"), "malformed"),
+    "axis 7": (_table(b"n0_dcm_0,1,", b"n0_dcm_0,7,"), "malformed"),
+    "no number": (_table(b"n0_dcm_0,1,", b"n0_dcm_0,x,"), "malformed"),
+    "array truncated": (
+        lambda f: (f / ARRAY).write_bytes((f / ARRAY).read_bytes()[:-20]),
+        "missing or truncated",
+    ),
+    "array empty": (lambda f: (f / ARRAY).write_bytes(b""), "missing or truncated"),
+    "array of others": (lambda f: np.save(f / ARRAY, np.zeros(3)), "does not hold"),
+    "array of objects": (
+        lambda f: np.save(f / ARRAY, np.array([{}], dtype=object), allow_pickle=True),
+        "missing or truncated",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_damage_is_told_in_one_sentence(tmp_path, what):
+    library_of(tmp_path, [5, 9])
+    damage, words = DAMAGES[what]
+    damage(tmp_path)
+    with pytest.raises(LibraryError, match=words) as caught:
+        Library.open(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "nodegen prepare" in str(caught.value)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(LibraryError, match="There is no nodule library at"):
+        Library.open(tmp_path / "nowhere")
+
+
+def test_an_empty_library_is_not_written(tmp_path):
+    with pytest.raises(LibraryError, match="no nodule to write"):
+        write_library(tmp_path, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_library_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_library(tmp_path / "file", [nodule()])
+
+
+@pytest.mark.parametrize("broken", [ARRAY, TABLE, INDEX])
+def test_interrupted_while_replacing_leaves_no_mixture(tmp_path, monkeypatch, broken):
+    from nodegen import library as module
+
+    library_of(tmp_path, [5, 9])
+    write = module.write_whole
+
+    def interrupted(path, content, sync=True):
+        if path.name == broken:
+            raise KeyboardInterrupt
+        write(path, content, sync)
+
+    monkeypatch.setattr(module, "write_whole", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        library_of(tmp_path, [6, 10])
+    monkeypatch.undo()
+    with pytest.raises(LibraryError, match="no finished nodule library"):
+        Library.open(tmp_path)
+    assert len(library_of(tmp_path, [6, 10])) == 2
+
+
+MANY = [*range(4, 40), *range(4, 40), 46]
+
+
+@pytest.mark.parametrize(
+    ("size_px", "smallest"),
+    [(5, 4), (30, 7), (57, 12), (99, 20), (100, 21)],
+    ids=lambda value: str(value),
+)
+def test_candidates_are_those_above_a_fifth_of_the_box(tmp_path, size_px, smallest):
+    library = library_of(tmp_path, MANY)
+    chosen = library.diameters_mm[library.candidates(size_px)]
+    assert chosen.min() == smallest
+    assert len(chosen) == (library.diameters_mm >= smallest).sum() >= CANDIDATES_MIN_NODULES
+
+
+@pytest.mark.parametrize("size_px", [180, 229, 300, 455, 1000])
+def test_large_boxes_keep_a_choice_of_the_largest(tmp_path, size_px):
+    library = library_of(tmp_path, MANY)
+    chosen = library.candidates(size_px)
+    assert len(chosen) == CANDIDATES_MIN_NODULES
+    left_out = np.delete(library.diameters_mm, chosen)
+    assert library.diameters_mm[chosen].min() >= left_out.max()
+
+
+def test_above_a_fifth_there_is_none_then_above_a_tenth(tmp_path):
+    library = library_of(tmp_path, MANY)
+    assert library.diameters_mm[library.candidates(231)].min() == 24
+
+
+def test_diversity_counts_nodules_not_their_projections(tmp_path):
+    library = library_of(tmp_path, MANY, axes=(0, 1, 2))
+    chosen = library.candidates(1000)
+    assert len({library.names[k] for k in chosen}) == CANDIDATES_MIN_NODULES
+    # An entry of a nodule that is in comes with its other axes.
+    assert len(chosen) == 3 * CANDIDATES_MIN_NODULES
+
+
+@given(size_px=st.floats(1, 2000), diameters=st.lists(st.integers(1, 50), min_size=1, max_size=60))
+def test_candidates_are_never_empty_and_never_twice(tmp_path_factory, size_px, diameters):
+    rows = [(f"n{k}", 1, d, d, d, 0, "") for k, d in enumerate(diameters)]
+    library = Library(tmp_path_factory.getbasetemp(), rows, np.empty(0), "")
+    chosen = library.candidates(size_px)
+    assert len(chosen) >= min(len(diameters), CANDIDATES_MIN_NODULES)
+    assert (np.diff(chosen) > 0).all()
+    above = np.flatnonzero(library.diameters_mm > size_px / 5)
+    assert set(above) <= set(chosen)
+
+
+def test_quarter_turns_and_mirroring_are_exact():
+    one = nodule(9, 6)
+    turned = one.oriented(turn_deg=90)
+    np.testing.assert_array_equal(turned.projection, np.rot90(one.projection))
+    back = one.oriented(mirror=True).oriented(mirror=True, turn_deg=360)
+    np.testing.assert_array_equal(back.projection, one.projection)
+    np.testing.assert_array_equal(back.mask, one.mask)
+
+
+@given(
+    rows=st.integers(1, 25),
+    columns=st.integers(1, 25),
+    turn=st.floats(0, 360),
+    mirror=st.booleans(),
+)
+def test_any_turn_keeps_range_and_cuts_to_the_mask(rows, columns, turn, mirror):
+    one = nodule(rows, columns)
+    turned = one.oriented(mirror, turn)
+    assert turned.mask.any()
+    assert turned.projection.shape == turned.mask.shape
+    window = bounds(turned.mask)
+    assert [w.stop - w.start for w in window] == list(turned.mask.shape)
+    assert turned.projection.min() >= one.projection.min()
+    assert turned.projection.max() <= one.projection.max()
+    assert (turned.diameter_mm, turned.name) == (one.diameter_mm, one.name)
+
+
+def test_the_built_in_library_is_whole():
+    from nodegen.pipeline import MODEL
+
+    library = Library.open(MODEL / "nodules")
+    assert len(set(library.names)) >= 256
+    for one in library:
+        assert max(one.mask.shape) == one.diameter_mm or one.axis != 1
+        assert np.ptp(one.projection[one.mask]) > 0
+    assert library.diameters_mm.min() >= 4
+    assert sum(p.stat().st_size for p in (MODEL / "nodules").iterdir()) <= 6e6
