@@ -42,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="noise, blur, noise on every slice (default: --finish)",
     )
     parser.add_argument(
-        "--seed", type=int, default=leave, help="(default: from a hash of the inputs)"
+        "--seed",
+        type=int,
+        default=leave,
+        help="of all that is random (default: from a hash of the inputs)",
     )
     parser.add_argument(
         "--device",

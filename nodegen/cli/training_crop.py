@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.4,
         help="of the grey range, added at the densest nodule's densest (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the nodules drawn (default: %(default)s)"
+    )
     parser.add_argument(
         "--output", type=Path, required=True, help="the training image: .mha, float in 0..1"
     )
