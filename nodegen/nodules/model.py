@@ -119,14 +119,35 @@ class NoduleModel:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 model = cls(**{f.name: arrays[f.name].astype(np.float64) for f in fields(cls)})
-            if model.means.shape[1] != N_COLUMNS:
-                raise ValueError("other columns")
+            model._check()
         except Exception as error:  # zip, numpy and the system each have their own
             raise LibraryError(
                 f"The nodule model {path} cannot be read ({error}): "
                 "fit it again with `nodegen fit-nodules`."
             ) from None
         return model
+
+    def _check(self) -> None:
+        """Raise ValueError where arrays do not fit each other, or hold what is no number."""
+        even = int((column_classes() == 0).sum())
+        knots, shared = len(self.knots), even - FIRST_SURFACE
+        wanted = {
+            "means": (knots, N_COLUMNS),
+            "spreads": (knots, N_COLUMNS),
+            "modes": (shared, shared),
+            "quantiles": (len(self.quantiles), even),
+            "covariances": (8, *self.covariances.shape[-1:] * 2),
+        }
+        for field in fields(self):
+            array = getattr(self, field.name)
+            if array.shape != wanted.get(field.name, (array.size,)):
+                raise ValueError(f"{field.name} has shape {array.shape}")
+            if not np.isfinite(array).all():
+                raise ValueError(f"{field.name} holds what is no number")
+        if min(knots, len(self.radius_quantiles), len(self.quantiles)) < 2:
+            raise ValueError("too few knots or quantiles")
+        if self.covariances.shape[-1] != np.bincount(column_classes()).max():
+            raise ValueError(f"covariances has shape {self.covariances.shape}")
 
 
 def _from_quantiles(table: np.ndarray, share: float) -> float:
