@@ -22,6 +22,7 @@ from nodegen.nodules.synthesise import synthesise
 from nodegen.progress import track
 
 FOLDS = 5
+TREES = 400
 TELLING = 3  # features reported
 NEAR, MIDDLE = 5, 50  # percentiles of distances reported
 
@@ -144,7 +145,7 @@ def separability(real: np.ndarray, synthetic: np.ndarray, seed: int = 0) -> dict
             StandardScaler(), LogisticRegression(C=0.3, max_iter=2000, class_weight="balanced")
         ),
         "forest": RandomForestClassifier(
-            400, min_samples_leaf=3, class_weight="balanced", random_state=seed
+            TREES, min_samples_leaf=3, class_weight="balanced", random_state=seed
         ),
     }
     return {
