@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nodegen.constants import CANDIDATES_MIN_NODULES, EMPTY_RAY
 from nodegen.errors import LibraryError, OutputError
 from nodegen.library import ARRAY, INDEX, TABLE, Library, Nodule, write_library
+from nodegen.nodules.model import SHIPPED
 from nodegen.projection import bounds
 
 
@@ -260,12 +261,10 @@ def test_any_turn_keeps_range_and_cuts_to_the_mask(rows, columns, turn, mirror):
 
 
 def test_the_built_in_library_is_whole():
-    from nodegen.pipeline import MODEL
-
-    library = Library.open(MODEL / "nodules")
+    library = Library.open(SHIPPED.parent)
     assert len(set(library.names)) >= 256
     for one in library:
         assert max(one.mask.shape) == one.diameter_mm or one.axis != 1
         assert np.ptp(one.projection[one.mask]) > 0
     assert library.diameters_mm.min() >= 4
-    assert sum(p.stat().st_size for p in (MODEL / "nodules").iterdir()) <= 6e6
+    assert sum(p.stat().st_size for p in SHIPPED.parent.iterdir()) <= 6e6
