@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodegen.constants import CANDIDATES_MIN_NODULES, EMPTY_RAY
+from nodegen.constants import CANDIDATES_MIN_NODULES, EMPTY_RAY, PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError
 from nodegen.library import ARRAY, INDEX, TABLE, Library, Nodule, write_library
 from nodegen.nodules.model import SHIPPED
+from nodegen.nodules.synthesise import LARGEST_MM, SMALLEST_MM
 from nodegen.projection import bounds
 
 
@@ -264,7 +265,9 @@ def test_the_built_in_library_is_whole():
     library = Library.open(SHIPPED.parent)
     assert len(set(library.names)) >= 256
     for one in library:
-        assert max(one.mask.shape) == one.diameter_mm or one.axis != 1
+        assert max(one.mask.shape) == one.diameter_mm
         assert np.ptp(one.projection[one.mask]) > 0
-    assert library.diameters_mm.min() >= 4
+    along_baseline = library.diameters_mm[library.axes == PROJECTION_AXIS]
+    assert SMALLEST_MM <= along_baseline.min() < 6
+    assert 40 < along_baseline.max() <= LARGEST_MM
     assert sum(p.stat().st_size for p in SHIPPED.parent.iterdir()) <= 6e6
