@@ -191,6 +191,13 @@ def test_the_same_seed_gives_the_same_nodules(model, drawn):
     assert not np.array_equal(other.volume_hu, drawn[0].volume_hu)
 
 
+def test_a_model_of_specks_is_told(model, monkeypatch):
+    monkeypatch.setattr("nodegen.nodules.synthesise.TRIES", 3)
+    specks = dataclasses.replace(model, radius_quantiles=model.radius_quantiles * 0 - 2)
+    with pytest.raises(LibraryError, match="no visible nodule"):
+        next(synthesise(specks, 1, 0))
+
+
 # Fitting
 
 

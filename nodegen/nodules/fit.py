@@ -9,11 +9,7 @@ from scipy.stats import rankdata
 
 from nodegen.errors import SettingError
 from nodegen.nodules.harmonics import orders
-from nodegen.nodules.measure import (
-    SURFACE_DEGREE,
-    Measured,
-    measure,
-)
+from nodegen.nodules.measure import SURFACE_DEGREE, Measured, measure
 from nodegen.nodules.model import (
     FIRST_DENSITY,
     FIRST_SURFACE,

@@ -1,6 +1,5 @@
 """Synthesise: a drawn nodule as a CT patch and its mask, in the organisers' own form."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from nodegen.constants import PROJECTION_AXIS
+from nodegen.errors import LibraryError
 from nodegen.nodules.harmonics import harmonics
 from nodegen.nodules.measure import (
     CORE_SHELL,
@@ -26,6 +26,7 @@ from nodegen.nodules.model import NoduleModel
 from nodegen.projection import diameter_mm, project
 
 SMALLEST_MM, LARGEST_MM = 4, 46  # diameters of the organisers' ct_nodules.csv
+TRIES = 100  # for one nodule; of the shipped model, one in forty is drawn again
 SIDE = 50  # voxels of 1 mm, each way
 LUNG_HU = -860.0  # the patch's ground, far from the nodule
 LUNG_NOISE_HU = 25.0
@@ -61,17 +62,27 @@ def synthesise(model: NoduleModel, count: int, seed: int) -> Iterator[Synthetic]
     count : int
     seed : int
         The same model, count and seed give the same nodules.
+
+    Raises
+    ------
+    LibraryError
+        Where a model gives no nodule that can be used.
     """
     rng = np.random.default_rng(seed)
     shares = (rng.permutation(count) + rng.random(count)) / count
     for number, share in enumerate(shares):
-        for turn in itertools.count():
+        for turn in range(TRIES):
             rng = np.random.default_rng((seed, number, turn))
             volume_hu, mask = render(model.draw(rng, share), rng)
             found_mm = diameter_mm(np.any(mask, axis=PROJECTION_AXIS))
             if SMALLEST_MM <= found_mm <= LARGEST_MM and _visible(volume_hu, mask):
                 yield Synthetic(volume_hu, mask, found_mm)
                 break
+        else:
+            raise LibraryError(
+                f"The model gave no visible nodule of {SMALLEST_MM} to {LARGEST_MM} mm in {TRIES} "
+                "tries: fit it to other patches with `nodegen fit-nodules`."
+            )
 
 
 def _visible(volume_hu: np.ndarray, mask: np.ndarray) -> bool:
