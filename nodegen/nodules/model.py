@@ -45,9 +45,7 @@ class NoduleModel:
     knots: np.ndarray  # (k,): log R at which means and spreads are given, ascending
     means: np.ndarray  # (k, N_COLUMNS)
     spreads: np.ndarray  # (k, N_COLUMNS)
-    modes: (
-        np.ndarray
-    )  # (m, m): from scores to class 0's surface and density, (value - mean) / spread
+    modes: np.ndarray  # (m, m): scores to class 0's surface and density, (value - mean) / spread
     quantiles: np.ndarray  # (p, N of class 0): of (value - mean) / spread, then of scores
     covariances: np.ndarray  # (8, widest, widest): of each class, columns in order, padded with 0
 
