@@ -29,7 +29,8 @@ def process(input_dir: Path, output_dir: Path) -> None:
     from pandas import DataFrame
 
     from nodegen.files import write_text
-    from nodegen.pipeline import Settings, choose_device, generate
+    from nodegen.pipeline import generate
+    from nodegen.settings import Settings, choose_device
     from nodegen.stack import find_image
 
     class NoduleGeneration(SegmentationAlgorithm):

@@ -10,8 +10,9 @@ from nodegen.errors import SettingError, StackError
 from nodegen.files import write_text
 from nodegen.judge.table import comma_separated, markdown
 from nodegen.judge.verdict import Pair, Verdict, read_pair
-from nodegen.pipeline import BOXES, Settings, generate
+from nodegen.pipeline import BOXES, generate
 from nodegen.report import Treated, write_report
+from nodegen.settings import Settings
 from nodegen.stack import find_image
 
 PAPER = "singan-paper"  # the method with the paper's contrast and add-back, exactly as written

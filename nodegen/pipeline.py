@@ -12,77 +12,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from nodegen import __version__
-from nodegen.blend import METHODS, Blend, PlacedNodule
-from nodegen.blend.harmonise import ADD_BACKS, Harmonise
+from nodegen.blend import Blend, PlacedNodule
+from nodegen.blend.harmonise import Harmonise
 from nodegen.blend.paste import paste
 from nodegen.blend.poisson import poisson
 from nodegen.boxes import Box, read_boxes
-from nodegen.cascade.cascade import WINDOWS, Cascade
-from nodegen.constants import CHALLENGE_MAX, CLASSES, LEAST_HEADROOM
+from nodegen.cascade.cascade import Cascade
+from nodegen.constants import CLASSES, LEAST_HEADROOM
 from nodegen.contrast import match_contrast, normalise
 from nodegen.crop import crop_window
-from nodegen.errors import RecipeError, SettingError
+from nodegen.errors import RecipeError
 from nodegen.files import write_text
 from nodegen.finish import finish
+from nodegen.grey import to_output, to_unit
 from nodegen.library import Library
 from nodegen.progress import track
 from nodegen.recipe import Draw, Recipe, draw, dump, finish_stream, load, seed_of
 from nodegen.resample import centred, resample, resample_mask
+from nodegen.settings import Settings, choose_device
 from nodegen.signal import signal_class, top_threshold
-from nodegen.stack import Stack, StackWriter, find_image, read_stack
+from nodegen.stack import Stack, find_image, read_stack
+from nodegen.stack_writer import StackWriter
 
 MODEL = Path(__file__).resolve().parent.parent / "model"  # beside the package, in image and clone
 BOXES = "nodules.json"
 RECIPES = "recipes.json"
-
-INTENSITIES = ("challenge", "input")
-CONTRASTS = ("real", "paper")
-DEVICES = ("auto", "cpu", "cuda")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a user may choose; the README says what each choice does.
-
-    Attributes
-    ----------
-    seed : int or None
-        None: from a hash of the inputs.
-    model, nodules : Path or None
-        Folder of the cascades and of the nodule library; None: those that nodegen ships.
-    """
-
-    method: str = "singan"
-    intensity: str = "challenge"
-    finish: bool = True
-    seed: int | None = None
-    device: str = "auto"
-    model: Path | None = None
-    nodules: Path | None = None
-    add_back: str = "grain"
-    contrast: str = "real"
-    windows: str = "default"
-
-    def __post_init__(self) -> None:
-        allowed = {
-            "method": METHODS,
-            "intensity": INTENSITIES,
-            "device": DEVICES,
-            "add_back": ADD_BACKS,
-            "contrast": CONTRASTS,
-            "windows": WINDOWS,
-        }
-        for name, choices in allowed.items():
-            if getattr(self, name) not in choices:
-                raise SettingError(
-                    f"{name} is {getattr(self, name)!r}, where one of {', '.join(choices)} is "
-                    "allowed; choose one of them."
-                )
-        if self.seed is not None and not 0 <= self.seed < 2**63:
-            raise SettingError(f"seed is {self.seed}, where 0 to 2^63 - 1 is allowed; choose one.")
 
 
 @dataclass(frozen=True)
@@ -152,26 +108,26 @@ def generate(
     image = Path(output_dir) / stack.path.name
     kind = np.uint8 if settings.intensity == "challenge" else stack.pixels.dtype
     with ExitStack() as outputs:
-        writer = outputs.enter_context(
-            StackWriter(image, stack.geometry, stack.pixels.shape, np.dtype(kind))
-        )
-        mask_writer = masks and outputs.enter_context(
-            StackWriter(
-                Path(masks) / stack.path.name,
-                stack.geometry,
-                stack.pixels.shape,
-                np.dtype(np.uint16),
-            )
-        )
+        form = stack.geometry, stack.pixels.shape
+        writers = [StackWriter(image, *form, kind)]
+        if masks:
+            writers.append(StackWriter(Path(masks) / stack.path.name, *form, np.uint16))
+        for writer in writers:
+            outputs.push(writer)  # before it is opened, so that no interrupt falls in between
+            writer.open()
         slices = track(
             enumerate(stack.pixels), len(stack.pixels), "nodules", "slice", show=progress
         )
         for number, pixels in slices:
             here = [recipe for recipe in todo if recipe.slice == number]
             rendered, mask = render(pixels, here, workshop)
-            writer.write(to_output(pixels, rendered, settings, finish_stream(seed, number)))
-            if mask_writer:
-                mask_writer.write(mask)
+            if settings.finish:
+                rendered = finish(rendered, finish_stream(seed, number))
+            made = to_output(pixels, rendered, settings.intensity), mask
+            for writer, done in zip(writers, made, strict=False):  # the mask where it is wanted
+                writer.write(done)
+        for writer in writers:
+            writer.finish()
         write_text(Path(output_dir) / RECIPES, dump(header, todo))
     return Run(image, [asdict(recipe) for recipe in todo], header)
 
@@ -320,57 +276,7 @@ def place(recipe: Recipe, shape: tuple[int, int], library: Library) -> PlacedNod
     )
 
 
-# --- grey scale -----------------------------------------------------------------------------------
-
-
-def to_unit(pixels: np.ndarray) -> np.ndarray:
-    """Map a slice's own minimum and maximum to 0..1 (float32); a flat slice becomes 0."""
-    low, high = float(pixels.min()), float(pixels.max())
-    if high <= low:
-        return np.zeros(pixels.shape, dtype=np.float32)
-    unit = pixels.astype(np.float32 if pixels.dtype.itemsize <= 4 else np.float64)
-    np.subtract(unit, low, out=unit)
-    np.divide(unit, high - low, out=unit)
-    return unit.astype(np.float32, copy=False)
-
-
-def to_output(
-    untouched: np.ndarray, slice01: np.ndarray, settings: Settings, rng: np.random.Generator
-) -> np.ndarray:
-    """Finish a slice and bring it to the grey scale of the output.
-
-    In ``input`` intensity a pixel that nothing changed keeps its value, bit for bit.
-    """
-    result = finish(slice01, rng) if settings.finish else slice01
-    if settings.intensity == "challenge":
-        return np.rint(result * CHALLENGE_MAX).astype(np.uint8)
-    low, high = float(untouched.min()), float(untouched.max())
-    change = result - to_unit(untouched)
-    output = untouched.astype(np.float64) + change * (high - low)
-    np.clip(output, low, high, out=output)
-    if np.issubdtype(untouched.dtype, np.integer):
-        np.rint(output, out=output)
-    return np.where(change != 0, output, untouched).astype(untouched.dtype)
-
-
-# --- device, seed, replay -------------------------------------------------------------------------
-
-
-def choose_device(name: str) -> torch.device:
-    """The torch device for ``auto``, ``cpu`` or ``cuda``.
-
-    Raises
-    ------
-    SettingError
-        Where CUDA is asked for and there is none.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise SettingError(
-            "device is 'cuda', but torch finds no CUDA device here; choose auto or cpu."
-        )
-    return torch.device(name)
+# --- seed and replay -------------------------------------------------------------------------
 
 
 def _seed_of_inputs(stack: Stack, boxes: list[Box]) -> int:

@@ -9,7 +9,8 @@ from nodegen.boxes import Box, write_boxes
 from nodegen.cascade.generator import Generator
 from nodegen.cascade.weights import save_cascade
 from nodegen.constants import CLASSES, SCALES
-from nodegen.stack import Geometry, StackWriter
+from nodegen.stack import Geometry
+from nodegen.stack_writer import StackWriter
 
 CHANNELS = 4
 

@@ -17,7 +17,7 @@ import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import nodegen.stack
+import nodegen.stack_writer
 from nodegen.boxes import Box, read_boxes
 from nodegen.cli import main
 from nodegen.errors import BoxesError
@@ -293,7 +293,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(make_input, tmp_path, capfd, mon
 
     output = tmp_path / "out"
     arguments = ["--input", str(make_input()), "--output", str(output)]
-    monkeypatch.setattr(nodegen.stack._MetaImage, "_append", full)
+    monkeypatch.setattr(nodegen.stack_writer._MetaImage, "_append", full)
     code = main(["generate", *arguments, "--method", "paste"])
     says = r"77.mha cannot be written \(No space left on device\); give an output folder"
     check(code, capfd.readouterr().err, says, output)

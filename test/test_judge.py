@@ -12,7 +12,8 @@ from nodegen.judge.measures import far_change, measure_box, quantiles
 from nodegen.judge.table import comma_separated, markdown
 from nodegen.judge.tell import features_of, tell
 from nodegen.judge.verdict import Pair, full_range, judge, read_pair
-from nodegen.stack import Geometry, StackWriter, find_image
+from nodegen.stack import Geometry, find_image
+from nodegen.stack_writer import StackWriter
 
 BOX = Box(0, 100, 90, 160, 150, 0)  # side 60 px, centre (130, 120)
 HEIGHT = 300.0

@@ -13,7 +13,9 @@ from nodegen.boxes import Box
 from nodegen.cascade.margins import BOUND
 from nodegen.constants import CLASSES, N0
 from nodegen.crop import crop_window
-from nodegen.pipeline import CONTRASTS, Settings, Workshop, place, plan, to_unit
+from nodegen.grey import to_unit
+from nodegen.pipeline import Workshop, place, plan
+from nodegen.settings import CONTRASTS, Settings
 from nodegen.stack import find_image, read_stack
 
 SAMPLE = Path(__file__).parent / "sample" / "input"

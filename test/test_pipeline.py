@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from nodegen.boxes import KIND, Box, read_boxes, write_boxes
 from nodegen.constants import MASK_REACH_PX
-from nodegen.pipeline import Settings, generate, to_unit
+from nodegen.grey import to_unit
+from nodegen.pipeline import generate
+from nodegen.settings import Settings
 from nodegen.stack import Geometry, read_stack
 
 BOXES = (

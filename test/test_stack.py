@@ -4,7 +4,8 @@ import SimpleITK as sitk
 import tifffile
 
 from nodegen.errors import OutputError
-from nodegen.stack import ELEMENTS, Geometry, StackWriter, find_image, read_stack
+from nodegen.stack import ELEMENTS, Geometry, find_image, read_stack
+from nodegen.stack_writer import StackWriter
 
 SHAPE = (3, 20, 31)  # (slice, row, column)
 TILTED = Geometry(

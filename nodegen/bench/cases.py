@@ -9,7 +9,8 @@ from nodegen.boxes import Box
 from nodegen.cascade.margins import Case
 from nodegen.constants import N0, WEIGHT
 from nodegen.crop import crop_window
-from nodegen.pipeline import Workshop, place, plan, to_unit
+from nodegen.grey import to_unit
+from nodegen.pipeline import Workshop, place, plan
 from nodegen.stack import Stack
 
 WIDTHS_PX = (12, 160)  # NODE21's boxes, from the smallest to the 99th percentile

@@ -17,8 +17,10 @@ from nodegen.boxes import Box, read_boxes
 from nodegen.constants import CLASSES, CROP_PX, N0
 from nodegen.crop import crop_window
 from nodegen.errors import SettingError
+from nodegen.grey import to_unit
 from nodegen.phantom import BOXES_NAME, write_phantom
-from nodegen.pipeline import Settings, Workshop, to_unit
+from nodegen.pipeline import Workshop
+from nodegen.settings import Settings
 from nodegen.stack import Stack, read_stack
 
 SEED = 1

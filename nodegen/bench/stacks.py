@@ -12,14 +12,16 @@ import numpy as np
 
 from nodegen.boxes import Box, write_boxes
 from nodegen.phantom import GEOMETRY
-from nodegen.stack import Stack, StackWriter
+from nodegen.stack import Stack
+from nodegen.stack_writer import StackWriter
 
 PROCESS = """
 import json, resource, sys, time
 started = time.perf_counter()
 from pathlib import Path
 from nodegen import pipeline
-from nodegen.pipeline import Settings, generate
+from nodegen.pipeline import generate
+from nodegen.settings import Settings
 if sys.argv[4:] == ["unfolded"]:
     from nodegen.bench.unfolded import Unfolded
     pipeline.Cascade = Unfolded

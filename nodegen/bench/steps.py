@@ -13,11 +13,16 @@ from nodegen.blend.paste import paste
 from nodegen.boxes import Box
 from nodegen.crop import crop_window
 from nodegen.finish import finish
+from nodegen.grey import to_output, to_unit
 from nodegen.phantom import GEOMETRY
-from nodegen.pipeline import Settings, Workshop, place, plan, render, to_output, to_unit
+from nodegen.pipeline import Workshop, place, plan, render
 from nodegen.recipe import Recipe, finish_stream
+from nodegen.settings import Settings
 from nodegen.signal import top_threshold
-from nodegen.stack import Stack, StackWriter, read_stack
+from nodegen.stack import Stack, read_stack
+from nodegen.stack_writer import StackWriter
+
+CHALLENGE = Settings().intensity
 
 
 def box_of(side_px: int, shape: tuple[int, ...]) -> Box:
@@ -62,7 +67,7 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
     crop = slice01[crop_window(box, pixels.shape)].copy()
     nodule = place(recipe, pixels.shape, workshop.library)
     done, _ = render(pixels, [recipe], workshop)
-    output = to_output(pixels, done, Settings(), finish_stream(seed, 0))
+    output = to_output(pixels, finish(done, finish_stream(seed, 0)), CHALLENGE)
     with tempfile.TemporaryDirectory() as folder:
         path, written = Path(folder) / "read.mha", Path(folder) / "written.mha"
 
@@ -80,9 +85,7 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
             "paste": lambda: paste(crop, nodule),
             "harmonise": lambda: workshop.blend(crop, nodule, recipe),
             "finish": lambda: finish(slice01, finish_stream(seed, 0)),
-            "output": lambda: to_output(
-                pixels, done, Settings(finish=False), finish_stream(seed, 0)
-            ),
+            "output": lambda: to_output(pixels, done, CHALLENGE),
             "write": write,
         }
         ms = interleaved_ms(works, repeats)

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.compare import REPORT, compare
     from nodegen.errors import SettingError
     from nodegen.judge.table import markdown
-    from nodegen.pipeline import Settings
+    from nodegen.settings import Settings
 
     try:
         seeds = [int(word) for word in args.seeds.split(",") if word.strip()]

@@ -103,7 +103,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate, and say where the result lies."""
-    from nodegen.pipeline import Settings, generate, settings_of
+    from nodegen.pipeline import generate, settings_of
+    from nodegen.settings import Settings
 
     chosen = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
     settings = Settings(**{**settings_of(args.recipes), **chosen})

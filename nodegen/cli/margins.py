@@ -29,7 +29,8 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.cascade.margins import BOUND, measure_margins, store_margins
     from nodegen.constants import CLASSES
     from nodegen.errors import SettingError
-    from nodegen.pipeline import Settings, Workshop
+    from nodegen.pipeline import Workshop
+    from nodegen.settings import Settings
     from nodegen.stack import read_stack
 
     if args.cases < 1:

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, and say where the cascade lies."""
     from nodegen.cascade.train import train
-    from nodegen.pipeline import choose_device
+    from nodegen.settings import choose_device
     from nodegen.stack import read_stack
 
     folder = train(

@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.errors import SettingError
     from nodegen.library import Library
     from nodegen.pipeline import MODEL
-    from nodegen.stack import Geometry, StackWriter, read_stack
+    from nodegen.stack import Geometry, read_stack
+    from nodegen.stack_writer import StackWriter
 
     pixels = read_stack(args.image).pixels
     if not 0 <= args.slice < len(pixels):

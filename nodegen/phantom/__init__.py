@@ -16,7 +16,8 @@ from nodegen.phantom.anatomy import SIDE, draw_anatomy
 from nodegen.phantom.boxes import draw_boxes
 from nodegen.phantom.render import radiograph
 from nodegen.progress import track
-from nodegen.stack import Geometry, StackWriter
+from nodegen.stack import Geometry
+from nodegen.stack_writer import StackWriter
 
 IMAGE_NAME, BOXES_NAME = "phantom.mha", "nodules.json"
 # As the organisers' sample stack has it.

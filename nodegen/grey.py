@@ -1,0 +1,38 @@
+"""Grey scales: each slice's own range to 0..1 for the method, and back to what is written."""
+
+import numpy as np
+
+from nodegen.constants import CHALLENGE_MAX
+
+
+def to_unit(pixels: np.ndarray) -> np.ndarray:
+    """Map a slice's own minimum and maximum to 0..1 (float32); a flat slice becomes 0."""
+    low, high = float(pixels.min()), float(pixels.max())
+    if high <= low:
+        return np.zeros(pixels.shape, dtype=np.float32)
+    unit = pixels.astype(np.float32 if pixels.dtype.itemsize <= 4 else np.float64)
+    np.subtract(unit, low, out=unit)
+    np.divide(unit, high - low, out=unit)
+    return unit.astype(np.float32, copy=False)
+
+
+def to_output(untouched: np.ndarray, slice01: np.ndarray, intensity: str) -> np.ndarray:
+    """Bring a slice to the grey scale of the output.
+
+    Parameters
+    ----------
+    untouched, slice01 : ndarray, shape (row, column)
+        The slice as it was read, and what became of it in 0..1 of its own range.
+    intensity : {"challenge", "input"}
+        uint8 0..255; or pixel type and grey scale of ``untouched``, where a pixel that nothing
+        changed keeps its value, bit for bit.
+    """
+    if intensity == "challenge":
+        return np.rint(slice01 * CHALLENGE_MAX).astype(np.uint8)
+    low, high = float(untouched.min()), float(untouched.max())
+    change = slice01 - to_unit(untouched)
+    output = untouched.astype(np.float64) + change * (high - low)
+    np.clip(output, low, high, out=output)
+    if np.issubdtype(untouched.dtype, np.integer):
+        np.rint(output, out=output)
+    return np.where(change != 0, output, untouched).astype(untouched.dtype)
