@@ -86,7 +86,8 @@ def tell(untouched: np.ndarray, treated: np.ndarray, places: list[Place], seed: 
     scores = np.zeros(len(y))
     order = np.random.default_rng(seed).permutation(len(names))[group]
     for train, test in GroupKFold(FOLDS).split(x, y, order):
-        forest = RandomForestClassifier(TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=-1)
+        # In one thread: several race for the warning filters now and then, and fill stderr.
+        forest = RandomForestClassifier(TREES, min_samples_leaf=LEAF, random_state=seed)
         forest.fit(x[train], y[train])
         scores[test] = forest.predict_proba(x[test])[:, 1]
     return float(roc_auc_score(y, scores))
