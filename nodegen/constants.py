@@ -53,7 +53,15 @@ CONTRAST_FLOOR = {"hyposignal": 0.6, "hypersignal": 0.7}
 # Share of the paper's contrast that is used by default, both ends drawn. As written, a nodule
 # stands about 800 grey levels above its surround ("may make nodules appear too visible"); real ones
 # (JSRT) stand 100 to 500. Bright ground is calm, so the same contrast shows more there.
-CONTRAST_SHARE = {"hyposignal": (0.25, 0.6), "hypersignal": (0.15, 0.4)}
+CONTRAST_SHARE = {"hyposignal": (0.3, 0.65), "hypersignal": (0.2, 0.4)}
+# Boxes mark what is seen of a nodule; of a CT nodule's mask the rim is too thin to be seen, which
+# would leave a quarter of the box empty. An exponent below 1 lifts the rim; 1 leaves it.
+RIM_EXPONENT = 0.75
+# A nodule's mean in its middle is half its peak at the median, a fifth for one in twenty; contrast
+# is matched to the middle, so that uneven nodules are seen and even ones do not glare.
+CORE_MEAN = 0.6
+LEAST_CORE_MEAN = 0.3  # no peak is raised more than twofold
+CORE_RADIUS = 0.3  # of the box's smaller side: the disc in which the judge measures contrast
 # Least room for the brightest grey level that this contrast may count on: where the background is
 # nearly white, a nodule takes what is left instead of a flat white disc.
 LEAST_HEADROOM = 0.1  # of 0..1

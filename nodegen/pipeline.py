@@ -20,8 +20,8 @@ from nodegen.blend.paste import paste
 from nodegen.blend.poisson import poisson
 from nodegen.boxes import Box, read_boxes
 from nodegen.cascade.cascade import Cascade
-from nodegen.constants import CLASSES, LEAST_HEADROOM
-from nodegen.contrast import match_contrast, normalise
+from nodegen.constants import CLASSES, RIM_EXPONENT
+from nodegen.contrast import core_mean, match_contrast, normalise, realistic
 from nodegen.crop import crop_window
 from nodegen.errors import RecipeError
 from nodegen.files import write_text
@@ -182,12 +182,13 @@ def _recipe(box: Box, drawn: Draw, signal: str, slice01: np.ndarray, workshop: W
         contrast=1.0,
         noise=drawn.noise,
     )
-    nodule = place(recipe, slice01.shape, workshop.library)
+    nodule = place(recipe, slice01.shape, workshop)
     background = slice01[box.top : box.bottom, box.left : box.right]
     contrast = match_contrast(nodule.shadow[nodule.mask], background, signal)
     if workshop.settings.contrast == "real":
-        headroom = max(1 - float(background.mean()), LEAST_HEADROOM)
-        contrast = min(contrast * drawn.contrast_share[signal], headroom)
+        window = crop_window(box, slice01.shape)
+        core = core_mean(nodule.shadow, box, window)
+        contrast = realistic(contrast * drawn.contrast_share[signal], core, background)
     return replace(recipe, contrast=round(contrast, 4))
 
 
@@ -249,13 +250,13 @@ def render(
     mask = np.zeros(pixels.shape, dtype=np.uint16)
     for recipe in recipes:
         window = crop_window(recipe.box, pixels.shape)
-        nodule = place(recipe, pixels.shape, workshop.library)
+        nodule = place(recipe, pixels.shape, workshop)
         slice01[window] = workshop.blend(slice01[window], nodule, recipe)
         mask[window][nodule.mask] = 1 + recipe.index
     return slice01, mask
 
 
-def place(recipe: Recipe, shape: tuple[int, int], library: Library) -> PlacedNodule:
+def place(recipe: Recipe, shape: tuple[int, int], workshop: Workshop) -> PlacedNodule:
     """Bring the recipe's nodule to its box's size and lay it into the middle of its box.
 
     Returns
@@ -263,12 +264,15 @@ def place(recipe: Recipe, shape: tuple[int, int], library: Library) -> PlacedNod
     PlacedNodule
         In the box's crop of a slice of ``shape`` (row, column).
     """
-    nodule = library[recipe.nodule].oriented(recipe.mirror, recipe.turn_deg)
+    nodule = workshop.library[recipe.nodule].oriented(recipe.mirror, recipe.turn_deg)
     rows, columns = crop_window(recipe.box, shape)
     x, y = recipe.box.centre
     canvas = rows.stop - rows.start, columns.stop - columns.start
     at = y - rows.start, x - columns.start
-    density = resample(normalise(nodule.projection), recipe.box.side)
+    density = normalise(nodule.projection)
+    if workshop.settings.contrast == "real":
+        density **= RIM_EXPONENT
+    density = resample(density, recipe.box.side)
     mask = resample_mask(nodule.mask, recipe.box.side)
     return PlacedNodule(
         shadow=centred(density * np.float32(recipe.contrast), canvas, *at),

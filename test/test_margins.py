@@ -67,7 +67,7 @@ def test_default_windows_stay_within_the_bound(
     recipe = replace(recipe, n0=min(N0[signal][0] + later, N0[signal][1]))
     slice01 = to_unit(stack.pixels[box.slice])
     crop = slice01[crop_window(box, slice01.shape)]
-    nodule = place(recipe, slice01.shape, workshop.library)
+    nodule = place(recipe, slice01.shape, workshop)
     default, full = (
         Harmonise(workshop.cascades, windows=windows)(crop, nodule, recipe)
         for windows in ("default", "full")
@@ -82,7 +82,7 @@ def test_exact_windows_are_exact_after_the_add_back_on_the_shipped_weights(works
         (recipe,) = plan(stack, [box], 1, workshop, signal)
         slice01 = to_unit(stack.pixels[0])
         crop = slice01[crop_window(box, slice01.shape)]
-        nodule = place(recipe, slice01.shape, workshop.library)
+        nodule = place(recipe, slice01.shape, workshop)
         for add_back in ADD_BACKS:
             exact, full = (
                 Harmonise(workshop.cascades, add_back, windows)(crop, nodule, recipe)

@@ -51,7 +51,7 @@ def measure_methods(stack: Stack, seed: int, repeats: int) -> dict[str, dict[str
 def _place_and_blend(
     workshop: Workshop, crop: np.ndarray, recipe: Recipe, shape: tuple[int, int]
 ) -> None:
-    workshop.blend(crop, place(recipe, shape, workshop.library), recipe)
+    workshop.blend(crop, place(recipe, shape, workshop), recipe)
 
 
 def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
@@ -65,7 +65,7 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
     box = box_of(54, pixels.shape)
     (recipe,) = plan(stack, [box], seed, workshop)
     crop = slice01[crop_window(box, pixels.shape)].copy()
-    nodule = place(recipe, pixels.shape, workshop.library)
+    nodule = place(recipe, pixels.shape, workshop)
     done, _ = render(pixels, [recipe], workshop)
     output = to_output(pixels, finish(done, finish_stream(seed, 0)), CHALLENGE)
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +81,7 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
             "read": lambda: read_stack(path),
             "scale": lambda: to_unit(pixels),
             "otsu": lambda: top_threshold(slice01),
-            "place": lambda: place(recipe, pixels.shape, workshop.library),
+            "place": lambda: place(recipe, pixels.shape, workshop),
             "paste": lambda: paste(crop, nodule),
             "harmonise": lambda: workshop.blend(crop, nodule, recipe),
             "finish": lambda: finish(slice01, finish_stream(seed, 0)),
