@@ -419,6 +419,17 @@ def test_fitting_from_the_command_line(patches, tmp_path, capsys, small_forest, 
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(("option", "place"), [("--output", "file/p.npz"), ("--sheet", "")])
+def test_what_cannot_be_written_is_told_before_the_fit(patches, tmp_path, capsys, option, place):
+    (tmp_path / "file").write_text("")
+    given = {"--output": tmp_path / "p.npz", option: tmp_path / place}
+    given |= {"--patches": patches / "patches", "--segmentations": patches / "segmentations"}
+    assert main(["fit-nodules", *(str(word) for pair in given.items() for word in pair)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "cannot be written" in err
+
+
 def test_fitting_to_too_few_leaves_nothing(patches, tmp_path, capsys):
     few = tmp_path / "few"
     few.mkdir()

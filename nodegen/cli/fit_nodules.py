@@ -36,9 +36,11 @@ def run(args: argparse.Namespace) -> int:
         raise SettingError(
             f"rounds is {args.rounds} and seed is {args.seed}, where 0 or more is wanted."
         )
+    path = args.output if args.output.suffix == ".npz" else args.output / PARAMETERS
+    for wanted in filter(None, (path, args.sheet)):
+        _check_writable(wanted)
     measured, nodules = _read(args.patches, args.segmentations)
     model = fit(measured, rounds=args.rounds, progress=True)
-    path = args.output if args.output.suffix == ".npz" else args.output / PARAMETERS
     model.save(path)
     print(f"parameters of {len(measured)} nodules in {path} ({path.stat().st_size / 1e3:.0f} kB)")
     if args.sheet:
@@ -51,6 +53,19 @@ def run(args: argparse.Namespace) -> int:
         ):
             print("\n".join(evaluation.lines()))
     return 0
+
+
+def _check_writable(path: Path) -> None:
+    """Tell now, not after minutes of fitting, where a file cannot be written."""
+    import os
+
+    from nodegen.errors import OutputError
+
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OutputError(
+            f"{path} cannot be written: give a file in a folder that is there and writable."
+        )
 
 
 def _read(patches: Path, segmentations: Path) -> tuple[list, list]:
