@@ -19,6 +19,11 @@ def two_inputs(make_input, tmp_path):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _few_trees(monkeypatch):
+    monkeypatch.setattr("nodegen.judge.tell.TREES", 10)
+
+
 def run(two_inputs, tmp_path, tiny_model, *more):
     paths = ["--input", str(two_inputs), "--output", str(tmp_path / "out")]
     return main(["compare", *paths, "--model", str(tiny_model), *more])

@@ -19,6 +19,11 @@ BOX = Box(0, 100, 90, 160, 150, 0)  # side 60 px, centre (130, 120)
 HEIGHT = 300.0
 
 
+@pytest.fixture(autouse=True)
+def _few_trees(monkeypatch):
+    monkeypatch.setattr("nodegen.judge.tell.TREES", 50)
+
+
 def ground(noise=40.0, seed=0, shape=(260, 280)):
     return 1500 + np.random.default_rng(seed).normal(0, noise, shape)
 
@@ -134,7 +139,7 @@ def treated(how):
     ("how", "low", "high"),
     [
         (lambda patch: patch.copy(), 0.4, 0.6),
-        (lambda patch: patch + 250, 0.35, 0.65),
+        (lambda patch: patch + 250 * np.outer(*[np.hanning(len(patch))] * 2), 0.4, 0.6),
         (lambda patch: gaussian_filter(patch, 1.0), 0.95, 1),
         (lambda patch: 0.5 * (patch + gaussian_filter(patch, 1.0)), 0.9, 1),
     ],

@@ -37,6 +37,13 @@ def treated(count=6, methods=METHODS, side=300):
         yield Treated(method, "</script>stack", Pair(before, after, boxes, 0), header, recipes)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few_trees():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nodegen.judge.tell.TREES", 10)
+        yield
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
@@ -211,6 +218,12 @@ def test_filters_and_sorting(browser):
     assert len(titles(browser)) == 12
 
 
+def press(browser, key):
+    browser.execute_script(
+        "document.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0]}))", key
+    )
+
+
 def test_arrows_go_from_box_to_box(browser):
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
@@ -270,8 +283,44 @@ def test_slices_lead_to_their_boxes(browser):
     wait(browser, "return document.getElementById('title').textContent.includes('slice 1')")
 
 
-def test_every_box_is_printed(browser):
-    wait(browser, "return document.querySelectorAll('#print .case').length === 12")
+def test_the_same_box_by_another_method(browser):
+    shown = "return document.getElementById('title').textContent"
+    browser.execute_script("document.querySelector('#list button').click()")
+    wait(browser, "return document.querySelectorAll('#others button').length === 2")
+    browser.execute_script("document.querySelectorAll('#others button')[1].click()")
+    wait(browser, f"{shown}.includes('box 0: hard')")
+    press(browser, "ArrowDown")
+    wait(browser, f"{shown}.includes('box 0: soft')")
+
+
+def test_what_is_shown_is_printed(browser):
+    printed = "return document.querySelectorAll('#print .case').length"
+    wait(
+        browser, "return cases.every((c) => ready.has(c.change) && ready.has(crops[c.crop].image))"
+    )
+    for method, count in (("soft", 6), ("", 12)):
+        pick(browser, "method", method)
+        browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+        assert browser.execute_script(printed) == count
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert browser.execute_script(printed) == 0
+
+
+@pytest.mark.parametrize("width", [1440, 800, 390])
+def test_no_width_is_overflowed(browser, width):
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_whoever_does_not_see_is_told(browser):
+    unnamed = browser.execute_script(
+        "return [...document.querySelectorAll('img, canvas, input, select, button, svg[role]')]"
+        ".filter((e) => !(e.alt || e.ariaLabel || e.labels?.length || e.textContent.trim()"
+        " || e.ariaHidden === 'true' || e.closest('[aria-hidden=true]'))).map((e) => e.outerHTML)"
+    )
+    assert unnamed == []
 
 
 def test_nothing_is_asked_from_outside_and_the_console_is_quiet(browser):

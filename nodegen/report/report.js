@@ -2,7 +2,8 @@
 const { cases, crops, slices, measures } = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const state = { shown: [], at: 0, zoom: 1, x: 0, y: 0 };
-const pixels = new Map(); // picture's address: its grey values 0..255
+const pixels = new Map(); // picture's address: promise of its grey values 0..255
+const ready = new Map(); // the same, kept
 
 /* --- grey levels ------------------------------------------------------------------------------ */
 
@@ -15,14 +16,20 @@ async function greyOf(uri) {
     const context = canvas.getContext("2d");
     context.drawImage(image, 0, 0);
     const { data } = context.getImageData(0, 0, image.width, image.height);
-    return { width: image.width, height: image.height, values: Uint8Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]) };
+    const values = Uint8Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]);
+    const grey = { width: image.width, height: image.height, values };
+    ready.set(uri, grey);
+    return grey;
   })());
   return pixels.get(uri);
 }
 
 async function levelsOf(one) {
+  return levelsFrom(one, ...await Promise.all([greyOf(crops[one.crop].image), greyOf(one.change)]));
+}
+
+function levelsFrom(one, old, change) {
   const crop = crops[one.crop];
-  const [old, change] = await Promise.all([greyOf(crop.image), greyOf(one.change)]);
   const before = Float32Array.from(old.values, (v) => crop.low + (v / 255) * (crop.high - crop.low));
   const difference = Float32Array.from(change.values, (v) => (v - 128) * one.step);
   const after = before.map((v, i) => v + difference[i]);
@@ -37,28 +44,32 @@ function limits(one) {
   return [level - width / 2, level + width / 2];
 }
 
-/* White is none; blue is darker, red is brighter. */
+/* Dark is none; blue has grown darker, orange brighter. */
 function colour(share) {
-  const s = Math.min(Math.abs(share), 1), fade = (to) => 255 - s * (255 - to);
-  return share < 0 ? [fade(33), fade(102), fade(172)] : [fade(178), fade(24), fade(43)];
+  const s = Math.min(Math.abs(share), 1), end = share < 0 ? [110, 185, 255] : [255, 170, 80];
+  return [22, 26, 30].map((from, i) => from + s * (end[i] - from));
 }
+
+const packed = (red, green, blue) => 0xff000000 + (blue << 16) + (green << 8) + (red | 0); // as a canvas keeps them
+const shades = Uint32Array.from({ length: 256 }, (_, grey) => packed(grey, grey, grey));
+const hues = Uint32Array.from({ length: 511 }, (_, i) => packed(...colour((i - 255) / 255)));
 
 function paint(canvas, levels, view, [low, high], most) {
   canvas.width = levels.width;
   canvas.height = levels.height;
   const context = canvas.getContext("2d"), image = context.createImageData(levels.width, levels.height);
   const inverse = $("inverse").checked;
-  levels[view].forEach((value, i) => {
-    if (view === "change") image.data.set([...colour(value / most), 255], 4 * i);
-    else {
-      const grey = Math.max(0, Math.min(255, ((value - low) / (high - low)) * 255));
-      image.data.fill(inverse ? 255 - grey : grey, 4 * i, 4 * i + 3);
-      image.data[4 * i + 3] = 255;
-    }
-  });
+  const target = new Uint32Array(image.data.buffer), source = levels[view];
+  const [table, start, span] = view === "change" ? [hues, -most, 2 * most] : [shades, low, high - low];
+  const last = table.length - 1, flip = inverse && view !== "change";
+  for (let i = 0; i < target.length; i++) {
+    const place = Math.max(0, Math.min(last, Math.round(((source[i] - start) / span) * last)));
+    target[i] = table[flip ? last - place : place];
+  }
   context.putImageData(image, 0, 0);
 }
 
+/* How far from none the colours reach, grey levels. */
 const mostOf = (one) => Math.max(10, Math.round((one.step * 127) / 10) * 10);
 const nameOf = (one) => `${one.stack}, slice ${one.slice}, box ${one.index}`;
 const digits = (name) => (name === "contrast" ? 0 : 2);
@@ -116,7 +127,8 @@ async function show(place, scroll = true) {
     return row;
   }));
   rows("figures", Object.entries(one.measures).map(([name, value]) => [name, `${value.toFixed(digits(name))} ${measures[name]}`]));
-  rows("recipe", Object.entries(one.recipe));
+  const { index: _, slice, left, top, right, bottom, ...drawn } = one.recipe;
+  rows("recipe", Object.entries({ box: `${one.box[0]}, ${one.box[1]} to ${one.box[2]}, ${one.box[3]} px`, ...drawn }));
   const [low, high] = limits(one);
   $("level").value = (low + high) / 2;
   $("width").value = high - low;
@@ -138,7 +150,41 @@ async function show(place, scroll = true) {
   $("least").textContent = `−${most}`;
   $("most").textContent = `+${most}`;
   $("profile").innerHTML = profile(one, levels);
+  siblings(one, [low, high]);
   move();
+}
+
+const sameBox = (one) => cases.map((_, i) => i).filter((i) => cases[i].crop === one.crop);
+
+/* The same box by each method and seed, in the same window. */
+function siblings(one, window) {
+  const same = sameBox(one);
+  $("others").hidden = same.length < 2;
+  $("others").replaceChildren(...(same.length < 2 ? [] : same).map((i) => {
+    const button = document.createElement("button"), canvas = document.createElement("canvas");
+    const seeds = new Set(same.map((j) => cases[j].seed)).size > 1;
+    const name = cases[i].method + (seeds ? `, seed ${cases[i].seed}` : "");
+    levelsOf(cases[i]).then((levels) => paint(canvas, levels, "after", window, 1));
+    canvas.setAttribute("aria-hidden", true);
+    button.append(canvas, name);
+    button.setAttribute("aria-current", cases[i] === one);
+    button.onclick = () => goTo(i);
+    return button;
+  }));
+}
+
+/* Show a case, and all cases where the filter has left it out. */
+function goTo(index) {
+  if (!state.shown.includes(index)) {
+    $("method").value = $("signal").value = "";
+    choose();
+  }
+  show(state.shown.indexOf(index));
+}
+
+function another(step) {
+  const same = sameBox(cases[state.shown[state.at]]), at = same.indexOf(state.shown[state.at]);
+  goTo(same[(at + step + same.length) % same.length]);
 }
 
 function profile(one, levels) {
@@ -147,12 +193,14 @@ function profile(one, levels) {
   const lines = ["before", "after"].map((view) => levels[view].slice(row * levels.width, (row + 1) * levels.width));
   const all = lines.flatMap((line) => [...line]);
   const low = Math.min(...all), high = Math.max(...all), span = high - low || 1;
-  const x = (i) => 42 + (i / (levels.width - 1 || 1)) * 370, y = (v) => 172 - ((v - low) / span) * 158;
-  const line = (values, stroke) => `<polyline fill="none" stroke="${stroke}" stroke-width="1.4" points="${[...values].map((v, i) => `${x(i).toFixed(1)},${y(v).toFixed(1)}`).join(" ")}"/>`;
+  const x = (i) => 46 + (i / (levels.width - 1 || 1)) * 566, y = (v) => 178 - ((v - low) / span) * 164;
+  const text = (at, height, anchor, words) => `<text x="${at}" y="${height}" text-anchor="${anchor}" fill="currentColor" opacity=".75">${words}</text>`;
+  const line = (values, stroke) => `<polyline fill="none" stroke="${stroke}" stroke-width="1.5" points="${[...values].map((v, i) => `${x(i).toFixed(1)},${y(v).toFixed(1)}`).join(" ")}"/>`;
   const edges = [left, right].map((v) => x((v - crop.left) / crop.scale));
-  return `<rect x="${edges[0]}" y="10" width="${edges[1] - edges[0]}" height="166" fill="#ffd24a33"/>` +
-    [low, (low + high) / 2, high].map((v) => `<text x="36" y="${y(v) + 3}" text-anchor="end" fill="#66717c">${Math.round(v)}</text><line x1="42" x2="412" y1="${y(v)}" y2="${y(v)}" stroke="#e7eaed"/>`).join("") +
-    line(lines[0], "#2f6fb2") + line(lines[1], "#d1702c");
+  return `<rect x="${edges[0]}" y="8" width="${edges[1] - edges[0]}" height="174" fill="#ffd24a" opacity=".13"/>` +
+    [low, (low + high) / 2, high].map((v) => `${text(40, y(v) + 3, "end", Math.round(v))}<line x1="46" x2="612" y1="${y(v)}" y2="${y(v)}" stroke="currentColor" opacity=".15"/>`).join("") +
+    [left, right].map((v, i) => text(edges[i], 194, "middle", `column ${v}`)).join("") +
+    line(lines[0], "#6fb1f5") + line(lines[1], "#ffab52");
 }
 
 /* Slider, zoom and place; nothing is painted anew. */
@@ -221,15 +269,7 @@ function overview() {
         left: `${(100 * left) / slice.width}%`, top: `${(100 * top) / slice.height}%`,
         width: `${(100 * (right - left)) / slice.width}%`, height: `${(100 * (bottom - top)) / slice.height}%`,
       });
-      link.onclick = () => {
-        let place = state.shown.findIndex((i) => cases[i].crop === one.crop);
-        if (place < 0) {
-          $("method").value = $("signal").value = "";
-          choose();
-          place = state.shown.findIndex((i) => cases[i].crop === one.crop);
-        }
-        show(place);
-      };
+      link.onclick = () => goTo(state.shown.find((i) => cases[i].crop === one.crop) ?? cases.indexOf(one));
       holder.append(link);
     }
     const caption = document.createElement("figcaption");
@@ -241,9 +281,10 @@ function overview() {
 
 /* --- print: every box that is shown -------------------------------------------------------------- */
 
-async function printable() {
-  const made = await Promise.all(state.shown.map(async (i) => {
-    const one = cases[i], levels = await levelsOf(one), block = document.createElement("div");
+function printable() {
+  const decoded = state.shown.map((i) => cases[i]).filter((one) => ready.has(one.change) && ready.has(crops[one.crop].image));
+  const made = decoded.map((one) => {
+    const levels = levelsFrom(one, ready.get(crops[one.crop].image), ready.get(one.change)), block = document.createElement("div");
     block.className = "case";
     const title = document.createElement("h3");
     title.textContent = `${nameOf(one)}: ${one.method}, ${one.signal}; ` + Object.entries(one.measures).map(([k, v]) => `${k} ${v.toFixed(digits(k))}`).join(", ");
@@ -253,9 +294,9 @@ async function printable() {
       paint(canvas, levels, view, limits(one), mostOf(one));
       block.append(canvas);
     }
-    block.insertAdjacentHTML("beforeend", `<svg viewBox="0 0 420 190" font-size="10">${profile(one, levels)}</svg>`);
+    block.insertAdjacentHTML("beforeend", `<svg viewBox="0 0 620 200" font-size="10">${profile(one, levels)}</svg>`);
     return block;
-  }));
+  });
   $("print").replaceChildren(...made);
 }
 
@@ -294,6 +335,7 @@ document.addEventListener("keydown", (event) => {
   const range = event.target.type === "range";
   const actions = {
     ArrowRight: () => show(state.at + 1), ArrowLeft: () => show(state.at - 1),
+    ArrowDown: () => another(1), ArrowUp: () => another(-1),
     " ": () => { $("slider").value = +$("slider").value > 50 ? 0 : 100; move(); },
     i: () => $("inverse").click(), b: () => $("outline").click(),
     "+": () => zoomTo(state.zoom * 1.25), "-": () => zoomTo(state.zoom / 1.25),
@@ -304,8 +346,9 @@ document.addEventListener("keydown", (event) => {
   actions[event.key]();
 });
 
-addEventListener("beforeprint", () => { if (!$("print").childElementCount) printable(); });
-addEventListener("load", () => setTimeout(printable, 1500)); // the print dialogue does not wait
+addEventListener("beforeprint", printable);
+addEventListener("afterprint", () => $("print").replaceChildren());
+addEventListener("load", () => setTimeout(() => cases.forEach(levelsOf), 1000)); // print does not wait for pictures
 addEventListener("resize", move);
 choose();
 overview();
