@@ -90,10 +90,11 @@ POISSON_WEIGHT = 0.5  # the baseline's mean of the blended and the untouched ima
 # --- Finish (paper; method facts), in grey levels of 0..255 ---------------------------------------
 FINISH_NOISE = 3.0  # sigma
 FINISH_BLUR_PX = 1.0  # sigma of the "Gaussian blur of 3 pixels"
+FINISH_BLUR_TRUNCATE = 3.0  # sigmas: its 3 pixels
 
 # --- Add-back "grain" ("seen when it was tried") --------------------------------------------------
-# Low pass of the change. The shipped cascades have a tell of 0.55 / 0.52 / 0.51 at 2.5 / 3 / 3.5 px on
-# 185 boxes; beyond 3 px nodules only grow softer.
+# Low pass of the change. On 185 boxes the shipped cascades have a tell of 0.55 / 0.52 / 0.51 at
+# 2.5 / 3 / 3.5 px; beyond 3 px nodules only grow softer.
 GRAIN_SIGMA_PX = 3.0
 
 # --- Boxes (contract) -----------------------------------------------------------------------------

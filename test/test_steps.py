@@ -6,20 +6,28 @@ from cascades import random_cascade
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
+from skimage.filters import threshold_multiotsu
 
 from nodegen.blend import PlacedNodule
 from nodegen.blend.harmonise import Harmonise, harmonisation_mask, support
 from nodegen.blend.paste import paste
 from nodegen.blend.poisson import poisson
 from nodegen.boxes import Box
-from nodegen.constants import EMPTY_RAY, MASK_REACH_PX
-from nodegen.contrast import match_contrast, normalise
+from nodegen.constants import (
+    CORE_MEAN,
+    EMPTY_RAY,
+    FINISH_BLUR_PX,
+    FINISH_BLUR_TRUNCATE,
+    LEAST_HEADROOM,
+    MASK_REACH_PX,
+)
+from nodegen.contrast import core_mean, match_contrast, normalise, realistic
 from nodegen.crop import crop_window
-from nodegen.finish import finish
+from nodegen.finish import blur, finish
 from nodegen.projection import cut_to_mask, diameter_mm, project
 from nodegen.recipe import Recipe
 from nodegen.resample import centred, resample, resample_mask
-from nodegen.signal import signal_class, top_threshold
+from nodegen.signal import last_bins, signal_class, top_threshold
 
 
 def recipe(**changes):
@@ -132,6 +140,25 @@ def test_the_crop_lies_around_the_box_inside_the_slice(box, shape, wanted):
     assert (rows.start, rows.stop, columns.start, columns.stop) == wanted
 
 
+def between_class_variance(counts, last):
+    parts = np.split(np.arange(len(counts)), np.add(last, 1))
+    means = [np.average(part, weights=counts[part]) for part in parts]
+    weights = [counts[part].sum() for part in parts]
+    return np.average((means - np.average(means, weights=weights)) ** 2, weights=weights)
+
+
+@given(st.integers(0, 2**32), st.integers(0, 200))
+def test_no_parting_is_better_than_ours_not_even_scikit_images(seed, empty):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, 100000, 256)
+    counts[1 + rng.permutation(254)[:empty]] = 0
+    found = last_bins(counts, 4)
+    theirs = threshold_multiotsu(classes=4, hist=(counts, np.arange(256)))  # in single precision
+    ours, wanted = (between_class_variance(counts, cuts) for cuts in (found, theirs))
+    assert ours >= wanted * (1 - 1e-9)
+    assert ours == pytest.approx(wanted, rel=1e-3)
+
+
 def test_otsu_parts_four_levels_and_classifies_by_the_brightest():
     levels = np.repeat([0.1, 0.4, 0.6, 0.9], 256).astype(np.float32)
     slice01 = np.tile(levels, (100, 1))
@@ -150,6 +177,32 @@ def test_otsu_parts_four_levels_and_classifies_by_the_brightest():
 def test_a_flat_slice_is_hyposignal():
     slice01 = np.zeros((50, 50), dtype=np.float32)
     assert signal_class(slice01, Box(0, 0, 0, 20, 20, 0), top_threshold(slice01)) == "hyposignal"
+
+
+@pytest.mark.parametrize(
+    ("core", "ground", "wanted"),
+    [
+        (CORE_MEAN, 0.3, 0.2),  # a usual middle keeps its contrast
+        (CORE_MEAN / 1.5, 0.3, 0.3),  # a fainter one is lifted
+        (0.01, 0.3, 0.4),  # twofold at the most
+        (1.0, 0.3, 0.12),  # an even nodule does not glare
+        (CORE_MEAN, 0.85, 0.15),  # nothing goes beyond white
+        (CORE_MEAN, 1.0, LEAST_HEADROOM),
+    ],
+)
+def test_realistic_contrast_is_that_of_the_middle(core, ground, wanted):
+    assert realistic(0.2, core, np.full((9, 9), ground)) == pytest.approx(wanted)
+
+
+def test_the_middle_is_the_disc_around_the_boxs_centre():
+    box = Box(0, 15, 25, 65, 75, 0)
+    shadow = np.zeros((100, 100))
+    shadow[40:60, 30:50] = 1  # its centre is (x, y) = (40, 50), as the box's
+    window = slice(0, 100), slice(0, 100)
+    # The disc of 15 px holds the square of 20 px.
+    assert core_mean(shadow, box, window) == pytest.approx(400 / (np.pi * 225), rel=0.05)
+    moved = slice(10, 90), slice(5, 95)
+    assert core_mean(shadow[moved], box, moved) == core_mean(shadow, box, window)
 
 
 # --- blending -------------------------------------------------------------------------------------
@@ -239,6 +292,13 @@ def test_grain_adds_nothing_for_a_nodule_of_no_contrast():
 
 
 # --- finish ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (3, 9), (1, 1)])
+def test_the_finishs_blur_is_scipys(shape):
+    image = np.random.default_rng(0).random(shape, dtype=np.float32)
+    wanted = gaussian_filter(image, FINISH_BLUR_PX, mode="nearest", truncate=FINISH_BLUR_TRUNCATE)
+    np.testing.assert_allclose(blur(blur(image, 0), 1), wanted, atol=1e-6)
 
 
 def test_the_finish_is_noise_blur_noise():
