@@ -71,7 +71,7 @@ def _figures(
     steps = measure_steps(stack, SEED, repeats)
     slice01 = to_unit(stack.pixels[0])
     crop = slice01[crop_window(box_of(54, slice01.shape), slice01.shape)]
-    baseline = measure_baseline(crop, repeats)
+    baseline = measure_baseline(crop, workshop.library, repeats)
     print("stacks …", flush=True)
     stacks = measure_stacks(stack, boxes, counts, {"device": workshop.device.type})
     saving = measure_saving(stack, boxes, saving_slices, {"device": workshop.device.type})

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.bench.generators import SIDES_PX, interleaved_ms, median_ms
-from nodegen.blend import METHODS, PlacedNodule
+from nodegen.blend import METHODS
 from nodegen.blend.harmonise import Harmonise, support
 from nodegen.blend.paste import paste
 from nodegen.boxes import Box
@@ -66,6 +66,10 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
     (recipe,) = plan(stack, [box], seed, workshop)
     crop = slice01[crop_window(box, pixels.shape)].copy()
     nodule = place(recipe, pixels.shape, workshop)
+    blend = workshop.blend
+    assert isinstance(blend, Harmonise)
+    images = np.stack([crop + nodule.shadow, crop])
+    harmonised = blend.harmonised(images, support(nodule.mask), recipe)
     done, _ = render(pixels, [recipe], workshop)
     output = to_output(pixels, finish(done, finish_stream(seed, 0)), CHALLENGE)
     with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +87,8 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
             "otsu": lambda: top_threshold(slice01),
             "place": lambda: place(recipe, pixels.shape, workshop),
             "paste": lambda: paste(crop, nodule),
-            "harmonise": lambda: workshop.blend(crop, nodule, recipe),
+            "generators": lambda: blend.harmonised(images, support(nodule.mask), recipe),
+            "add_back": lambda: blend.added_back(crop, nodule.mask, harmonised, recipe.weight),
             "finish": lambda: finish(slice01, finish_stream(seed, 0)),
             "output": lambda: to_output(pixels, done, CHALLENGE),
             "write": write,
@@ -91,9 +96,6 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
         ms = interleaved_ms(works, repeats)
     for step in ("read", "write"):
         ms[step] /= 4
-    generators = _generators_ms(workshop, crop, nodule, recipe, repeats)
-    ms["generators"] = generators
-    ms["add_back"] = max(ms.pop("harmonise") - generators, 0.0)
     return ms
 
 
@@ -101,13 +103,3 @@ def fixed_ms(steps: dict[str, float]) -> float:
     """Everything but the generators; a slice is scaled twice, to plan and to render."""
     alone = sum(value for step, value in steps.items() if step != "generators")
     return alone + steps["scale"] + steps["place"]
-
-
-def _generators_ms(
-    workshop: Workshop, crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe, repeats: int
-) -> float:
-    blend = workshop.blend
-    assert isinstance(blend, Harmonise)
-    images = np.stack([crop + nodule.shadow, crop])
-    window = support(nodule.mask)
-    return median_ms(lambda: blend.harmonised(images, window, recipe), repeats)

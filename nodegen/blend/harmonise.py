@@ -55,22 +55,11 @@ class Harmonise:
         """Blend ``nodule`` into ``crop`` (row, column) in 0..1, as the recipe says."""
         if not nodule.mask.any():
             return crop.copy()
-        window = support(nodule.mask)
-        blurred = harmonisation_mask(nodule.mask, window)
-        weight = np.float32(recipe.weight) * blurred
-        images = (
-            [crop + nodule.shadow] if self.add_back == "paper" else [crop + nodule.shadow, crop]
-        )
-        harmonised = self.harmonised(np.stack(images), window, recipe)
-        result = crop.copy()
-        if self.add_back == "paper":
-            result[window] += weight * (harmonised[0] - crop[window])
-        else:
-            spread = _spread(window, crop.shape)
-            change = np.zeros_like(crop[spread])
-            change[_within(window, spread)] = weight * (harmonised[0] - harmonised[1])
-            result[spread] += gaussian_filter(change, GRAIN_SIGMA_PX, mode="constant")
-        return np.clip(result, 0.0, 1.0, out=result)
+        images = [crop + nodule.shadow]
+        if self.add_back == "grain":
+            images.append(crop)
+        harmonised = self.harmonised(np.stack(images), support(nodule.mask), recipe)
+        return self.added_back(crop, nodule.mask, harmonised, recipe.weight)
 
     def harmonised(self, images: np.ndarray, window: Window, recipe: Recipe) -> np.ndarray:
         """Run the recipe's cascade on ``images`` (image, row, column) in 0..1.
@@ -91,6 +80,22 @@ class Harmonise:
         top, left = (axis.out[0] for axis in plan[-1])
         made = made[..., rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
         return (made[:, 0].cpu().numpy() + 1) / 2
+
+    def added_back(
+        self, crop: np.ndarray, mask: np.ndarray, harmonised: np.ndarray, weight: float
+    ) -> np.ndarray:
+        """Lay what :meth:`harmonised` gave over the untouched ``crop``, inside the blurred mask."""
+        window = support(mask)
+        weights = np.float32(weight) * harmonisation_mask(mask, window)
+        result = crop.copy()
+        if self.add_back == "paper":
+            result[window] += weights * (harmonised[0] - crop[window])
+        else:
+            spread = _spread(window, crop.shape)
+            change = np.zeros_like(crop[spread])
+            change[_within(window, spread)] = weights * (harmonised[0] - harmonised[1])
+            result[spread] += gaussian_filter(change, GRAIN_SIGMA_PX, mode="constant")
+        return np.clip(result, 0.0, 1.0, out=result)
 
 
 def support(mask: np.ndarray) -> Window:
