@@ -64,7 +64,7 @@ def _figures(
     workshop = Workshop(Settings())
     cascade, n0 = workshop.cascades[CLASS], N0[CLASS][0]
     print("generators …", flush=True)
-    generators = measure_windows(cascade, n0, repeats)
+    generators = measure_windows(cascade, n0, 3 * repeats)  # its ratios are what is promised
     peak = peak_fraction(cascade, n0, 54, repeats)
     print("methods and steps …", flush=True)
     methods = measure_methods(stack, SEED, repeats)
