@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nodegen.cli import guarded
+from nodegen.cli import guarded, keep_memory_flat
 
 UNPACKED_MODEL = Path("/opt/ml/model")  # where the platform unpacks a model of its own
 
@@ -53,6 +53,7 @@ def process(input_dir: Path, output_dir: Path) -> None:
         def save(self) -> None:
             write_text(Path(self._output_file), json.dumps(self._case_results))
 
+    keep_memory_flat()
     settings = Settings(**unpacked_model())
     device = choose_device(settings.device)
     print(

@@ -6,6 +6,8 @@ import numpy as np
 
 from nodegen.constants import CHALLENGE_MAX, FINISH_BLUR_PX, FINISH_BLUR_TRUNCATE, FINISH_NOISE
 
+BAND_ROWS = 64  # blurred at a time
+
 
 def finish(slice01: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Finish one slice.
@@ -26,28 +28,38 @@ def finish(slice01: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     noisy = rng.standard_normal(slice01.shape, dtype=np.float32)
     noisy *= sigma
     noisy += slice01
-    blurred = blur(blur(noisy, 0), 1)
+    finished = blur(noisy)
     rng.standard_normal(out=noisy, dtype=np.float32)
     noisy *= sigma
-    blurred += noisy
-    return np.clip(blurred, 0.0, 1.0, out=blurred)
+    finished += noisy
+    return np.clip(finished, 0.0, 1.0, out=finished)
 
 
-def blur(image: np.ndarray, axis: int) -> np.ndarray:
-    """Blur a slice along one axis as ``scipy.ndimage.gaussian_filter1d`` does, in half its time.
+def blur(image: np.ndarray) -> np.ndarray:
+    """Blur a slice as ``scipy.ndimage.gaussian_filter`` does, in half its time.
 
-    Whole images are added up, where scipy goes line by line. Edges go on as they end.
+    Rows and columns are added up whole, where scipy goes pixel by pixel; a band of rows at a time,
+    so that what lies between stays in the processor's cache. Edges go on as they end.
     """
     reach = math.ceil(FINISH_BLUR_TRUNCATE * FINISH_BLUR_PX)
+    blurred = np.empty_like(image)
+    for top in range(0, len(image), BAND_ROWS):
+        rows = np.arange(top - reach, min(top + BAND_ROWS, len(image)) + reach)
+        band = _blurred(image[rows.clip(0, len(image) - 1)], reach)
+        blurred[top : top + BAND_ROWS] = _blurred(
+            np.pad(band, ((0, 0), (reach, reach)), mode="edge").T, reach
+        ).T
+    return blurred
+
+
+def _blurred(image: np.ndarray, reach: int) -> np.ndarray:
+    """Blur along the first axis; ``reach`` rows are lost at either end."""
     taps = np.exp(-0.5 * (np.arange(reach + 1) / FINISH_BLUR_PX) ** 2)
     taps = (taps / (2 * taps.sum() - taps[0])).astype(np.float32)
-    widths = [(0, 0), (0, 0)]
-    widths[axis] = reach, reach
-    padded = np.moveaxis(np.pad(image, widths, mode="edge"), axis, 0)
-    length = image.shape[axis]
-    blurred = taps[0] * padded[reach : reach + length]
+    length = len(image) - 2 * reach
+    blurred = taps[0] * image[reach : reach + length]
     for away in range(1, reach + 1):
-        pair = padded[reach - away : reach - away + length] + padded[reach + away :][:length]
+        pair = image[reach - away :][:length] + image[reach + away :][:length]
         pair *= taps[away]
         blurred += pair
-    return np.moveaxis(blurred, 0, axis)
+    return blurred

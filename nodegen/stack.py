@@ -9,21 +9,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from nodegen.errors import StackError
+from nodegen.metaimage import ELEMENTS, inflate
 
 TIFF = (".tif", ".tiff")
 SUFFIXES = (".mha", ".mhd", *TIFF)
-
-# MetaImage's names of the pixel types, and so the pixel types that are read.
-ELEMENTS = {
-    "uint8": "MET_UCHAR",
-    "int8": "MET_CHAR",
-    "uint16": "MET_USHORT",
-    "int16": "MET_SHORT",
-    "uint32": "MET_UINT",
-    "int32": "MET_INT",
-    "float32": "MET_FLOAT",
-    "float64": "MET_DOUBLE",
-}
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)  # faults are told once, as one sentence
 
@@ -128,13 +117,15 @@ def _read_itk(path: Path) -> Stack:
     try:
         reader.ReadImageInformation()
         _check_form(path, reader.GetDimension(), reader.GetNumberOfComponents())
-        image = reader.Execute()
-    except (RuntimeError, MemoryError) as error:
+        pixels = inflate(path, reader.GetSize()[::-1])
+        if pixels is None:
+            pixels = np.asarray(_Held(reader.Execute()))
+    except (RuntimeError, MemoryError, OSError, ValueError) as error:
         raise _unreadable(path) from error
     geometry = Geometry(
-        image.GetSpacing(), image.GetOrigin(), image.GetDirection(), image.GetDimension()
+        reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection(), reader.GetDimension()
     )
-    return Stack(path, np.asarray(_Held(image)), geometry)
+    return Stack(path, pixels, geometry)
 
 
 class _Held:

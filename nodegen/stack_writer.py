@@ -7,17 +7,19 @@ is complete.
 import os
 import queue
 import threading
-import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import numpy as np
+from isal import isal_zlib
 
 from nodegen.errors import OutputError
-from nodegen.stack import ELEMENTS, TIFF, Geometry
+from nodegen.metaimage import ELEMENTS
+from nodegen.stack import TIFF, Geometry
 
-COMPRESSION = 1  # of zlib: level 2 and more cost time and save little on noise
+# Of isal, 0 to 3: a seventh of the time that zlib's least takes, for files a tenth larger.
+COMPRESSION = 2
 SIZE_DIGITS = 15  # room in the header for the size of the compressed data
 WAITING = 2  # slices that may wait for the compressor
 
@@ -157,7 +159,7 @@ class _MetaImage:
         self.file = _partial(self.data).open("w+b")
         if self.local:
             self.file.write(self._header())
-        self.compressor = zlib.compressobj(COMPRESSION)
+        self.compressor = isal_zlib.compressobj(COMPRESSION)
 
     def write(self, pixels: np.ndarray) -> None:
         self._append(self.compressor.compress(np.ascontiguousarray(pixels).data))

@@ -1,6 +1,5 @@
 """A trained cascade at work: an image goes in at scale n0 and comes out of the last scale."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from nodegen.constants import HALF_WIDTH_PX, KERNEL, LEAKY_SLOPE, SCALES
 from nodegen.errors import ModelError
 
 WINDOWS = ("default", "exact", "full")
-KEPT_KERNELS = 64
 
 
 class Cascade:
@@ -54,9 +52,6 @@ class Cascade:
         ModelError
             Where a file is missing, truncated or altered.
         """
-        # Each box has windows of its own size, for which oneDNN would keep a kernel each, 1024 in
-        # all; fewer cost no time and keep memory flat. It reads this at its first convolution.
-        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KEPT_KERNELS))
         index = read_index(folder)
         layers = [
             [(weight.to(device), bias.to(device)) for weight, bias in scale]

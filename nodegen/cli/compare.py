@@ -65,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and print the table."""
+    from nodegen.cli import keep_memory_flat
     from nodegen.compare import REPORT, compare
     from nodegen.errors import SettingError
     from nodegen.judge.table import markdown
@@ -86,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         nodules=args.nodules,
     )
     methods = [word.strip() for word in args.methods.split(",") if word.strip()]
+    keep_memory_flat()
     verdicts = compare(args.input, args.output, methods, seeds, settings)
     print(markdown(verdicts))
     print(f"report: {args.output / REPORT}")

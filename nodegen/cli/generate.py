@@ -103,9 +103,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate, and say where the result lies."""
+    from nodegen.cli import keep_memory_flat
     from nodegen.pipeline import generate, settings_of
     from nodegen.settings import Settings
 
+    keep_memory_flat()
     chosen = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
     settings = Settings(**{**settings_of(args.recipes), **chosen})
     done = generate(args.input, args.output, settings, recipes=args.recipes, masks=args.masks)
