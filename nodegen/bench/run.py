@@ -94,6 +94,7 @@ def _figures(
         **saving,
         "stack_s": seconds,
         "peak_mib": {count: values["peak_mib"] for count, values in stacks.items()},
+        "stack_mib": {count: int(count) * stack.pixels[0].nbytes / 2**20 for count in stacks},
         "s_per_slice": slope(seconds),
         "boxes_per_slice": len(boxes) / len(stack.pixels),
     }

@@ -41,6 +41,9 @@ def table(figures: dict[str, Any]) -> str:
         "| peak memory, MiB | "
         + " | ".join(f"{v:.0f}" for v in figures["peak_mib"].values())
         + " |",
+        "| of which the stack, MiB | "
+        + " | ".join(f"{v:.0f}" for v in figures["stack_mib"].values())
+        + " |",
         "",
         f"{figures['saving_slices']} slices take {figures['saving_s']:.1f} s, and "
         f"{figures['saving_full_unfolded_s']:.1f} s with the whole crop computed and batch norm "
@@ -66,15 +69,29 @@ def plot(figures: dict[str, Any], path: Path) -> None:
     generators = figures["generators"]
     sides = [int(side) for side in generators]
     for kind in ("full", "exact", "default"):
-        left.plot(sides, [g[f"{kind}_ms"] for g in generators.values()], "o-", label=f"{kind}")
-    left.plot(sides, list(figures["baseline_ms"].values()), "k--", label="organisers' steps")
-    left.set(xlabel="side of the box, px", ylabel="generators, ms a box", ylim=(0, None))
-    left.legend(frameon=False)
+        left.plot(
+            sides, [g[f"{kind}_ms"] for g in generators.values()], "o-", label=f"generators, {kind}"
+        )
+    left.plot(
+        sides, list(figures["baseline_ms"].values()), "k--", label="organisers' steps, whole box"
+    )
+    left.set(xlabel="side of the box, px", ylabel="ms a box")
+    left.set_ylim(0, 1.4 * left.get_ylim()[1])  # room for the legend
+    left.legend(frameon=False, loc="upper left")
     counts = [int(count) for count in figures["stack_s"]]
     right.plot(counts, list(figures["stack_s"].values()), "o-", color="tab:blue")
     right.set(xlabel="slices in the stack", ylabel="seconds", ylim=(0, None))
     memory = right.twinx()
     memory.plot(counts, list(figures["peak_mib"].values()), "s--", color="tab:orange")
+    memory.plot(counts, list(figures["stack_mib"].values()), ":", color="tab:orange")
+    memory.annotate(
+        "the stack itself",
+        (counts[-1], figures["stack_mib"][str(counts[-1])]),
+        xytext=(0, 6),
+        textcoords="offset points",
+        ha="right",
+        color="tab:orange",
+    )
     memory.set_ylim(0, None)
     memory.set_ylabel("peak memory, MiB", color="tab:orange")
     for axis in (left, right, memory):
