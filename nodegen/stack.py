@@ -56,7 +56,8 @@ class Stack:
 
     def __init__(self, path: Path, pixels: np.ndarray, geometry: Geometry):
         self.path, self.geometry = path, geometry
-        self.pixels = pixels if pixels.ndim == 3 else pixels[None]
+        self.pixels = pixels.view() if pixels.ndim == 3 else pixels[None]
+        self.pixels.flags.writeable = False
 
 
 def find_image(folder: Path) -> Path:
