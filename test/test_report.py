@@ -33,7 +33,7 @@ def treated(count=6, methods=METHODS, side=300):
             after[i % 2] += height * np.clip(1 - (distance / 20) ** 2, 0, None)
             signal = "hyposignal" if i % 3 else "hypersignal"
             recipes.append({"index": i, "signal": signal, "n0": 6, "noise": SEED})
-        header = {"seed": 5, "settings": {"finish": False}, "model_sha256": "ab" * 32}
+        header = {"seed": SEED, "settings": {"finish": False}, "model_sha256": "ab" * 32}
         yield Treated(method, "</script>stack", Pair(before, after, boxes, 0), header, recipes)
 
 
@@ -61,7 +61,7 @@ def test_the_page_holds_every_box_of_every_method(page):
     assert len(data["cases"]) == 6 * len(METHODS)
     assert len(data["crops"]) == 6, "methods share the untouched crops"
     assert len(data["slices"]) == 2
-    assert data["cases"][0]["recipe"]["noise"] == str(SEED)
+    assert data["cases"][0]["recipe"]["noise"] == data["cases"][0]["seed"] == str(SEED)
 
 
 def test_the_page_needs_nothing_from_elsewhere(page):

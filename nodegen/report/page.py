@@ -77,7 +77,8 @@ class Report:
                 {
                     "method": treated.method,
                     "stack": treated.stack,
-                    "seed": header.get("seed"),
+                    # As text, as the recipe: a browser's numbers end at 53 bits.
+                    "seed": str(header["seed"]) if "seed" in header else None,
                     "slice": box.slice,
                     "index": box.index,
                     "box": [box.left, box.top, box.right, box.bottom],
@@ -86,7 +87,6 @@ class Report:
                     "change": change,
                     "step": step,
                     "measures": {name: row[name] for name in MEASURES},
-                    # As text: a browser's numbers end at 53 bits.
                     "recipe": {key: str(value) for key, value in recipe.items()},
                 }
             )
