@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from sklearn.metrics import roc_auc_score
 
 from nodegen.boxes import Box, write_boxes
 from nodegen.cli import main
 from nodegen.judge.measures import far_change, measure_box, quantiles
 from nodegen.judge.table import comma_separated, markdown
-from nodegen.judge.tell import features_of, tell
+from nodegen.judge.tell import chance_error, features_of, tell
 from nodegen.judge.verdict import Pair, full_range, judge, read_pair
 from nodegen.stack import Geometry, find_image
 from nodegen.stack_writer import StackWriter
@@ -154,6 +155,14 @@ def test_brightness_and_contrast_alone_are_no_tell():
     assert 0.4 <= tell(*features_of(before, 1.2 * before + 250, boxes)) <= 0.6
 
 
+@pytest.mark.parametrize(("boxes", "error"), [(5, 0.19), (37, 0.07), (185, 0.03)])
+def test_the_tells_error_is_that_of_random_scores(boxes, error):
+    rng = np.random.default_rng(0)
+    aucs = [roc_auc_score(np.repeat([0, 1], boxes), rng.random(2 * boxes)) for _ in range(300)]
+    assert chance_error(boxes) == pytest.approx(np.std(aucs), rel=0.15)
+    assert round(chance_error(boxes), 2) == error
+
+
 def test_the_tell_of_too_few_places_is_not_a_number():
     before, after, boxes = treated(np.copy)
     assert np.isnan(tell(*features_of(before, after, boxes[:4])))
@@ -232,6 +241,7 @@ def test_tables_of_two_methods():
     lines = markdown({"soft": one, "hard": other}).splitlines()
     assert lines[0] == "| measure, p5 / p50 / p95 | soft | hard |"
     assert "| 300 / 300 / 300 |" in next(line for line in lines if line.startswith("| contrast"))
+    assert "| tell, AUC | – | – |" in lines, "one box is too few"
     rows = comma_separated({"soft": one, "hard": other}).splitlines()
     assert rows[0] == "method,measure,p5,p50,p95"
     assert len(rows) == 1 + 2 * 8

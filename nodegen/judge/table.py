@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Mapping
 
 from nodegen.judge.measures import MEASURES
@@ -23,11 +24,18 @@ def markdown(verdicts: Mapping[str, Verdict]) -> str:
             cells.append(" / ".join(f"{v:.{digits}f}" for v in verdict.quantiles[name].values()))
         label = f"{name}, {unit}" if unit else name
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
-    lines.append("| tell, AUC | " + " | ".join(f"{v.tell:.2f}" for v in verdicts.values()) + " |")
+    lines.append("| tell, AUC | " + " | ".join(map(tell_text, verdicts.values())) + " |")
     far = " | ".join(f"{v.far:.0f}" for v in verdicts.values())
     lines.append(f"| largest change far from any box, grey levels | {far} |")
     lines.append("| boxes | " + " | ".join(str(v.boxes) for v in verdicts.values()) + " |")
     return "\n".join(lines)
+
+
+def tell_text(verdict: Verdict) -> str:
+    """The tell with its standard error; a dash where there were too few boxes."""
+    if math.isnan(verdict.tell):
+        return "–"
+    return f"{verdict.tell:.2f} ± {verdict.tell_error:.2f}"
 
 
 def comma_separated(verdicts: Mapping[str, Verdict]) -> str:

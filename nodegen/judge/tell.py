@@ -91,3 +91,11 @@ def tell(untouched: np.ndarray, treated: np.ndarray, places: list[Place], seed: 
         forest.fit(x[train], y[train])
         scores[test] = forest.predict_proba(x[test])[:, 1]
     return float(roc_auc_score(y, scores))
+
+
+def chance_error(boxes: int) -> float:
+    """Standard error of a tell of 0.5 for so many boxes, untouched and treated (Hanley and McNeil).
+
+    0.19 for 5 boxes, 0.07 for 37, 0.03 for 185.
+    """
+    return float(np.sqrt((boxes / 6 + 1 / 12) / boxes**2)) if boxes else float("nan")

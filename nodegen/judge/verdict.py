@@ -11,7 +11,7 @@ from nodegen.boxes import Box, read_boxes
 from nodegen.constants import CHALLENGE_MAX, GREY_MAX
 from nodegen.errors import StackError
 from nodegen.judge.measures import far_change, measure, quantiles
-from nodegen.judge.tell import features_of, tell
+from nodegen.judge.tell import chance_error, features_of, tell
 from nodegen.stack import read_stack
 
 
@@ -27,6 +27,8 @@ class Verdict:
         p5, p50 and p95 of each measure over all boxes.
     tell : float
         AUC from fine grain alone; NaN for fewer than five places.
+    tell_error : float
+        Its standard error, were nothing to tell.
     far : float
         Largest change far from any box, grey levels of 0..4095.
     """
@@ -36,9 +38,11 @@ class Verdict:
     tell: float
     far: float
     boxes: int = field(init=False)
+    tell_error: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.boxes = len(self.rows)
+        self.tell_error = chance_error(self.boxes)
 
     def as_dict(self) -> dict[str, Any]:
         """What goes into JSON; NaN becomes null."""
@@ -46,9 +50,15 @@ class Verdict:
             name: {p: None if np.isnan(v) else v for p, v in values.items()}
             for name, values in self.quantiles.items()
         }
-        tell = None if np.isnan(self.tell) else self.tell
-        return {"boxes": self.boxes, "measures": table, "tell": tell, "far": self.far,
-                "rows": self.rows}  # fmt: skip
+        told = not np.isnan(self.tell)
+        return {
+            "boxes": self.boxes,
+            "measures": table,
+            "tell": self.tell if told else None,
+            "tell_error": self.tell_error if told else None,
+            "far": self.far,
+            "rows": self.rows,
+        }
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from nodegen import __version__
 from nodegen.files import write_text
 from nodegen.judge.measures import MEASURES
+from nodegen.judge.table import tell_text
 from nodegen.judge.verdict import Pair, Verdict, judge, read_pair
 from nodegen.pipeline import BOXES, Run
 from nodegen.report.images import before_image, change_image, crop_of, cut, overview_image
@@ -118,6 +119,7 @@ class Report:
             headers=self.headers,
             methods=list(verdicts),
             verdicts=verdicts,
+            tell_text=tell_text,
             measures=MEASURES,
             signals=sorted({case["signal"] for case in self.cases}),
             plots=distributions(verdicts) if self.cases else "",
