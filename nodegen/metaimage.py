@@ -22,7 +22,7 @@ ELEMENTS = {
     "float64": "MET_DOUBLE",
 }
 HEADER_MAX = 1 << 16  # bytes in which the header of a MetaImage ends
-PIECE = 1 << 20  # bytes of the file that are held at a time
+PIECE = 1 << 16  # bytes of the file that are held at a time: inflated, no more than 64 MiB
 # What a header may say beside the geometry, so that its pixels are one zlib stream of native order.
 PLAIN = {
     "BinaryData": "True",
