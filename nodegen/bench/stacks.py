@@ -20,11 +20,13 @@ import json, re, sys, time
 started = time.perf_counter()
 from pathlib import Path
 from nodegen import pipeline
+from nodegen.cli import keep_memory_flat
 from nodegen.pipeline import generate
 from nodegen.settings import Settings
 if sys.argv[4:] == ["unfolded"]:
     from nodegen.bench.unfolded import Unfolded
     pipeline.Cascade = Unfolded
+keep_memory_flat()
 generate(Path(sys.argv[1]), Path(sys.argv[2]), Settings(**json.loads(sys.argv[3])), progress=False)
 seconds = time.perf_counter() - started
 # Of this process alone: what getrusage tells begins with the parent's own peak.
