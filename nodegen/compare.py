@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nodegen.blend import METHODS
+from nodegen.choices import METHODS
 from nodegen.errors import SettingError, StackError
 from nodegen.files import write_text
 from nodegen.judge.table import comma_separated, markdown

@@ -42,20 +42,21 @@ def blur(image: np.ndarray) -> np.ndarray:
     so that what lies between stays in the processor's cache. Edges go on as they end.
     """
     reach = math.ceil(FINISH_BLUR_TRUNCATE * FINISH_BLUR_PX)
+    taps = np.exp(-0.5 * (np.arange(reach + 1) / FINISH_BLUR_PX) ** 2)
+    taps = (taps / (2 * taps.sum() - taps[0])).astype(np.float32)
     blurred = np.empty_like(image)
     for top in range(0, len(image), BAND_ROWS):
         rows = np.arange(top - reach, min(top + BAND_ROWS, len(image)) + reach)
-        band = _blurred(image[rows.clip(0, len(image) - 1)], reach)
+        band = _blurred(image[rows.clip(0, len(image) - 1)], taps)
         blurred[top : top + BAND_ROWS] = _blurred(
-            np.pad(band, ((0, 0), (reach, reach)), mode="edge").T, reach
+            np.pad(band, ((0, 0), (reach, reach)), mode="edge").T, taps
         ).T
     return blurred
 
 
-def _blurred(image: np.ndarray, reach: int) -> np.ndarray:
-    """Blur along the first axis; ``reach`` rows are lost at either end."""
-    taps = np.exp(-0.5 * (np.arange(reach + 1) / FINISH_BLUR_PX) ** 2)
-    taps = (taps / (2 * taps.sum() - taps[0])).astype(np.float32)
+def _blurred(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
+    """Blur along the first axis, middle tap first; what the taps reach is lost at either end."""
+    reach = len(taps) - 1
     length = len(image) - 2 * reach
     blurred = taps[0] * image[reach : reach + length]
     for away in range(1, reach + 1):

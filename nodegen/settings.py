@@ -5,14 +5,8 @@ from pathlib import Path
 
 import torch
 
-from nodegen.blend import METHODS
-from nodegen.blend.harmonise import ADD_BACKS
-from nodegen.cascade.cascade import WINDOWS
+from nodegen.choices import ADD_BACKS, CONTRASTS, DEVICES, INTENSITIES, METHODS, WINDOWS
 from nodegen.errors import SettingError
-
-INTENSITIES = ("challenge", "input")
-CONTRASTS = ("real", "paper")
-DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from nodegen.blend.harmonise import ADD_BACKS, Harmonise
+from nodegen.blend.harmonise import Harmonise
 from nodegen.boxes import Box
 from nodegen.cascade.margins import BOUND
+from nodegen.choices import ADD_BACKS, CONTRASTS
 from nodegen.constants import CLASSES, N0
 from nodegen.crop import crop_window
 from nodegen.grey import to_unit
 from nodegen.pipeline import Workshop, place, plan
-from nodegen.settings import CONTRASTS, Settings
+from nodegen.settings import Settings
 from nodegen.stack import find_image, read_stack
 
 SAMPLE = Path(__file__).parent / "sample" / "input"

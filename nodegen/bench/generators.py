@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from nodegen.cascade.cascade import WINDOWS, Cascade
+from nodegen.cascade.cascade import Cascade
 from nodegen.cascade.window import Plan, operations
+from nodegen.choices import WINDOWS
 from nodegen.constants import CROP_PX, LAYERS, MASK_REACH_PX
 
 SIDES_PX = (32, 54, 109)  # NODE21's boxes at the 5th, 50th and 95th percentile

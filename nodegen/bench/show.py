@@ -35,15 +35,11 @@ def table(figures: dict[str, Any]) -> str:
         "",
         "| stack, slices | " + " | ".join(figures["stack_s"]) + " |",
         "|---|" + "---|" * len(figures["stack_s"]),
-        "| seconds, start included | "
-        + " | ".join(f"{v:.1f}" for v in figures["stack_s"].values())
-        + " |",
-        "| peak memory, MiB | "
-        + " | ".join(f"{v:.0f}" for v in figures["peak_mib"].values())
-        + " |",
-        "| of which the stack, MiB | "
-        + " | ".join(f"{v:.0f}" for v in figures["stack_mib"].values())
-        + " |",
+    ]
+    row("seconds, start included", [f"{v:.1f}" for v in figures["stack_s"].values()])
+    row("peak memory, MiB", [f"{v:.0f}" for v in figures["peak_mib"].values()])
+    row("of which the stack, MiB", [f"{v:.0f}" for v in figures["stack_mib"].values()])
+    lines += [
         "",
         f"{figures['saving_slices']} slices take {figures['saving_s']:.1f} s, and "
         f"{figures['saving_full_unfolded_s']:.1f} s with the whole crop computed and batch norm "

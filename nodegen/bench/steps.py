@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.bench.generators import SIDES_PX, interleaved_ms, median_ms
-from nodegen.blend import METHODS
 from nodegen.blend.harmonise import Harmonise, support
 from nodegen.blend.paste import paste
 from nodegen.boxes import Box
+from nodegen.choices import METHODS
 from nodegen.crop import crop_window
 from nodegen.finish import finish
 from nodegen.grey import to_output, to_unit
@@ -68,8 +68,8 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
     nodule = place(recipe, pixels.shape, workshop)
     blend = workshop.blend
     assert isinstance(blend, Harmonise)
-    images = np.stack([crop + nodule.shadow, crop])
-    harmonised = blend.harmonised(images, support(nodule.mask), recipe)
+    images, window = np.stack([crop + nodule.shadow, crop]), support(nodule.mask)
+    harmonised = blend.harmonised(images, window, recipe)
     done, _ = render(pixels, [recipe], workshop)
     output = to_output(pixels, finish(done, finish_stream(seed, 0)), CHALLENGE)
     with tempfile.TemporaryDirectory() as folder:
@@ -87,8 +87,10 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
             "otsu": lambda: top_threshold(slice01),
             "place": lambda: place(recipe, pixels.shape, workshop),
             "paste": lambda: paste(crop, nodule),
-            "generators": lambda: blend.harmonised(images, support(nodule.mask), recipe),
-            "add_back": lambda: blend.added_back(crop, nodule.mask, harmonised, recipe.weight),
+            "generators": lambda: blend.harmonised(images, window, recipe),
+            "add_back": lambda: blend.added_back(
+                crop, nodule.mask, window, harmonised, recipe.weight
+            ),
             "finish": lambda: finish(slice01, finish_stream(seed, 0)),
             "output": lambda: to_output(pixels, done, CHALLENGE),
             "write": write,

@@ -11,8 +11,6 @@ import numpy as np
 
 from nodegen.recipe import Recipe
 
-METHODS = ("singan", "poisson", "paste")
-
 
 @dataclass(frozen=True)
 class PlacedNodule:

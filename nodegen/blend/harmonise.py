@@ -27,8 +27,6 @@ from nodegen.crop import Window
 from nodegen.projection import bounds
 from nodegen.recipe import Recipe, noise_stream
 
-ADD_BACKS = ("grain", "paper")
-
 
 class Harmonise:
     """The paper's method: paste, harmonise, add back.
@@ -58,8 +56,9 @@ class Harmonise:
         images = [crop + nodule.shadow]
         if self.add_back == "grain":
             images.append(crop)
-        harmonised = self.harmonised(np.stack(images), support(nodule.mask), recipe)
-        return self.added_back(crop, nodule.mask, harmonised, recipe.weight)
+        window = support(nodule.mask)
+        harmonised = self.harmonised(np.stack(images), window, recipe)
+        return self.added_back(crop, nodule.mask, window, harmonised, recipe.weight)
 
     def harmonised(self, images: np.ndarray, window: Window, recipe: Recipe) -> np.ndarray:
         """Run the recipe's cascade on ``images`` (image, row, column) in 0..1.
@@ -82,10 +81,14 @@ class Harmonise:
         return (made[:, 0].cpu().numpy() + 1) / 2
 
     def added_back(
-        self, crop: np.ndarray, mask: np.ndarray, harmonised: np.ndarray, weight: float
+        self,
+        crop: np.ndarray,
+        mask: np.ndarray,
+        window: Window,
+        harmonised: np.ndarray,
+        weight: float,
     ) -> np.ndarray:
         """Lay what :meth:`harmonised` gave over the untouched ``crop``, inside the blurred mask."""
-        window = support(mask)
         weights = np.float32(weight) * harmonisation_mask(mask, window)
         result = crop.copy()
         if self.add_back == "paper":

@@ -14,8 +14,6 @@ from nodegen.cascade.window import Axis, Plan, Span
 from nodegen.constants import HALF_WIDTH_PX, KERNEL, LEAKY_SLOPE, SCALES
 from nodegen.errors import ModelError
 
-WINDOWS = ("default", "exact", "full")
-
 
 class Cascade:
     """The generators of one class, with batch norm folded in.

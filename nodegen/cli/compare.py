@@ -3,6 +3,10 @@
 import argparse
 from pathlib import Path
 
+from nodegen.choices import CONTRASTS, INTENSITIES
+from nodegen.cli import keep_memory_flat
+from nodegen.cli.options import add_device
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
@@ -33,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--contrast",
-        choices=("real", "paper"),
+        choices=CONTRASTS,
         default="real",
         help="as in generate (default: %(default)s)",
     )
     parser.add_argument(
         "--intensity",
-        choices=("challenge", "input"),
+        choices=INTENSITIES,
         default="input",
         help="as in generate (default: %(default)s)",
     )
@@ -49,12 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=False,
         help="noise, blur, noise on every slice; hides what is to be judged (default: --no-finish)",
     )
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="auto",
-        help="auto: CUDA where there is one (default: %(default)s)",
-    )
+    add_device(parser)
     parser.add_argument(
         "--model", type=Path, metavar="DIR", help="the cascades (default: those of nodegen)"
     )
@@ -65,14 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and print the table."""
-    from nodegen.cli import keep_memory_flat
     from nodegen.compare import REPORT, compare
     from nodegen.errors import SettingError
     from nodegen.judge.table import markdown
     from nodegen.settings import Settings
 
     try:
-        seeds = [int(word) for word in args.seeds.split(",") if word.strip()]
+        seeds = [int(word) for word in _words(args.seeds)]
     except ValueError:
         raise SettingError(
             f"seeds is {args.seeds!r}, where whole numbers with commas between them are wanted; "
@@ -86,9 +84,13 @@ def run(args: argparse.Namespace) -> int:
         model=args.model,
         nodules=args.nodules,
     )
-    methods = [word.strip() for word in args.methods.split(",") if word.strip()]
     keep_memory_flat()
-    verdicts = compare(args.input, args.output, methods, seeds, settings)
+    verdicts = compare(args.input, args.output, _words(args.methods), seeds, settings)
     print(markdown(verdicts))
     print(f"report: {args.output / REPORT}")
     return 0
+
+
+def _words(text: str) -> list[str]:
+    """What stands between commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]

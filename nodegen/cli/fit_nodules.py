@@ -3,13 +3,12 @@
 import argparse
 from pathlib import Path
 
+from nodegen.cli.options import add_patches
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--patches", type=Path, required=True, metavar="DIR",
-        help="folder of CT patches, *_dcm_*.mha, HU at 1 mm")  # fmt: skip
-    parser.add_argument("--segmentations", type=Path, required=True, metavar="DIR",
-        help="folder of their masks, *_seg_*.mha")  # fmt: skip
+    add_patches(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE|DIR",
         help="gets the parameters: an .npz file, or a folder for parameters.npz")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=4, metavar="N",

@@ -4,12 +4,16 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
+from nodegen.choices import ADD_BACKS, CONTRASTS, INTENSITIES, METHODS, WINDOWS
+from nodegen.cli import keep_memory_flat
+from nodegen.cli.options import add_device
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options.
 
     Choices have no argparse default: what the user leaves out comes from ``--recipes``, or else
-    from :class:`nodegen.pipeline.Settings`.
+    from :class:`nodegen.settings.Settings`.
     """
     leave = argparse.SUPPRESS
     parser.add_argument(
@@ -24,13 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--method",
-        choices=("singan", "poisson", "paste"),
+        choices=METHODS,
         default=leave,
         help="how nodules are blended in (default: singan)",
     )
     parser.add_argument(
         "--intensity",
-        choices=("challenge", "input"),
+        choices=INTENSITIES,
         default=leave,
         help="challenge: uint8 0..255, each slice by its own minimum and maximum; input: pixel "
         "type and grey scale of the input (default: challenge)",
@@ -47,12 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=leave,
         help="of all that is random (default: from a hash of the inputs)",
     )
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default=leave,
-        help="auto: CUDA where there is one (default: auto)",
-    )
+    add_device(parser, leave)
     parser.add_argument(
         "--model",
         type=Path,
@@ -69,21 +68,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--add-back",
-        choices=("grain", "paper"),
+        choices=ADD_BACKS,
         default=leave,
         help="how the harmonised nodule is laid over the untouched slice: grain keeps the "
         "radiograph's own grain, paper is the weighted mean (default: grain)",
     )
     parser.add_argument(
         "--contrast",
-        choices=("real", "paper"),
+        choices=CONTRASTS,
         default=leave,
         help="real: nodules stand out as real ones do; paper: the contrast as the paper has it, "
         "about twice that (default: real)",
     )
     parser.add_argument(
         "--windows",
-        choices=("default", "exact", "full"),
+        choices=WINDOWS,
         default=leave,
         help="what the generators compute around a box (default: default)",
     )
@@ -103,7 +102,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate, and say where the result lies."""
-    from nodegen.cli import keep_memory_flat
     from nodegen.pipeline import generate, settings_of
     from nodegen.settings import Settings
 

@@ -3,13 +3,12 @@
 import argparse
 from pathlib import Path
 
+from nodegen.cli.options import add_patches
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--patches", type=Path, required=True, metavar="DIR",
-        help="folder of CT patches, *_dcm_*.mha, HU at 1 mm")  # fmt: skip
-    parser.add_argument("--segmentations", type=Path, required=True, metavar="DIR",
-        help="folder of their masks, *_seg_*.mha")  # fmt: skip
+    add_patches(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR",
         help="folder of the library; an interrupted run is continued")  # fmt: skip
     parser.add_argument("--workers", type=int, default=None, metavar="N",

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from nodegen.cli.options import add_device
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
@@ -18,12 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the run (default: %(default)s)")
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="auto",
-        help="auto: CUDA where there is one (default: %(default)s)",
-    )
+    add_device(parser)
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in --output (default: off)"
     )

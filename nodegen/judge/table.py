@@ -18,10 +18,7 @@ def markdown(verdicts: Mapping[str, Verdict]) -> str:
         "|---|" + "---|" * len(verdicts),
     ]
     for name, unit in MEASURES.items():
-        cells = []
-        for verdict in verdicts.values():
-            digits = DIGITS.get(name, 2)
-            cells.append(" / ".join(f"{v:.{digits}f}" for v in verdict.quantiles[name].values()))
+        cells = [quantiles_text(verdict, name) for verdict in verdicts.values()]
         label = f"{name}, {unit}" if unit else name
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     lines.append("| tell, AUC | " + " | ".join(map(tell_text, verdicts.values())) + " |")
@@ -29,6 +26,12 @@ def markdown(verdicts: Mapping[str, Verdict]) -> str:
     lines.append(f"| largest change far from any box, grey levels | {far} |")
     lines.append("| boxes | " + " | ".join(str(v.boxes) for v in verdicts.values()) + " |")
     return "\n".join(lines)
+
+
+def quantiles_text(verdict: Verdict, name: str) -> str:
+    """One measure's p5 / p50 / p95."""
+    digits = DIGITS.get(name, 2)
+    return " / ".join(f"{value:.{digits}f}" for value in verdict.quantiles[name].values())
 
 
 def tell_text(verdict: Verdict) -> str:

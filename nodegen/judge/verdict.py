@@ -1,7 +1,7 @@
 """The judge's verdict on one or several pairs of stacks."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,6 @@ class Verdict:
         p5, p50 and p95 of each measure over all boxes.
     tell : float
         AUC from fine grain alone; NaN for fewer than five places.
-    tell_error : float
-        Its standard error, were nothing to tell.
     far : float
         Largest change far from any box, grey levels of 0..4095.
     """
@@ -37,12 +35,16 @@ class Verdict:
     quantiles: dict[str, dict[str, float]]
     tell: float
     far: float
-    boxes: int = field(init=False)
-    tell_error: float = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.boxes = len(self.rows)
-        self.tell_error = chance_error(self.boxes)
+    @property
+    def boxes(self) -> int:
+        """How many were judged."""
+        return len(self.rows)
+
+    @property
+    def tell_error(self) -> float:
+        """The tell's standard error, were nothing to tell."""
+        return chance_error(self.boxes)
 
     def as_dict(self) -> dict[str, Any]:
         """What goes into JSON; NaN becomes null."""

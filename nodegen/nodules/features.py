@@ -7,7 +7,7 @@ from scipy import ndimage
 from skimage.measure import perimeter_crofton, regionprops
 from skimage.transform import resize
 
-from nodegen.constants import EMPTY_RAY
+from nodegen.contrast import normalise
 from nodegen.library import Nodule
 
 RINGS = 5  # of the radial profile, from the edge to the middle
@@ -41,8 +41,8 @@ def features(nodule: Nodule) -> np.ndarray:
     ndarray, shape (len(FEATURES),)
     """
     mask = np.pad(nodule.mask, 2)
-    level = _level(nodule)
-    image = np.pad(level, 2)
+    grey = level(nodule)
+    image = np.pad(grey, 2)
     region = regionprops(mask.astype(np.uint8))[0]
     area = mask.sum()
     rows, columns = nodule.mask.shape
@@ -61,7 +61,7 @@ def features(nodule: Nodule) -> np.ndarray:
     weight = inside / max(inside.sum(), 1e-6)
     offset = np.linalg.norm((places * weight[:, None]).sum(0) - places.mean(0)) / np.sqrt(area)
     row_step, column_step = (
-        np.abs(np.diff(level, axis=k)).mean() if level.shape[k] > 1 else 0 for k in (0, 1)
+        np.abs(np.diff(grey, axis=k)).mean() if grey.shape[k] > 1 else 0 for k in (0, 1)
     )
     values = [
         area / (rows * columns),
@@ -92,9 +92,9 @@ def appearance(nodule: Nodule) -> np.ndarray:
     ndarray, shape (COMMON_PX, COMMON_PX)
         Stretched to a square: nodules that differ in width and height only look alike.
     """
-    return resize(_level(nodule), (COMMON_PX, COMMON_PX), order=1, anti_aliasing=True)
+    return resize(level(nodule), (COMMON_PX, COMMON_PX), order=1, anti_aliasing=True)
 
 
-def _level(nodule: Nodule) -> np.ndarray:
-    level = np.where(nodule.mask, nodule.projection - EMPTY_RAY, 0.0)
-    return np.clip(level / max(level.max(), 1e-6), 0, 1)
+def level(nodule: Nodule) -> np.ndarray:
+    """Grey values of a projection: 0..1 inside the mask, 0 beside it."""
+    return np.where(nodule.mask, normalise(nodule.projection), 0.0)

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from nodegen.constants import EMPTY_RAY, PROJECTION_AXIS
+from nodegen.constants import PROJECTION_AXIS
 from nodegen.files import write_bytes
 from nodegen.library import Nodule
+from nodegen.nodules.features import level
 from nodegen.nodules.model import NoduleModel
 from nodegen.nodules.prepare import project_nodule
 from nodegen.nodules.synthesise import synthesise
@@ -51,9 +52,7 @@ def _half(nodules: Sequence[Nodule], title: str) -> Image.Image:
 
 
 def _tile(nodule: Nodule) -> Image.Image:
-    level = np.where(nodule.mask, nodule.projection - EMPTY_RAY, 0.0)
-    grey = np.clip(255 * level / max(float(level.max()), 1e-6), 0, 255).astype(np.uint8)
-    image = Image.fromarray(grey)
+    image = Image.fromarray((255 * level(nodule)).astype(np.uint8))
     scale = TILE_PX / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     tile = Image.new("L", (TILE_PX, TILE_PX))

@@ -23,7 +23,8 @@ from nodegen.nodules.measure import (
     surface_radii,
 )
 from nodegen.nodules.model import NoduleModel
-from nodegen.projection import diameter_mm, project
+from nodegen.nodules.prepare import project_nodule
+from nodegen.projection import diameter_mm
 
 SMALLEST_MM, LARGEST_MM = 4, 46  # diameters of the organisers' ct_nodules.csv
 TRIES = 100  # for one nodule; of the shipped model, one in forty is drawn again
@@ -87,8 +88,7 @@ def synthesise(model: NoduleModel, count: int, seed: int) -> Iterator[Synthetic]
 
 def _visible(volume_hu: np.ndarray, mask: np.ndarray) -> bool:
     """Say whether no axis has a constant projection."""
-    projected = (project(volume_hu, mask, axis) for axis in range(3))
-    return all(np.ptp(projection[mask2d]) > 0 for projection, mask2d in projected)
+    return len(project_nodule("", volume_hu, mask)) == volume_hu.ndim
 
 
 def render(drawn: Measured, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 from nodegen import __version__
 from nodegen.files import write_text
 from nodegen.judge.measures import MEASURES
-from nodegen.judge.table import tell_text
+from nodegen.judge.table import quantiles_text, tell_text
 from nodegen.judge.verdict import Pair, Verdict, judge, read_pair
 from nodegen.pipeline import BOXES, Run
 from nodegen.report.images import before_image, change_image, crop_of, cut, overview_image
@@ -53,7 +53,7 @@ class Report:
 
     def add(self, treated: Treated, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add a treated stack, with the measures of each of its boxes, in the boxes' order."""
-        header = {k: v for k, v in treated.header.items() if k != "recipes"}
+        header = treated.header
         self.headers.append({"method": treated.method, "stack": treated.stack, **header})
         recipes = {recipe["index"]: recipe for recipe in treated.recipes}
         pair = treated.pair
@@ -119,6 +119,7 @@ class Report:
             headers=self.headers,
             methods=list(verdicts),
             verdicts=verdicts,
+            quantiles_text=quantiles_text,
             tell_text=tell_text,
             measures=MEASURES,
             signals=sorted({case["signal"] for case in self.cases}),

@@ -1,0 +1,24 @@
+"""Options that several commands share."""
+
+import argparse
+from pathlib import Path
+
+from nodegen.choices import DEVICES
+
+
+def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:
+    """Add ``--device``; ``argparse.SUPPRESS`` as the default leaves it to the settings."""
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default=default,
+        help="auto: CUDA where there is one (default: auto)",
+    )
+
+
+def add_patches(parser: argparse.ArgumentParser) -> None:
+    """Add the folders of CT patches and of their masks."""
+    parser.add_argument("--patches", type=Path, required=True, metavar="DIR",
+        help="folder of CT patches, *_dcm_*.mha, HU at 1 mm")  # fmt: skip
+    parser.add_argument("--segmentations", type=Path, required=True, metavar="DIR",
+        help="folder of their masks, *_seg_*.mha")  # fmt: skip
