@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nodegen.cli import guarded, keep_memory_flat
+from nodegen.cli import guarded
 
 UNPACKED_MODEL = Path("/opt/ml/model")  # where the platform unpacks a model of its own
 
@@ -28,10 +28,10 @@ def process(input_dir: Path, output_dir: Path) -> None:
     from evalutils import SegmentationAlgorithm
     from pandas import DataFrame
 
-    from nodegen.files import write_text
+    from nodegen.io.files import write_text
+    from nodegen.io.stack import find_image
     from nodegen.pipeline import generate
     from nodegen.settings import Settings, choose_device
-    from nodegen.stack import find_image
 
     class NoduleGeneration(SegmentationAlgorithm):
         """evalutils' frame around the pipeline, which reads the stack once and checks it itself."""
@@ -53,7 +53,6 @@ def process(input_dir: Path, output_dir: Path) -> None:
         def save(self) -> None:
             write_text(Path(self._output_file), json.dumps(self._case_results))
 
-    keep_memory_flat()
     settings = Settings(**unpacked_model())
     device = choose_device(settings.device)
     print(

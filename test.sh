@@ -10,6 +10,7 @@ cd "$(dirname "$0")"
 
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
+.venv/bin/lint-imports --no-cache
 .venv/bin/mypy nodegen
 
 if docker info >/dev/null 2>&1; then

@@ -1,12 +1,26 @@
-"""What a user may choose, and the device that follows from it."""
+"""What a user may choose, and the device and the shipped files that follow from it."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from nodegen.choices import ADD_BACKS, CONTRASTS, DEVICES, INTENSITIES, METHODS, WINDOWS
 from nodegen.errors import SettingError
+
+if TYPE_CHECKING:
+    import torch
+
+METHODS = ("singan", "poisson", "paste", "identity")
+INTENSITIES = ("challenge", "input")
+DEVICES = ("auto", "cpu", "cuda")
+ADD_BACKS = ("grain", "paper")
+CONTRASTS = ("real", "paper")
+WINDOWS = ("default", "exact", "full")
+
+_PACKAGE = Path(__file__).resolve().parent
+# What nodegen ships: inside an installed package, beside the package in a clone and in the image.
+MODEL = next((f for f in (_PACKAGE / "model", _PACKAGE.parent / "model") if f.is_dir()), _PACKAGE)
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,8 @@ def choose_device(name: str) -> torch.device:
     SettingError
         Where CUDA is asked for and there is none.
     """
+    import torch  # not before a device is wanted: `--help` and `import nodegen` stay quick
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and not torch.cuda.is_available():

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from nodegen.boxes import Box, write_boxes
-from nodegen.cascade.generator import Generator
 from nodegen.cascade.weights import save_cascade
 from nodegen.constants import CLASSES, SCALES
-from nodegen.stack import Geometry
-from nodegen.stack_writer import StackWriter
+from nodegen.io.boxes import Box, write_boxes
+from nodegen.io.stack import Geometry
+from nodegen.io.stack_writer import StackWriter
+from nodegen.training.generator import Generator
 
 CHANNELS = 4
 

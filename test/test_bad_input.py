@@ -17,11 +17,11 @@ import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import nodegen.stack_writer
-from nodegen.boxes import Box, read_boxes
+import nodegen.io.stack_writer
 from nodegen.cli import main
 from nodegen.errors import BoxesError
-from nodegen.pipeline import MODEL
+from nodegen.io.boxes import Box, read_boxes
+from nodegen.settings import MODEL
 
 ROOT = Path(__file__).parents[1]
 KIND = "Multiple 2D bounding boxes"
@@ -293,7 +293,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(make_input, tmp_path, capfd, mon
 
     output = tmp_path / "out"
     arguments = ["--input", str(make_input()), "--output", str(output)]
-    monkeypatch.setattr(nodegen.stack_writer._MetaImage, "_append", full)
+    monkeypatch.setattr(nodegen.io.stack_writer._MetaImage, "_append", full)
     code = main(["generate", *arguments, "--method", "paste"])
     says = r"77.mha cannot be written \(No space left on device\); give an output folder"
     check(code, capfd.readouterr().err, says, output)

@@ -9,11 +9,11 @@ import torch
 from nodegen.bench.generators import SIDES_PX, measure_windows, peak_fraction, slope
 from nodegen.bench.stacks import write_tiled
 from nodegen.bench.unfolded import Unfolded
-from nodegen.boxes import Box
 from nodegen.cascade.cascade import Cascade
 from nodegen.cli import main
-from nodegen.pipeline import MODEL
-from nodegen.stack import Stack, read_stack
+from nodegen.io.boxes import Box
+from nodegen.io.stack import Stack, read_stack
+from nodegen.settings import MODEL
 
 
 def test_the_unfolded_cascade_makes_what_the_folded_one_makes():

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodegen.boxes import KIND, Box, read_boxes, write_boxes
 from nodegen.constants import SMALLEST_BOX_PX
+from nodegen.io.boxes import KIND, Box, read_boxes, write_boxes
 
 SHAPE = (3, 200, 300)  # (slice, row, column)
 

@@ -21,7 +21,7 @@ def two_inputs(make_input, tmp_path):
 
 @pytest.fixture(autouse=True)
 def _few_trees(monkeypatch):
-    monkeypatch.setattr("nodegen.judge.tell.TREES", 10)
+    monkeypatch.setattr("nodegen.evaluation.fidelity.detectability.TREES", 10)
 
 
 def run(two_inputs, tmp_path, tiny_model, *more):

@@ -7,14 +7,14 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
-from nodegen.boxes import Box, write_boxes
 from nodegen.cli import main
-from nodegen.judge.measures import far_change, measure_box, quantiles
-from nodegen.judge.table import comma_separated, markdown
-from nodegen.judge.tell import chance_error, features_of, tell
-from nodegen.judge.verdict import Pair, full_range, judge, read_pair
-from nodegen.stack import Geometry, find_image
-from nodegen.stack_writer import StackWriter
+from nodegen.evaluation.fidelity.detectability import chance_error, features_of, tell
+from nodegen.evaluation.fidelity.judge import Pair, full_range, judge, read_pair
+from nodegen.evaluation.fidelity.measures import far_change, measure_box, quantiles
+from nodegen.evaluation.fidelity.table import comma_separated, markdown
+from nodegen.io.boxes import Box, write_boxes
+from nodegen.io.stack import Geometry, find_image
+from nodegen.io.stack_writer import StackWriter
 
 BOX = Box(0, 100, 90, 160, 150, 0)  # side 60 px, centre (130, 120)
 HEIGHT = 300.0
@@ -22,7 +22,7 @@ HEIGHT = 300.0
 
 @pytest.fixture(autouse=True)
 def _few_trees(monkeypatch):
-    monkeypatch.setattr("nodegen.judge.tell.TREES", 50)
+    monkeypatch.setattr("nodegen.evaluation.fidelity.detectability.TREES", 50)
 
 
 def ground(noise=40.0, seed=0, shape=(260, 280)):

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from nodegen.constants import CANDIDATES_MIN_NODULES, EMPTY_RAY, PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError
-from nodegen.library import ARRAY, INDEX, TABLE, Library, Nodule, write_library
 from nodegen.nodules.model import SHIPPED
 from nodegen.nodules.synthesise import LARGEST_MM, SMALLEST_MM
-from nodegen.projection import bounds
+from nodegen.steps.library import ARRAY, INDEX, TABLE, Library, Nodule, write_library
+from nodegen.steps.projection import bounds
 
 
 def nodule(rows=9, columns=7, name="a_dcm_0", axis=1, seed=0):
@@ -167,7 +167,7 @@ def test_a_library_that_cannot_be_written(tmp_path):
 
 @pytest.mark.parametrize("broken", [ARRAY, TABLE, INDEX])
 def test_interrupted_while_replacing_leaves_no_mixture(tmp_path, monkeypatch, broken):
-    from nodegen import library as module
+    from nodegen.steps import library as module
 
     library_of(tmp_path, [5, 9])
     write = module.write_whole

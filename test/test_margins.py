@@ -9,15 +9,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from nodegen.blend.harmonise import Harmonise
-from nodegen.boxes import Box
-from nodegen.cascade.margins import BOUND
-from nodegen.choices import ADD_BACKS, CONTRASTS
 from nodegen.constants import CLASSES, N0
-from nodegen.crop import crop_window
-from nodegen.grey import to_unit
-from nodegen.pipeline import Workshop, place, plan
-from nodegen.settings import Settings
-from nodegen.stack import find_image, read_stack
+from nodegen.io.boxes import Box
+from nodegen.io.stack import find_image, read_stack
+from nodegen.renderer import Renderer
+from nodegen.settings import ADD_BACKS, CONTRASTS, Settings
+from nodegen.steps.crop import crop_window
+from nodegen.steps.grey import to_unit
+from nodegen.training.margins import BOUND
 
 SAMPLE = Path(__file__).parent / "sample" / "input"
 # No shrinking: each case takes a full computation.
@@ -30,8 +29,8 @@ CASES = settings(
 
 
 @pytest.fixture(scope="module")
-def workshops():
-    return {contrast: Workshop(Settings(contrast=contrast)) for contrast in CONTRASTS}
+def renderers():
+    return {contrast: Renderer(Settings(contrast=contrast)) for contrast in CONTRASTS}
 
 
 @pytest.fixture(scope="module", params=["simulated", "real"])
@@ -57,36 +56,36 @@ def boxes(draw):
     st.integers(0, 2**40),
 )
 def test_default_windows_stay_within_the_bound(
-    workshops, stack, where, signal, contrast, later, seed
+    renderers, stack, where, signal, contrast, later, seed
 ):
     number, width, height, (right, down) = where
     slices, rows, columns = stack.pixels.shape
     left, top = round(right * (columns - width)), round(down * (rows - height))
     box = Box(number % slices, left, top, left + width, top + height, 0)
-    workshop = workshops[contrast]
-    (recipe,) = plan(stack, [box], seed, workshop, signal)  # both, whatever Otsu says
+    renderer = renderers[contrast]
+    (recipe,) = renderer.plan(stack.pixels, [box], seed, signal)  # both, whatever Otsu says
     recipe = replace(recipe, n0=min(N0[signal][0] + later, N0[signal][1]))
     slice01 = to_unit(stack.pixels[box.slice])
     crop = slice01[crop_window(box, slice01.shape)]
-    nodule = place(recipe, slice01.shape, workshop)
+    nodule = renderer.place(recipe, slice01.shape)
     default, full = (
-        Harmonise(workshop.cascades, windows=windows)(crop, nodule, recipe)
+        Harmonise(renderer.cascades, windows=windows)(crop, nodule, recipe)
         for windows in ("default", "full")
     )
     assert 2 * np.abs(default - full).max() <= BOUND  # of -1..1, where crops are 0..1
 
 
-def test_exact_windows_are_exact_after_the_add_back_on_the_shipped_weights(workshops, stack):
-    workshop = workshops["paper"]
+def test_exact_windows_are_exact_after_the_add_back_on_the_shipped_weights(renderers, stack):
+    renderer = renderers["paper"]
     box = Box(0, 3, 300, 60, 350, 0)
     for signal in CLASSES:
-        (recipe,) = plan(stack, [box], 1, workshop, signal)
+        (recipe,) = renderer.plan(stack.pixels, [box], 1, signal)
         slice01 = to_unit(stack.pixels[0])
         crop = slice01[crop_window(box, slice01.shape)]
-        nodule = place(recipe, slice01.shape, workshop)
+        nodule = renderer.place(recipe, slice01.shape)
         for add_back in ADD_BACKS:
             exact, full = (
-                Harmonise(workshop.cascades, add_back, windows)(crop, nodule, recipe)
+                Harmonise(renderer.cascades, add_back, windows)(crop, nodule, recipe)
                 for windows in ("exact", "full")
             )
             np.testing.assert_allclose(2 * exact, 2 * full, atol=1e-5, rtol=0)

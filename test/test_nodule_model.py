@@ -11,7 +11,6 @@ from scipy import ndimage
 from nodegen.cli import main
 from nodegen.constants import EMPTY_RAY
 from nodegen.errors import LibraryError, OutputError, SettingError
-from nodegen.library import Library, Nodule
 from nodegen.nodules.evaluate import compare, separability
 from nodegen.nodules.features import COMMON_PX, FEATURES, appearance, features
 from nodegen.nodules.fit import FEWEST, fit
@@ -30,6 +29,7 @@ from nodegen.nodules.patches import find_pairs, read_pair, write_patches
 from nodegen.nodules.prepare import project_nodule
 from nodegen.nodules.sheet import contact_sheet
 from nodegen.nodules.synthesise import LARGEST_MM, SIDE, SMALLEST_MM, render, synthesise
+from nodegen.steps.library import Library, Nodule
 
 COUNT = 24
 

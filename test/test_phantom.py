@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nodegen.boxes import read_boxes
 from nodegen.errors import SettingError
+from nodegen.io.boxes import read_boxes
 from nodegen.phantom import write_phantom
 from nodegen.phantom.anatomy import SIDE, draw_anatomy
 from nodegen.phantom.boxes import SIDE_LIMITS, draw_boxes

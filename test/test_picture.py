@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nodegen.boxes import Box
 from nodegen.cli import main
 from nodegen.errors import OutputError, SettingError
-from nodegen.picture import CAPTION_PX, before_after
-from nodegen.stack import read_stack
+from nodegen.evaluation.picture import CAPTION_PX, before_after
+from nodegen.io.boxes import Box
+from nodegen.io.stack import read_stack
 
 SAMPLE = Path(__file__).parent / "sample" / "input"
 SIDE = 64

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nodegen.boxes import KIND, Box, read_boxes, write_boxes
 from nodegen.constants import MASK_REACH_PX
-from nodegen.grey import to_unit
+from nodegen.io.boxes import KIND, Box, read_boxes, write_boxes
+from nodegen.io.stack import Geometry, read_stack
 from nodegen.pipeline import generate
 from nodegen.settings import Settings
-from nodegen.stack import Geometry, read_stack
+from nodegen.steps.grey import to_unit
 
 BOXES = (
     (0, 60, 60, 100, 110),

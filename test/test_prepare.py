@@ -9,11 +9,11 @@ import SimpleITK as sitk
 
 from nodegen.cli import main
 from nodegen.errors import LibraryError, OutputError, SettingError
-from nodegen.library import Library
 from nodegen.nodules import prepare as module
 from nodegen.nodules.patches import read_diameters
 from nodegen.nodules.prepare import CHUNK, PARTS, SKIPPED, prepare
-from nodegen.projection import cut_to_mask, project
+from nodegen.steps.library import Library
+from nodegen.steps.projection import cut_to_mask, project
 
 SHAPE = (14, 16, 18)
 

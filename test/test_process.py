@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodegen.stack import Geometry, read_stack
+from nodegen.io.stack import Geometry, read_stack
 
 ROOT = Path(__file__).parents[1]
 TILTED = Geometry((0.1, 0.2, 3.0), (1.0, 2.0, 3.0), (0, 1, 0, -1, 0, 0, 0, 0, 1), 3)

@@ -8,11 +8,11 @@ import time
 import numpy as np
 import pytest
 
-from nodegen.boxes import Box
 from nodegen.cli import main
-from nodegen.judge.verdict import Pair
-from nodegen.report import Treated, write_report
-from nodegen.report.images import before_image, change_image, crop_of, cut
+from nodegen.evaluation.fidelity.judge import Pair
+from nodegen.evaluation.report import Treated, write_report
+from nodegen.evaluation.report.images import before_image, change_image, crop_of, cut
+from nodegen.io.boxes import Box
 
 METHODS = ("soft", "hard")
 SEED = 9007199254740993  # more than a browser's numbers hold
@@ -40,7 +40,7 @@ def treated(count=6, methods=METHODS, side=300):
 @pytest.fixture(scope="module", autouse=True)
 def _few_trees():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nodegen.judge.tell.TREES", 10)
+        patch.setattr("nodegen.evaluation.fidelity.detectability.TREES", 10)
         yield
 
 

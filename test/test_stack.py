@@ -4,9 +4,9 @@ import SimpleITK as sitk
 import tifffile
 
 from nodegen.errors import OutputError
-from nodegen.metaimage import ELEMENTS, inflate
-from nodegen.stack import Geometry, find_image, read_stack
-from nodegen.stack_writer import StackWriter
+from nodegen.io.metaimage import ELEMENTS, inflate
+from nodegen.io.stack import Geometry, find_image, read_stack
+from nodegen.io.stack_writer import StackWriter
 
 SHAPE = (3, 20, 31)  # (slice, row, column)
 TILTED = Geometry(

@@ -12,7 +12,6 @@ from nodegen.blend import PlacedNodule
 from nodegen.blend.harmonise import Harmonise, harmonisation_mask, support
 from nodegen.blend.paste import paste
 from nodegen.blend.poisson import poisson
-from nodegen.boxes import Box
 from nodegen.constants import (
     CORE_MEAN,
     EMPTY_RAY,
@@ -21,13 +20,14 @@ from nodegen.constants import (
     LEAST_HEADROOM,
     MASK_REACH_PX,
 )
-from nodegen.contrast import core_mean, match_contrast, normalise, realistic
-from nodegen.crop import crop_window
-from nodegen.finish import blur, finish
-from nodegen.projection import cut_to_mask, diameter_mm, project
-from nodegen.recipe import Recipe
-from nodegen.resample import centred, resample, resample_mask
-from nodegen.signal import last_bins, signal_class, top_threshold
+from nodegen.io.boxes import Box
+from nodegen.steps.contrast import core_mean, match_contrast, normalise, realistic
+from nodegen.steps.crop import crop_window
+from nodegen.steps.finish import blur, finish
+from nodegen.steps.projection import cut_to_mask, diameter_mm, project
+from nodegen.steps.recipe import Recipe
+from nodegen.steps.resample import centred, resample, resample_mask
+from nodegen.steps.signal import last_bins, signal_class, top_threshold
 
 
 def recipe(**changes):

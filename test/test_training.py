@@ -5,15 +5,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nodegen.cascade import train as runs
-from nodegen.cascade import training as loop
 from nodegen.cascade.cascade import Cascade
-from nodegen.cascade.generator import Generator, paper_channels
-from nodegen.cascade.profiles import PAPER, Profile
-from nodegen.cascade.training import Training, pad
 from nodegen.cascade.weights import load_layers, read_index, save_cascade
 from nodegen.constants import SCALES
 from nodegen.errors import ModelError, TrainingError
+from nodegen.training import run as runs
+from nodegen.training import scale as loop
+from nodegen.training.generator import Generator, paper_channels
+from nodegen.training.profiles import PAPER, Profile
+from nodegen.training.scale import Training, pad
 
 TINY = Profile("tiny", (4,) * SCALES, (6,) * SCALES, 2, 40, 2)
 CPU = torch.device("cpu")

@@ -17,11 +17,11 @@ from scipy.ndimage import zoom
 from nodegen.bench.generators import SIDES_PX, median_ms
 from nodegen.blend import PlacedNodule
 from nodegen.blend.poisson import poisson
-from nodegen.contrast import match_contrast, normalise
-from nodegen.library import Library
 from nodegen.nodules.patches import write_volume
-from nodegen.projection import cut_to_mask, project
-from nodegen.resample import centred
+from nodegen.steps.contrast import match_contrast, normalise
+from nodegen.steps.library import Library
+from nodegen.steps.projection import cut_to_mask, project
+from nodegen.steps.resample import centred
 
 PATCH_MM = 50  # side of the organisers' patches, at 1 mm
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the diameters: what a smaller nodule costs is cubic

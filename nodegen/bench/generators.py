@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from nodegen.cascade.cascade import Cascade
 from nodegen.cascade.window import Plan, operations
-from nodegen.choices import WINDOWS
 from nodegen.constants import CROP_PX, LAYERS, MASK_REACH_PX
+from nodegen.settings import WINDOWS
 
 SIDES_PX = (32, 54, 109)  # NODE21's boxes at the 5th, 50th and 95th percentile
 PAIR = 2  # the paste and the untouched crop go through together

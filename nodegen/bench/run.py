@@ -13,15 +13,15 @@ from nodegen.bench.baseline import measure_baseline
 from nodegen.bench.generators import measure_windows, peak_fraction, slope
 from nodegen.bench.stacks import measure_saving, measure_stacks, measure_startup
 from nodegen.bench.steps import box_of, fixed_ms, measure_methods, measure_steps
-from nodegen.boxes import Box, read_boxes
 from nodegen.constants import CLASSES, CROP_PX, N0
-from nodegen.crop import crop_window
 from nodegen.errors import SettingError
-from nodegen.grey import to_unit
-from nodegen.phantom import BOXES_NAME, write_phantom
-from nodegen.pipeline import Workshop
+from nodegen.io.boxes import BOXES, Box, read_boxes
+from nodegen.io.stack import Stack, read_stack
+from nodegen.phantom import write_phantom
+from nodegen.renderer import Renderer
 from nodegen.settings import Settings
-from nodegen.stack import Stack, read_stack
+from nodegen.steps.crop import crop_window
+from nodegen.steps.grey import to_unit
 
 SEED = 1
 PHANTOM_SLICES = 2
@@ -47,7 +47,7 @@ def measure(
     with tempfile.TemporaryDirectory() as folder:
         if stack is None or boxes is None:
             stack = write_phantom(Path(folder), PHANTOM_SLICES, SEED)
-            boxes = stack.with_name(BOXES_NAME)
+            boxes = stack.with_name(BOXES)
         loaded = read_stack(stack)
         listed = read_boxes(boxes, loaded.pixels.shape)
     if min(loaded.pixels.shape[1:]) < CROP_PX:
@@ -61,8 +61,8 @@ def measure(
 def _figures(
     stack: Stack, boxes: list[Box], repeats: int, counts: tuple[int, ...], saving_slices: int
 ) -> dict[str, Any]:
-    workshop = Workshop(Settings())
-    cascade, n0 = workshop.cascades[CLASS], N0[CLASS][0]
+    renderer = Renderer(Settings())
+    cascade, n0 = renderer.cascades[CLASS], N0[CLASS][0]
     print("generators …", flush=True)
     generators = measure_windows(cascade, n0, 3 * repeats)  # its ratios are what is promised
     peak = peak_fraction(cascade, n0, 54, repeats)
@@ -71,15 +71,15 @@ def _figures(
     steps = measure_steps(stack, SEED, repeats)
     slice01 = to_unit(stack.pixels[0])
     crop = slice01[crop_window(box_of(54, slice01.shape), slice01.shape)]
-    baseline = measure_baseline(crop, workshop.library, repeats)
+    baseline = measure_baseline(crop, renderer.library, repeats)
     print("stacks …", flush=True)
-    stacks = measure_stacks(stack, boxes, counts, {"device": workshop.device.type})
-    saving = measure_saving(stack, boxes, saving_slices, {"device": workshop.device.type})
+    stacks = measure_stacks(stack, boxes, counts, {"device": renderer.device.type})
+    saving = measure_saving(stack, boxes, saving_slices, {"device": renderer.device.type})
     seconds = {count: values["seconds"] for count, values in stacks.items()}
     return {
         "nodegen": __version__,
         "torch": torch.__version__,
-        "device": workshop.device.type,
+        "device": renderer.device.type,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "n0": n0,
         "generators": generators,

@@ -10,23 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from nodegen.boxes import Box, write_boxes
+from nodegen.io.boxes import BOXES, Box, write_boxes
+from nodegen.io.stack import Stack
+from nodegen.io.stack_writer import StackWriter
 from nodegen.phantom import GEOMETRY
-from nodegen.stack import Stack
-from nodegen.stack_writer import StackWriter
 
 PROCESS = """
 import json, re, sys, time
 started = time.perf_counter()
 from pathlib import Path
-from nodegen import pipeline
-from nodegen.cli import keep_memory_flat
+from nodegen.cascade import cascade
 from nodegen.pipeline import generate
 from nodegen.settings import Settings
 if sys.argv[4:] == ["unfolded"]:
     from nodegen.bench.unfolded import Unfolded
-    pipeline.Cascade = Unfolded
-keep_memory_flat()
+    cascade.Cascade = Unfolded
 generate(Path(sys.argv[1]), Path(sys.argv[2]), Settings(**json.loads(sys.argv[3])), progress=False)
 seconds = time.perf_counter() - started
 # Of this process alone: what getrusage tells begins with the parent's own peak.
@@ -45,7 +43,7 @@ def write_tiled(folder: Path, stack: Stack, boxes: list[Box], slices: int) -> No
             turn, source = divmod(number, len(stack.pixels))
             writer.write(np.roll(stack.pixels[source], turn, axis=1))
             repeated += [replace(b, slice=number) for b in boxes if b.slice == source]
-    write_boxes(folder / "nodules.json", [replace(box, index=i) for i, box in enumerate(repeated)])
+    write_boxes(folder / BOXES, [replace(box, index=i) for i, box in enumerate(repeated)])
 
 
 def run_alone(folder: Path, settings: dict[str, object], *more: str) -> dict[str, float]:

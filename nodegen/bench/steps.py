@@ -9,18 +9,17 @@ import numpy as np
 from nodegen.bench.generators import SIDES_PX, interleaved_ms, median_ms
 from nodegen.blend.harmonise import Harmonise, support
 from nodegen.blend.paste import paste
-from nodegen.boxes import Box
-from nodegen.choices import METHODS
-from nodegen.crop import crop_window
-from nodegen.finish import finish
-from nodegen.grey import to_output, to_unit
+from nodegen.io.boxes import Box
+from nodegen.io.stack import Stack, read_stack
+from nodegen.io.stack_writer import StackWriter
 from nodegen.phantom import GEOMETRY
-from nodegen.pipeline import Workshop, place, plan, render
-from nodegen.recipe import Recipe, finish_stream
-from nodegen.settings import Settings
-from nodegen.signal import top_threshold
-from nodegen.stack import Stack, read_stack
-from nodegen.stack_writer import StackWriter
+from nodegen.renderer import Renderer
+from nodegen.settings import METHODS, Settings
+from nodegen.steps.crop import crop_window
+from nodegen.steps.finish import finish
+from nodegen.steps.grey import to_output, to_unit
+from nodegen.steps.recipe import Recipe, finish_stream
+from nodegen.steps.signal import top_threshold
 
 CHALLENGE = Settings().intensity
 
@@ -36,22 +35,22 @@ def measure_methods(stack: Stack, seed: int, repeats: int) -> dict[str, dict[str
     results: dict[str, dict[str, float]] = {}
     slice01 = to_unit(stack.pixels[0])
     for method in METHODS:
-        workshop = Workshop(Settings(method=method))
+        renderer = Renderer(Settings(method=method))
         results[method] = {}
         for side in SIDES_PX:
             box = box_of(side, slice01.shape)
-            (recipe,) = plan(stack, [box], seed, workshop)
+            (recipe,) = renderer.plan(stack.pixels, [box], seed)
             crop = slice01[crop_window(box, slice01.shape)].copy()
 
-            work = partial(_place_and_blend, workshop, crop, recipe, slice01.shape)
+            work = partial(_place_and_blend, renderer, crop, recipe, slice01.shape)
             results[method][str(side)] = median_ms(work, repeats)
     return results
 
 
 def _place_and_blend(
-    workshop: Workshop, crop: np.ndarray, recipe: Recipe, shape: tuple[int, int]
+    renderer: Renderer, crop: np.ndarray, recipe: Recipe, shape: tuple[int, int]
 ) -> None:
-    workshop.blend(crop, place(recipe, shape, workshop), recipe)
+    renderer.blend(crop, renderer.place(recipe, shape), recipe)
 
 
 def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
@@ -59,18 +58,18 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
 
     ``read`` and ``write`` are those of a stack, over its slices; ``other`` steps are timed alone.
     """
-    workshop = Workshop(Settings())
+    renderer = Renderer(Settings())
     pixels = stack.pixels[0]
     slice01 = to_unit(pixels)
     box = box_of(54, pixels.shape)
-    (recipe,) = plan(stack, [box], seed, workshop)
+    (recipe,) = renderer.plan(stack.pixels, [box], seed)
     crop = slice01[crop_window(box, pixels.shape)].copy()
-    nodule = place(recipe, pixels.shape, workshop)
-    blend = workshop.blend
+    nodule = renderer.place(recipe, pixels.shape)
+    blend = renderer.blend
     assert isinstance(blend, Harmonise)
     images, window = np.stack([crop + nodule.shadow, crop]), support(nodule.mask)
     harmonised = blend.harmonised(images, window, recipe)
-    done, _ = render(pixels, [recipe], workshop)
+    done, _ = renderer.render(pixels, [recipe])
     output = to_output(pixels, finish(done, finish_stream(seed, 0)), CHALLENGE)
     with tempfile.TemporaryDirectory() as folder:
         path, written = Path(folder) / "read.mha", Path(folder) / "written.mha"
@@ -85,7 +84,7 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
             "read": lambda: read_stack(path),
             "scale": lambda: to_unit(pixels),
             "otsu": lambda: top_threshold(slice01),
-            "place": lambda: place(recipe, pixels.shape, workshop),
+            "place": lambda: renderer.place(recipe, pixels.shape),
             "paste": lambda: paste(crop, nodule),
             "generators": lambda: blend.harmonised(images, window, recipe),
             "add_back": lambda: blend.added_back(

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from nodegen.cascade.cascade import Cascade
-from nodegen.cascade.generator import Generator
 from nodegen.cascade.weights import load_tensors, read_index
+from nodegen.training.generator import Generator
 
 
 class Unfolded(Cascade):

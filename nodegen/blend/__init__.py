@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from nodegen.recipe import Recipe
+from nodegen.steps.recipe import Recipe
 
 
 @dataclass(frozen=True)

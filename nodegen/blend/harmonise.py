@@ -23,9 +23,9 @@ from nodegen.constants import (
     MASK_REACH_PX,
     MASK_TRUNCATE,
 )
-from nodegen.crop import Window
-from nodegen.projection import bounds
-from nodegen.recipe import Recipe, noise_stream
+from nodegen.steps.crop import Window
+from nodegen.steps.projection import bounds
+from nodegen.steps.recipe import Recipe, noise_stream
 
 
 class Harmonise:
@@ -33,15 +33,19 @@ class Harmonise:
 
     Parameters
     ----------
-    cascades : dict of Cascade
-        One for each class of signal.
+    cascades : dict of Cascade or None
+        One for each class of signal; None leaves the generators out: the paste goes through the
+        same path unharmonised, which shows what the cascades add.
     add_back : {"grain", "paper"}
     windows : {"default", "exact", "full"}
         What the generators compute; see :mod:`nodegen.cascade.window`.
     """
 
     def __init__(
-        self, cascades: dict[str, Cascade], add_back: str = "grain", windows: str = "default"
+        self,
+        cascades: dict[str, Cascade] | None,
+        add_back: str = "grain",
+        windows: str = "default",
     ):
         # The margins of the default windows hold for a difference, in which what they leave out
         # cancels; the paper's add-back has none.
@@ -68,6 +72,8 @@ class Harmonise:
         ndarray of float32, shape (image, row, column)
             The ``window`` of each, in 0..1.
         """
+        if self.cascades is None:
+            return images[:, *window]
         cascade = self.cascades[recipe.signal]
         shape = images.shape[-2:]
         noise = cascade.draw_noise(noise_stream(recipe), recipe.n0, shape)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nodegen.blend import PlacedNodule
-from nodegen.recipe import Recipe
+from nodegen.steps.recipe import Recipe
 
 
 def paste(crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe | None = None) -> np.ndarray:

@@ -11,8 +11,8 @@ from scipy.ndimage import binary_dilation
 
 from nodegen.blend import PlacedNodule
 from nodegen.constants import POISSON_WEIGHT
-from nodegen.projection import bounds
-from nodegen.recipe import Recipe
+from nodegen.steps.projection import bounds
+from nodegen.steps.recipe import Recipe
 
 BORDER_PX = 2  # of radiograph around the nodule, so that the border itself carries no nodule
 

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from nodegen.cascade import window
-from nodegen.cascade.pyramid import resize_matrix, scale_sizes
+from nodegen.cascade.pyramid import resize_tensor, scale_sizes
 from nodegen.cascade.weights import Layer, load_layers, read_index
 from nodegen.cascade.window import Axis, Plan, Span
 from nodegen.constants import HALF_WIDTH_PX, KERNEL, LEAKY_SLOPE, SCALES
@@ -166,7 +166,7 @@ def _resized(images: torch.Tensor, axes: tuple[Axis, Axis]) -> torch.Tensor:
 def _window_of(images: torch.Tensor, spans: list[tuple[int, Span]]) -> torch.Tensor:
     """Resize images (…, row, column) to (size, size), but only these spans of the result."""
     down, across = (
-        resize_matrix(length, size)[slice(*span)].to(images)
+        resize_tensor(length, size)[slice(*span)].to(images)
         for length, (size, span) in zip(images.shape[-2:], spans, strict=True)
     )
     return down @ images @ across.T
@@ -189,7 +189,7 @@ def _carried_up(
         kept = [slice(n[0] - a.out[0], n[1] - a.out[0]) for n, a in zip(needed, below, strict=True)]
         ground = made[..., kept[0], kept[1]]
     down, across = (
-        resize_matrix(low.size, high.size)[slice(*high.read), slice(*span)].to(made)
+        resize_tensor(low.size, high.size)[slice(*high.read), slice(*span)].to(made)
         for (low, high), span in zip(pairs, needed, strict=True)
     )
     return down @ ground @ across.T

@@ -1,15 +1,11 @@
-"""The pyramid: the sizes of a crop at each scale, and the resizing between them.
-
-Resizing is a product with one small matrix for each axis. Rows and columns of those matrices can be
-cut out, so a window is resized to exactly the numbers that the whole crop would have there.
-"""
+"""The pyramid: the sizes of a crop at each scale, and the resizing between them."""
 
 from functools import lru_cache
 
-import numpy as np
 import torch
 
 from nodegen.constants import CROP_PX, SCALES, SMALLEST_PX
+from nodegen.steps.resize import resize_matrix
 
 
 def scale_sizes(crop_px: int = CROP_PX) -> tuple[int, ...]:
@@ -23,34 +19,14 @@ def scale_sizes(crop_px: int = CROP_PX) -> tuple[int, ...]:
     return tuple(max(1, round(side * crop_px / CROP_PX)) for side in sides)
 
 
-def _cubic(x: np.ndarray) -> np.ndarray:
-    """Keys' cubic convolution kernel with a = -0.5, which reaches 2 px."""
-    x = np.abs(x)
-    near = (1.5 * x - 2.5) * x * x + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
-
-
 @lru_cache(maxsize=512)
-def resize_matrix(size_in: int, size_out: int) -> torch.Tensor:
-    """Bicubic resizing of one axis, with antialiasing, as a matrix.
-
-    Returns
-    -------
-    Tensor of float32, shape (size_out, size_in)
-        Multiply it with the columns of an image to resize its rows. Samples beyond the border are
-        left out and the rest weighted up, as Pillow and torch do it.
-    """
-    step = size_in / size_out
-    stretch = max(step, 1.0)
-    centres = (np.arange(size_out) + 0.5) * step - 0.5
-    weights = _cubic((np.arange(size_in) - centres[:, None]) / stretch)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return torch.from_numpy(weights.astype(np.float32))
+def resize_tensor(size_in: int, size_out: int) -> torch.Tensor:
+    """The matrix of :func:`nodegen.steps.resize.resize_matrix`, for torch."""
+    return torch.from_numpy(resize_matrix(size_in, size_out))
 
 
 def resize(image: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
     """Resize ``image`` (..., row, column) to ``rows`` x ``columns``; float in, float out."""
-    down = resize_matrix(image.shape[-2], rows).to(image)
-    across = resize_matrix(image.shape[-1], columns).to(image)
+    down = resize_tensor(image.shape[-2], rows).to(image)
+    across = resize_tensor(image.shape[-1], columns).to(image)
     return down @ image @ across.T

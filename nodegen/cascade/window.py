@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodegen.cascade.pyramid import resize_matrix
 from nodegen.constants import HALF_WIDTH_PX, KERNEL, LAYERS
+from nodegen.steps.resize import resize_matrix
 
 Span = tuple[int, int]  # half-open, px
 
@@ -49,7 +49,7 @@ Plan = list[tuple[Axis, Axis]]  # (rows, columns) of each scale from n0 on
 
 def source_span(size_in: int, size_out: int, span: Span) -> Span:
     """Rows of the smaller image that resizing reads to write ``span`` of the larger one."""
-    used = np.flatnonzero(resize_matrix(size_in, size_out)[slice(*span)].abs().amax(dim=0).numpy())
+    used = np.flatnonzero(resize_matrix(size_in, size_out)[slice(*span)].any(axis=0))
     return int(used[0]), int(used[-1]) + 1
 
 

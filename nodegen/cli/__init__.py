@@ -85,15 +85,6 @@ def guarded(work: Callable[[], int | None]) -> int:
         signal.signal(signal.SIGTERM, previous)
 
 
-def keep_memory_flat() -> None:
-    """Let oneDNN keep no kernels; to be called before the first convolution.
-
-    Each box has windows of its own size, and so kernels of its own that hardly ever come again.
-    Kept, they cut up the heap, and memory grows with the number of boxes.
-    """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
-
-
 class _Terminated(BaseException):
     """SIGTERM; travels up like Ctrl-C does, so that every file is cleared away."""
 

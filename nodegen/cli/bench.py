@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.bench.run import measure
     from nodegen.bench.show import plot, table
     from nodegen.errors import SettingError
-    from nodegen.files import write_text
+    from nodegen.io.files import write_text
 
     if (args.stack is None) != (args.boxes is None):
         raise SettingError("One of --stack and --boxes is missing; give both, or neither.")

@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from nodegen.choices import CONTRASTS, INTENSITIES
-from nodegen.cli import keep_memory_flat
 from nodegen.cli.options import add_device
+from nodegen.settings import CONTRASTS, INTENSITIES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,9 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and print the table."""
-    from nodegen.compare import REPORT, compare
     from nodegen.errors import SettingError
-    from nodegen.judge.table import markdown
+    from nodegen.evaluation.compare import REPORT, compare
+    from nodegen.evaluation.fidelity.table import markdown
     from nodegen.settings import Settings
 
     try:
@@ -84,7 +83,6 @@ def run(args: argparse.Namespace) -> int:
         model=args.model,
         nodules=args.nodules,
     )
-    keep_memory_flat()
     verdicts = compare(args.input, args.output, _words(args.methods), seeds, settings)
     print(markdown(verdicts))
     print(f"report: {args.output / REPORT}")

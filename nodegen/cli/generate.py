@@ -4,9 +4,8 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from nodegen.choices import ADD_BACKS, CONTRASTS, INTENSITIES, METHODS, WINDOWS
-from nodegen.cli import keep_memory_flat
 from nodegen.cli.options import add_device
+from nodegen.settings import ADD_BACKS, CONTRASTS, INTENSITIES, METHODS, WINDOWS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,14 +104,13 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.pipeline import generate, settings_of
     from nodegen.settings import Settings
 
-    keep_memory_flat()
     chosen = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
     settings = Settings(**{**settings_of(args.recipes), **chosen})
     done = generate(args.input, args.output, settings, recipes=args.recipes, masks=args.masks)
     count = len(done.recipes)
     print(f"{count} nodule{'s' * (count != 1)}, seed {done.seed}: {done.image}")
     if args.report:
-        from nodegen.report import write_report_of_run
+        from nodegen.evaluation.report import write_report_of_run
 
         write_report_of_run(args.report, args.input, done)
         print(f"report: {args.report}")

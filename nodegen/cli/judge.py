@@ -29,9 +29,9 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from nodegen.errors import SettingError
-    from nodegen.files import write_text
-    from nodegen.judge.table import markdown
-    from nodegen.judge.verdict import judge, read_pair
+    from nodegen.evaluation.fidelity.judge import judge, read_pair
+    from nodegen.evaluation.fidelity.table import markdown
+    from nodegen.io.files import write_text
 
     given = {len(args.before), len(args.after), len(args.boxes)}
     if len(given) != 1:

@@ -25,22 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure the margins of both cascades, store them with the model and print them."""
-    from nodegen.bench.cases import draw_cases
-    from nodegen.cascade.margins import BOUND, measure_margins, store_margins
     from nodegen.constants import CLASSES
     from nodegen.errors import SettingError
-    from nodegen.pipeline import Workshop
+    from nodegen.io.stack import read_stack
+    from nodegen.renderer import Renderer
     from nodegen.settings import Settings
-    from nodegen.stack import read_stack
+    from nodegen.training.cases import draw_cases
+    from nodegen.training.margins import BOUND, measure_margins, store_margins
 
     if args.cases < 1:
         raise SettingError(f"cases is {args.cases}, where 1 or more is wanted; choose some.")
     # The paper's contrast: what holds for it holds for weaker nodules, too.
-    workshop = Workshop(Settings(model=args.model, contrast="paper"))
+    renderer = Renderer(Settings(model=args.model, contrast="paper"))
     stacks = [read_stack(path) for path in args.stack]
     for name in CLASSES:
-        cases = draw_cases(stacks, workshop, name, args.cases, args.seed)
-        margins, error = measure_margins(workshop.cascades[name], cases)
+        cases = draw_cases(stacks, renderer, name, args.cases, args.seed)
+        margins, error = measure_margins(renderer.cascades[name], cases)
         store_margins(args.model / name, margins, error, len(cases))
         print(f"{name}: margins {' '.join(map(str, margins))} px, error {error:.4f} of {BOUND}")
     return 0

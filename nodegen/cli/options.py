@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from nodegen.choices import DEVICES
+from nodegen.settings import DEVICES
 
 
 def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:

@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Simulate, and say where the files lie."""
-    from nodegen.phantom import BOXES_NAME, write_phantom
+    from nodegen.io.boxes import BOXES
+    from nodegen.phantom import write_phantom
 
     image = write_phantom(args.output, args.slices, args.seed)
-    print(f"{image}\n{image.with_name(BOXES_NAME)}")
+    print(f"{image}\n{image.with_name(BOXES)}")

@@ -34,12 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw the picture, and say where it lies."""
-    from nodegen.boxes import read_boxes
-    from nodegen.picture import before_after
-    from nodegen.stack import find_image, read_stack
+    from nodegen.evaluation.picture import before_after
+    from nodegen.io.boxes import BOXES, read_boxes
+    from nodegen.io.stack import find_image, read_stack
 
     before = read_stack(find_image(args.before)).pixels
     after = read_stack(find_image(args.after)).pixels
-    boxes = read_boxes(args.before / "nodules.json", before.shape)
+    boxes = read_boxes(args.before / BOXES, before.shape)
     before_after(before, after, boxes, args.output, rows=args.rows, side=args.side)
     print(args.output)

@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and say where the cascade lies."""
-    from nodegen.cascade.train import train
+    from nodegen.io.stack import read_stack
     from nodegen.settings import choose_device
-    from nodegen.stack import read_stack
+    from nodegen.training.run import train
 
     folder = train(
         read_stack(args.image).pixels[0],

@@ -38,12 +38,12 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
     from PIL import Image
 
-    from nodegen.cascade.training_crop import draw_placements, pick_nodules, training_crop
     from nodegen.errors import SettingError
-    from nodegen.library import Library
-    from nodegen.pipeline import MODEL
-    from nodegen.stack import Geometry, read_stack
-    from nodegen.stack_writer import StackWriter
+    from nodegen.io.stack import Geometry, read_stack
+    from nodegen.io.stack_writer import StackWriter
+    from nodegen.settings import MODEL
+    from nodegen.steps.library import Library
+    from nodegen.training.crop import draw_placements, pick_nodules, training_crop
 
     pixels = read_stack(args.image).pixels
     if not 0 <= args.slice < len(pixels):

@@ -13,13 +13,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from nodegen.constants import PROJECTION_AXIS
-from nodegen.library import Nodule
 from nodegen.nodules.features import FEATURES, appearance, features
 from nodegen.nodules.fit import ROUNDS, fit
 from nodegen.nodules.measure import Measured
 from nodegen.nodules.prepare import project_nodule
 from nodegen.nodules.synthesise import synthesise
 from nodegen.progress import track
+from nodegen.steps.library import Nodule
 
 FOLDS = 5
 TREES = 400

@@ -15,11 +15,12 @@ import numpy as np
 from scipy.special import ndtr
 
 from nodegen.errors import LibraryError
-from nodegen.files import write_bytes
+from nodegen.io.files import write_bytes
 from nodegen.nodules.measure import N_DENSITY, N_SURFACE, SCALARS, Measured, column_parities
+from nodegen.settings import MODEL
 
 PARAMETERS = "parameters.npz"
-SHIPPED = Path(__file__).resolve().parents[2] / "model" / "nodules" / PARAMETERS
+SHIPPED = MODEL / "nodules" / PARAMETERS
 IRREGULARITIES = ("log_surface_irregularity", "log_density_irregularity")
 N_SCALARS = len(SCALARS)
 N_COLUMNS = N_SCALARS + len(IRREGULARITIES) + N_SURFACE + N_DENSITY

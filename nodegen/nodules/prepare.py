@@ -24,10 +24,10 @@ import numpy as np
 
 from nodegen.constants import PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError, SettingError
-from nodegen.library import Nodule, write_library, write_whole
 from nodegen.nodules.patches import DIAMETERS, SUFFIX, Pair, PairError, find_pairs, read_pair
 from nodegen.progress import track
-from nodegen.projection import cut_to_mask, diameter_mm, project
+from nodegen.steps.library import Nodule, write_library, write_whole
+from nodegen.steps.projection import cut_to_mask, diameter_mm, project
 
 PARTS, SKIPPED = "parts", "skipped.csv"
 CHUNK = 8  # pairs handed to a worker at a time

@@ -8,12 +8,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from nodegen.constants import PROJECTION_AXIS
-from nodegen.files import write_bytes
-from nodegen.library import Nodule
+from nodegen.io.files import write_bytes
 from nodegen.nodules.features import level
 from nodegen.nodules.model import NoduleModel
 from nodegen.nodules.prepare import project_nodule
 from nodegen.nodules.synthesise import synthesise
+from nodegen.steps.library import Nodule
 
 SIDE = 8  # nodules in a row and in a column, on each half
 TILE_PX, GAP_PX, CAPTION_PX, TITLE_PX = 80, 8, 14, 28

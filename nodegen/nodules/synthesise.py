@@ -24,7 +24,7 @@ from nodegen.nodules.measure import (
 )
 from nodegen.nodules.model import NoduleModel
 from nodegen.nodules.prepare import project_nodule
-from nodegen.projection import diameter_mm
+from nodegen.steps.projection import diameter_mm
 
 SMALLEST_MM, LARGEST_MM = 4, 46  # diameters of the organisers' ct_nodules.csv
 TRIES = 100  # for one nodule; of the shipped model, one in forty is drawn again

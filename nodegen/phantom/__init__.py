@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from nodegen.boxes import write_boxes
 from nodegen.errors import SettingError
+from nodegen.io.boxes import BOXES, write_boxes
+from nodegen.io.stack import Geometry
+from nodegen.io.stack_writer import StackWriter
 from nodegen.phantom.anatomy import SIDE, draw_anatomy
 from nodegen.phantom.boxes import draw_boxes
 from nodegen.phantom.render import radiograph
 from nodegen.progress import track
-from nodegen.stack import Geometry
-from nodegen.stack_writer import StackWriter
 
-IMAGE_NAME, BOXES_NAME = "phantom.mha", "nodules.json"
+IMAGE_NAME = "phantom.mha"
 # As the organisers' sample stack has it.
 GEOMETRY = Geometry(
     (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), 3
@@ -65,5 +65,5 @@ def write_phantom(output: Path, slices: int, seed: int, *, progress: bool = True
             anatomy = draw_anatomy(np.random.default_rng(patient))
             writer.write(radiograph(anatomy))
             boxes += draw_boxes(anatomy, index, np.random.default_rng(places))
-    write_boxes(output / BOXES_NAME, [replace(box, index=i) for i, box in enumerate(boxes)])
+    write_boxes(output / BOXES, [replace(box, index=i) for i, box in enumerate(boxes)])
     return output / IMAGE_NAME

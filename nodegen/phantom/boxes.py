@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from nodegen.boxes import Box
+from nodegen.io.boxes import Box
 from nodegen.phantom.anatomy import SIDE, Anatomy
 from nodegen.phantom.tissue import borders, cage_half_width, domes, frame
 

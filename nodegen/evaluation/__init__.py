@@ -1,0 +1,1 @@
+"""What nodules are worth: how real they look, what a detector learns, and how to show it."""

@@ -1,0 +1,117 @@
+"""Compare methods: the same nodules in the same places by each of them, judged alike."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nodegen.errors import SettingError, StackError
+from nodegen.evaluation.fidelity.judge import Pair, Verdict, read_pair
+from nodegen.evaluation.fidelity.table import comma_separated, markdown
+from nodegen.evaluation.report import Treated, write_report
+from nodegen.io.boxes import BOXES
+from nodegen.io.files import write_text
+from nodegen.io.stack import find_image
+from nodegen.pipeline import generate
+from nodegen.settings import METHODS, Settings
+
+PAPER = "singan-paper"  # the method with the paper's contrast and add-back, exactly as written
+COMPARED = (*METHODS, PAPER)
+TABLE, REPORT = "compare", "report.html"
+
+
+def compare(
+    inputs: Sequence[Path],
+    output: Path,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    settings: Settings,
+    *,
+    progress: bool = True,
+) -> dict[str, Verdict]:
+    """Run each method on each input with each seed, judge them, and write tables and report.
+
+    Parameters
+    ----------
+    inputs : list of Path
+        Folders with one image and ``nodules.json``, or folders of such folders.
+    output : Path
+        Gets ``STACK/METHOD-SEED/`` for each run, ``compare.csv``, ``.json`` and ``.md``, and
+        ``report.html``.
+    methods : list of str
+        Of ``COMPARED``.
+    seeds : list of int
+        The same for all methods, so that recipes are, too.
+    settings : Settings
+        Of all runs; method, seed and add-back are set for each.
+
+    Returns
+    -------
+    dict of Verdict
+        By method.
+
+    Raises
+    ------
+    NodegenError
+        As :func:`nodegen.pipeline.generate` and the report do.
+    """
+    unknown = [method for method in methods if method not in COMPARED]
+    if unknown or not methods or len(set(methods)) < len(methods):
+        raise SettingError(
+            f"The methods are {', '.join(methods) or 'none'}, where one or more of "
+            f"{', '.join(COMPARED)} are allowed, each once; choose among them."
+        )
+    if not seeds:
+        raise SettingError("There are no seeds, where one or more are wanted; give some.")
+    folders = [folder for given in inputs for folder in _cases(given)]
+
+    def runs() -> Iterator[Treated]:
+        before: dict[Path, Pair] = {}  # an untouched stack is held once, for all of its runs
+        for method in methods:
+            for number, folder in enumerate(folders):
+                for seed in seeds:
+                    name = _name(folder, number, folders)
+                    print(f"{method}, {name}, seed {seed}", flush=True)
+                    done = generate(
+                        folder,
+                        output / name / f"{method}-{seed}",
+                        _settings_of(method, seed, settings),
+                        progress=progress,
+                    )
+                    image = find_image(folder)
+                    pair = read_pair(image, done.image, folder / BOXES, number)
+                    pair = replace(pair, before=before.setdefault(image, pair).before)
+                    yield Treated(method, name, pair, done.header, done.recipes)
+
+    verdicts = write_report(output / REPORT, runs())
+    write_text(output / f"{TABLE}.md", markdown(verdicts) + "\n")
+    write_text(output / f"{TABLE}.csv", comma_separated(verdicts))
+    content = {method: verdict.as_dict() for method, verdict in verdicts.items()}
+    write_text(output / f"{TABLE}.json", json.dumps(content, indent=2) + "\n")
+    return verdicts
+
+
+def _settings_of(method: str, seed: int, settings: Settings) -> Settings:
+    if method == PAPER:
+        return replace(settings, method="singan", add_back="paper", contrast="paper", seed=seed)
+    return replace(settings, method=method, seed=seed)
+
+
+def _cases(folder: Path) -> list[Path]:
+    """The folder itself where it holds a case, or those of its folders that do."""
+    if (folder / BOXES).is_file():
+        return [folder]
+    found = sorted(path.parent for path in folder.glob(f"*/{BOXES}"))
+    if not found:
+        raise StackError(
+            f"{folder} holds no {BOXES}, nor does any folder in it; give a folder with one image "
+            "and its boxes, or a folder of such folders."
+        )
+    return found
+
+
+def _name(folder: Path, number: int, folders: Sequence[Path]) -> str:
+    """A folder's own name, and its number where another has the same."""
+    name = folder.resolve().name
+    same = [other for other in folders if other.resolve().name == name]
+    return name if len(same) == 1 else f"{name}-{number}"

@@ -1,0 +1,241 @@
+"""Boxes: ``nodules.json``, the platform's "Multiple 2D bounding boxes", in and out.
+
+A box covers the pixels from its smallest corner up to, not including, its largest. Corners come in
+any order; x is the column, y the row, z the slice. The numbers are pixel indices whatever the
+stack's origin and spacing are, as the organisers' own code reads them.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nodegen.constants import SMALLEST_BOX_PX
+from nodegen.errors import BoxesError
+from nodegen.io.files import write_text
+
+BOXES = "nodules.json"  # beside the stack
+KIND = "Multiple 2D bounding boxes"
+REMEDY = "see the README for the form of nodules.json"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box in half-open pixels, inside its slice.
+
+    Attributes
+    ----------
+    slice : int
+        Of the stack.
+    left, top, right, bottom : int
+        px; ``right`` and ``bottom`` are the first beyond it.
+    index : int
+        Its place in the file.
+
+    Examples
+    --------
+    >>> box = Box(slice=0, left=10, top=20, right=40, bottom=60)
+    >>> box.width, box.height, box.side, box.centre
+    (30, 40, 30, (25.0, 40.0))
+    """
+
+    slice: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+    index: int = 0
+
+    @property
+    def width(self) -> int:
+        """Columns, px."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Rows, px."""
+        return self.bottom - self.top
+
+    @property
+    def side(self) -> int:
+        """The smaller of width and height, px."""
+        return min(self.width, self.height)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y), in px from the slice's top left edge."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+
+def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
+    """Read the boxes of a stack.
+
+    Boxes that stick out are clipped; boxes of less than 5 px are grown.
+
+    Parameters
+    ----------
+    shape : (slices, rows, columns)
+        Of the stack.
+
+    Raises
+    ------
+    BoxesError
+        Where the file is missing, is not JSON or not of the form, or a box lies wholly outside; the
+        message names the box and the field.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise BoxesError(
+            f"There is no {path.name} in {path.parent}; put the boxes there, {REMEDY}."
+        ) from error
+    except OSError as error:
+        raise BoxesError(f"{path} cannot be read ({error.strerror}); make it readable.") from error
+    except (ValueError, RecursionError) as error:
+        raise BoxesError(f"{path} is not JSON ({error}); {REMEDY}.") from error
+    if not isinstance(content, dict):
+        raise BoxesError(f"{path} holds {_kind(content)} where an object is wanted; {REMEDY}.")
+    if content.get("type") != KIND:
+        raise BoxesError(
+            f'The type in {path} is {_short(content.get("type"))} where "{KIND}" is wanted; '
+            f"{REMEDY}."
+        )
+    entries = content.get("boxes")
+    if not isinstance(entries, list):
+        raise BoxesError(f'"boxes" in {path} is {_kind(entries)} where a list is wanted; {REMEDY}.')
+    return [_box(entry, index, shape) for index, entry in enumerate(entries)]
+
+
+def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
+    """Fit boxes into a stack as :func:`read_boxes` does, and number them in their order.
+
+    Parameters
+    ----------
+    shape : (slices, rows, columns)
+        Of the stack.
+
+    Raises
+    ------
+    BoxesError
+        Where a box lies wholly outside.
+    """
+    return [
+        _fitted(box.slice, (box.left, box.right), (box.top, box.bottom), index, shape)
+        for index, box in enumerate(boxes)
+    ]
+
+
+def write_boxes(path: Path, boxes: list[Box]) -> None:
+    """Write boxes in the platform's form.
+
+    Raises
+    ------
+    OutputError
+        Where the file cannot be written.
+    """
+    entries = [
+        {
+            "corners": [
+                [x, y, box.slice]
+                for x, y in (
+                    (box.left, box.top),
+                    (box.right, box.top),
+                    (box.right, box.bottom),
+                    (box.left, box.bottom),
+                )
+            ]
+        }
+        for box in boxes
+    ]
+    content = {"type": KIND, "boxes": entries, "version": {"major": 1, "minor": 0}}
+    write_text(path, json.dumps(content) + "\n")
+
+
+def _box(entry: Any, index: int, shape: tuple[int, int, int]) -> Box:
+    if not isinstance(entry, dict):
+        raise BoxesError(f"Box {index} is {_kind(entry)} where an object is wanted; {REMEDY}.")
+    corners = entry.get("corners")
+    if not isinstance(corners, list) or len(corners) != 4:
+        count = f"a list of {len(corners)}" if isinstance(corners, list) else _kind(corners)
+        raise BoxesError(
+            f'"corners" of box {index} is {count} where a list of 4 corners is wanted; {REMEDY}.'
+        )
+    x, y, z = zip(*(_corner(corner, index, i) for i, corner in enumerate(corners)), strict=True)
+    if max(z) != min(z) or not float(z[0]).is_integer():
+        raise BoxesError(
+            f"The corners of box {index} have z {', '.join(f'{v:g}' for v in z)} where one whole "
+            "number, the index of a slice, is wanted; give all four the same."
+        )
+    return _fitted(int(z[0]), (min(x), max(x)), (min(y), max(y)), index, shape)
+
+
+def _fitted(
+    slice_: int,
+    x: tuple[float, float],
+    y: tuple[float, float],
+    index: int,
+    shape: tuple[int, ...],
+) -> Box:
+    """Round a box, grow it to the least size, clip it to its slice."""
+    slices, rows, columns = shape
+    if not 0 <= slice_ < slices:
+        raise BoxesError(
+            f"Box {index} lies in slice {slice_} and the stack has {slices}; give a z of 0 to "
+            f"{slices - 1}."
+        )
+    left, right = _span(*x, columns)
+    top, bottom = _span(*y, rows)
+    if right <= left or bottom <= top:
+        raise BoxesError(
+            f"Box {index} (x {x[0]:g} to {x[1]:g}, y {y[0]:g} to {y[1]:g}) lies wholly "
+            f"outside the slice of {columns} x {rows} px; move it inside."
+        )
+    return Box(slice_, left, top, right, bottom, index)
+
+
+def _corner(corner: Any, box: int, number: int) -> tuple[float, float, float]:
+    good = isinstance(corner, list) and len(corner) in (2, 3)
+    if not good or not all(_is_number(value) for value in corner):
+        raise BoxesError(
+            f"Corner {number} of box {box} is {_short(corner)} where [x, y, z] in finite numbers "
+            f"is wanted; {REMEDY}."
+        )
+    x, y, z = (*corner, 0)[:3]  # a single image's boxes may lack z
+    return float(x), float(y), float(z)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond the range of floats
+        return False
+
+
+def _span(low: float, high: float, length: int) -> tuple[int, int]:
+    """Half-open px of one axis: rounded, grown to the least size, clipped to 0..length."""
+    start, stop = round(low), round(high)
+    if stop <= 0 or start >= length:
+        return 0, 0
+    lacking = SMALLEST_BOX_PX - (stop - start)
+    if lacking > 0:
+        start -= lacking // 2
+        stop = start + SMALLEST_BOX_PX
+    start, stop = max(start, 0), min(stop, length)
+    if stop - start < SMALLEST_BOX_PX:  # clipped too small: grow inwards
+        start = max(min(start, length - SMALLEST_BOX_PX), 0)
+        stop = min(max(stop, SMALLEST_BOX_PX), length)
+    return start, stop
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+    return names.get(type(value), "missing" if value is None else "a number")
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

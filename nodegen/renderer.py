@@ -1,0 +1,324 @@
+"""The path of one radiograph: plan, then render; in memory, without files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nodegen.blend import Blend, PlacedNodule
+from nodegen.blend.paste import paste
+from nodegen.blend.poisson import poisson
+from nodegen.constants import CLASSES, RIM_EXPONENT
+from nodegen.io.boxes import Box, fit_boxes
+from nodegen.io.image import Image, dimension_of, to_array, to_image
+from nodegen.settings import MODEL, Settings, choose_device
+from nodegen.steps.contrast import core_mean, match_contrast, normalise, realistic
+from nodegen.steps.crop import crop_window
+from nodegen.steps.finish import finish
+from nodegen.steps.grey import to_output, to_unit
+from nodegen.steps.library import Library
+from nodegen.steps.recipe import Draw, Recipe, draw, finish_stream, position, seed_of_inputs
+from nodegen.steps.resample import centred, resample, resample_mask
+from nodegen.steps.signal import signal_class, top_threshold
+
+if TYPE_CHECKING:
+    import torch
+
+    from nodegen.cascade.cascade import Cascade
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What :meth:`Renderer.apply` gives back.
+
+    Attributes
+    ----------
+    image : ndarray or SimpleITK.Image
+        As the one that was given: same type, shape, grey scale, geometry.
+    mask : ndarray of uint16, shape ([slice,] row, column)
+        0, or 1 + the index of the box whose nodule lies there.
+    recipes : list of Recipe
+        What was done in each box; :meth:`Renderer.render` follows them again.
+    seed : int
+        Given, from the settings, or drawn from the inputs.
+    """
+
+    image: Image
+    mask: np.ndarray
+    recipes: list[Recipe]
+    seed: int
+
+
+class Renderer:
+    """Draws synthetic nodules into radiographs in memory.
+
+    Library and cascades are opened once, when they are first needed. One renderer may serve several
+    threads, and is pickled without them, so that worker processes open their own.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        None: the defaults. ``intensity`` concerns files alone: in memory, the grey scale stays.
+
+    Raises
+    ------
+    SettingError
+        Where CUDA is asked for and there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nodegen import Box, Renderer, Settings
+    >>> radiograph = np.tile(np.arange(512, dtype=np.uint16), (512, 1))
+    >>> renderer = Renderer(Settings(method="poisson", finish=False))
+    >>> made = renderer.apply(radiograph, [Box(slice=0, left=200, top=150, right=260, bottom=210)],
+    ...                       seed=1)
+    >>> made.image.shape, made.image.dtype, made.mask.max(), made.recipes[0].signal
+    ((512, 512), dtype('uint16'), np.uint16(1), 'hyposignal')
+    """
+
+    def __init__(self, settings: Settings | None = None):
+        self.settings = settings or Settings()
+        self._lock = threading.RLock()
+        self._opened: dict[str, Any] = {}
+        if self.settings.device == "cuda":
+            choose_device("cuda")  # said now where there is none, not after the reading
+
+    def __getstate__(self) -> Settings:
+        return self.settings
+
+    def __setstate__(self, settings: Settings) -> None:
+        self.__init__(settings)  # type: ignore[misc]
+
+    # --- what is opened once ----------------------------------------------------------------------
+
+    def _once(self, name: str, make: Any) -> Any:
+        with self._lock:
+            if name not in self._opened:
+                self._opened[name] = make()
+            return self._opened[name]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the cascades run."""
+        device: torch.device = self._once("device", lambda: choose_device(self.settings.device))
+        return device
+
+    @property
+    def library(self) -> Library:
+        """The nodules."""
+        folder = self.settings.nodules or MODEL / "nodules"
+        library: Library = self._once("library", lambda: Library.open(folder))
+        return library
+
+    @property
+    def cascades(self) -> dict[str, Cascade]:
+        """The cascade of each class of signal."""
+        cascades: dict[str, Cascade] = self._once("cascades", self._open_cascades)
+        return cascades
+
+    def _open_cascades(self) -> dict[str, Cascade]:
+        from nodegen.cascade.cascade import Cascade  # imports torch
+
+        # Each box has windows of its own size, and so kernels of its own that hardly ever come
+        # again. Kept, they cut up the heap, and memory grows with the number of boxes. oneDNN reads
+        # this before its first convolution; who has set it already is left alone.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
+        folder = self.settings.model or MODEL
+        return {name: Cascade.open(folder / name, self.device) for name in CLASSES}
+
+    @property
+    def blend(self) -> Blend:
+        """The method of blending."""
+        blend: Blend = self._once("blend", self._make_blend)
+        return blend
+
+    def _make_blend(self) -> Blend:
+        plain: dict[str, Blend] = {"poisson": poisson, "paste": paste}
+        if self.settings.method in plain:
+            return plain[self.settings.method]
+        from nodegen.blend.harmonise import Harmonise  # imports torch
+
+        cascades = self.cascades if self.settings.method == "singan" else None
+        return Harmonise(cascades, self.settings.add_back, self.settings.windows)
+
+    @property
+    def model_sha256(self) -> str | None:
+        """One hash of both cascades; None for the methods that use none."""
+        if self.settings.method != "singan":
+            return None
+        parts = "".join(self.cascades[name].sha256 for name in CLASSES)
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+    # --- one radiograph, or a stack of them -------------------------------------------------------
+
+    def apply(self, image: Image, boxes: Sequence[Box], seed: int | None = None) -> Rendered:
+        """Draw a nodule into each box.
+
+        Parameters
+        ----------
+        image : ndarray, shape ([slice,] row, column), or SimpleITK.Image
+            Integers of up to 32 bit or floats; left as it is.
+        boxes : sequence of Box
+            Clipped to the image; of a single image all in slice 0.
+        seed : int, optional
+            None: the settings' one, or a hash of image and boxes.
+
+        Raises
+        ------
+        StackError
+            Where the image has another form or pixel type, or pixels that are not finite.
+        BoxesError
+            Where a box lies wholly outside.
+        """
+        pixels = to_array(image)
+        kept = fit_boxes(boxes, pixels.shape)
+        if seed is None:
+            seed = self.settings.seed
+        if seed is None:
+            seed = seed_of_inputs(pixels, kept)
+        recipes = list(self.plan(pixels, kept, seed))
+        made, mask = np.empty_like(pixels), np.zeros(pixels.shape, dtype=np.uint16)
+        for number, untouched in enumerate(pixels):
+            here = [recipe for recipe in recipes if recipe.slice == number]
+            made[number], mask[number] = self.render_slice(untouched, here, number, seed, "input")
+        whole = mask[0] if dimension_of(image) == 2 else mask
+        return Rendered(to_image(made, image), whole, recipes, seed)
+
+    # --- plan: everything random, before anything is rendered -------------------------------------
+
+    def plan(
+        self, pixels: np.ndarray, boxes: Sequence[Box], seed: int, signal: str | None = None
+    ) -> Iterator[Recipe]:
+        """Draw the recipe of each box, in the order in which they will be rendered.
+
+        Boxes of one slice come by their corners, so that their order in the file does not matter.
+
+        Parameters
+        ----------
+        pixels : ndarray, shape (slice, row, column)
+        signal : {"hyposignal", "hypersignal"}, optional
+            The class of all boxes; None: decided for each box by Otsu.
+        """
+        seen: Counter[tuple[int, ...]] = Counter()
+        thresholds: dict[int, tuple[np.ndarray, float]] = {}
+        for box in sorted(boxes, key=position):
+            if box.slice not in thresholds:
+                slice01 = to_unit(pixels[box.slice])
+                thresholds = {box.slice: (slice01, top_threshold(slice01))}
+            slice01, threshold = thresholds[box.slice]
+            drawn = draw(seed, box, seen[position(box)], self.library)
+            seen[position(box)] += 1
+            own = signal or signal_class(slice01, box, threshold)
+            yield self._recipe(box, drawn, own, slice01)
+
+    def _recipe(self, box: Box, drawn: Draw, signal: str, slice01: np.ndarray) -> Recipe:
+        recipe = Recipe(
+            index=box.index,
+            slice=box.slice,
+            left=box.left,
+            top=box.top,
+            right=box.right,
+            bottom=box.bottom,
+            nodule=drawn.nodule,
+            name=self.library.names[drawn.nodule],
+            mirror=drawn.mirror,
+            turn_deg=drawn.turn_deg,
+            signal=signal,
+            n0=drawn.n0[signal],
+            weight=drawn.weight[signal],
+            contrast=1.0,
+            noise=drawn.noise,
+        )
+        nodule = self.place(recipe, slice01.shape)
+        background = slice01[box.top : box.bottom, box.left : box.right]
+        contrast = match_contrast(nodule.shadow[nodule.mask], background, signal)
+        if self.settings.contrast == "real":
+            window = crop_window(box, slice01.shape)
+            core = core_mean(nodule.shadow, box, window)
+            contrast = realistic(contrast * drawn.contrast_share[signal], core, background)
+        return replace(recipe, contrast=round(contrast, 4))
+
+    # --- render: recipes into one slice -----------------------------------------------------------
+
+    def render_slice(
+        self,
+        untouched: np.ndarray,
+        recipes: Sequence[Recipe],
+        number: int,
+        seed: int,
+        intensity: str,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Render and finish one slice, and bring it to the grey scale of the output.
+
+        Parameters
+        ----------
+        untouched : ndarray, shape (row, column)
+        recipes : sequence of Recipe
+            Those of this slice, in the order of :meth:`plan`.
+        number : int
+            Of the slice in its stack; with ``seed`` it decides the finish.
+        intensity : {"challenge", "input"}
+            As :func:`nodegen.steps.grey.to_output` takes it.
+
+        Returns
+        -------
+        image : ndarray, shape (row, column)
+        mask : ndarray of uint16, shape (row, column)
+            0, or 1 + the box's index.
+        """
+        slice01, mask = self.render(untouched, recipes)
+        if self.settings.finish:
+            slice01 = finish(slice01, finish_stream(seed, number))
+        return to_output(untouched, slice01, intensity), mask
+
+    def render(
+        self, untouched: np.ndarray, recipes: Sequence[Recipe]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Render the recipes of one slice, one after the other.
+
+        Returns
+        -------
+        slice01 : ndarray of float32, shape (row, column)
+            The slice with its nodules, in 0..1 of its own range.
+        mask : ndarray of uint16, shape (row, column)
+            0, or 1 + the box's index.
+        """
+        slice01 = to_unit(untouched)
+        mask = np.zeros(untouched.shape, dtype=np.uint16)
+        for recipe in recipes:
+            window = crop_window(recipe.box, untouched.shape)
+            nodule = self.place(recipe, untouched.shape)
+            slice01[window] = self.blend(slice01[window], nodule, recipe)
+            mask[window][nodule.mask] = 1 + recipe.index
+        return slice01, mask
+
+    def place(self, recipe: Recipe, shape: tuple[int, ...]) -> PlacedNodule:
+        """Bring the recipe's nodule to its box's size and lay it into the middle of its box.
+
+        Returns
+        -------
+        PlacedNodule
+            In the box's crop of a slice of ``shape`` (row, column).
+        """
+        nodule = self.library[recipe.nodule].oriented(recipe.mirror, recipe.turn_deg)
+        rows, columns = crop_window(recipe.box, shape)
+        x, y = recipe.box.centre
+        canvas = rows.stop - rows.start, columns.stop - columns.start
+        at = y - rows.start, x - columns.start
+        density = normalise(nodule.projection)
+        if self.settings.contrast == "real":
+            density **= RIM_EXPONENT
+        density = resample(density, recipe.box.side)
+        mask = resample_mask(nodule.mask, recipe.box.side)
+        return PlacedNodule(
+            shadow=centred(density * np.float32(recipe.contrast), canvas, *at),
+            mask=centred(mask, canvas, *at) > 0,
+        )

@@ -1,5 +1,0 @@
-"""The report: one HTML file that shows every box before and after, with its measures."""
-
-from nodegen.report.page import Treated, write_report, write_report_of_run
-
-__all__ = ["Treated", "write_report", "write_report_of_run"]

@@ -1,0 +1,389 @@
+"""The library of projected nodules, picked by diameter.
+
+A library is a folder of three plain files:
+
+``nodules.npy``
+    One array of all the pixels of all the entries, end to end: structured, one dimension, fields
+    ``projection`` (``<f4``, as :func:`nodegen.steps.projection.project` gives it) and ``mask``
+    (``|b1``). It loads with ``numpy.load(allow_pickle=False)``, and is memory-mapped here.
+``nodules.csv``
+    One row an entry, in the order of the array: ``name`` (the patch's file name, without its
+    suffix), ``axis`` (of the rays in the patch's array: 0, 1 or 2), ``diameter_mm``, ``rows`` and
+    ``columns`` (of the entry, cut to its mask), ``offset`` (of its first pixel in the array) and
+    ``sha256`` (of its pixels, as stored). Pixels run along the columns first.
+``library.json``
+    ``format``, ``version``, ``entries``, ``pixels`` (length of the array) and
+    ``nodules_csv_sha256``. It is written last: a folder without it holds no library.
+
+The hash of ``nodules.csv`` commits to every entry's own hash, and so to the whole library. Opening
+checks everything but the pixels; picking an entry reads and checks that entry alone.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from nodegen.constants import (
+    CANDIDATES_DIVISOR,
+    CANDIDATES_DIVISOR_ELSE,
+    CANDIDATES_MIN_NODULES,
+    EMPTY_RAY,
+)
+from nodegen.errors import LibraryError, OutputError
+from nodegen.steps.projection import cut_to_mask
+
+FORMAT = "nodegen nodule library"
+VERSION = 1
+INDEX, TABLE, ARRAY = "library.json", "nodules.csv", "nodules.npy"
+COLUMNS = ("name", "axis", "diameter_mm", "rows", "columns", "offset", "sha256")
+PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])
+REMEDY = (
+    "make the library again with `nodegen prepare`, or leave the option out to use the built-in"
+)
+
+
+@dataclass(frozen=True)
+class Nodule:
+    """One projected nodule, cut to its mask's bounding box, at 1 mm a pixel.
+
+    Attributes
+    ----------
+    projection : ndarray of float32, shape (row, column)
+        As :func:`nodegen.steps.projection.project` gives it: 1.56 (``EMPTY_RAY``) where a ray meets
+        nothing, more where it meets the nodule.
+    mask : ndarray of bool, the same shape
+        Where a ray meets the nodule; touches all four sides.
+    diameter_mm : int
+        Larger side of the nodule's bounding box as the library lists it (before any turn).
+    name : str
+        The patch it comes from.
+    axis : {0, 1, 2}
+        Axis of the rays in the patch's array (slice, row, column).
+    """
+
+    projection: np.ndarray
+    mask: np.ndarray
+    diameter_mm: int
+    name: str
+    axis: int
+
+    def oriented(self, mirror: bool = False, turn_deg: float = 0.0) -> "Nodule":
+        """Mirror the nodule, then turn it in the plane; cut to its new bounding box.
+
+        Parameters
+        ----------
+        mirror : bool
+            Swap left and right, before the turn.
+        turn_deg : float
+            Counter-clockwise as displayed (rows run down), in degrees. Multiples of 90 are exact.
+
+        Returns
+        -------
+        Nodule
+            Of the same diameter, name and axis. The projection is interpolated by cubic splines,
+            held within its own range, over a ground of ``EMPTY_RAY``; the mask linearly, cut at one
+            half. The result depends on the arguments alone.
+        """
+        projection, mask = self.projection, self.mask
+        if mirror:
+            projection, mask = projection[:, ::-1], mask[:, ::-1]
+        quarters, rest_deg = divmod(float(turn_deg) % 360.0, 90.0)
+        projection, mask = (np.rot90(array, int(quarters)) for array in (projection, mask))
+        if rest_deg:
+            projection, mask = _turned(projection, mask, rest_deg)
+        return replace(
+            self,
+            projection=np.ascontiguousarray(projection),
+            mask=np.ascontiguousarray(mask),
+        )
+
+
+def _turned(
+    projection: np.ndarray, mask: np.ndarray, turn_deg: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn both by less than a quarter turn, and cut them to the mask."""
+    # One pixel of ground on each side, so that the spline sees the nodule's edge, not the array's.
+    ground = np.pad(projection, 1, constant_values=np.float32(EMPTY_RAY))
+    turned = ndimage.rotate(ground, turn_deg, order=3, mode="constant", cval=EMPTY_RAY)
+    turned = np.clip(turned, projection.min(), projection.max())
+    weight = ndimage.rotate(np.pad(mask, 1).astype(np.float32), turn_deg, order=1)
+    # A nodule one pixel thin may fall below one half everywhere: then its densest pixels are kept.
+    turned_mask = weight >= min(0.5, float(weight.max()))
+    return cut_to_mask(turned.astype(np.float32), turned_mask)
+
+
+class Library:
+    """A folder of projected nodules, opened without reading any of them.
+
+    ``len(library)`` is the number of entries; ``library[index]`` reads one, and checks its hash.
+
+    Attributes
+    ----------
+    folder : Path
+    diameters_mm : ndarray of int, shape (entries,)
+    names : tuple of str
+        The patch of each entry; several entries share one where it is projected along several axes.
+    axes : ndarray of int, shape (entries,)
+    sha256 : str
+        Of the whole library.
+    """
+
+    def __init__(self, folder: Path, rows: list[tuple], pixels: np.ndarray, sha256: str):
+        """Take what :meth:`open` has checked."""
+        self.folder = folder
+        self.sha256 = sha256
+        self.names = tuple(row[0] for row in rows)
+        self.axes = np.array([row[1] for row in rows], dtype=np.int64)
+        self.diameters_mm = np.array([row[2] for row in rows], dtype=np.int64)
+        self._rows = rows
+        self._pixels = pixels
+        self._largest_first = np.argsort(-self.diameters_mm, kind="stable")
+
+    @classmethod
+    def open(cls, folder: Path) -> "Library":
+        """Open a library; nodules are read when they are picked.
+
+        Raises
+        ------
+        LibraryError
+            Where a file is missing, truncated, or not the one that the index names.
+        """
+        folder = Path(folder)
+        index = _read_index(folder)
+        try:
+            table = (folder / TABLE).read_bytes()
+        except OSError as error:
+            raise LibraryError(
+                f"The nodule library {folder} has no readable {TABLE} ({_why(error)}): {REMEDY}."
+            ) from None
+        sha256 = hashlib.sha256(table).hexdigest()
+        if sha256 != index["nodules_csv_sha256"]:
+            raise LibraryError(
+                f"{TABLE} of the nodule library {folder} is not the one that {INDEX} names "
+                f"(its SHA-256 differs): {REMEDY}."
+            )
+        rows = _parse(folder, table)
+        length = sum(row[3] * row[4] for row in rows)
+        if not rows or len(rows) != index["entries"] or length != index["pixels"]:
+            raise LibraryError(
+                f"The nodule library {folder} lists {len(rows)} entries of {length} pixels, and "
+                f"{INDEX} promises {index['entries']} of {index['pixels']}, at least 1: {REMEDY}."
+            )
+        return cls(folder, rows, _map(folder, length), sha256)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def candidates(self, size_px: float) -> np.ndarray:
+        """Entries that may fill a box, from which one is to be drawn uniformly.
+
+        As the baseline: those with diameter > size / 5, or, where none is, > size / 10. For big
+        boxes only a few nodules would qualify, and the same ones would come again and again; so
+        where they are fewer than ``CANDIDATES_MIN_NODULES`` different nodules, that many of the
+        largest are taken (all, of a smaller library).
+
+        Parameters
+        ----------
+        size_px : float
+            The box's size, in pixels.
+
+        Returns
+        -------
+        ndarray of int
+            Indices, ascending; never empty.
+        """
+        for divisor in (CANDIDATES_DIVISOR, CANDIDATES_DIVISOR_ELSE):
+            chosen = np.flatnonzero(self.diameters_mm > size_px / divisor)
+            if chosen.size:
+                break
+        names = {self.names[index] for index in chosen}
+        if len(names) >= CANDIDATES_MIN_NODULES:
+            return chosen
+        kept = list(chosen)
+        taken = set(kept)
+        for index in self._largest_first:
+            if len(names) >= CANDIDATES_MIN_NODULES and self.names[index] not in names:
+                break
+            if index not in taken:
+                kept.append(index)
+                names.add(self.names[index])
+        return np.sort(np.array(kept, dtype=np.int64))
+
+    def __getitem__(self, index: int) -> Nodule:
+        """Read one entry.
+
+        Raises
+        ------
+        LibraryError
+            Where its pixels are not those that were written.
+        IndexError
+            Where there is no such entry.
+        """
+        name, axis, diameter_mm, rows, columns, offset, sha256 = self._rows[index]
+        pixels = np.array(self._pixels[offset : offset + rows * columns])
+        if hashlib.sha256(pixels.tobytes()).hexdigest() != sha256:
+            raise LibraryError(
+                f"Nodule {index} ({name}, axis {axis}) of the library {self.folder} is damaged "
+                f"(its SHA-256 differs from {TABLE}): {REMEDY}."
+            )
+        shape = (rows, columns)
+        return Nodule(
+            np.ascontiguousarray(pixels["projection"]).reshape(shape),
+            np.ascontiguousarray(pixels["mask"]).reshape(shape),
+            diameter_mm,
+            name,
+            axis,
+        )
+
+
+def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
+    """Write a library, replacing the folder's own; the index comes last.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where missing.
+    nodules : iterable of Nodule
+        In the order in which they are to be listed; at least one.
+
+    Returns
+    -------
+    str
+        The library's SHA-256.
+
+    Raises
+    ------
+    OutputError
+        Where the folder cannot be written.
+    LibraryError
+        Where there is no nodule.
+    """
+    folder = Path(folder)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    chunks, offset = [], 0
+    for nodule in nodules:
+        pixels = np.empty(nodule.mask.size, dtype=PIXEL)
+        pixels["projection"] = nodule.projection.ravel()
+        pixels["mask"] = nodule.mask.ravel()
+        sha256 = hashlib.sha256(pixels.tobytes()).hexdigest()
+        shape = nodule.mask.shape
+        writer.writerow((nodule.name, nodule.axis, nodule.diameter_mm, *shape, offset, sha256))
+        chunks.append(pixels)
+        offset += pixels.size
+    if not chunks:
+        raise LibraryError(f"There is no nodule to write into {folder}: give at least one.")
+    table = text.getvalue().encode()
+    sha256 = hashlib.sha256(table).hexdigest()
+    index = {
+        "format": FORMAT,
+        "version": VERSION,
+        "entries": len(chunks),
+        "pixels": offset,
+        "nodules_csv_sha256": sha256,
+    }
+    array = io.BytesIO()
+    np.save(array, np.concatenate(chunks), allow_pickle=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Without its index the folder holds no library: whatever happens in between, no reader
+        # can meet the array of one and the table of another.
+        (folder / INDEX).unlink(missing_ok=True)
+        write_whole(folder / ARRAY, array.getvalue())
+        write_whole(folder / TABLE, table)
+        write_whole(folder / INDEX, (json.dumps(index, indent=2) + "\n").encode())
+    except OSError as error:
+        raise OutputError(
+            f"The nodule library cannot be written to {folder} ({_why(error)}): "
+            "give a folder that can be written."
+        ) from None
+    return sha256
+
+
+def write_whole(path: Path, content: bytes, sync: bool = True) -> None:
+    """Write a file so that it is there whole or not at all; ``sync``: even after a power cut."""
+    beside = path.with_name(f".{path.name}.part")
+    with open(beside, "wb") as stream:
+        stream.write(content)
+        if sync:
+            stream.flush()
+            os.fsync(stream.fileno())
+    beside.replace(path)
+
+
+def _read_index(folder: Path) -> dict:
+    if not folder.is_dir():
+        raise LibraryError(f"There is no nodule library at {folder}: {REMEDY}.")
+    try:
+        index = json.loads((folder / INDEX).read_bytes())
+    except FileNotFoundError:
+        raise LibraryError(
+            f"{folder} holds no finished nodule library (no {INDEX}): {REMEDY}."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise LibraryError(
+            f"{INDEX} of the nodule library {folder} cannot be read ({_why(error)}): {REMEDY}."
+        ) from None
+    wanted = {"entries": int, "pixels": int, "nodules_csv_sha256": str}
+    if (
+        not isinstance(index, dict)
+        or (index.get("format"), index.get("version")) != (FORMAT, VERSION)
+        or any(type(index.get(key)) is not kind for key, kind in wanted.items())
+    ):
+        raise LibraryError(
+            f"{folder / INDEX} is not the index of a {FORMAT} of version {VERSION}: {REMEDY}."
+        )
+    return index
+
+
+def _parse(folder: Path, table: bytes) -> list[tuple]:
+    """Rows of ``nodules.csv`` as (name, axis, diameter, rows, columns, offset, hash)."""
+    parsed: list[tuple] = []
+    offset = 0
+    try:
+        reader = csv.reader(io.StringIO(table.decode()))
+        if tuple(next(reader)) != COLUMNS:
+            raise ValueError("other columns")
+        for name, *numbers, sha256 in reader:
+            axis, diameter_mm, rows, columns, start = map(int, numbers)
+            if axis not in (0, 1, 2) or min(rows, columns, diameter_mm) < 1 or start != offset:
+                raise ValueError(f"row {len(parsed) + 1}")
+            parsed.append((name, axis, diameter_mm, rows, columns, start, sha256))
+            offset += rows * columns
+    except (ValueError, StopIteration, csv.Error) as error:
+        raise LibraryError(
+            f"{TABLE} of the nodule library {folder} is malformed ({_why(error)}): {REMEDY}."
+        ) from None
+    return parsed
+
+
+def _map(folder: Path, length: int) -> np.ndarray:
+    """Map ``nodules.npy`` into memory, and check that it holds as many pixels as listed."""
+    try:
+        pixels = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise LibraryError(
+            f"{ARRAY} of the nodule library {folder} is missing or truncated "
+            f"({_why(error)}): {REMEDY}."
+        ) from None
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != PIXEL or pixels.shape != (length,):
+        raise LibraryError(
+            f"{ARRAY} of the nodule library {folder} does not hold the {length} pixels that "
+            f"{TABLE} lists: {REMEDY}."
+        )
+    return pixels
+
+
+def _why(error: BaseException) -> str:
+    """The system's own words for a fault, on one line."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(words.split()).rstrip(".")

@@ -1,0 +1,1 @@
+"""Training the cascades: the crop they learn from, the loop, its checkpoints and cards."""

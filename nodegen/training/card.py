@@ -1,0 +1,65 @@
+"""The model card: what a cascade was trained on and how, as a page to be read."""
+
+import json
+from pathlib import Path
+
+from nodegen.cascade.pyramid import scale_sizes
+from nodegen.cascade.weights import read_index
+from nodegen.io.files import write_text
+
+PAGE = "README.md"
+
+
+def write_page(folder: Path) -> Path:
+    """Write the page of the cascade in ``folder`` from its ``cascade.json``."""
+    index = read_index(folder)
+    card = index["card"]
+    facts = {
+        "training image": card.get("source") or "not told",
+        "SHA-256 of the training image": f"`{card['image_sha256'][:16]}…`",
+        "profile": card["profile"],
+        "seed": card["seed"],
+        "steps an iteration": card["steps"],
+        "window, px": card["window_px"] or "the whole crop",
+        "trained": f"{card['trained']}, in {card['minutes']} minutes on {card['device']} "
+        f"({card['machine']}), torch {card['torch']}",
+    }
+    lines = [
+        f"# Cascade `{folder.name}`",
+        "",
+        "One-shot SinGAN cascade that harmonises pasted nodules; made by `nodegen train`. Weights "
+        "in half precision, batch norm in single.",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in facts.items()),
+        "",
+        "| scale | side, px | channels | iterations | noise amplitude | "
+        "reconstruction RMSE (of 0..1) | margin, px |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    margins = index.get("margins", ["not measured"] * len(index["amplitudes"]))
+    columns = zip(
+        scale_sizes(),
+        card["channels"],
+        card["iterations"],
+        index["amplitudes"],
+        card["reconstruction_rmse"],
+        margins,
+        strict=True,
+    )
+    for n, (side, channels, iterations, amplitude, error, margin) in enumerate(columns):
+        cells = n, side, channels, iterations, f"{amplitude:.4f}", f"{error:.4f}", margin
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    if "margins" in card:
+        measured = card["margins"]
+        lines += [
+            "",
+            f"Margins: measured on {measured['cases']} boxes; the largest error that the default "
+            f"windows made was {measured['largest_error']:.4f} of the -1..1 scale, "
+            f"{measured['bound']} is allowed.",
+        ]
+    if "crop" in card:
+        lines += ["", f"The training crop: `{json.dumps(card['crop'])}`."]
+    write_text(folder / PAGE, "\n".join(lines) + "\n")
+    return folder / PAGE

@@ -1,0 +1,85 @@
+"""Checkpoints of a training run: written whole or not at all, without pickles.
+
+A scale in training is two files, ``generator`` and ``discriminator``, each with the weights and the
+two moments of Adam (at most 15 MB at the paper's widest), and ``state.json`` that names them. The
+state is replaced last, so a kill at any point leaves the previous checkpoint intact.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from nodegen.errors import TrainingError
+from nodegen.io.files import write_text
+
+
+def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Save tensors as safetensors, atomically."""
+    partial = path.with_name(f".{path.name}.partial")
+    save_file({k: v.detach().contiguous().cpu() for k, v in tensors.items()}, partial)
+    os.replace(partial, path)
+
+
+def _pack(network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    packed = {f"weights.{k}": v for k, v in network.state_dict().items()}
+    for i, moments in optimiser.state_dict()["state"].items():
+        packed |= {f"adam.{i}.{k}": v for k, v in moments.items()}
+    return packed
+
+
+def _unpack(
+    packed: dict[str, torch.Tensor],
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+) -> None:
+    weights = {k.removeprefix("weights."): v for k, v in packed.items() if k.startswith("weights.")}
+    network.load_state_dict(weights)
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in packed.items():
+        if key.startswith("adam."):
+            _, i, name = key.split(".")
+            state.setdefault(int(i), {})[name] = value
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+
+
+class Checkpoint:
+    """The checkpoint of the scale in training, in a folder of its own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.state_file = folder / "state.json"
+
+    def save(self, state: dict[str, Any], networks: dict[str, tuple[nn.Module, Any]]) -> None:
+        """Save ``state`` and each named (network, optimiser); drop what was saved before."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        files = {}
+        for name, (network, optimiser) in networks.items():
+            files[name] = f"{name}-{state['scale']:02d}-{state['iteration']:06d}.safetensors"
+            save_tensors(self.folder / files[name], _pack(network, optimiser))
+        write_text(self.state_file, json.dumps({**state, "files": files}))
+        for old in self.folder.glob("*.safetensors"):
+            if old.name not in files.values():
+                old.unlink()
+
+    def load(self, networks: dict[str, tuple[nn.Module, Any]], scale: int) -> dict[str, Any] | None:
+        """Restore the networks and return the state, or None where ``scale`` has none saved."""
+        if not self.state_file.is_file():
+            return None
+        state: dict[str, Any] = json.loads(self.state_file.read_text())
+        if state["scale"] != scale:
+            return None
+        for name, (network, optimiser) in networks.items():
+            path = self.folder / state["files"][name]
+            try:
+                _unpack(load_file(path), network, optimiser)
+            except Exception as error:
+                raise TrainingError(
+                    f"the checkpoint {path} cannot be read ({error}); delete the folder "
+                    f"{self.folder} to train scale {scale} anew"
+                ) from error
+        return state

@@ -1,0 +1,59 @@
+"""The two settings with which a cascade is trained."""
+
+from dataclasses import dataclass
+
+from nodegen.cascade.pyramid import scale_sizes
+from nodegen.constants import CHANNELS, ITERATIONS, SCALES, STEPS
+from nodegen.training.generator import paper_channels
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How long and how wide a cascade is trained.
+
+    Attributes
+    ----------
+    channels : tuple of int
+        Inner width of the generator and the discriminator at each scale.
+    iterations : tuple of int
+        Iterations at each scale.
+    steps : int
+        Steps of the discriminator, then of the generator, in each iteration.
+    window_px : int or None
+        Side of the random window that an iteration looks at; None: the whole crop. Both networks
+        are local and a window gets its true surroundings, so this only subsamples the patches over
+        which the losses are averaged.
+    redraw_every : int
+        Iterations for which one image drawn from the scales below serves.
+    """
+
+    name: str
+    channels: tuple[int, ...]
+    iterations: tuple[int, ...]
+    steps: int
+    window_px: int | None
+    redraw_every: int
+
+
+PAPER = Profile(
+    name="paper",
+    channels=tuple(paper_channels(n) for n in range(SCALES)),
+    iterations=(ITERATIONS,) * SCALES,
+    steps=STEPS,
+    window_px=None,
+    redraw_every=1,
+)
+
+# What two CPU cores train in less than an hour: narrow, one step each, windows at the fine scales,
+# and more iterations where they cost little.
+COMPACT_WINDOW_PX = 112
+COMPACT = Profile(
+    name="compact",
+    channels=(CHANNELS,) * SCALES,
+    iterations=tuple(1000 if side <= 64 else 500 for side in scale_sizes()),
+    steps=1,
+    window_px=COMPACT_WINDOW_PX,
+    redraw_every=8,
+)
+
+PROFILES = {profile.name: profile for profile in (PAPER, COMPACT)}
