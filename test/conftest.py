@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,10 @@ from nodegen.io.stack_writer import StackWriter
 from nodegen.training.generator import Generator
 
 CHANNELS = 4
+
+# Seconds are never asserted: a busy machine is no fault.
+hypothesis.settings.register_profile("nodegen", deadline=None)
+hypothesis.settings.load_profile("nodegen")
 
 
 @pytest.fixture(scope="session")
