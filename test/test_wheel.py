@@ -1,0 +1,97 @@
+"""The wheel by itself: it brings its model, and generates, trains and judges."""
+
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("nodegen", "model", "pyproject.toml", "setup.py", "requirements.txt", "README.md")
+
+TRAIN = """
+from pathlib import Path
+import numpy as np
+from nodegen.constants import SCALES
+from nodegen.training import run
+from nodegen.training.profiles import Profile
+run.PROFILES["tiny"] = Profile("tiny", (4,) * SCALES, (2,) * SCALES, 1, 40, 2)
+image = np.random.default_rng(0).uniform(0, 1, (256, 256)).astype(np.float32)
+print(run.train(image, Path("trained"), profile="tiny", progress=False))
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The Python of an environment that has the wheel, and nothing of the clone.
+
+    What nodegen needs is taken from this environment's packages, since installing torch anew takes
+    minutes; nodegen itself is installed there as a link to the clone, which a path does not follow.
+    """
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"  # the build leaves folders behind
+    source.mkdir()
+    for name in (*SOURCES, "LICENSE"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, source / name)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source)]
+    subprocess.run([*pip, *build], check=True)
+    (wheel,) = folder.glob("*.whl")
+    venv.create(folder / "env", with_pip=False)
+    python = folder / "env" / "bin" / "python"
+    site = subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    (Path(site) / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    subprocess.run([*pip, "--python", python, "install", "--no-deps", wheel], check=True)
+    return python
+
+
+@pytest.fixture(scope="module")
+def run(installed, tmp_path_factory):
+    """Run something of the installed package in an empty folder."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+
+    def call(*arguments):
+        done = subprocess.run(
+            [installed, *map(str, arguments)], cwd=folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    call.folder = folder
+    return call
+
+
+def test_the_wheel_is_not_the_clone(run):
+    home = Path(run("-c", "import nodegen; print(nodegen.__file__)").strip())
+    assert ROOT not in home.parents
+    assert "site-packages" in home.parts
+
+
+def test_it_generates_with_its_own_model_and_judges(run):
+    run("-m", "nodegen", "phantom", "--output", "in", "--slices", "1")
+    options = ["--intensity", "input", "--no-finish", "--seed", "1"]
+    run("-m", "nodegen", "generate", "--input", "in", "--output", "out", *options)
+    header = json.loads((run.folder / "out" / "recipes.json").read_text())
+    assert header["model_sha256"]
+    files = ["--before", "in/phantom.mha", "--after", "out/phantom.mha"]
+    table = run("-m", "nodegen", "judge", *files, "--boxes", "in/nodules.json")
+    assert "contrast" in table
+
+
+def test_it_trains(run):
+    assert run("-c", TRAIN).strip()
+    assert (run.folder / "trained" / "cascade" / "cascade.json").is_file()
+
+
+def test_its_command_is_there(installed):
+    command = Path(installed).with_name("nodegen")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("nodegen ")
