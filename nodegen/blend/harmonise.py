@@ -117,8 +117,10 @@ def harmonisation_mask(mask: np.ndarray, window: Window) -> np.ndarray:
     # Beyond the crop lies no nodule: pad, so that the blur falls off there as everywhere.
     inside = mask[window]
     dilated = distance_transform_edt(~inside) <= DILATION_PX
-    return gaussian_filter(
-        dilated.astype(np.float32), MASK_BLUR_PX, mode="nearest", truncate=MASK_TRUNCATE
+    return np.asarray(
+        gaussian_filter(
+            dilated.astype(np.float32), MASK_BLUR_PX, mode="nearest", truncate=MASK_TRUNCATE
+        )
     )
 
 

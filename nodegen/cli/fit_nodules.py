@@ -1,9 +1,16 @@
 """``nodegen fit-nodules``: CT patches and segmentations → parameters of the model of nodules."""
 
+from __future__ import annotations
+
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nodegen.cli.options import add_patches
+
+if TYPE_CHECKING:
+    from nodegen.nodules.measure import Measured
+    from nodegen.steps.library import Nodule
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +74,7 @@ def _check_writable(path: Path) -> None:
         )
 
 
-def _read(patches: Path, segmentations: Path) -> tuple[list, list]:
+def _read(patches: Path, segmentations: Path) -> tuple[list[Measured], list[Nodule | None]]:
     """Measure all pairs, and project each along the baseline's axis; name those left out."""
     from nodegen.constants import PROJECTION_AXIS
     from nodegen.nodules.measure import measure
@@ -75,7 +82,8 @@ def _read(patches: Path, segmentations: Path) -> tuple[list, list]:
     from nodegen.nodules.prepare import project_nodule
     from nodegen.progress import track
 
-    measured, nodules, skipped = [], [], []
+    measured, skipped = [], []
+    nodules: list[Nodule | None] = []
     pairs = find_pairs(patches, segmentations)
     for pair in track(pairs, len(pairs), "measure", "nodule"):
         try:

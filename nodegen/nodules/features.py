@@ -92,7 +92,7 @@ def appearance(nodule: Nodule) -> np.ndarray:
     ndarray, shape (COMMON_PX, COMMON_PX)
         Stretched to a square: nodules that differ in width and height only look alike.
     """
-    return resize(level(nodule), (COMMON_PX, COMMON_PX), order=1, anti_aliasing=True)
+    return np.asarray(resize(level(nodule), (COMMON_PX, COMMON_PX), order=1, anti_aliasing=True))
 
 
 def level(nodule: Nodule) -> np.ndarray:

@@ -198,10 +198,10 @@ def _standardised(
         np.stack([np.interp(log_radius, knots, column) for column in table.T], axis=1)
         for table in (means, spreads)
     )
-    return (values - mean) / spread
+    return np.asarray((values - mean) / spread)
 
 
 def _shrunk(block: np.ndarray) -> np.ndarray:
     """Covariance about 0, its correlations drawn towards none."""
     covariance = block.T @ block / len(block)
-    return (1 - SHRINKAGE) * covariance + SHRINKAGE * np.diag(np.diag(covariance))
+    return np.asarray((1 - SHRINKAGE) * covariance + SHRINKAGE * np.diag(np.diag(covariance)))

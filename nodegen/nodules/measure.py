@@ -73,13 +73,15 @@ def surface_radii(surface: np.ndarray, basis: np.ndarray, bend: float = 0.0) -> 
         everywhere, wanted = (
             scale * np.expm1(bend * value / scale) / bend for value in (everywhere, wanted)
         )
-    return np.exp(wanted - np.log(np.mean(np.exp(3 * everywhere))) / 3)
+    return np.asarray(np.exp(wanted - np.log(np.mean(np.exp(3 * everywhere))) / 3))
 
 
 def shell_of(depth_mm: np.ndarray, radius_mm: float) -> np.ndarray:
     """Place of a depth below the surface on the scale of ``SHELLS``: 0 at the surface, 1 at R."""
     deepest = radius_mm / (radius_mm + SHELL_SCALE_MM)
-    return np.clip(depth_mm / (np.abs(depth_mm) + SHELL_SCALE_MM) / deepest, SHELLS[0], 1.0)
+    return np.asarray(
+        np.clip(depth_mm / (np.abs(depth_mm) + SHELL_SCALE_MM) / deepest, SHELLS[0], 1.0)
+    )
 
 
 def density_basis(angular: np.ndarray, shell: np.ndarray) -> np.ndarray:
@@ -168,7 +170,7 @@ def _radii(mask: np.ndarray, centre: np.ndarray, radius_mm: float) -> np.ndarray
     points = centre[:, None, None] + SPHERE.T[:, :, None] * steps
     hit = ndimage.map_coordinates(mask.astype(np.float32), points, order=1)
     radii = np.cbrt(3 * (hit * steps**2).sum(axis=1) * RAY_STEP_MM)
-    return np.maximum(radii / radius_mm, SMALLEST_RADIUS)
+    return np.asarray(np.maximum(radii / radius_mm, SMALLEST_RADIUS))
 
 
 def _density(basis: np.ndarray, hu: np.ndarray) -> np.ndarray:

@@ -168,7 +168,7 @@ def _radii(
 def _spiky(noise: np.ndarray, skewness: float) -> np.ndarray:
     """Give normal noise heavy tails and about this skewness; variance 1, mean 0."""
     bent = np.sinh(TAIL * noise + np.clip(skewness / 2, -0.5, 0.5))
-    return (bent - bent.mean()) / bent.std()
+    return np.asarray((bent - bent.mean()) / bent.std())
 
 
 def _uncap(mask: np.ndarray, share: float) -> None:
@@ -203,4 +203,4 @@ def _smoothing(correlation: float) -> float:
 def _noise(shape: tuple[int, ...], smooth: Sequence[float], rng: np.random.Generator) -> np.ndarray:
     """Smoothed Gaussian noise of variance 1."""
     noise = ndimage.gaussian_filter(rng.standard_normal(shape), smooth, mode="wrap")
-    return noise / noise.std()
+    return np.asarray(noise / noise.std())

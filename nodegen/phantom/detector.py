@@ -24,10 +24,10 @@ DETAIL_GAIN = 0.22  # what is left of detail in the brightest parts
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian blur; wide ones on a grid four times as coarse, where they cost little."""
     if sigma < 16:
-        return ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=3)
+        return np.asarray(ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=3))
     coarse = image.reshape(SIDE // 4, 4, SIDE // 4, 4).mean((1, 3))
     coarse = ndimage.gaussian_filter(coarse, sigma / 4, mode="nearest", truncate=3)
-    return ndimage.zoom(coarse, 4, order=1, grid_mode=True, mode="nearest")
+    return np.asarray(ndimage.zoom(coarse, 4, order=1, grid_mode=True, mode="nearest"))
 
 
 def expose(thickness: np.ndarray, anatomy: Anatomy) -> np.ndarray:
@@ -48,7 +48,7 @@ def expose(thickness: np.ndarray, anatomy: Anatomy) -> np.ndarray:
     )
     grain = ndimage.gaussian_filter(grain, NOISE_SIGMA)
     grain /= grain.std()
-    return -np.log(np.clip(beam + np.sqrt(beam / DOSE) * grain, 1e-5, None))
+    return np.asarray(-np.log(np.clip(beam + np.sqrt(beam / DOSE) * grain, 1e-5, None)))
 
 
 def normalise(image: np.ndarray) -> np.ndarray:
@@ -68,7 +68,7 @@ def normalise(image: np.ndarray) -> np.ndarray:
     base += (rest - rest.mean()) * (BAND_ENERGIES[-1] / rest.std()) + MEAN_GREY
     over = np.clip(base - KNEE, 0, None) / SHOULDER
     gain = DETAIL_GAIN + (1 - DETAIL_GAIN) / np.cosh(over) ** 2
-    return gain * detail + base + SHOULDER * (np.tanh(over) - over)
+    return np.asarray(gain * detail + base + SHOULDER * (np.tanh(over) - over))
 
 
 def develop(thickness: np.ndarray, anatomy: Anatomy) -> np.ndarray:
@@ -77,4 +77,4 @@ def develop(thickness: np.ndarray, anatomy: Anatomy) -> np.ndarray:
     right, bottom = anatomy.margin
     grey[:, SIDE - right :] = 0
     grey[SIDE - bottom :] = 0
-    return grey
+    return np.asarray(grey)

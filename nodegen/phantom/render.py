@@ -49,7 +49,7 @@ def thickness(anatomy: Anatomy) -> np.ndarray:
     branches = VESSEL_DEPTH * np.tanh(vessels(anatomy) / VESSEL_DEPTH)
     soft += np.sqrt(filled) * (VESSEL_CONTRAST * branches + hila(at) + net) + tissue
     bone = ribs_and_clavicles(anatomy) + spine(anatomy, at) + scapulae(anatomy, at)
-    return np.clip(soft + anatomy.bone * bone, 0, None)
+    return np.asarray(np.clip(soft + anatomy.bone * bone, 0, None))
 
 
 def radiograph(anatomy: Anatomy) -> np.ndarray:

@@ -99,7 +99,7 @@ def spine(anatomy: Anatomy, at: Frame) -> np.ndarray:
     across = (
         15 * np.clip(1 - np.abs(dy + 10 + 0.12 * np.abs(at.x)) / 11, 0, 1) * (np.abs(at.x) < 86)
     )
-    return bodies + side_wall + plates + pedicles + processes + across * 0.7
+    return np.asarray(bodies + side_wall + plates + pedicles + processes + across * 0.7)
 
 
 def scapulae(anatomy: Anatomy, at: Frame) -> np.ndarray:

@@ -54,7 +54,7 @@ def cage_half_width(
 def chord(depth: np.ndarray, radius: np.ndarray | float) -> np.ndarray:
     """Length of a ray through a rounded body, `depth` px inside its silhouette."""
     inside = np.clip(depth, 0, radius)
-    return 2 * np.sqrt(inside * (2 * radius - inside))
+    return np.asarray(2 * np.sqrt(inside * (2 * radius - inside)))
 
 
 def body(anatomy: Anatomy, at: Frame) -> np.ndarray:
@@ -77,7 +77,7 @@ def body(anatomy: Anatomy, at: Frame) -> np.ndarray:
     breast = breast * np.clip((distance - 60) / 120, 0, 1)
     fold = 0.5 * shadow * np.clip((distance - 0.79 * width - 0.22 * (at.y - 330)) / 14, 0, 1)
     fold = fold * np.clip((540 - at.y) / 120, 0, 1)
-    return whole + breast + fold
+    return np.asarray(whole + breast + fold)
 
 
 def domes(anatomy: Anatomy, at: Frame) -> np.ndarray:
@@ -86,7 +86,9 @@ def domes(anatomy: Anatomy, at: Frame) -> np.ndarray:
     width = at.both(anatomy.half_width)
     offset = (distance - 0.46 * width) / (0.52 * width)
     fall = np.where(offset > 0, at.both(anatomy.dome_fall), 46.0)
-    return at.both(anatomy.dome) + fall * offset**2 + 0.35 * fall * np.clip(offset, 0, None) ** 6
+    return np.asarray(
+        at.both(anatomy.dome) + fall * offset**2 + 0.35 * fall * np.clip(offset, 0, None) ** 6
+    )
 
 
 def borders(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +116,7 @@ def mediastinum(anatomy: Anatomy, at: Frame) -> np.ndarray:
     radius = np.interp(np.arange(SIDE), [0, 330, 560, 760, 1024], [75, 95, 120, 190, 190])[row]
     # Under the domes the recess of the lung ends softly where the heart rests on the diaphragm.
     under = np.clip((at.y - domes(anatomy, at)) / 12, 0, 1) * np.clip(1 + inside / 160, 0, 1) ** 2
-    return 1.15 * chord(inside, radius) + 480 * under
+    return np.asarray(1.15 * chord(inside, radius) + 480 * under)
 
 
 def lungs(anatomy: Anatomy, at: Frame) -> np.ndarray:
@@ -131,7 +133,7 @@ def lungs(anatomy: Anatomy, at: Frame) -> np.ndarray:
     under = np.clip(at.y - domes(anatomy, at), 0, None)
     recess = 45 + 105 * np.clip((np.abs(at.x) - 140) / 220, 0, 1)
     covered = np.sqrt(under / recess) * 2 * anatomy.depth * width
-    return np.clip(lung - covered, 0, None)
+    return np.asarray(np.clip(lung - covered, 0, None))
 
 
 def airways(anatomy: Anatomy, at: Frame) -> np.ndarray:

@@ -63,4 +63,4 @@ def _blurred(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
         pair = image[reach - away :][:length] + image[reach + away :][:length]
         pair *= taps[away]
         blurred += pair
-    return blurred
+    return np.asarray(blurred)

@@ -28,7 +28,7 @@ def to_output(untouched: np.ndarray, slice01: np.ndarray, intensity: str) -> np.
         changed keeps its value, bit for bit.
     """
     if intensity == "challenge":
-        return np.rint(slice01 * CHALLENGE_MAX).astype(np.uint8)
+        return np.asarray(np.rint(slice01 * CHALLENGE_MAX).astype(np.uint8))
     low, high = float(untouched.min()), float(untouched.max())
     change = slice01 - to_unit(untouched)
     output = untouched.astype(np.float64) + change * (high - low)

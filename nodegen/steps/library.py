@@ -27,6 +27,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -44,6 +45,7 @@ FORMAT = "nodegen nodule library"
 VERSION = 1
 INDEX, TABLE, ARRAY = "library.json", "nodules.csv", "nodules.npy"
 COLUMNS = ("name", "axis", "diameter_mm", "rows", "columns", "offset", "sha256")
+Row = tuple[str, int, int, int, int, int, str]  # of the table, as in COLUMNS
 PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])
 REMEDY = (
     "make the library again with `nodegen prepare`, or leave the option out to use the built-in"
@@ -136,7 +138,7 @@ class Library:
         Of the whole library.
     """
 
-    def __init__(self, folder: Path, rows: list[tuple], pixels: np.ndarray, sha256: str):
+    def __init__(self, folder: Path, rows: list[Row], pixels: np.ndarray, sha256: str):
         """Take what :meth:`open` has checked."""
         self.folder = folder
         self.sha256 = sha256
@@ -320,7 +322,7 @@ def write_whole(path: Path, content: bytes, sync: bool = True) -> None:
     beside.replace(path)
 
 
-def _read_index(folder: Path) -> dict:
+def _read_index(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise LibraryError(f"There is no nodule library at {folder}: {REMEDY}.")
     try:
@@ -345,9 +347,9 @@ def _read_index(folder: Path) -> dict:
     return index
 
 
-def _parse(folder: Path, table: bytes) -> list[tuple]:
+def _parse(folder: Path, table: bytes) -> list[Row]:
     """Rows of ``nodules.csv`` as (name, axis, diameter, rows, columns, offset, hash)."""
-    parsed: list[tuple] = []
+    parsed: list[Row] = []
     offset = 0
     try:
         reader = csv.reader(io.StringIO(table.decode()))

@@ -27,7 +27,7 @@ def resample(nodule: np.ndarray, side_px: float) -> np.ndarray:
     rows, columns = (max(1, round(n * factor)) for n in padded.shape)
     down = resize_matrix(padded.shape[0], rows)
     across = resize_matrix(padded.shape[1], columns)
-    return np.clip(down @ padded @ across.T, 0.0, 1.0)
+    return np.asarray(np.clip(down @ padded @ across.T, 0.0, 1.0))
 
 
 def resample_mask(mask: np.ndarray, side_px: float) -> np.ndarray:

@@ -73,7 +73,8 @@ class Generator(nn.Module):
         """
         p = HALF_WIDTH_PX
         inner: torch.Tensor = previous[..., p:-p, p:-p]
-        return self.layers(noisy) + inner
+        made: torch.Tensor = self.layers(noisy) + inner
+        return made
 
 
 class Discriminator(nn.Module):

@@ -54,7 +54,7 @@ def _change(cascade: Cascade, case: Case, windows: str) -> np.ndarray:
     blend = Harmonise({case.recipe.signal: cascade}, windows=windows)
     images = np.stack([case.crop + case.nodule.shadow, case.crop])
     paste, untouched = blend.harmonised(images, support(case.nodule.mask), case.recipe)
-    return paste - untouched
+    return np.asarray(paste - untouched)
 
 
 def measure_margins(

@@ -238,7 +238,8 @@ class Training:
         mix = torch.rand((1, 1, 1, 1), generator=rng, device=self.device)
         between = (mix * real + (1 - mix) * made).requires_grad_(True)
         (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
-        return ((slope.norm(2, dim=1) - 1) ** 2).mean()
+        penalty: torch.Tensor = ((slope.norm(2, dim=1) - 1) ** 2).mean()
+        return penalty
 
     def _window(self, n: int, iteration: int) -> tuple[slice, slice]:
         side = min(self.sizes[n], self.profile.window_px or self.sizes[n])

@@ -144,4 +144,4 @@ def to_grey_levels(
     if np.all(np.equal(low, 0)) and np.all(np.equal(high, GREY_MAX)):
         return pixels
     gain = np.float32(GREY_MAX) / np.maximum(np.float32(high) - np.float32(low), np.float32(1e-12))
-    return (pixels.astype(np.float32) - np.float32(low)) * gain
+    return np.asarray((pixels.astype(np.float32) - np.float32(low)) * gain)

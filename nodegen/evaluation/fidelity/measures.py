@@ -46,7 +46,7 @@ class Views:
     @property
     def after(self) -> np.ndarray:
         """The crop with its nodule."""
-        return self.before + self.change
+        return np.asarray(self.before + self.change)
 
 
 def views(before: np.ndarray, after: np.ndarray, box: Box) -> Views:
@@ -155,7 +155,7 @@ def grain_of(v: Views, core: np.ndarray) -> float:
 
 def detail(image: np.ndarray) -> np.ndarray:
     """What of ``image`` (row, column) lies under 1.5 px."""
-    return image - ndimage.gaussian_filter(image, GRAIN_PX)
+    return np.asarray(image - ndimage.gaussian_filter(image, GRAIN_PX))
 
 
 def visibility_of(v: Views, contrast: float) -> float:

@@ -47,7 +47,7 @@ def cut(slice_: np.ndarray, crop: Crop) -> np.ndarray:
     """The crop of a slice (row, column), in float and at the size at which it is shown."""
     part = slice_[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
     part = part.astype(np.float32)
-    return zoom(part, 1 / crop.scale, order=1, grid_mode=True, mode="nearest")
+    return np.asarray(zoom(part, 1 / crop.scale, order=1, grid_mode=True, mode="nearest"))
 
 
 def before_image(pixels: np.ndarray) -> tuple[str, float, float]:
