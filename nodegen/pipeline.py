@@ -43,6 +43,7 @@ def generate(
     recipes: Path | None = None,
     masks: Path | None = None,
     progress: bool = True,
+    renderer: Renderer | None = None,
 ) -> Run:
     """Draw a synthetic nodule into each box of a stack.
 
@@ -60,6 +61,8 @@ def generate(
         Folder that gets the nodules' masks, a stack of the same name and geometry.
     progress : bool
         Whether stdout shows how far the run is.
+    renderer : Renderer, optional
+        One that has its library and cascades open, and whose settings hold; None: a new one.
 
     Raises
     ------
@@ -68,8 +71,9 @@ def generate(
     """
     stack = read_stack(find_image(Path(input_dir)))
     header, todo = load(recipes) if recipes else ({}, [])
-    settings = settings or Settings(**settings_of(recipes))
-    renderer = Renderer(settings)
+    if renderer is None:
+        renderer = Renderer(settings or Settings(**settings_of(recipes)))
+    settings = renderer.settings
     if recipes is None:
         boxes = read_boxes(Path(input_dir) / BOXES, stack.pixels.shape)
         seed = seed_of_inputs(stack.pixels, boxes) if settings.seed is None else settings.seed
@@ -87,7 +91,7 @@ def generate(
     }
     image = Path(output_dir) / stack.path.name
     kind = np.uint8 if settings.intensity == "challenge" else stack.pixels.dtype
-    with ExitStack() as outputs:
+    with renderer.workers(len(stack.pixels)) as workers, ExitStack() as outputs:
         form = stack.geometry, stack.pixels.shape
         writers = [StackWriter(image, *form, kind)]
         if masks:
@@ -95,12 +99,8 @@ def generate(
         for writer in writers:
             outputs.push(writer)  # before it is opened, so that no interrupt falls in between
             writer.open()
-        slices = track(
-            enumerate(stack.pixels), len(stack.pixels), "nodules", "slice", show=progress
-        )
-        for number, pixels in slices:
-            here = [recipe for recipe in todo if recipe.slice == number]
-            made = renderer.render_slice(pixels, here, number, seed, settings.intensity)
+        slices = renderer.render_slices(workers, stack.pixels, todo, seed, settings.intensity)
+        for made in track(slices, len(stack.pixels), "nodules", "slice", show=progress):
             for writer, done in zip(writers, made, strict=False):  # the mask where it is wanted
                 writer.write(done)
         for writer in writers:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from nodegen.steps.library import Library
 from nodegen.steps.recipe import Draw, Recipe, draw, finish_stream, position, seed_of_inputs
 from nodegen.steps.resample import centred, resample, resample_mask
 from nodegen.steps.signal import signal_class, top_threshold
+from nodegen.workers import Workers, workers_for
 
 if TYPE_CHECKING:
     import torch
@@ -157,6 +158,10 @@ class Renderer:
         parts = "".join(self.cascades[name].sha256 for name in CLASSES)
         return hashlib.sha256(parts.encode()).hexdigest()
 
+    def open(self) -> None:
+        """Open all that rendering needs, instead of when it is first needed."""
+        _ = self.library, self.blend
+
     # --- one radiograph, or a stack of them -------------------------------------------------------
 
     def apply(self, image: Image, boxes: Sequence[Box], seed: int | None = None) -> Rendered:
@@ -186,9 +191,10 @@ class Renderer:
             seed = seed_of_inputs(pixels, kept)
         recipes = list(self.plan(pixels, kept, seed))
         made, mask = np.empty_like(pixels), np.zeros(pixels.shape, dtype=np.uint16)
-        for number, untouched in enumerate(pixels):
-            here = [recipe for recipe in recipes if recipe.slice == number]
-            made[number], mask[number] = self.render_slice(untouched, here, number, seed, "input")
+        with self.workers(len(pixels)) as workers:
+            slices = self.render_slices(workers, pixels, recipes, seed, "input")
+            for number, done in enumerate(slices):
+                made[number], mask[number] = done
         whole = mask[0] if dimension_of(image) == 2 else mask
         return Rendered(to_image(made, image), whole, recipes, seed)
 
@@ -248,10 +254,36 @@ class Renderer:
 
     # --- render: recipes into one slice -----------------------------------------------------------
 
+    def workers(self, slices: int) -> Workers:
+        """The threads that render a stack of so many slices, as the settings say."""
+        return Workers(workers_for(self.settings.workers, slices))
+
+    def render_slices(
+        self,
+        workers: Workers,
+        pixels: np.ndarray,
+        recipes: Sequence[Recipe],
+        seed: int,
+        intensity: str,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield what :meth:`render_slice` makes of each slice of a stack, in their order.
+
+        The same bytes whatever the number of workers: a slice takes what is random from its recipes
+        and its number, and its boxes come one after the other.
+        """
+        if recipes:
+            self.open()  # before a thread asks for it, so that no two wait for each other
+
+        def work(number: int) -> tuple[np.ndarray, np.ndarray]:
+            here = workers.wanted(recipe for recipe in recipes if recipe.slice == number)
+            return self.render_slice(pixels[number], here, number, seed, intensity)
+
+        return workers.map(work, range(len(pixels)))
+
     def render_slice(
         self,
         untouched: np.ndarray,
-        recipes: Sequence[Recipe],
+        recipes: Iterable[Recipe],
         number: int,
         seed: int,
         intensity: str,
@@ -261,7 +293,7 @@ class Renderer:
         Parameters
         ----------
         untouched : ndarray, shape (row, column)
-        recipes : sequence of Recipe
+        recipes : iterable of Recipe
             Those of this slice, in the order of :meth:`plan`.
         number : int
             Of the slice in its stack; with ``seed`` it decides the finish.
@@ -280,7 +312,7 @@ class Renderer:
         return to_output(untouched, slice01, intensity), mask
 
     def render(
-        self, untouched: np.ndarray, recipes: Sequence[Recipe]
+        self, untouched: np.ndarray, recipes: Iterable[Recipe]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Render the recipes of one slice, one after the other.
 

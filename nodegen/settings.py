@@ -33,6 +33,9 @@ class Settings:
         None: from a hash of the inputs.
     model, nodules : Path or None
         Folder of the cascades and of the nodule library; None: those that nodegen ships.
+    workers : int or None
+        Slices rendered side by side, which changes no byte; None: one for each processor that the
+        process may use.
     """
 
     method: str = "singan"
@@ -45,6 +48,7 @@ class Settings:
     add_back: str = "grain"
     contrast: str = "real"
     windows: str = "default"
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         allowed = {
@@ -63,6 +67,10 @@ class Settings:
                 )
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise SettingError(f"seed is {self.seed}, where 0 to 2^63 - 1 is allowed; choose one.")
+        if self.workers is not None and self.workers < 1:
+            raise SettingError(
+                f"workers is {self.workers}, where 1 or more is allowed; choose another number."
+            )
 
 
 def choose_device(name: str) -> torch.device:

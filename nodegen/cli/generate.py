@@ -4,7 +4,7 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from nodegen.cli.options import add_device
+from nodegen.cli.options import add_device, add_workers
 from nodegen.settings import ADD_BACKS, CONTRASTS, INTENSITIES, METHODS, WINDOWS
 
 
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of all that is random (default: from a hash of the inputs)",
     )
     add_device(parser, leave)
+    add_workers(parser, leave)
     parser.add_argument(
         "--model",
         type=Path,

@@ -16,6 +16,18 @@ def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:
     )
 
 
+def add_workers(parser: argparse.ArgumentParser, default: object = None) -> None:
+    """Add ``--workers``; ``argparse.SUPPRESS`` as the default leaves it to the settings."""
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=default,
+        metavar="N",
+        help="slices rendered side by side, which changes no byte (default: one for each "
+        "processor that may be used)",
+    )
+
+
 def add_patches(parser: argparse.ArgumentParser) -> None:
     """Add the folders of CT patches and of their masks."""
     parser.add_argument("--patches", type=Path, required=True, metavar="DIR",

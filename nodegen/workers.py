@@ -1,0 +1,163 @@
+"""Slices side by side: a pool of threads, and how many processors the process may use.
+
+Threads, not processes: what a slice costs is spent in torch, NumPy and SciPy, which let go of
+Python's lock, so threads share the stack, the library and the cascades in memory and start at once.
+Each computes by itself alone: several threads within one small convolution wait for each other, and
+where another process takes a core they wait busily, at many times the cost.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AHEAD = 2  # items a worker that may be begun before the one that is waited for: bounds the memory
+
+
+class Workers:
+    """Threads that work through items in parallel; a context manager.
+
+    On leaving, work that has not begun is dropped, and the rest is told to stop and waited for.
+
+    Parameters
+    ----------
+    count : int
+        1: in the calling thread, without a pool.
+
+    Examples
+    --------
+    >>> with Workers(2) as workers:
+    ...     list(workers.map(abs, [-1, -2, 3]))
+    [1, 2, 3]
+    """
+
+    def __init__(self, count: int):
+        self.count = count
+        self._stop = threading.Event()
+        self._pool: ThreadPoolExecutor | None = None
+        if count > 1:
+            self._pool = ThreadPoolExecutor(count, "nodegen", initializer=_compute_alone)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._stop.set()
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
+    def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Yield what ``work`` makes of each item, in the items' order.
+
+        What ``work`` raises is raised here, at its item's turn.
+        """
+        with _torch_threads_kept():
+            if self._pool is None:
+                _compute_alone()
+                yield from map(work, items)
+                return
+            begun: deque[Future[R]] = deque()
+            for item in items:
+                begun.append(self._pool.submit(work, item))
+                if len(begun) > AHEAD * self.count:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+
+    def wanted(self, steps: Iterable[T]) -> Iterator[T]:
+        """Yield from ``steps`` of a piece of work, for as long as its result is wanted."""
+        for step in steps:
+            if self._stop.is_set():
+                raise _NotWanted
+            yield step
+
+
+class _NotWanted(Exception):
+    """The pool is closing; nobody waits for what raises this."""
+
+
+def _compute_alone() -> None:
+    """Let torch compute in the calling thread only; where it is not in use, it is not imported."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
+@contextmanager
+def _torch_threads_kept() -> Iterator[None]:
+    """Give the caller's torch its number of threads back."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    try:
+        yield
+    finally:
+        if torch:
+            torch.set_num_threads(before)
+
+
+# --- how many -------------------------------------------------------------------------------------
+
+
+def workers_for(wanted: int | None, items: int) -> int:
+    """How many workers take ``items`` on: those wanted (None: as many as there are processors)."""
+    return max(1, min(wanted or available_cpus(), items))
+
+
+def available_cpus(root: Path = Path("/")) -> int:
+    """Processors that this process may really use, at least 1.
+
+    The least of: those that its affinity names; the quota of its control groups, rounded up; and
+    ``OMP_NUM_THREADS``, by which schedulers say how many threads a job has.
+
+    Parameters
+    ----------
+    root : Path
+        Where ``/proc`` and ``/sys`` lie.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
+    limits = [len(affinity(0)) if affinity else os.cpu_count() or 1]
+    limits += [math.ceil(quota) for quota in _quotas(root)]
+    threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    if threads.isdecimal():
+        limits.append(int(threads))
+    return max(1, min(limits))
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Processors by each quota of the process's control groups and their parents (v1 and v2)."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mount = root / "sys/fs/cgroup" / ("cpu" if controllers else "")  # v1, v2
+        # In a container the path may be the host's, and the container's own group the mount itself.
+        groups = [mount / group.lstrip("/"), *(mount / group.lstrip("/")).parents]
+        for folder in groups[: groups.index(mount) + 1]:
+            quota, period = _quota_of(folder)
+            if quota > 0 and period > 0:
+                yield quota / period
+
+
+def _quota_of(folder: Path) -> tuple[int, int]:
+    """(quota, period) of a control group, µs; (0, 0) where it has none."""
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        try:
+            words = " ".join((folder / name).read_text() for name in names).split()
+            return int(words[0]), int(words[1])
+        except (OSError, ValueError, IndexError):  # v2 says "max" where there is none, v1 -1
+            continue
+    return 0, 0

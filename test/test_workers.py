@@ -1,0 +1,172 @@
+"""Workers: results in order, faults at their turn, nothing left running; how many there may be."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from itertools import count
+
+import numpy as np
+import pytest
+import torch
+
+from nodegen.errors import SettingError
+from nodegen.io.boxes import Box
+from nodegen.pipeline import generate
+from nodegen.renderer import Renderer
+from nodegen.settings import Settings
+from nodegen.workers import AHEAD, Workers, available_cpus, workers_for
+
+BOXES = tuple(
+    (n % 5, 20 + 40 * (n % 4), 30 + 9 * n, 60 + 40 * (n % 4), 70 + 9 * n) for n in range(9)
+)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_results_come_in_order_and_few_are_in_flight(workers):
+    begun = []
+
+    def items():
+        for number in range(30):
+            begun.append(number)
+            yield number
+
+    def work(number):
+        time.sleep(0.001 * (number % 3))
+        return -number
+
+    with Workers(workers) as pool:
+        for turn, made in enumerate(pool.map(work, items())):
+            assert made == -turn
+            assert len(begun) <= turn + 1 + AHEAD * workers
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_fault_is_raised_at_its_items_turn(workers):
+    def work(number):
+        if number == 4:
+            raise SettingError("four is not allowed.")
+        return number
+
+    made = []
+    with pytest.raises(SettingError, match=r"^four"), Workers(workers) as pool:
+        made.extend(pool.map(work, range(9)))
+    assert made == [0, 1, 2, 3]
+    assert not [t for t in threading.enumerate() if t.name.startswith("nodegen")]
+
+
+def test_work_that_nobody_waits_for_ends_between_two_steps():
+    begun = threading.Barrier(3)
+
+    def endless(_):
+        for step in pool.wanted(count()):
+            if step == 0:
+                begun.wait()
+
+    def interrupted():
+        yield from (1, 2)
+        begun.wait()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Workers(2) as pool:
+        list(pool.map(endless, interrupted()))
+    assert not [t for t in threading.enumerate() if t.name.startswith("nodegen")]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_torch_computes_alone_and_gets_its_threads_back(workers):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        with Workers(workers) as pool:
+            assert set(pool.map(lambda _: torch.get_num_threads(), range(9))) == {1}
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+# --- the same bytes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["singan", "paste"])
+def test_a_stack_has_the_same_bytes_whatever_the_number(make_input, tiny_model, tmp_path, method):
+    folder, written = make_input(BOXES, shape=(5, 300, 320)), []
+    for workers in (1, 2, 5, 16):
+        out = tmp_path / str(workers)
+        settings = Settings(model=tiny_model, method=method, workers=workers)
+        generate(folder, out, settings, masks=out / "masks", progress=False)
+        written.append([p.read_bytes() for p in sorted(out.rglob("*.*")) if p.is_file()])
+    assert len(written[0]) == 3
+    assert all(one == written[0] for one in written)
+
+
+def test_arrays_have_the_same_pixels_whatever_the_number(tiny_model):
+    pixels = np.random.default_rng(0).integers(0, 4096, (3, 260, 270)).astype(np.uint16)
+    boxes = [Box(n, 100, 90 + n, 150, 140 + n) for n in (0, 1, 1, 2)]
+    made = [
+        Renderer(Settings(model=tiny_model, workers=n)).apply(pixels, boxes, seed=1) for n in (1, 3)
+    ]
+    np.testing.assert_array_equal(made[0].image, made[1].image)
+    np.testing.assert_array_equal(made[0].mask, made[1].mask)
+
+
+def test_an_interrupt_among_workers_leaves_nothing(make_input, tmp_path):
+    boxes = [(n % 8, 30, 30, 130, 130) for n in range(800)]
+    folder, out = make_input(boxes, shape=(8, 300, 320)), tmp_path / "out"
+    arguments = ["--input", folder, "--output", out, "--workers", "2"]
+    run = subprocess.Popen([sys.executable, "-m", "nodegen", "generate", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    while not list(out.glob(".77.mha*")):
+        assert run.poll() is None
+        time.sleep(0.02)
+    run.send_signal(signal.SIGTERM)
+    said = run.communicate(timeout=60)[1]
+    assert run.returncode == 128 + signal.SIGTERM
+    assert "nothing was written" in said.strip().splitlines()[-1]
+    assert list(out.iterdir()) == []
+
+
+# --- how many -------------------------------------------------------------------------------------
+
+QUOTAS = {
+    "none": ({}, {}, None),
+    "v2": ({"": "/"}, {"cpu.max": "150000 100000"}, 2),
+    "v2 without": ({"": "/"}, {"cpu.max": "max 100000"}, None),
+    "v2 of the parent": ({"": "/a/b"}, {"a/cpu.max": "100000 100000", "a/b/cpu.max": "max 1"}, 1),
+    "v2, path of the host": ({"": "/docker/x"}, {"cpu.max": "50000 100000"}, 1),
+    "v1": (
+        {"cpu,cpuacct": "/"},
+        {"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"},
+        3,
+    ),
+    "v1 without": (
+        {"cpu": "/", "memory": "/m"},
+        {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"},
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUOTAS)
+def test_processors_are_those_that_the_quota_leaves(tmp_path, monkeypatch, name):
+    groups, files, expected = QUOTAS[name]
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    lines = [f"{n}:{kind}:{path}\n" for n, (kind, path) in enumerate(groups.items())]
+    (tmp_path / "proc/self/cgroup").write_text("".join(lines))
+    for path, text in files.items():
+        file = tmp_path / "sys/fs/cgroup" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    assert available_cpus(tmp_path) == (expected or 12)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert available_cpus(tmp_path) == 1
+
+
+def test_no_more_workers_than_slices():
+    assert [workers_for(wanted, items) for wanted, items in ((4, 2), (2, 9), (3, 0))] == [2, 2, 1]
+    with pytest.raises(SettingError, match="1 or more"):
+        Settings(workers=0)
