@@ -5,8 +5,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from tqdm import tqdm
-
 T = TypeVar("T")
 
 LINE_EVERY_S = 10.0  # without a terminal
@@ -28,6 +26,8 @@ def track(steps: Iterable[T], total: int, label: str, unit: str, show: bool = Tr
         yield from steps
         return
     if sys.stdout.isatty():
+        from tqdm import tqdm
+
         yield from tqdm(steps, total=total, desc=label, unit=unit, file=sys.stdout)
         return
     shown = time.monotonic()

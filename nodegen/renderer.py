@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import torch
 
     from nodegen.cascade.cascade import Cascade
+
+Watch = Callable[[Iterable[Recipe]], Iterator[Recipe]]
 
 
 @dataclass(frozen=True)
@@ -275,30 +277,34 @@ class Renderer:
             self.open()  # before a thread asks for it, so that no two wait for each other
 
         def work(number: int) -> tuple[np.ndarray, np.ndarray]:
-            here = workers.wanted(recipe for recipe in recipes if recipe.slice == number)
-            return self.render_slice(pixels[number], here, number, seed, intensity)
+            here = [recipe for recipe in recipes if recipe.slice == number]
+            watch = workers.wanted
+            return self.render_slice(pixels[number], here, number, seed, intensity, watch)
 
         return workers.map(work, range(len(pixels)))
 
     def render_slice(
         self,
         untouched: np.ndarray,
-        recipes: Iterable[Recipe],
+        recipes: Sequence[Recipe],
         number: int,
         seed: int,
         intensity: str,
+        watch: Watch = iter,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Render and finish one slice, and bring it to the grey scale of the output.
 
         Parameters
         ----------
         untouched : ndarray, shape (row, column)
-        recipes : iterable of Recipe
+        recipes : sequence of Recipe
             Those of this slice, in the order of :meth:`plan`.
         number : int
             Of the slice in its stack; with ``seed`` it decides the finish.
         intensity : {"challenge", "input"}
             As :func:`nodegen.steps.grey.to_output` takes it.
+        watch : callable
+            Yields the recipes one by one, and may end the work between two of them by an exception.
 
         Returns
         -------
@@ -306,13 +312,13 @@ class Renderer:
         mask : ndarray of uint16, shape (row, column)
             0, or 1 + the box's index.
         """
-        slice01, mask = self.render(untouched, recipes)
+        slice01, mask = self.render(untouched, recipes, watch)
         if self.settings.finish:
             slice01 = finish(slice01, finish_stream(seed, number))
         return to_output(untouched, slice01, intensity), mask
 
     def render(
-        self, untouched: np.ndarray, recipes: Iterable[Recipe]
+        self, untouched: np.ndarray, recipes: Sequence[Recipe], watch: Watch = iter
     ) -> tuple[np.ndarray, np.ndarray]:
         """Render the recipes of one slice, one after the other.
 
@@ -325,7 +331,7 @@ class Renderer:
         """
         slice01 = to_unit(untouched)
         mask = np.zeros(untouched.shape, dtype=np.uint16)
-        for recipe in recipes:
+        for recipe in watch(recipes):
             window = crop_window(recipe.box, untouched.shape)
             nodule = self.place(recipe, untouched.shape)
             slice01[window] = self.blend(slice01[window], nodule, recipe)
