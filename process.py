@@ -138,7 +138,7 @@ class _Cases(list[dict[str, Any]]):
 
 def _frame() -> type:
     """Import ``SegmentationAlgorithm`` with nothing in place of ``_BESIDE_THE_FRAME``."""
-    missing = [name for name in _BESIDE_THE_FRAME if name not in sys.modules]
+    missing = [name for name in _BESIDE_THE_FRAME if sys.modules.get(name) is None]
     sys.modules.update({name: _Nothing(name) for name in missing})
     try:
         from evalutils import SegmentationAlgorithm

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from nodegen import __version__
+from nodegen.cli.extras import missing
 from nodegen.errors import NodegenError
 
 COMMANDS = {
@@ -75,6 +76,9 @@ def guarded(work: Callable[[], int | None]) -> int:
         return work() or 0
     except NodegenError as error:
         print(f"nodegen: {error}", file=sys.stderr)
+        return USAGE_FAULT
+    except ModuleNotFoundError as error:
+        print(f"nodegen: {missing(error)}", file=sys.stderr)
         return USAGE_FAULT
     except KeyboardInterrupt:
         print("nodegen: interrupted; nothing was written.", file=sys.stderr)

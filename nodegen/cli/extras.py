@@ -1,0 +1,39 @@
+"""Extras: what some commands need beyond the core, and what to install where it is missing."""
+
+# Packages by the name that is imported, with the extra of pyproject.toml that brings them.
+EXTRAS = {
+    "PIL": "report",
+    "jinja2": "report",
+    "matplotlib": "report",
+    "sklearn": "evaluation",
+    "skimage": "data",
+    "SimpleITK": "data",
+    "evalutils": "exec",
+}
+
+
+def missing(error: ModuleNotFoundError) -> str:
+    """The sentence for a module that is not installed.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Again, where no extra brings it: then the fault is not the user's.
+
+    Examples
+    --------
+    >>> missing(ModuleNotFoundError(name="sklearn.ensemble"))
+    "This needs sklearn, which is not installed; run `pip install 'nodegen[evaluation]'`."
+    """
+    package = (error.name or "").partition(".")[0]
+    if package == "nodegen":
+        return (
+            "This is the image's nodegen, which holds what generates and no more; install nodegen "
+            "by pip for its other commands."
+        )
+    if package not in EXTRAS:
+        raise error
+    return (
+        f"This needs {package}, which is not installed; run `pip install "
+        f"'nodegen[{EXTRAS[package]}]'`."
+    )

@@ -1,0 +1,87 @@
+"""What is core and what is an extra: nothing that generates imports more than the core."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from nodegen.cli import guarded
+from nodegen.cli.extras import EXTRAS
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+# Rooms that .dockerignore keeps out of the image.
+OUTSIDE = [
+    line.removeprefix("nodegen/")
+    for line in (ROOT / ".dockerignore").read_text().splitlines()
+    if line.startswith("nodegen/")
+]
+
+# The two entries on a stack, each with nothing to import but the core; what it imported after all.
+ENTRIES = """
+import json, sys
+sys.path.insert(0, {root!r})
+for name in {blocked!r}:
+    sys.modules[name] = None
+import {entry}
+{call}
+print(json.dumps(sorted(name for name, module in sys.modules.items() if module)))
+"""
+
+
+def requirements(extra):
+    """Names of the distributions of an extra, those of the extras that it names included."""
+    found = set()
+    for line in PYPROJECT["project"]["optional-dependencies"][extra]:
+        if own := re.fullmatch(r"nodegen\[(.*)\]", line):
+            found.update(*map(requirements, own[1].split(",")))
+        else:
+            found.add(re.match(r"[\w-]+", line)[0].lower())
+    return found
+
+
+@pytest.mark.parametrize("package", EXTRAS)
+def test_every_package_is_in_the_extra_that_is_named(package):
+    distributions = {name.lower() for name in packages_distributions()[package]}
+    assert distributions & requirements(EXTRAS[package])
+
+
+@pytest.mark.parametrize("package", EXTRAS)
+def test_a_missing_extra_is_told_in_one_sentence(package, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert guarded(lambda: __import__(package)) == 2
+    said = capsys.readouterr().err
+    assert said.splitlines() == [said.strip()]
+    assert said.endswith(f"pip install 'nodegen[{EXTRAS[package]}]'`.\n")
+
+
+def test_what_is_no_extra_keeps_its_traceback(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(ModuleNotFoundError):
+        guarded(lambda: __import__("numpy"))
+
+
+def test_a_command_that_the_image_lacks_is_told(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "nodegen.phantom", None)
+    assert guarded(lambda: __import__("nodegen.phantom")) == 2
+    assert "by pip for its other commands" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("entry", ["process", "nodegen.cli"])
+def test_what_generates_imports_the_core_alone(make_input, tmp_path, entry):
+    """Run with every extra's package and every room outside the image taken away."""
+    arguments = ["--input", str(make_input()), "--output", str(tmp_path / "out")]
+    command = ["generate", *arguments] if entry == "nodegen.cli" else arguments
+    kept = {"evalutils", "SimpleITK"}  # the platform's frame; the reader of stacks
+    blocked = {*EXTRAS, *(f"nodegen.{room}" for room in OUTSIDE)} - kept
+    code = ENTRIES.format(
+        root=str(ROOT), blocked=sorted(blocked), entry=entry,
+        call=f"assert {entry}.main({command!r}) == 0",
+    )  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out" / "77.mha").is_file()
