@@ -1,19 +1,18 @@
+# Two images of one core: `exec` (the default) is run once for each case, `invoke` stays and is asked
+# for one case after the other (./build.sh --target invoke).
+#
 # The base brings torch with the CUDA that the platform's driver knows. A base without torch, such as
 # python:3.11-slim-bookworm, works too: then torch is installed below.
 ARG BASE_IMAGE=pytorch/pytorch:2.9.1-cuda12.6-cudnn9-runtime
-FROM ${BASE_IMAGE}
+FROM ${BASE_IMAGE} AS core
 
-# Unbuffered: the log is complete even if the job is killed. MPLCONFIGDIR: only /tmp is writable.
+# Unbuffered: the log is complete even if the job is killed.
 # PIP_BREAK_SYSTEM_PACKAGES: some bases mark their Python as the distribution's.
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    MPLCONFIGDIR=/tmp \
     PIP_NO_CACHE_DIR=1 \
     PIP_ROOT_USER_ACTION=ignore \
     PIP_BREAK_SYSTEM_PACKAGES=1
-
-# One run for one case, then exit.
-LABEL org.grand-challenge.api-method="exec"
 
 # The platform rejects containers that would run as root.
 RUN useradd --system --create-home --shell /usr/sbin/nologin nodegen \
@@ -30,8 +29,22 @@ RUN python3 -c "import torch; print('torch==' + torch.__version__)" > /tmp/base.
     && rm /tmp/base.txt
 COPY model/ model/
 COPY nodegen/ nodegen/
-COPY process.py LICENSE ./
-RUN python3 -m compileall -q nodegen process.py
-
+COPY process.py serve.py LICENSE ./
+RUN python3 -m compileall -q nodegen process.py serve.py
 USER nodegen
+
+FROM core AS invoke
+LABEL org.grand-challenge.api-method="invoke"
+EXPOSE 4743
+ENTRYPOINT ["python3", "/opt/nodegen/serve.py"]
+
+FROM core AS exec
+# evalutils without what its readers and scorers need: process.py imports its frame alone.
+COPY pyproject.toml ./
+USER root
+RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['exec'])" > /tmp/exec.txt \
+    && python3 -m pip install --no-deps --requirement /tmp/exec.txt \
+    && rm /tmp/exec.txt
+USER nodegen
+LABEL org.grand-challenge.api-method="exec"
 ENTRYPOINT ["python3", "/opt/nodegen/process.py"]

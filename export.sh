@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image and writes it to nodegen_TIME.tar.gz, ready to upload, with its sha256 beside it.
+# Builds the image and writes it to nodegen_METHOD_TIME.tar.gz, ready to upload, with its sha256
+# beside it.
 #
 #   ./export.sh [ARGUMENT...]     arguments go on to `docker build`, as in ./build.sh
 set -euo pipefail
@@ -7,12 +8,20 @@ cd "$(dirname "$0")"
 
 ./build.sh "$@"
 
-archive=nodegen_$(date -u +%Y%m%dT%H%M%SZ).tar.gz
+image=${NODEGEN_IMAGE:-nodegen}
+method=$(docker inspect --format '{{index .Config.Labels "org.grand-challenge.api-method"}}' "$image")
+archive=nodegen_${method}_$(date -u +%Y%m%dT%H%M%SZ).tar.gz
 trap 'rm -f "$archive.partial"' EXIT
 # pigz packs on all cores; without a name and time in it, gzip's result depends on the image alone.
 pack=(gzip -n)
 command -v pigz >/dev/null && pack=(pigz -n)
-docker save "${NODEGEN_IMAGE:-nodegen}" | "${pack[@]}" > "$archive.partial"
+
+# Either says on stderr how far it is.
+progress=(dd bs=1M iflag=fullblock status=progress)
+command -v pv >/dev/null &&
+  progress=(pv --size "$(docker inspect --format '{{.Size}}' "$image")" --name packing)
+echo "Packing $image with ${pack[0]}" >&2
+docker save "$image" | "${progress[@]}" | "${pack[@]}" > "$archive.partial"
 mv "$archive.partial" "$archive"
 sha256sum "$archive" > "$archive.sha256"
 echo "$PWD/$archive"

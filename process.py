@@ -104,10 +104,16 @@ def generate_case(renderer: Renderer, input_dir: Path, output_dir: Path) -> dict
 
 
 def save_results(output_dir: Path, results: list[dict[str, Any]]) -> None:
-    """Write ``results.json`` as evalutils does."""
+    """Write ``results.json`` as evalutils does; where it cannot be written, no image is left."""
+    from nodegen.errors import OutputError
     from nodegen.io.files import write_text
 
-    write_text(output_dir / RESULTS, json.dumps(results))
+    try:
+        write_text(output_dir / RESULTS, json.dumps(results))
+    except OutputError:
+        for result in results:
+            (output_dir / result["outputs"][0]["filename"]).unlink(missing_ok=True)
+        raise
 
 
 # --- evalutils, as far as it is used --------------------------------------------------------------

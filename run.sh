@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-.ci/venv
+.ci/venv report
 
 input=test/sample/input out=out
 # The report and the picture lie beside the folder of the stack: the platform allows one image in it.

@@ -83,7 +83,7 @@ def guarded(work: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         print("nodegen: interrupted; nothing was written.", file=sys.stderr)
         return 128 + signal.SIGINT
-    except _Terminated:
+    except Terminated:
         print("nodegen: terminated; nothing was written.", file=sys.stderr)
         return 128 + signal.SIGTERM
     except BrokenPipeError:
@@ -94,9 +94,9 @@ def guarded(work: Callable[[], int | None]) -> int:
         signal.signal(signal.SIGTERM, previous)
 
 
-class _Terminated(BaseException):
+class Terminated(BaseException):
     """SIGTERM; travels up like Ctrl-C does, so that every file is cleared away."""
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    raise _Terminated
+    raise Terminated

@@ -1,0 +1,198 @@
+"""The other entry, `serve.py`: asked as the platform asks it, without Docker."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+import serve
+
+ROOT = Path(__file__).parents[1]
+
+
+def ask(port, method, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def entry(name, source, output, *more, **how):
+    command = [sys.executable, ROOT / f"{name}.py", "--input", source, "--output", output, *more]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how
+    )
+
+
+class Server:
+    """`serve.py` in a process of its own, its input a link that is moved."""
+
+    def __init__(self, folder):
+        self.link, self.output, self.temporary = (folder / n for n in ("input", "output", "tmp"))
+        self.output.mkdir()
+        self.temporary.mkdir()
+        environment = {**os.environ, "TMPDIR": str(self.temporary), "PYTHONUNBUFFERED": "1"}
+        self.process = entry("serve", self.link, self.output, "--port", "0", env=environment)
+        self.lines = []
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if line.startswith("ready on port"):
+                break
+        self.port = int(line.rpartition(" ")[2])
+        # Whatever it says later is read on, so that it never waits for us.
+        threading.Thread(target=self.lines.extend, args=(self.process.stdout,), daemon=True).start()
+
+    def case(self, source):
+        """Empty the output, move the link, ask; the status, the text and what was written."""
+        for path in self.output.iterdir():
+            path.unlink()
+        self.link.unlink(missing_ok=True)
+        self.link.symlink_to(source)
+        return *ask(self.port, "POST", "/invoke"), written(self.output)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        said = self.process.stderr.read()
+        return self.process.wait(), said
+
+
+def written(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def server(tmp_path):
+    folder = tmp_path / "server"
+    folder.mkdir()
+    server = Server(folder)
+    yield server
+    server.process.kill()
+    server.process.communicate()
+
+
+def test_cases_are_done_as_process_does_them_and_a_bad_one_between_hurts_none(
+    make_input, tmp_path, server
+):
+    first = make_input(((0, 60, 60, 100, 110), (1, 30, 150, 90, 200)), name="first")
+    second = make_input(((2, 100, 60, 160, 110),), shape=(3, 260, 300), name="second")
+    bad = make_input((), name="bad")
+    (bad / "nodules.json").write_text('{"type": "no boxes"}')
+    assert ask(server.port, "GET", "/health") == (200, "")
+
+    answers = [server.case(folder) for folder in (first, bad, second, first)]
+    assert [status for status, *_ in answers] == [201, 422, 201, 201]
+    assert answers[1][2] == {}
+    assert answers[3] == answers[0]
+    for source, (_, _, made) in ((first, answers[0]), (second, answers[2])):
+        output = tmp_path / f"of-{source.name}"
+        done = entry("process", source, output)
+        assert done.communicate()[1] == ""
+        assert made == written(output)
+        assert set(made) == {"77.mha", "results.json", "recipes.json"}
+
+    assert ask(server.port, "GET", "/health") == (200, "")
+    assert list(server.temporary.iterdir()) == []
+    code, said = server.stop()
+    assert code == 0
+    assert said.splitlines() == [answers[1][1]], (
+        "of a bad case, one sentence; of the others nothing"
+    )
+    assert "no boxes" in said
+
+
+def test_sigterm_during_a_case_ends_soon_and_leaves_nothing(make_input, server):
+    boxes = [(n % 8, 30, 30, 130, 130) for n in range(80)]
+    source = make_input(boxes, shape=(8, 300, 320))
+    server.link.symlink_to(source)
+
+    def asking():
+        with pytest.raises((OSError, http.client.HTTPException)):
+            ask(server.port, "POST", "/invoke")
+
+    asked = threading.Thread(target=asking)
+    asked.start()
+    while not list(server.output.iterdir()):
+        assert server.process.poll() is None
+        time.sleep(0.02)
+    assert ask(server.port, "GET", "/health") == (200, ""), "it answers while it works"
+    code, said = server.stop()
+    asked.join()
+    assert code == 128 + signal.SIGTERM
+    assert "nothing was written" in said.strip().splitlines()[-1]
+    assert list(server.output.iterdir()) == []
+
+
+@pytest.fixture
+def listening():
+    """The server's own part, without anything behind it."""
+    server = serve._listen(0, SimpleQueue())
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_health_says_not_ready_before_everything_is_loaded(listening):
+    port = listening.server_port
+    assert ask(port, "GET", "/health")[0] == ask(port, "POST", "/invoke")[0] == 503
+    listening.ready.set()
+    assert ask(port, "GET", "/health")[0] == 200
+    assert ask(port, "GET", "/invoke")[0] == ask(port, "POST", "/health")[0] == 404
+
+
+def test_cases_wait_for_each_other(listening):
+    listening.ready.set()
+    answers = []
+    callers = [
+        threading.Thread(
+            target=lambda: answers.append(ask(listening.server_port, "POST", "/invoke"))
+        )
+        for _ in range(3)
+    ]
+    for caller in callers:
+        caller.start()
+    for number in range(3):
+        case = listening.cases.get(timeout=60)
+        assert len(answers) <= number
+        case.answer = serve.HTTPStatus.CREATED, ""
+        case.done.set()
+    for caller in callers:
+        caller.join()
+    assert answers == [(201, "")] * 3
+
+
+def test_a_fault_of_our_own_is_answered_and_told(monkeypatch, capsys, tmp_path):
+    def fails(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(serve, "generate_case", fails)
+    status, said = serve.do(None, tmp_path, tmp_path)
+    assert status == 500
+    assert capsys.readouterr().err.splitlines()[-1] == said
+    assert "ZeroDivisionError" in said
+
+
+def test_a_port_that_is_taken_is_told(listening, tmp_path, capsys):
+    arguments = ["--port", str(listening.server_port)]
+    folders = ["--input", str(tmp_path), "--output", str(tmp_path)]
+    assert serve.main([*folders, *arguments]) == 2
+    assert "cannot be had" in capsys.readouterr().err
+
+
+def test_results_that_cannot_be_written_leave_no_image(tmp_path):
+    (tmp_path / "77.mha").write_bytes(b"image")
+    (tmp_path / "results.json").mkdir()
+    results = [{"outputs": [{"filename": "77.mha"}]}]
+    with pytest.raises(serve.NodegenError):
+        serve.save_results(tmp_path, results)
+    assert not (tmp_path / "77.mha").exists()
