@@ -8,7 +8,7 @@ from pathlib import Path
 from nodegen.errors import SettingError, StackError
 from nodegen.evaluation.fidelity.judge import Pair, Verdict, read_pair
 from nodegen.evaluation.fidelity.table import comma_separated, markdown
-from nodegen.evaluation.report import Treated, write_report
+from nodegen.evaluation.report import Treated, spacing_of, write_report
 from nodegen.io.boxes import BOXES
 from nodegen.io.files import write_text
 from nodegen.io.stack import find_image
@@ -81,7 +81,8 @@ def compare(
                     image = find_image(folder)
                     pair = read_pair(image, done.image, folder / BOXES, number)
                     pair = replace(pair, before=before.setdefault(image, pair).before)
-                    yield Treated(method, name, pair, done.header, done.recipes)
+                    spacing = spacing_of(image)
+                    yield Treated(method, name, pair, done.header, done.recipes, spacing)
 
     verdicts = write_report(output / REPORT, runs())
     write_text(output / f"{TABLE}.md", markdown(verdicts) + "\n")

@@ -1,5 +1,5 @@
-"""The report: one HTML file that shows every box before and after, with its measures."""
+"""The report: whole radiographs before and after at full depth, with each box and its measures."""
 
-from nodegen.evaluation.report.page import Treated, write_report, write_report_of_run
+from nodegen.evaluation.report.page import Treated, spacing_of, write_report, write_report_of_run
 
-__all__ = ["Treated", "write_report", "write_report_of_run"]
+__all__ = ["Treated", "spacing_of", "write_report", "write_report_of_run"]

@@ -1,29 +1,28 @@
-"""One self-contained HTML page out of judged stacks: what it holds, and writing it."""
+"""The report's page out of judged stacks: what it holds, and writing it."""
 
+import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nodegen import __version__
 from nodegen.evaluation.fidelity.judge import Pair, Verdict, judge, read_pair
 from nodegen.evaluation.fidelity.measures import MEASURES
 from nodegen.evaluation.fidelity.table import quantiles_text, tell_text
-from nodegen.evaluation.report.images import (
-    before_image,
-    change_image,
-    crop_of,
-    cut,
-    overview_image,
-)
+from nodegen.evaluation.report.films import nodule_outline, thumb
 from nodegen.evaluation.report.plots import distributions
+from nodegen.evaluation.report.words import FEW_BOXES, as_data, words
+from nodegen.evaluation.viewer import Page, pack, stored
+from nodegen.evaluation.viewer.page import ONE_FILE_BYTES
+from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.boxes import BOXES
-from nodegen.io.files import write_text
+from nodegen.io.stack import read_stack
 from nodegen.pipeline import Run
-
-TEMPLATE = "template.html.j2"
-STYLE, SCRIPT = "report.css", "report.js"
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,8 @@ class Treated:
         What ``recipes.json`` says beside the recipes.
     recipes : list of dict
         As in ``recipes.json``; empty where none are known.
+    spacing : (float, float), optional
+        Of a pixel, x and y, mm; None: unknown, and lengths are told in px.
     """
 
     method: str
@@ -47,13 +48,14 @@ class Treated:
     pair: Pair
     header: Mapping[str, Any] = field(default_factory=dict)
     recipes: Sequence[Mapping[str, Any]] = ()
+    spacing: tuple[float, float] | None = None
 
 
 class Report:
     """Collects treated stacks one by one, keeping of each only what the page shows."""
 
     def __init__(self) -> None:
-        self.crops: dict[str, dict[str, Any]] = {}
+        self.page = Page(__package__)
         self.slices: dict[str, dict[str, Any]] = {}
         self.cases: list[dict[str, Any]] = []
         self.headers: list[dict[str, Any]] = []
@@ -63,23 +65,12 @@ class Report:
         header = treated.header
         self.headers.append({"method": treated.method, "stack": treated.stack, **header})
         recipes = {recipe["index"]: recipe for recipe in treated.recipes}
+        changes: dict[int, str] = {}
         pair = treated.pair
         for box, row in zip(pair.boxes, rows, strict=True):
-            where = f"{treated.stack}/{box.slice}"
-            if where not in self.slices:
-                height, width = pair.before.shape[1:]
-                self.slices[where] = {
-                    "image": overview_image(pair.before[box.slice]),
-                    "width": width,
-                    "height": height,
-                }
-            crop = crop_of(box, pair.before.shape[1:])
-            before = cut(pair.before[box.slice], crop)
-            key = f"{treated.stack}/{box.index}"
-            if key not in self.crops:
-                image, low, high = before_image(before)
-                self.crops[key] = {"image": image, "low": low, "high": high, "crop": vars(crop)}
-            change, step = change_image(cut(pair.after[box.slice], crop) - before)
+            before, after = pair.before[box.slice], pair.after[box.slice]
+            if box.slice not in changes:
+                changes[box.slice] = self._slice(treated, box.slice, before, after)
             recipe = recipes.get(box.index, {})
             self.cases.append(
                 {
@@ -91,15 +82,41 @@ class Report:
                     "index": box.index,
                     "box": [box.left, box.top, box.right, box.bottom],
                     "signal": recipe.get("signal", "unknown"),
-                    "crop": key,
-                    "change": change,
-                    "step": step,
-                    "measures": {name: row[name] for name in MEASURES},
+                    "where": _where(treated, box.slice),
+                    "change": changes[box.slice],
+                    "nodule": nodule_outline(before, after, box),
+                    "thumb": thumb(after, box),
+                    "measures": {name: _finite(row[name]) for name in MEASURES},
                     "recipe": {key: str(value) for key, value in recipe.items()},
                 }
             )
 
-    def write(self, path: Path, verdicts: Mapping[str, Verdict]) -> None:
+    def _slice(
+        self, treated: Treated, number: int, before: np.ndarray, after: np.ndarray
+    ) -> str:
+        """Keep a slice, once, and its change by this treatment; return the change's key."""
+        where = _where(treated, number)
+        if where not in self.slices:
+            key, slope = f"f{len(self.slices)}", slope_of(before, after)
+            self.slices[where] = {
+                "stack": treated.stack,
+                "slice": number,
+                "width": before.shape[1],
+                "height": before.shape[0],
+                "slope": slope,
+                "spacing": treated.spacing,
+                "pixels": key,
+            }
+            self.page.add(key, pack(stored(before, slope)))
+        slope = self.slices[where]["slope"]
+        change = f"c{len(self.page.pixels)}"
+        # Modulo 65536; where nothing was changed it is zero, which takes no room.
+        self.page.add(change, pack(stored(after, slope) - stored(before, slope)))
+        return change
+
+    def write(
+        self, path: Path, verdicts: Mapping[str, Verdict], most: int = ONE_FILE_BYTES
+    ) -> None:
         """Write the page.
 
         Raises
@@ -107,35 +124,28 @@ class Report:
         OutputError
             Where it cannot be written.
         """
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-
-        loader = PackageLoader("nodegen.evaluation.report", ".")
-        environment = Environment(
-            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        known = words()
+        data = {"cases": self.cases, "slices": self.slices, "measures": as_data(known)}
+        text = json.dumps(data, sort_keys=True)
+        self.page.write(
+            path,
+            # The page's own name, under which a browser keeps its marks.
+            {"id": hashlib.sha256(text.encode()).hexdigest()[:16], **data},
+            {
+                "version": __version__,
+                "headers": self.headers,
+                "methods": list(verdicts),
+                "verdicts": verdicts,
+                "boxes": sum(verdict.boxes for verdict in verdicts.values()),
+                "few": FEW_BOXES,
+                "quantiles_text": quantiles_text,
+                "tell_text": tell_text,
+                "measures": known,
+                "signals": sorted({case["signal"] for case in self.cases}),
+                "plots": distributions(verdicts) if self.cases else "",
+            },
+            most,
         )
-        data = {
-            "cases": self.cases,
-            "crops": self.crops,
-            "slices": self.slices,
-            "measures": MEASURES,
-        }
-        # "</" would end the script element that holds the data.
-        text = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
-        page = environment.get_template(TEMPLATE).render(
-            version=__version__,
-            headers=self.headers,
-            methods=list(verdicts),
-            verdicts=verdicts,
-            quantiles_text=quantiles_text,
-            tell_text=tell_text,
-            measures=MEASURES,
-            signals=sorted({case["signal"] for case in self.cases}),
-            plots=distributions(verdicts) if self.cases else "",
-            style=_source(STYLE),
-            script=_source(SCRIPT),
-            data=text,
-        )
-        write_text(path, page)
 
 
 def write_report(path: Path, treated: Iterable[Treated]) -> dict[str, Verdict]:
@@ -175,9 +185,20 @@ def write_report_of_run(path: Path, input_dir: Path, run: Run) -> None:
     """
     before = Path(input_dir) / run.image.name
     pair = read_pair(before, run.image, Path(input_dir) / BOXES, 0)
-    method = run.header["settings"]["method"]
-    write_report(path, [Treated(method, run.image.stem, pair, run.header, run.recipes)])
+    method, spacing = run.header["settings"]["method"], spacing_of(before)
+    one = Treated(method, run.image.stem, pair, run.header, run.recipes, spacing)
+    write_report(path, [one])
 
 
-def _source(name: str) -> str:
-    return (Path(__file__).parent / name).read_text()
+def spacing_of(image: Path) -> tuple[float, float]:
+    """Spacing of a stack's pixels, x and y, mm, as its file says."""
+    x, y, *_ = read_stack(image).geometry.spacing
+    return float(x), float(y)
+
+
+def _where(treated: Treated, number: int) -> str:
+    return f"{treated.stack}/{number}"
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

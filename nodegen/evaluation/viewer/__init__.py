@@ -1,0 +1,9 @@
+"""Radiographs in a browser at full depth: pixels packed into a page, and the modules that show them.
+
+The report and the reader study are both built on it. A page is one file that needs no network.
+"""
+
+from nodegen.evaluation.viewer.page import Page
+from nodegen.evaluation.viewer.pixels import pack, stored
+
+__all__ = ["Page", "pack", "stored"]
