@@ -19,6 +19,7 @@ COMMANDS = {
     "picture": "lay a stack before and after side by side",
     "judge": "measure how real the nodules of a stack are",
     "compare": "run several methods with the same recipes, and judge them",
+    "reader-study": "make a blinded study of real and synthetic nodules, or analyse one",
     "prepare": "project CT nodules into a library",
     "fit-nodules": "fit the model of lung nodules to CT patches",
     "synthesise-nodules": "draw CT patches of nodules from the fitted model",

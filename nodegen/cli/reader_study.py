@@ -1,0 +1,106 @@
+"""``nodegen reader-study``: can people tell synthetic nodules from real ones?"""
+
+import argparse
+from pathlib import Path
+
+from nodegen.cli.options import add_device
+from nodegen.settings import METHODS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--output", type=Path, metavar="FILE|DIR",
+        help="the page to write, its key beside it; with --analyse the folder of the results "
+        "(default: none, required but for --plan)")  # fmt: skip
+    make = parser.add_argument_group("to make a study")
+    make.add_argument("--real", type=Path, metavar="DIR",
+        help="folder of radiographs with real nodules (default: none, required)")  # fmt: skip
+    make.add_argument("--boxes", type=Path, metavar="CSV",
+        help="their boxes: stem, x, y, width, height in px, and if wished trust "
+        "(default: boxes.csv in --real)")  # fmt: skip
+    make.add_argument("--untouched", type=Path, action="append", default=[], metavar="DIR",
+        help="folder of radiographs without nodules; may be given several times "
+        "(default: none; synthetic nodules go into the films of --real, beside their own)")  # fmt: skip
+    make.add_argument("--synthetic", type=Path, action="append", default=[], metavar="DIR",
+        help="folder of a stack with synthetic nodules and its recipes.json or nodules.json; may "
+        "be given several times (default: none; nodegen draws them)")  # fmt: skip
+    make.add_argument("--kind", choices=("choice", "rating", "marking"), default="rating",
+        help="choice: which of two is real; rating: how surely real is this one; marking: nodules "
+        "on whole films (default: %(default)s)")  # fmt: skip
+    make.add_argument("--cases", type=int, default=60, metavar="N",
+        help="pairs, places or films (default: %(default)s)")  # fmt: skip
+    make.add_argument("--practice", type=int, default=6, metavar="N",
+        help="cases before these that tell the answer and do not count "
+        "(default: %(default)s)")  # fmt: skip
+    make.add_argument("--sides", type=int, nargs=2, default=(30, 130), metavar=("MIN", "MAX"),
+        help="sides of the boxes taken, px (default: 30 130)")  # fmt: skip
+    make.add_argument("--candidates", type=int, default=4, metavar="N",
+        help="synthetic nodules drawn for each real one, of which the one as subtle is taken; 1 "
+        "takes it as it comes (default: %(default)s)")  # fmt: skip
+    make.add_argument("--method", choices=METHODS[:3], default="singan",
+        help="how nodules are blended in (default: %(default)s)")  # fmt: skip
+    make.add_argument("--view", choices=("crop", "film"), default="crop",
+        help="what is seen around a place (default: %(default)s)")  # fmt: skip
+    make.add_argument("--title", default="Reader study", metavar="WORDS",
+        help="of the page (default: %(default)s)")  # fmt: skip
+    make.add_argument("--seed", type=int, default=0, metavar="SEED",
+        help="of all that is drawn (default: %(default)s)")  # fmt: skip
+    add_device(make)
+    read = parser.add_argument_group("to analyse it")
+    read.add_argument("--analyse", type=Path, nargs="+", metavar="FILE",
+        help="the answers that the readers sent back, one file a reader (default: none)")  # fmt: skip
+    read.add_argument("--key", type=Path, metavar="FILE",
+        help="the study's key.json (default: none, required with --analyse)")  # fmt: skip
+    parser.add_argument("--plan", action="store_true",
+        help="print how many cases and readers give which interval, and no more "
+        "(default: off)")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan, make or analyse a study."""
+    from nodegen.errors import SettingError
+
+    if args.plan:
+        from nodegen.evaluation.reader_study.planning import table
+
+        print("Half of the 95 % interval, over readers and cases, where readers are at chance:\n")
+        print(table())
+        return 0
+    needed = {"output": args.output}
+    needed |= {"key": args.key} if args.analyse else {"real": args.real}
+    for name, given in needed.items():
+        if given is None:
+            raise SettingError(f"--{name} is missing; give it, or --plan alone.")
+    return _analyse(args) if args.analyse else _make(args)
+
+
+def _make(args: argparse.Namespace) -> int:
+    from nodegen.evaluation.reader_study import Plan, plan_study, write_study
+    from nodegen.evaluation.reader_study.films import read_films, read_synthetic
+    from nodegen.renderer import Renderer
+    from nodegen.settings import Settings
+
+    plan = Plan(
+        args.kind, args.cases, args.practice, tuple(args.sides), args.candidates, args.seed
+    )
+    boxes = args.boxes or args.real / "boxes.csv"
+    real = [film for film in read_films(args.real, boxes) if film.boxes]
+    untouched = [film for folder in args.untouched for film in read_films(folder)]
+    made = [film for folder in args.synthetic for film in read_synthetic(folder)]
+    # Real films have no finishing noise, so neither have the others.
+    renderer = Renderer(Settings(method=args.method, finish=False, device=args.device))
+    cases = plan_study(plan, real, untouched, made, renderer)
+    key = write_study(args.output, cases, plan, args.view, args.title)
+    print(f"study for the readers: {args.output}")
+    print(f"key, not for them: {key}")
+    return 0
+
+
+def _analyse(args: argparse.Namespace) -> int:
+    from nodegen.evaluation.reader_study import analyse
+    from nodegen.evaluation.reader_study.results import PAGE, markdown
+
+    analysis = analyse(args.key, args.analyse, args.output)
+    print(markdown(analysis))
+    print(f"analysis: {args.output / PAGE}")
+    return 0

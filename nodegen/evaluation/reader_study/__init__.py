@@ -1,0 +1,11 @@
+"""Reader studies: can people tell synthetic nodules from real ones? Made, answered, analysed.
+
+A study is one page that opens offline and a key that stays with whoever leads the study; readers
+send back the answers that the page exports.
+"""
+
+from nodegen.evaluation.reader_study.design import Plan, plan_study
+from nodegen.evaluation.reader_study.results import analyse
+from nodegen.evaluation.reader_study.study import write_study
+
+__all__ = ["Plan", "analyse", "plan_study", "write_study"]

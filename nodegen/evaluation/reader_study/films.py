@@ -1,0 +1,184 @@
+"""The films of a study: radiographs with real nodules, without any, and with synthetic ones."""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from nodegen.errors import BoxesError, StackError
+from nodegen.io.boxes import BOXES, Box, fit_boxes, read_boxes
+from nodegen.io.stack import SUFFIXES, find_image, read_stack
+from nodegen.steps.recipe import RECIPES
+
+COLUMNS = ("x", "y", "width", "height")  # of a box, px; x is the column, y the row
+NAMES = ("stem", "img_name", "image", "name")  # any of them names the film
+INNER, SURROUND = 0.375, (1.3, 2.0)  # radii in half sides: the middle, and what lies around
+
+
+@dataclass(frozen=True)
+class Film:
+    """One radiograph.
+
+    Attributes
+    ----------
+    pixels : ndarray, shape (row, column)
+        In the file's own grey levels.
+    group : str
+        The folder it came from; nodules are drawn into films of their real partner's group, so that
+        the kind of film gives nothing away.
+    boxes : tuple of Box
+        Every nodule known in it.
+    trust : tuple of str
+        Of each box, as the CSV says.
+    """
+
+    name: str
+    group: str
+    pixels: np.ndarray
+    spacing: tuple[float, float]
+    boxes: tuple[Box, ...] = ()
+    trust: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A box in a film: a real nodule, a synthetic one, or nothing; ``pixels`` show it."""
+
+    kind: str
+    film: Film
+    box: Box
+    pixels: np.ndarray
+    trust: str = ""
+    seed: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Larger side of the box, px."""
+        return max(self.box.width, self.box.height)
+
+    @property
+    def zone(self) -> str:
+        """Third of the film's height: upper, middle or lower."""
+        share = self.box.centre[1] / self.pixels.shape[0]
+        return ("upper", "middle", "lower")[min(int(share * 3), 2)]
+
+    @property
+    def subtlety(self) -> float:
+        """How far the middle stands out of its surround, in standard deviations of the surround."""
+        return visibility(self.pixels, self.box)
+
+
+def visibility(pixels: np.ndarray, box: Box) -> float:
+    """Mean of a box's middle minus the median around it, over the standard deviation around it."""
+    x, y = box.centre
+    reach_x, reach_y = (SURROUND[1] * side / 2 for side in (box.width, box.height))
+    top, left = max(int(y - reach_y), 0), max(int(x - reach_x), 0)
+    part = pixels[top : int(y + reach_y) + 1, left : int(x + reach_x) + 1].astype(np.float64)
+    rows, columns = np.indices(part.shape) + 0.5
+    radius = np.hypot((columns + left - x) * 2 / box.width, (rows + top - y) * 2 / box.height)
+    around = part[(radius >= SURROUND[0]) & (radius <= SURROUND[1]) & (part > 0)]
+    spread = float(around.std()) if around.size else 0.0
+    if not spread:
+        return 0.0
+    return (float(part[radius < INNER].mean()) - float(np.median(around))) / spread
+
+
+def read_films(folder: Path, boxes: Path | None = None) -> list[Film]:
+    """Read a folder's radiographs, and those of its folders, with their boxes.
+
+    Parameters
+    ----------
+    boxes : Path, optional
+        CSV with a row a box: the film's name without suffix (``stem``, ``img_name``, ``image`` or
+        ``name``), ``x``, ``y``, ``width`` and ``height`` in px, and if wished ``trust``. A film
+        that no row names has none.
+
+    Raises
+    ------
+    StackError
+        Where there is no radiograph, or one is a stack of several.
+    BoxesError
+        Where the CSV is missing or malformed, or names no film at all.
+    """
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise StackError(
+            f"{folder} holds no radiograph ({', '.join(SUFFIXES)}); give a folder of them."
+        )
+    rows = _read_csv(boxes) if boxes else {}
+    if rows and not rows.keys() & {path.stem for path in paths}:
+        raise BoxesError(f"{boxes} names none of the films in {folder}; give the CSV of this folder.")
+    return [_read_film(path, folder, rows.get(path.stem, [])) for path in paths]
+
+
+def _read_film(path: Path, folder: Path, rows: list[dict[str, str]]) -> Film:
+    stack = read_stack(path)
+    if len(stack.pixels) != 1:
+        raise StackError(
+            f"{path} is a stack of {len(stack.pixels)} slices where single radiographs are wanted; "
+            "write each slice to a file of its own."
+        )
+    corners = [[round(float(row[name])) for name in COLUMNS] for row in rows]
+    given = [Box(0, x, y, x + width, y + height) for x, y, width, height in corners]
+    group = path.parent.relative_to(folder).as_posix()
+    return Film(
+        path.stem,
+        folder.name if group == "." else group,
+        stack.pixels[0],
+        (float(stack.geometry.spacing[0]), float(stack.geometry.spacing[1])),
+        tuple(fit_boxes(given, stack.pixels.shape)),
+        tuple(row.get("trust", "") for row in rows),
+    )
+
+
+def _read_csv(path: Path) -> dict[str, list[dict[str, str]]]:
+    try:
+        with open(path, newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BoxesError(f"{path} cannot be read as CSV ({error}); give one.") from error
+    columns = rows[0].keys() if rows else set()
+    name = next((n for n in NAMES if n in columns), None)
+    if name is None or not columns >= set(COLUMNS):
+        raise BoxesError(
+            f"{path} has the columns {', '.join(columns) or 'of none'} where one of "
+            f"{', '.join(NAMES)} and {', '.join(COLUMNS)} are wanted; name them so."
+        )
+    found: dict[str, list[dict[str, str]]] = {}
+    for number, row in enumerate(rows, 2):
+        try:
+            numbers = [float(row[column]) for column in COLUMNS]
+        except (TypeError, ValueError):
+            numbers = [0.0]
+        if not np.isfinite(numbers).all() or min(numbers[2:], default=0) <= 0:
+            raise BoxesError(
+                f"Line {number} of {path} is no box; give x, y, width and height in px."
+            )
+        found.setdefault(Path(row[name]).stem if "." in row[name][-5:] else row[name], []).append(row)
+    return found
+
+
+def read_synthetic(folder: Path) -> Iterator[Film]:
+    """Read a stack that was made, with the boxes of ``recipes.json`` or ``nodules.json`` beside it.
+
+    Yields
+    ------
+    Film
+        One a slice that has boxes.
+    """
+    path = find_image(folder)
+    stack = read_stack(path)
+    if (folder / RECIPES).is_file():
+        recipes = json.loads((folder / RECIPES).read_bytes())["recipes"]
+        sides = ("slice", "left", "top", "right", "bottom")
+        boxes = fit_boxes([Box(*(r[s] for s in sides)) for r in recipes], stack.pixels.shape)
+    else:
+        boxes = read_boxes(folder / BOXES, stack.pixels.shape)
+    x, y, *_ = stack.geometry.spacing
+    for number, pixels in enumerate(stack.pixels):
+        here = tuple(box for box in boxes if box.slice == number)
+        if here:
+            yield Film(f"{path.stem}/{number}", folder.name, pixels, (float(x), float(y)), here)

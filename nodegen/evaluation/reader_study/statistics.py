@@ -1,0 +1,196 @@
+"""The study's statistics: shares, areas under the ROC curve, JAFROC, agreement, each with interval.
+
+An interval over readers and cases is Obuchowski and Rockette's for a single treatment, with
+jackknifed covariances and Hillis' degrees of freedom (Hillis 2007, Stat Med 26:596; 2014, Stat Med
+33:330): readers and cases are both a sample. With one reader it is over cases alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval; NaN where there is nothing to estimate it from."""
+
+    value: float
+    low: float
+    high: float
+    cases: int
+    readers: int = 1
+
+    def __str__(self) -> str:
+        if np.isnan(self.value):
+            return "–"
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+NOTHING = Estimate(float("nan"), float("nan"), float("nan"), 0)
+
+
+def share(right: int, total: int) -> Estimate:
+    """Share of right answers with Wilson's interval.
+
+    Examples
+    --------
+    >>> print(share(39, 60))
+    0.650 (0.524 to 0.758)
+    """
+    if not total:
+        return NOTHING
+    interval = stats.binomtest(right, total).proportion_ci(LEVEL, method="wilson")
+    return Estimate(right / total, float(interval.low), float(interval.high), total)
+
+
+def auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Share of pairs in which the positive case is rated higher; ties count a half.
+
+    Examples
+    --------
+    >>> auc(np.array([3, 2]), np.array([1, 2]))
+    0.875
+    """
+    if not len(positive) or not len(negative):
+        return float("nan")
+    difference = np.sign(np.subtract.outer(np.asarray(positive), np.asarray(negative)))
+    return float((difference.mean() + 1) / 2)
+
+
+def over_readers_and_cases(figure: Callable[[np.ndarray], np.ndarray], cases: int) -> Estimate:
+    """A figure's mean over readers, with its interval over readers and cases.
+
+    Parameters
+    ----------
+    figure : callable
+        From the indices of the cases that are kept to the figure of each reader, (reader,).
+    cases : int
+        How many there are.
+    """
+    everything = np.arange(cases)
+    values = np.asarray(figure(everything), dtype=float)
+    readers = len(values)
+    if cases < 2 or np.isnan(values).any():
+        return NOTHING
+    left_out = np.array([figure(np.delete(everything, i)) for i in everything], dtype=float)
+    if np.isnan(left_out).any():
+        return Estimate(float(values.mean()), float("nan"), float("nan"), cases, readers)
+    away = left_out - left_out.mean(axis=0)
+    covariance = away.T @ away * ((cases - 1) / cases)
+    mean = float(values.mean())
+    if readers == 1:
+        error, t = float(np.sqrt(covariance[0, 0])), stats.norm.ppf((1 + LEVEL) / 2)
+    else:
+        between = float(values.var(ddof=1))
+        shared = max((covariance.sum() - np.trace(covariance)) / (readers * (readers - 1)), 0)
+        total = between + readers * shared
+        error = float(np.sqrt(total / readers))
+        freedom = total**2 / (between**2 / (readers - 1)) if between > 0 else np.inf
+        t = stats.t.ppf((1 + LEVEL) / 2, freedom)
+    low, high = mean - t * error, mean + t * error
+    return Estimate(mean, float(max(low, 0)), float(min(high, 1)), cases, readers)
+
+
+def auc_over_readers(ratings: np.ndarray, positive: np.ndarray) -> Estimate:
+    """Area under the ROC curve, mean over readers.
+
+    Parameters
+    ----------
+    ratings : ndarray, shape (reader, case)
+        Higher: more surely positive.
+    positive : ndarray of bool, shape (case,)
+    """
+
+    def figure(kept: np.ndarray) -> np.ndarray:
+        truth = positive[kept]
+        return np.array([auc(r[kept][truth], r[kept][~truth]) for r in ratings])
+
+    return over_readers_and_cases(figure, len(positive))
+
+
+def share_over_readers(right: np.ndarray) -> Estimate:
+    """Share of right answers, mean over readers; Wilson's interval for a single one.
+
+    Parameters
+    ----------
+    right : ndarray of bool, shape (reader, case)
+    """
+    if not right.size:
+        return NOTHING
+    if len(right) == 1:
+        return share(int(right.sum()), right.shape[1])
+    return over_readers_and_cases(lambda kept: right[:, kept].mean(axis=1), right.shape[1])
+
+
+@dataclass(frozen=True)
+class MarkedFilm:
+    """One reader's marks on one film.
+
+    Attributes
+    ----------
+    lesions : tuple of float
+        Of each nodule in the film the confidence of the mark that hit it; minus infinity where none
+        did. Empty: a film without nodules.
+    false : tuple of float
+        Confidence of each mark that hit none.
+    """
+
+    lesions: tuple[float, ...]
+    false: tuple[float, ...]
+
+
+def jafroc(films: Sequence[MarkedFilm]) -> float:
+    """JAFROC's figure of merit (Chakraborty and Berbaum 2004, Med Phys 31:2313).
+
+    The share of pairs of a nodule and a film without nodules in which the nodule's mark has the
+    higher confidence than the film's most confident false mark; ties, also of two that were not
+    marked, count a half.
+    """
+    lesions = np.array([value for film in films for value in film.lesions])
+    false = np.array([max(film.false, default=-np.inf) for film in films if not film.lesions])
+    if not len(lesions) or not len(false):
+        return float("nan")
+    higher = lesions[:, None] > false
+    same = lesions[:, None] == false
+    return float((higher + 0.5 * same).mean())
+
+
+def jafroc_over_readers(films: Sequence[Sequence[MarkedFilm]]) -> Estimate:
+    """JAFROC's figure, mean over readers.
+
+    Parameters
+    ----------
+    films : list of lists of MarkedFilm
+        Of each reader, the films in the same order.
+    """
+
+    def figure(kept: np.ndarray) -> np.ndarray:
+        return np.array([jafroc([mine[i] for i in kept]) for mine in films])
+
+    return over_readers_and_cases(figure, len(films[0]))
+
+
+def fleiss_kappa(answers: np.ndarray) -> float:
+    """Agreement of several readers beyond chance (Fleiss 1971, Psychol Bull 76:378).
+
+    Parameters
+    ----------
+    answers : ndarray, shape (reader, case)
+        Categories.
+
+    Returns
+    -------
+    float
+        NaN for fewer than two readers, or where all answers are one category.
+    """
+    readers, cases = answers.shape
+    if readers < 2 or not cases:
+        return float("nan")
+    table = np.stack([(answers == kind).sum(axis=0) for kind in np.unique(answers)], axis=1)
+    agreed = ((table**2).sum(axis=1) - readers) / (readers * (readers - 1))
+    chance = float(((table.sum(axis=0) / table.sum()) ** 2).sum())
+    return float((agreed.mean() - chance) / (1 - chance)) if chance < 1 else float("nan")

@@ -1,0 +1,124 @@
+"""A study's two files: the page that readers answer, and the key that they do not see."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodegen import __version__
+from nodegen.evaluation.reader_study.design import Case, Plan
+from nodegen.evaluation.reader_study.films import Place
+from nodegen.evaluation.viewer import Page, pack, stored
+from nodegen.evaluation.viewer.pixels import slope_of
+from nodegen.io.files import write_text
+
+VIEWS = ("crop", "film")
+CROP_PX = 400  # side of the part of a film that is shown around a place: about a third of a lung
+AROUND = 3.5  # and at least so many of the box's larger sides
+
+
+def write_study(
+    path: Path, cases: Sequence[Case], plan: Plan, view: str = "crop", title: str = "Reader study"
+) -> Path:
+    """Write the page, and the key beside it.
+
+    Parameters
+    ----------
+    path : Path
+        Of the page.
+    view : {"crop", "film"}
+        What is seen around a place; a marking study shows whole films.
+
+    Returns
+    -------
+    Path
+        Of the key, ``NAME.key.json``.
+
+    Raises
+    ------
+    OutputError
+        Where one cannot be written.
+    """
+    page, shown, key = Page(__package__), [], {}
+    names = _names(plan.seed, len(cases))
+    for name, case in zip(names, cases, strict=True):
+        if plan.kind == "marking":
+            assert case.film is not None
+            panes = [_pane(page, case.film.pixels, case.film.spacing)]
+            truth = {"kind": case.kind, "film": case.film.name, "group": case.film.group}
+            truth["nodules"] = [_told(place) for place in case.places]
+        else:
+            panes = [_place(page, place, view) for place in case.places]
+            truth = {"places": [_told(place) for place in case.places]}
+        truth |= {"practice": case.practice, **case.strata}
+        entry: dict[str, Any] = {"case": name, "practice": case.practice, "panes": panes}
+        if case.practice:
+            entry["truth"] = _answer(plan.kind, truth)
+        shown.append(entry)
+        key[name] = truth
+    digest = hashlib.sha256(json.dumps([names, key], sort_keys=True).encode())
+    study = digest.hexdigest()[:16]
+    page.write(
+        path,
+        {"study": study, "kind": plan.kind, "title": title, "cases": shown},
+        {"title": title, "kind": plan.kind, "version": __version__, "count": plan.cases},
+    )
+    beside = path.with_name(f"{path.stem}.key.json")
+    content = {"study": study, "nodegen": __version__, "title": title, "plan": asdict(plan)}
+    write_text(beside, json.dumps({**content, "view": view, "cases": key}, indent=1) + "\n")
+    return beside
+
+
+def _names(seed: int, count: int) -> list[str]:
+    """Names that say nothing, in the order in which cases are shown."""
+    rng = np.random.default_rng((seed, 1))
+    return [f"{place + 1:03d}-{rng.integers(16**6):06x}" for place in range(count)]
+
+
+def _pane(page: Page, pixels: np.ndarray, spacing: tuple[float, float]) -> dict[str, Any]:
+    slope = slope_of(pixels)
+    name = f"p{len(page.pixels)}"
+    page.add(name, pack(stored(pixels, slope)))
+    height, width = pixels.shape
+    return {"pixels": name, "width": width, "height": height, "slope": slope, "spacing": spacing}
+
+
+def _place(page: Page, place: Place, view: str) -> dict[str, Any]:
+    """A pane around a place; films and crops alike say nothing of where they come from."""
+    box, pixels = place.box, place.pixels
+    left = top = 0
+    if view == "crop":
+        side = max(CROP_PX, round(AROUND * place.size))
+        height, width = (min(side, length) for length in pixels.shape)
+        x, y = box.centre
+        left = min(max(round(x - width / 2), 0), pixels.shape[1] - width)
+        top = min(max(round(y - height / 2), 0), pixels.shape[0] - height)
+        pixels = pixels[top : top + height, left : left + width]
+    corners = [box.left - left, box.top - top, box.right - left, box.bottom - top]
+    return {**_pane(page, pixels, place.film.spacing), "box": corners}
+
+
+def _told(place: Place) -> dict[str, Any]:
+    box = place.box
+    return {
+        "kind": place.kind,
+        "film": place.film.name,
+        "group": place.film.group,
+        "trust": place.trust,
+        "box": [box.left, box.top, box.right, box.bottom],
+        "size_px": place.size,
+        "zone": place.zone,
+        "visibility": round(place.subtlety, 3),
+        "seed": place.seed,
+    }
+
+
+def _answer(kind: str, truth: dict[str, Any]) -> dict[str, Any]:
+    """What a practice case tells after it was answered."""
+    if kind == "marking":
+        return {"kind": truth["kind"], "boxes": [nodule["box"] for nodule in truth["nodules"]]}
+    return {"kinds": [place["kind"] for place in truth["places"]]}
