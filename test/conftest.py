@@ -5,6 +5,7 @@ import hypothesis
 import numpy as np
 import pytest
 import torch
+from chromium import Chromium
 
 from nodegen.cascade.weights import save_cascade
 from nodegen.constants import CLASSES, SCALES
@@ -72,3 +73,11 @@ def make_input(tmp_path):
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """One browser for all tests of pages; they are skipped where there is none."""
+    browser = Chromium(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.quit()

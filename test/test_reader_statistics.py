@@ -74,7 +74,12 @@ def test_hanley_and_mcneils_worked_example():
 @pytest.mark.parametrize(
     ("right", "total", "low", "high"),
     # Newcombe 1998, Stat Med 17:857, table I, method 3.
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
 )
 def test_wilsons_interval(right, total, low, high):
     found = share(right, total)
@@ -126,7 +131,10 @@ def test_jafroc_by_hand():
 
 def test_jafroc_with_one_nodule_a_film_and_no_stray_marks_is_the_area():
     films = [
-        [MarkedFilm((r,), ()) if p else MarkedFilm((), (r,)) for r, p in zip(row, POSITIVE, strict=True)]
+        [
+            MarkedFilm((r,), ()) if p else MarkedFilm((), (r,))
+            for r, p in zip(row, POSITIVE, strict=True)
+        ]
         for row in RATINGS.astype(float)
     ]
     found, area = jafroc_over_readers(films), auc_over_readers(RATINGS, POSITIVE)

@@ -1,9 +1,9 @@
-"""The report: what it holds, and how it behaves in a browser."""
+"""The report: what it holds, and how it behaves in a browser by mouse, keys and fingers."""
 
+import csv
+import io
 import json
 import re
-import shutil
-import time
 
 import numpy as np
 import pytest
@@ -11,11 +11,15 @@ import pytest
 from nodegen.cli import main
 from nodegen.evaluation.fidelity.judge import Pair
 from nodegen.evaluation.report import Treated, write_report
-from nodegen.evaluation.report.images import before_image, change_image, crop_of, cut
+from nodegen.evaluation.report.films import nodule_outline, outlines, window_of
+from nodegen.evaluation.report.page import Report
+from nodegen.evaluation.viewer import pack, stored
+from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.boxes import Box
 
 METHODS = ("soft", "hard")
 SEED = 9007199254740993  # more than a browser's numbers hold
+SPACING = (0.2, 0.25)  # mm
 
 
 def treated(count=6, methods=METHODS, side=300):
@@ -34,7 +38,9 @@ def treated(count=6, methods=METHODS, side=300):
             signal = "hyposignal" if i % 3 else "hypersignal"
             recipes.append({"index": i, "signal": signal, "n0": 6, "noise": SEED})
         header = {"seed": SEED, "settings": {"finish": False}, "model_sha256": "ab" * 32}
-        yield Treated(method, "</script>stack", Pair(before, after, boxes, 0), header, recipes)
+        after = np.rint(after).astype(np.uint16)
+        pair = Pair(before, after, boxes, 0)
+        yield Treated(method, "</script>stack", pair, header, recipes, SPACING)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,49 +65,65 @@ def data_of(page):
 def test_the_page_holds_every_box_of_every_method(page):
     data = data_of(page.read_text())
     assert len(data["cases"]) == 6 * len(METHODS)
-    assert len(data["crops"]) == 6, "methods share the untouched crops"
-    assert len(data["slices"]) == 2
+    assert len(data["slices"]) == 2, "methods share the untouched slices"
+    assert len({case["change"] for case in data["cases"]}) == 2 * len(METHODS)
     assert data["cases"][0]["recipe"]["noise"] == data["cases"][0]["seed"] == str(SEED)
+    assert all(slice_["spacing"] == list(SPACING) for slice_ in data["slices"].values())
 
 
 def test_the_page_needs_nothing_from_elsewhere(page):
-    text = page.read_text()
+    text = re.sub(r"<svg.*?</svg>", "", page.read_text(), flags=re.S)
     links = re.findall(r"""(?:src|href|action)=["']([^"']+)""", text)
     assert links
     assert all(link.startswith(("#", "data:")) for link in links)
     assert "@import" not in text
-    assert "url(" not in re.sub(r"<svg.*?</svg>", "", text, flags=re.S)
-    assert "fetch(" not in text
+    assert "url(" not in text
 
 
-def test_before_and_change_add_up_to_after():
-    rng = np.random.default_rng(0)
-    before = rng.normal(1500, 100, (100, 100)).astype(np.float32)
-    image, low, high = before_image(before)
-    assert image.startswith("data:image/webp;base64,")
-    assert (low, high) == (before.min(), before.max())
-    _, step = change_image(np.linspace(-254, 127, 100).reshape(10, 10))
-    assert step == 2
+def test_seeds_and_hashes_stand_in_the_details_alone(page):
+    head, details = page.read_text().split('<section id="details">')
+    assert str(SEED) in re.sub(r"<script.*?</script>", "", details, flags=re.S)
+    assert str(SEED) not in head
+
+
+@pytest.mark.parametrize(
+    ("values", "slope"),
+    [(np.array([[0, 4095], [65535, 1]]), 1), (np.array([[0.25, 4095], [1000.5, 1]]), 1 / 16)],
+)
+def test_stored_values_keep_their_depth(values, slope):
+    assert slope_of(values) == slope
+    assert stored(values, slope).dtype == np.uint16
+    assert stored(values, slope) * slope == pytest.approx(values)
+
+
+def test_untouched_pixels_take_no_room():
+    assert len(pack(np.zeros((1024, 1024), dtype=np.uint16))) < 4000
+
+
+def test_outlines_follow_the_pixels_edges():
+    mask = np.zeros((20, 30), dtype=bool)
+    mask[5:9, 10:20] = True
+    (found,) = outlines(mask, origin=(100, 200))
+    x, y = np.array(found).T
+    assert (x.min(), x.max(), y.min(), y.max()) == pytest.approx((110, 120, 205, 209), abs=0.5)
+
+
+def test_a_nodules_outline_lies_in_its_box():
+    (one, *_) = treated(count=1)
+    (outline,) = nodule_outline(one.pair.before[0], one.pair.after[0], one.pair.boxes[0])
+    x, y = np.array(outline).T
+    assert 50 <= x.min() < 58 < 82 < x.max() <= 90
+    assert 60 <= y.min() < 68 < 92 < y.max() <= 100
 
 
 @pytest.mark.parametrize(
     ("box", "shape"),
-    [
-        (Box(0, 0, 0, 20, 20, 0), (300, 300)),
-        (Box(0, 280, 290, 300, 300, 0), (300, 300)),
-        (Box(0, 10, 10, 250, 90, 0), (300, 260)),
-        (Box(0, 0, 0, 20, 20, 0), (30, 40)),
-    ],
+    [(Box(0, 0, 0, 20, 20, 0), (300, 300)), (Box(0, 280, 290, 300, 300, 0), (300, 300))],
 )
-def test_crops_lie_inside_their_slice_and_hold_their_box(box, shape):
-    crop = crop_of(box, shape)
-    assert 0 <= crop.left <= box.left
-    assert box.right <= crop.left + crop.width <= shape[1]
-    assert 0 <= crop.top <= box.top
-    assert box.bottom <= crop.top + crop.height <= shape[0]
-    shown = cut(np.zeros(shape), crop)
-    assert max(shown.shape) <= 224
-    assert shown.shape[1] == pytest.approx(crop.width / crop.scale, abs=1)
+def test_what_is_shown_of_a_box_lies_inside_its_slice(box, shape):
+    rows, columns = window_of(box, shape, 2.0)
+    assert 0 <= rows.start <= box.top < box.bottom <= rows.stop <= shape[0]
+    assert 0 <= columns.start <= box.left < box.right <= columns.stop <= shape[1]
 
 
 def test_no_boxes_make_a_page(tmp_path):
@@ -109,10 +131,31 @@ def test_no_boxes_make_a_page(tmp_path):
     assert data_of((tmp_path / "report.html").read_text())["cases"] == []
 
 
-def test_a_hundred_boxes_take_at_most_15_mb(tmp_path):
+def test_few_boxes_get_no_verdict(tmp_path, page):
+    assert "too few to judge a method by" in page.read_text()
+    write_report(tmp_path / "report.html", treated(count=20, methods=("one",), side=320))
+    assert "too few" not in (tmp_path / "report.html").read_text()
+
+
+def test_a_large_set_lies_in_a_folder_beside_the_page(tmp_path):
     path = tmp_path / "report.html"
-    write_report(path, treated(count=100, methods=("one",), side=400))
-    assert path.stat().st_size < 15e6
+    report = Report()
+    for one in treated(count=2, methods=("one",)):
+        rows = [dict.fromkeys(data_measures(), 1.0)] * len(one.pair.boxes)
+        report.add(one, rows)
+    report.write(path, {}, most=0)
+    assert sorted(p.name for p in (tmp_path / "report_files").iterdir()) == [
+        "c1.js", "c3.js", "f0.js", "f1.js",
+    ]  # fmt: skip
+    assert data_of(path.read_text())["folder"] == "report_files"
+    report.write(path, {})
+    assert not (tmp_path / "report_files").exists(), "a smaller page needs it no more"
+
+
+def data_measures():
+    from nodegen.evaluation.fidelity.measures import MEASURES
+
+    return MEASURES
 
 
 def test_generate_writes_a_report(make_input, tmp_path, capfd):
@@ -124,212 +167,377 @@ def test_generate_writes_a_report(make_input, tmp_path, capfd):
     assert said.out.splitlines()[-1] == f"report: {report}"
     (case,) = data_of(report.read_text())["cases"]
     assert case["recipe"]["signal"] in ("hyposignal", "hypersignal")
-    assert case["measures"]["contrast"] > 0
 
 
 # --- in a browser ---------------------------------------------------------------------------------
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+WIDTHS = (1440, 1024, 390)
+FILM = "#films canvas"
 
 
 @pytest.fixture(scope="module")
-def browser(page, tmp_path_factory):
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("needs Chromium and chromedriver (Debian: chromium, chromium-driver)")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1440,1000"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(driver))
-    browser.get("about:blank")
-    browser.get_log("performance")  # the start page's own requests are not the report's
-    browser.get(page.as_uri())
-    wait(browser, "return document.getElementById('detail').dataset.case === '0'")
-    yield browser
-    browser.quit()
+def opened(chromium, page):
+    """The page, opened once; each test leaves it as it wishes and begins with `fresh`."""
+    chromium.open(page)
+    return chromium
 
 
-def wait(browser, condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not browser.execute_script(condition):
-        assert time.monotonic() < end, f"never came true: {condition}"
-        time.sleep(0.05)
+@pytest.fixture
+def fresh(opened, page):
+    opened.open(page)
+    opened.js("localStorage.clear(); location.reload()")
+    opened.wait("document.getElementById('films')?.dataset.case === '0'")
+    opened.settle()
+    return opened
 
 
-def pick(browser, name, value):
-    browser.execute_script(
-        "const e = document.getElementById(arguments[0]); e.value = arguments[1];"
-        "e.dispatchEvent(new Event('input')); e.dispatchEvent(new Event('change'));",
-        name,
-        value,
+def words(browser, selector):
+    return browser.js("return document.querySelector(arguments[0]).textContent", selector)
+
+
+def caption(browser):
+    return words(browser, "#films figcaption")
+
+
+def window(browser):
+    found = re.search(r"level (\d+), width (\d+)", words(browser, "#where"))
+    return int(found[1]), int(found[2])
+
+
+def zoom(browser, pane=1):
+    shown = words(browser, f"#films figure:nth-child({pane}) .scale")
+    return int(re.search(r"(\d+) %", shown)[1])
+
+
+def pressed(browser, selector):
+    return browser.js(
+        "return document.querySelector(arguments[0]).getAttribute('aria-pressed')", selector
+    ) == "true"  # fmt: skip
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_opens_on_after_with_the_box_shown(chromium, page, width):
+    chromium.open(page, width, touch=width < 500)
+    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    chromium.settle()
+    assert caption(chromium) == "after, soft"
+    assert pressed(chromium, "[data-outline=box]")
+    shown = chromium.canvas()
+    assert shown["yellow"] > 50
+    assert shown["mean"] > 20
+    assert chromium.js("return document.documentElement.scrollWidth") <= width
+    assert chromium.faults() == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_serious(chromium, page, width):
+    chromium.open(page, width)
+    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    chromium.js("for (const d of document.querySelectorAll('details')) d.open = true")
+    assert chromium.axe() == []
+
+
+def test_pixels_arrive_at_full_depth(fresh, page):
+    (one, *_) = treated()
+    data = data_of(page.read_text())
+    case = data["cases"][0]
+    where = data["slices"][case["where"]]
+    for key, wanted in (
+        (where["pixels"], one.pair.before[0]),
+        (case["change"], one.pair.after[0] - one.pair.before[0]),
+    ):
+        found = fresh.promised(
+            "const { Store } = await import('nodegen/pixels');"
+            "return [...await new Store().get(arguments[0], arguments[1], arguments[2])];",
+            key,
+            where["width"],
+            where["height"],
+        )
+        assert np.array_equal(np.reshape(found, wanted.shape), wanted)
+
+
+def test_values_under_the_pointer(fresh):
+    (one, *_) = treated()
+    at = fresh.place(FILM, 0.52, 0.47)
+    fresh.mouse("mouseMoved", *at)
+    fresh.settle()
+    found = re.match(r"x (\d+), y (\d+): before (\d+), after (\d+) ", words(fresh, "#values"))
+    x, y, before, after = map(int, found.groups())
+    assert (before, after) == (one.pair.before[0, y, x], one.pair.after[0, y, x])
+
+
+def test_modes_by_key_and_by_button(fresh):
+    for key, selector, said in (
+        ("b", "[data-mode=before]", "before"),
+        ("d", "[data-mode=change]", "change, soft"),
+        ("s", "[data-mode=swipe]", "before | after, soft"),
+        ("a", "[data-mode=after]", "after, soft"),
+    ):
+        fresh.press(key)
+        assert caption(fresh) == said
+        fresh.press("a")
+        fresh.click(selector)
+        assert caption(fresh) == said
+        assert pressed(fresh, selector)
+    fresh.js("document.activeElement.blur()")
+    for said in ("before", "after, soft"):
+        fresh.press(" ")
+        assert caption(fresh) == said
+
+
+def test_before_and_after_differ_where_the_nodule_is(fresh):
+    fresh.press("z", "x", "2")
+    after = fresh.canvas()["mean"]
+    fresh.press("b")
+    assert fresh.canvas()["mean"] < after - 2
+
+
+def test_it_flickers_slowly_and_stops(fresh):
+    fresh.press("f")
+    assert pressed(fresh, "[data-act=flicker]")
+    fresh.wait("document.querySelector('#films figcaption').textContent === 'before'")
+    fresh.wait("document.querySelector('#films figcaption').textContent === 'after, soft'")
+    fresh.press("f")
+    assert not pressed(fresh, "[data-act=flicker]")
+    assert (
+        fresh.js("return (await0 => document.querySelector('#films figcaption').textContent)()")
+        == "after, soft"
     )
 
 
-def tick(browser, name):
-    browser.execute_script("document.getElementById(arguments[0]).click()", name)
+def test_the_line_of_the_swipe_is_dragged(fresh):
+    fresh.press("s", "2", "z", "x")
+    whole = fresh.canvas()["mean"]
+    fresh.drag(fresh.place(FILM, 0.5, 0.3), fresh.place(FILM, 0.98, 0.3))
+    nearly_before = fresh.canvas()["mean"]
+    assert nearly_before < whole - 0.5, "the nodule now lies left of the line"
+    fresh.press(*["["] * 19)
+    assert fresh.canvas()["mean"] > nearly_before + 1
 
 
-def titles(browser):
-    return browser.execute_script(
-        "return [...document.querySelectorAll('#list button')].map((b) => b.textContent)"
+def test_methods_stand_side_by_side_and_are_locked(fresh):
+    fresh.press("m")
+    fresh.wait("document.querySelectorAll('#films figure').length === 3")
+    said = fresh.js(
+        "return [...document.querySelectorAll('figcaption')].slice(0, 3).map((c) => c.textContent)"
     )
+    assert said == ["before", "after, soft", "after, hard"]
+    fresh.press("+", "+")
+    assert zoom(fresh, 1) == zoom(fresh, 2) == zoom(fresh, 3)
+    fresh.press("n")
+    fresh.wait("document.getElementById('place').textContent.startsWith('hard')")
+    fresh.press("m")
+    fresh.wait("document.querySelectorAll('#films figure').length === 1")
+    assert caption(fresh) == "after, hard"
 
 
-def pixel(browser, view):
-    """Mean grey value of a view's canvas."""
-    return browser.execute_script(
-        "const c = document.querySelector(`#detail canvas[data-view=${arguments[0]}]`);"
-        "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
-        "return d.reduce((a, b, i) => a + (i % 4 < 3 ? b : 0), 0) / (0.75 * d.length);",
-        view,
+def test_window_by_dragging_presets_and_numbers(fresh):
+    level, width = window(fresh)
+    start = fresh.place(FILM)
+    fresh.drag(start, (start[0] + 20, start[1] + 10))
+    assert window(fresh) == (level + 40, width + 80)
+    fresh.press("3")
+    assert window(fresh) == (2048, 4095)
+    fresh.press("4")
+    assert window(fresh) == (3071, 2048)
+    fresh.js("const e = document.getElementById('level'); e.value = 1500; e.oninput()")
+    fresh.settle()
+    assert window(fresh)[0] == 1500
+    fresh.press("1")
+    assert window(fresh) == pytest.approx((level, width), abs=1)
+
+
+def test_inversion(fresh):
+    fresh.press("x", "3")
+    plain = fresh.canvas()["mean"]
+    fresh.press("i")
+    assert pressed(fresh, "[data-act=inverse]")
+    assert fresh.canvas()["mean"] > plain + 20
+
+
+def test_zoom_pan_and_fit(fresh):
+    fit = zoom(fresh)
+    at = fresh.place(FILM, 0.4, 0.4)
+    fresh.wheel(at, -200, ctrl=True)
+    assert zoom(fresh) > fit
+    fresh.press("0")
+    assert zoom(fresh) == fit
+    fresh.press("+")
+    assert zoom(fresh) == round(fit * 1.25)
+    fresh.press("z")
+    assert zoom(fresh) > 2 * fit
+    before = words(fresh, "#values"), fresh.canvas()["yellow"]
+    fresh.press("v")
+    fresh.drag(at, (at[0] + 3000, at[1]))
+    assert fresh.canvas()["yellow"] < before[1], "the box has left the pane"
+    fresh.click("[data-act=focus]")
+    assert fresh.canvas()["yellow"] == before[1]
+    fresh.press("ArrowLeft", *["ArrowLeft"] * 20, shift=True)
+    assert fresh.canvas()["yellow"] < before[1]
+    fresh.click("[data-act=fit]")
+    fresh.drag(at, (at[0], at[1] - 60), button="right")
+    assert zoom(fresh) > fit
+
+
+def test_the_wheel_and_arrows_scroll_slices_and_boxes(fresh):
+    at = fresh.place(FILM)
+    fresh.wheel(at, 100)
+    fresh.wait("document.getElementById('title').textContent.includes('slice 1')")
+    fresh.wheel(at, -100)
+    fresh.wait("document.getElementById('title').textContent.includes('slice 0')")
+    fresh.wheel(at, 100, shift=True)
+    fresh.wait("document.getElementById('title').textContent.includes('box 1')")
+    for key, said in (
+        ("ArrowUp", "slice 0"), ("ArrowDown", "slice 1"), ("ArrowRight", "box 2"),
+        ("ArrowLeft", "box 1"), ("PageUp", "slice 0"),
+    ):  # fmt: skip
+        fresh.press(key)
+        fresh.wait(f"document.getElementById('title').textContent.includes('{said}')")
+
+
+def test_the_ruler_by_mouse_and_by_keys(fresh):
+    fresh.press("r")
+    start = fresh.place(FILM, 0.4, 0.5)
+    fresh.drag(start, (start[0] + 90, start[1]))
+    mm, px = re.match(r"ruler ([\d.]+) mm, ([\d.]+) px", words(fresh, "#values")).groups()
+    assert float(px) == pytest.approx(90 / zoom(fresh) * 100, rel=0.01)
+    assert float(mm) == pytest.approx(float(px) * SPACING[0], abs=0.06)
+    fresh.press("c", "Enter", *["ArrowDown"] * 3)
+    fresh.press("ArrowDown", shift=True)
+    fresh.press("Enter")
+    assert words(fresh, "#values") == "ruler 3.3 mm, 13.0 px"
+    fresh.press("Escape")
+
+
+def test_outlines_by_key(fresh):
+    fresh.press("z")
+    assert fresh.canvas()["yellow"] > 100
+    fresh.press("x")
+    assert fresh.canvas()["yellow"] == 0
+    assert fresh.canvas()["teal"] == 0
+    fresh.press("o")
+    assert fresh.canvas()["teal"] > 100
+    assert fresh.js("return document.querySelector('[data-outline=lungs]').disabled"), "none known"
+
+
+def test_fingers_change_the_window_zoom_and_move(chromium, page):
+    chromium.open(page, 390, touch=True)
+    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    chromium.settle()
+    x, y = chromium.place(FILM)
+    level, width = window(chromium)
+    chromium.fingers([(x, y)], [(x + 20, y)], [(x + 30, y)])
+    assert window(chromium) == (level, width + 120)
+    fit = zoom(chromium)
+    chromium.fingers(
+        [(x - 20, y), (x + 20, y)], [(x - 40, y), (x + 40, y)], [(x - 60, y), (x + 60, y)]
     )
+    assert zoom(chromium) == pytest.approx(3 * fit, rel=0.03)
+    assert window(chromium) == (level, width + 120), "two fingers leave the window"
+    assert chromium.faults() == []
 
 
-def test_filters_and_sorting(browser):
-    assert len(titles(browser)) == 12
-    pick(browser, "method", "hard")
-    assert len(titles(browser)) == 6
-    pick(browser, "signal", "hypersignal")
-    assert len(titles(browser)) == 2
-    pick(browser, "signal", "")
-    pick(browser, "sort", "contrast")
-    tick(browser, "falling")
-    shown = [float(re.search(r"contrast (-?[\d.]+)", title)[1]) for title in titles(browser)]
+def test_marks_are_kept_and_exported(fresh):
+    fresh.press("g")
+    assert pressed(fresh, "[data-mark=good]")
+    fresh.js("document.getElementById('word').focus()")
+    fresh.press(*"soft, g")
+    fresh.js("document.activeElement.blur()")
+    fresh.press("ArrowRight")
+    fresh.wait("document.getElementById('films').dataset.case === '1'")
+    fresh.click("[data-mark=bad]")
+    assert fresh.js("return document.getElementById('marked-count').value").startswith("2 of 12")
+    fresh.reload()
+    fresh.wait("document.getElementById('films')?.dataset.case === '0'")
+    assert pressed(fresh, "[data-mark=good]")
+    saved = json.loads(fresh.downloads("[data-act=json]"))["marks"]
+    assert [(m["index"], m["mark"], m["word"]) for m in saved] == [
+        (0, "good", "soft, g"),
+        (1, "bad", ""),
+    ]
+    assert saved[0]["seed"] == str(SEED)
+    rows = list(csv.DictReader(io.StringIO(fresh.downloads("[data-act=csv]"))))
+    assert [row["word"] for row in rows] == ["soft, g", ""]
+    fresh.press("g")
+    assert not pressed(fresh, "[data-mark=good]"), "the same mark once more takes it away"
+
+
+def test_filters_and_sorting(fresh):
+    def pick(name, value):
+        fresh.js(
+            "const e = document.getElementById(arguments[0]); e.value = arguments[1]; e.onchange()",
+            name, value,
+        )  # fmt: skip
+
+    def titles():
+        return fresh.js(
+            "return [...document.querySelectorAll('#list button')].map((b) => b.textContent)"
+        )
+
+    assert len(titles()) == 12
+    pick("method", "hard")
+    assert len(titles()) == 6
+    pick("signal", "hypersignal")
+    assert len(titles()) == 2
+    pick("signal", "")
+    pick("sort", "contrast")
+    fresh.js("document.getElementById('falling').click()")
+    shown = [float(re.search(r"contrast (-?[\d.]+)", title)[1]) for title in titles()]
     assert shown == sorted(shown, reverse=True)
     assert len(set(shown)) > 1
-    tick(browser, "falling")
-    pick(browser, "sort", "")
-    pick(browser, "method", "")
-    assert len(titles(browser)) == 12
+    fresh.press("n")
+    fresh.wait("document.getElementById('place').textContent.startsWith('soft')")
+    assert len(titles()) == 12, "whoever asks for another method gets all of them"
 
 
-def press(browser, key):
-    browser.execute_script(
-        "document.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0]}))", key
+def test_each_measure_is_explained_where_it_stands(fresh):
+    said = fresh.js(
+        "return [...document.querySelectorAll('#figures .measure')].map((m) => m.textContent)"
     )
+    assert len(said) == len(data_measures())
+    assert "Real nodules: mostly" in said[0]
+    assert re.search(r"This box lies (below|inside|above)\.", said[0])
+    plots = fresh.js("return document.querySelectorAll('#figures svg[aria-label]').length")
+    assert plots == len(said)
 
 
-def test_arrows_go_from_box_to_box(browser):
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.keys import Keys
-
-    browser.execute_script("document.querySelector('#list button').click()")
-    wait(browser, "return document.getElementById('detail').dataset.case === '0'")
-    body = ActionChains(browser)
-    body.send_keys(Keys.ARROW_RIGHT).perform()
-    wait(browser, "return document.getElementById('detail').dataset.case === '1'")
-    body.send_keys(Keys.ARROW_LEFT).perform()
-    wait(browser, "return document.getElementById('detail').dataset.case === '0'")
+def test_full_screen(fresh):
+    fresh.press("Enter")
+    fresh.wait("document.fullscreenElement?.id === 'desk'")
+    fresh.press("Enter")
+    fresh.wait("!document.fullscreenElement")
 
 
-def test_the_slider_moves_between_before_and_after(browser):
-    clip = "return document.querySelector('#compare [data-view=after]').style.clipPath"
-    pick(browser, "slider", "20")
-    left = browser.execute_script(clip)
-    pick(browser, "slider", "80")
-    assert (left, browser.execute_script(clip)) == (
-        "inset(0px 0px 0px 20%)",
-        "inset(0px 0px 0px 80%)",
-    )
-    divider = "return document.querySelector('#compare .divider').style.left"
-    assert browser.execute_script(divider) == "80%"
+def test_the_keys_are_told(fresh):
+    fresh.press("?")
+    assert fresh.js("return document.getElementById('help').open")
+    fresh.press("b")
+    assert caption(fresh) == "after, soft", "keys wait until the help is closed"
+    fresh.press("Escape")
 
 
-def test_the_window_changes_the_pixels(browser):
-    first = pixel(browser, "before")
-    pick(browser, "preset", "soft")
-    wait(browser, "return document.getElementById('width').value === '2045'")
-    time.sleep(0.2)
-    dark = pixel(browser, "before")
-    assert dark < first - 20
-    tick(browser, "inverse")
-    time.sleep(0.2)
-    assert pixel(browser, "before") == pytest.approx(255 - dark, abs=2)
-    tick(browser, "inverse")
-    pick(browser, "level", "1500")
-    time.sleep(0.2)
-    assert pixel(browser, "before") > dark
-    pick(browser, "preset", "crop")
+def test_what_is_listed_is_printed(fresh):
+    fresh.js("dispatchEvent(new Event('beforeprint'))")
+    assert fresh.js("return document.querySelectorAll('#print img').length") == 12
+    fresh.js("dispatchEvent(new Event('afterprint'))")
+    assert fresh.js("return document.querySelectorAll('#print img').length") == 0
 
 
-def test_zoom_and_outline(browser):
-    pick(browser, "zoom", "3")
-    transform = "return document.querySelector('#compare canvas').style.transform"
-    assert "scale(3)" in browser.execute_script(transform)
-    tick(browser, "outline")
-    outline = "return document.querySelector('#compare .outline').hidden"
-    assert browser.execute_script(outline) is False
-    tick(browser, "outline")
-    pick(browser, "zoom", "1")
+def test_a_page_with_its_pixels_in_a_folder_opens_from_the_disk(chromium, tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    monkeypatch.setattr("nodegen.evaluation.report.page.ONE_FILE_BYTES", 0)
+    write_report(path, treated(count=2, methods=("one",)))
+    chromium.open(path)
+    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    assert caption(chromium) == "after, one"
+    assert chromium.faults() == []
+    for file in (tmp_path / "report_files").iterdir():
+        file.unlink()
+    chromium.reload()
+    chromium.wait("document.getElementById('fault')?.hidden === false")
+    assert "missing; keep it beside the page" in words(chromium, "#fault")
+    chromium.faults()  # the browser tells of the missing file, too
 
 
-def test_slices_lead_to_their_boxes(browser):
-    browser.execute_script("document.querySelectorAll('#overview a')[4].click()")
-    wait(browser, "return document.getElementById('title').textContent.includes('slice 1')")
-
-
-def test_the_same_box_by_another_method(browser):
-    shown = "return document.getElementById('title').textContent"
-    browser.execute_script("document.querySelector('#list button').click()")
-    wait(browser, "return document.querySelectorAll('#others button').length === 2")
-    browser.execute_script("document.querySelectorAll('#others button')[1].click()")
-    wait(browser, f"{shown}.includes('box 0: hard')")
-    press(browser, "ArrowDown")
-    wait(browser, f"{shown}.includes('box 0: soft')")
-
-
-def test_what_is_shown_is_printed(browser):
-    printed = "return document.querySelectorAll('#print .case').length"
-    wait(
-        browser, "return cases.every((c) => ready.has(c.change) && ready.has(crops[c.crop].image))"
-    )
-    for method, count in (("soft", 6), ("", 12)):
-        pick(browser, "method", method)
-        browser.execute_script("dispatchEvent(new Event('beforeprint'))")
-        assert browser.execute_script(printed) == count
-    browser.execute_script("dispatchEvent(new Event('afterprint'))")
-    assert browser.execute_script(printed) == 0
-
-
-@pytest.mark.parametrize("width", [1440, 800, 390])
-def test_no_width_is_overflowed(browser, width):
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-
-def test_whoever_does_not_see_is_told(browser):
-    unnamed = browser.execute_script(
-        "return [...document.querySelectorAll('img, canvas, input, select, button, svg[role]')]"
-        ".filter((e) => !(e.alt || e.ariaLabel || e.labels?.length || e.textContent.trim()"
-        " || e.ariaHidden === 'true' || e.closest('[aria-hidden=true]'))).map((e) => e.outerHTML)"
-    )
-    assert unnamed == []
-
-
-def test_nothing_is_asked_from_outside_and_the_console_is_quiet(browser):
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
-    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = [
-        entry["params"]["request"]["url"]
-        for entry in asked
-        if entry["method"] == "Network.requestWillBeSent"
-    ]
-    assert urls
-    assert all(url.startswith(("file:", "data:")) for url in urls), urls
+def test_nothing_was_said_on_the_console_and_nothing_asked_from_outside(chromium):
+    assert chromium.faults() == []

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the page (default: %(default)s)")  # fmt: skip
     make.add_argument("--seed", type=int, default=0, metavar="SEED",
         help="of all that is drawn (default: %(default)s)")  # fmt: skip
-    add_device(make)
+    add_device(parser)
     read = parser.add_argument_group("to analyse it")
     read.add_argument("--analyse", type=Path, nargs="+", metavar="FILE",
         help="the answers that the readers sent back, one file a reader (default: none)")  # fmt: skip
@@ -80,9 +80,7 @@ def _make(args: argparse.Namespace) -> int:
     from nodegen.renderer import Renderer
     from nodegen.settings import Settings
 
-    plan = Plan(
-        args.kind, args.cases, args.practice, tuple(args.sides), args.candidates, args.seed
-    )
+    plan = Plan(args.kind, args.cases, args.practice, tuple(args.sides), args.candidates, args.seed)
     boxes = args.boxes or args.real / "boxes.csv"
     real = [film for film in read_films(args.real, boxes) if film.boxes]
     untouched = [film for folder in args.untouched for film in read_films(folder)]

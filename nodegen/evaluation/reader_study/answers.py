@@ -69,7 +69,9 @@ def read_study(key: Path, answers: Sequence[Path]) -> Study:
         }
         for name, answer in found.items():
             if not _fits(kind, answer):
-                raise SettingError(f"{path} has an answer to case {name} that the page cannot give.")
+                raise SettingError(
+                    f"{path} has an answer to case {name} that the page cannot give."
+                )
         readings[reader] = Reading(reader, found)
     study = Study(kind, truth["title"], truth["cases"], list(readings.values()), truth["plan"])
     if not study.cases:

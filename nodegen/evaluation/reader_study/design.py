@@ -118,7 +118,10 @@ def _places(
         Place("real", film, box, film.pixels, trust)
         for film in real
         for box, trust in zip(film.boxes, film.trust or [""] * len(film.boxes), strict=True)
-        if plan.sides[0] <= min(box.width, box.height) <= max(box.width, box.height) <= plan.sides[1]
+        if plan.sides[0]
+        <= min(box.width, box.height)
+        <= max(box.width, box.height)
+        <= plan.sides[1]
     ]
     if len(nodules) < pairs + empty:
         raise SettingError(
@@ -126,7 +129,9 @@ def _places(
             f"there are {len(nodules)}; ask for fewer cases, or give more nodules."
         )
     strata = stratify(nodules)
-    chosen = balanced([strata[i]["stratum"] for i in range(len(nodules))], nodules, pairs + empty, rng)
+    chosen = balanced(
+        [strata[i]["stratum"] for i in range(len(nodules))], nodules, pairs + empty, rng
+    )
     hosts = [*real, *untouched]
     cases, shown, todo = [], 0, chosen[:pairs]
     pool = [Place("synthetic", film, box, film.pixels) for film in made for box in film.boxes]
@@ -295,7 +300,9 @@ def _films(
             _, box = _site(place, [replace(host, name="", boxes=tuple(boxes))], rng)
             boxes.append(box)
         drawn = _drawn(host, boxes, int(rng.integers(2**31)), renderer)
-        cases.append(_film_case("synthetic", replace(host, pixels=drawn[0].pixels, boxes=tuple(boxes))))
+        cases.append(
+            _film_case("synthetic", replace(host, pixels=drawn[0].pixels, boxes=tuple(boxes)))
+        )
     return cases
 
 

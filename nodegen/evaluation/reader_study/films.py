@@ -110,7 +110,9 @@ def read_films(folder: Path, boxes: Path | None = None) -> list[Film]:
         )
     rows = _read_csv(boxes) if boxes else {}
     if rows and not rows.keys() & {path.stem for path in paths}:
-        raise BoxesError(f"{boxes} names none of the films in {folder}; give the CSV of this folder.")
+        raise BoxesError(
+            f"{boxes} names none of the films in {folder}; give the CSV of this folder."
+        )
     return [_read_film(path, folder, rows.get(path.stem, [])) for path in paths]
 
 
@@ -157,7 +159,9 @@ def _read_csv(path: Path) -> dict[str, list[dict[str, str]]]:
             raise BoxesError(
                 f"Line {number} of {path} is no box; give x, y, width and height in px."
             )
-        found.setdefault(Path(row[name]).stem if "." in row[name][-5:] else row[name], []).append(row)
+        found.setdefault(Path(row[name]).stem if "." in row[name][-5:] else row[name], []).append(
+            row
+        )
     return found
 
 

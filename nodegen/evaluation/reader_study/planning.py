@@ -19,9 +19,7 @@ def auc_error(positive: int, negative: int, area: float = 0.5) -> float:
     one = area / (2 - area)
     two = 2 * area**2 / (1 + area)
     variance = (
-        area * (1 - area)
-        + (positive - 1) * (one - area**2)
-        + (negative - 1) * (two - area**2)
+        area * (1 - area) + (positive - 1) * (one - area**2) + (negative - 1) * (two - area**2)
     ) / (positive * negative)
     return math.sqrt(variance)
 

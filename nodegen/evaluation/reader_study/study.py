@@ -49,8 +49,12 @@ def write_study(
         if plan.kind == "marking":
             assert case.film is not None
             panes = [_pane(page, case.film.pixels, case.film.spacing)]
-            truth = {"kind": case.kind, "film": case.film.name, "group": case.film.group}
-            truth["nodules"] = [_told(place) for place in case.places]
+            truth: dict[str, Any] = {
+                "kind": case.kind,
+                "film": case.film.name,
+                "group": case.film.group,
+                "nodules": [_told(place) for place in case.places],
+            }
         else:
             panes = [_place(page, place, view) for place in case.places]
             truth = {"places": [_told(place) for place in case.places]}

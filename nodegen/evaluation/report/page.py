@@ -91,9 +91,7 @@ class Report:
                 }
             )
 
-    def _slice(
-        self, treated: Treated, number: int, before: np.ndarray, after: np.ndarray
-    ) -> str:
+    def _slice(self, treated: Treated, number: int, before: np.ndarray, after: np.ndarray) -> str:
         """Keep a slice, once, and its change by this treatment; return the change's key."""
         where = _where(treated, number)
         if where not in self.slices:
@@ -115,9 +113,9 @@ class Report:
         return change
 
     def write(
-        self, path: Path, verdicts: Mapping[str, Verdict], most: int = ONE_FILE_BYTES
+        self, path: Path, verdicts: Mapping[str, Verdict], most: int | None = None
     ) -> None:
-        """Write the page.
+        """Write the page; where its pixels take more than ``most`` bytes, into a folder beside it.
 
         Raises
         ------
@@ -137,6 +135,7 @@ class Report:
                 "methods": list(verdicts),
                 "verdicts": verdicts,
                 "boxes": sum(verdict.boxes for verdict in verdicts.values()),
+                "least": min((verdict.boxes for verdict in verdicts.values()), default=0),
                 "few": FEW_BOXES,
                 "quantiles_text": quantiles_text,
                 "tell_text": tell_text,
@@ -144,7 +143,7 @@ class Report:
                 "signals": sorted({case["signal"] for case in self.cases}),
                 "plots": distributions(verdicts) if self.cases else "",
             },
-            most,
+            ONE_FILE_BYTES if most is None else most,
         )
 
 

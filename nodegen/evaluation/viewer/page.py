@@ -126,4 +126,3 @@ def _address(source: str) -> str:
     """A module's ``data:`` address; what it imports by path, it imports by name."""
     named = re.sub(r'from "(?:\.{1,2}/)+(?:[\w/]*/)?(\w+)\.js"', r'from "nodegen/\1"', source)
     return "data:text/javascript;base64," + base64.b64encode(named.encode()).decode()
-

@@ -392,7 +392,9 @@ function hands({ canvas, viewport }) {
   };
   listen(canvas, {
     hover: (event) => state.tool !== "ruler" && values(at(event)),
-    leave: () => state.ruler.length || ($("values").textContent = "\u00a0"),
+    leave: () => {
+      if (!state.ruler.length) $("values").textContent = "\u00a0";
+    },
     down: (event) => {
       const away = Math.abs(across(event) - state.swipe) * canvas.clientWidth;
       state.swiping = viewport.mode === "swipe" && away < SWIPE_GRIP_PX;

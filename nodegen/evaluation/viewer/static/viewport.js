@@ -70,7 +70,7 @@ export class Viewport {
       lay(this.mode);
     }
     this.#outlines(pen, at, shown, view.scale);
-    marks.forEach((mark, i) => cross(pen, at(mark.x, mark.y), INK.mark, String(i + 1)));
+    for (const [i, { x, y }] of marks.entries()) cross(pen, at(x, y), INK.mark, String(i + 1));
     if (ruler.length) measure(pen, ruler.map(([x, y]) => at(x, y)), rulerText(ruler, scene.spacing));
     if (cursor) cross(pen, at(...cursor), "#fff");
   }
@@ -106,7 +106,7 @@ export class Viewport {
       if (!shown[name]) continue;
       for (const shape of shapes) {
         outline(pen, INK[name], () => {
-          shape.forEach(([x, y], i) => pen[i ? "lineTo" : "moveTo"](...at(x, y)));
+          trace(pen, shape.map(([x, y]) => at(x, y)));
           pen.closePath();
         });
       }
@@ -120,6 +120,10 @@ export function rulerText([a, b], spacing) {
   const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
   const px = `${Math.hypot(dx, dy).toFixed(1)} px`;
   return spacing ? `${Math.hypot(dx * spacing[0], dy * spacing[1]).toFixed(1)} mm, ${px}` : px;
+}
+
+function trace(pen, points) {
+  for (const [i, point] of points.entries()) pen[i ? "lineTo" : "moveTo"](...point);
 }
 
 function outline(pen, colour, path) {
@@ -148,7 +152,7 @@ function cross(pen, [x, y], colour, words = "") {
 
 function measure(pen, points, words) {
   pen.lineWidth = 1.5;
-  outline(pen, INK.ruler, () => points.forEach(([x, y], i) => pen[i ? "lineTo" : "moveTo"](x, y)));
+  outline(pen, INK.ruler, () => trace(pen, points));
   for (const point of points) outline(pen, INK.ruler, () => pen.arc(...point, 3, 0, 7));
   if (words) label(pen, words, points[1][0] + 8, points[1][1] - 8, INK.ruler);
 }
