@@ -112,9 +112,7 @@ class Report:
         self.page.add(change, pack(stored(after, slope) - stored(before, slope)))
         return change
 
-    def write(
-        self, path: Path, verdicts: Mapping[str, Verdict], most: int | None = None
-    ) -> None:
+    def write(self, path: Path, verdicts: Mapping[str, Verdict], most: int | None = None) -> None:
         """Write the page; where its pixels take more than ``most`` bytes, into a folder beside it.
 
         Raises

@@ -26,9 +26,9 @@ def stored(slice_: np.ndarray, slope: float) -> np.ndarray:
         Grey levels a stored step, from :func:`slope_of`.
     """
     if slope == 1 and np.issubdtype(slice_.dtype, np.integer):
-        return np.clip(slice_, 0, 65535).astype(np.uint16)
+        return np.asarray(np.clip(slice_, 0, 65535).astype(np.uint16))
     levels = np.rint(slice_.astype(np.float64) / slope)
-    return np.clip(levels, 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(levels, 0, 65535).astype(np.uint16))
 
 
 def slope_of(*slices: np.ndarray) -> float:
