@@ -39,3 +39,7 @@ class SettingError(NodegenError):
 
 class TrainingError(NodegenError):
     """A cascade cannot be trained from what was given."""
+
+
+class UtilityError(NodegenError):
+    """What a detector is to learn from, or to be tested on, does not do for it."""

@@ -20,6 +20,7 @@ COMMANDS = {
     "judge": "measure how real the nodules of a stack are",
     "compare": "run several methods with the same recipes, and judge them",
     "reader-study": "make a blinded study of real and synthetic nodules, or analyse one",
+    "utility": "measure what a detector learns from synthetic nodules",
     "prepare": "project CT nodules into a library",
     "fit-nodules": "fit the model of lung nodules to CT patches",
     "synthesise-nodules": "draw CT patches of nodules from the fitted model",

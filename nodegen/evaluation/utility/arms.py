@@ -1,0 +1,96 @@
+"""Arms: what a network is trained on. Their names, and what each of them says."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodegen.errors import UtilityError
+from nodegen.settings import METHODS
+
+PAPER = "singan-paper"  # the paper's contrast and add-back, as written
+STRAWMAN, BRIGHT, SHAM, UNTOUCHED, REAL = "strawman", "strawman-bright", "sham", "untouched", "real"
+MADE = (*METHODS, PAPER, STRAWMAN, BRIGHT, SHAM, UNTOUCHED)
+DEFAULT = ("singan", "poisson", "paste", PAPER, "identity", STRAWMAN, SHAM, UNTOUCHED)
+GRAMMAR = (
+    f"{', '.join(MADE)}, NAME=FOLDER, {REAL}, {REAL}-PERCENT (real-25), ARM+{REAL} or "
+    f"ARM+{REAL}-RATIO (singan+real-3: three synthetic nodules to a real one), ARM-then-{REAL}"
+)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What one network is trained on.
+
+    Attributes
+    ----------
+    name : str
+        As it was asked for.
+    made : str or None
+        Which synthetic nodules: one of ``MADE``, or the name of a folder; None: none.
+    folder : Path or None
+        Where the stack lies that was made elsewhere.
+    real : float
+        Part of the real radiographs that is trained on, 0..1; 0: none.
+    ratio : float or None
+        Synthetic nodules to a real one in a mix; None: all of them.
+    then : bool
+        Whether the network is trained on the synthetic ones first, then on the real ones.
+    """
+
+    name: str
+    made: str | None = None
+    folder: Path | None = None
+    real: float = 0.0
+    ratio: float | None = None
+    then: bool = False
+
+
+def parse_arms(words: Sequence[str]) -> list[Arm]:
+    """Read the names of arms.
+
+    Raises
+    ------
+    UtilityError
+        Where there are none, one is unknown, or one comes twice.
+
+    Examples
+    --------
+    >>> [arm.ratio for arm in parse_arms(["singan", "singan+real-3"])]
+    [None, 3.0]
+    """
+    folders = {}
+    for word in words:
+        name, is_folder, path = word.partition("=")
+        if is_folder:
+            folders[name] = Path(path)
+    arms = [_parse(word.partition("=")[0], folders) for word in words]
+    names = [arm.name for arm in arms]
+    if not names or len(set(names)) < len(names):
+        raise UtilityError(
+            f"The arms are {', '.join(names) or 'none'}, where one or more are wanted, each once: "
+            f"{GRAMMAR}."
+        )
+    return arms
+
+
+def _parse(name: str, folders: dict[str, Path]) -> Arm:
+    def made(part: str) -> dict[str, str | Path | None]:
+        if part in folders:
+            return {"made": part, "folder": folders[part]}
+        if part in MADE:
+            return {"made": part}
+        raise UtilityError(f"{name!r} is no arm; choose among {GRAMMAR}.")
+
+    if name in folders:
+        return Arm(name, name, folders[name])
+    percent = re.fullmatch(rf"{REAL}(?:-(\d+))?", name)
+    if percent and 1 <= int(percent[1] or 100) <= 100:
+        return Arm(name, real=int(percent[1] or 100) / 100)
+    mix = re.fullmatch(rf"(.+)\+{REAL}(?:-(\d+(?:\.\d+)?))?", name)
+    if mix and float(mix[2] or 1) > 0:
+        return Arm(name, **made(mix[1]), real=1.0, ratio=float(mix[2] or 1))  # type: ignore[arg-type]
+    then = re.fullmatch(rf"(.+)-then-{REAL}", name)
+    if then:
+        return Arm(name, **made(then[1]), real=1.0, then=True)  # type: ignore[arg-type]
+    return Arm(name, **made(name))  # type: ignore[arg-type]

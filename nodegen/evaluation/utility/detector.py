@@ -1,0 +1,226 @@
+"""Depth ``detector``: a MONAI network on whole radiographs, boxes with scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from nodegen.evaluation.utility.cases import Radiograph
+from nodegen.evaluation.utility.extras import need
+from nodegen.io.boxes import Box
+
+SIDE_PX = 512  # of what the network sees; radiographs are padded to a square
+CHANNELS = (8, 16, 32, 64, 128)
+LEAST_SCORE = 0.02  # of a box that is given
+PEAK_SIGMA_PX = 2.0  # blur of the probability before its peaks are sought
+PEAK_PX = 25  # side of the square around a peak in which no other is sought: a small nodule
+BOXES = 30  # of a radiograph at most
+# Augmentation; set by eye, so that a radiograph stays one.
+TURN_RAD, ZOOM, SHIFT_PX = 0.15, 0.15, 24
+GAMMA = (0.7, 1.4)
+
+State = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class DetectorTraining:
+    """How long and how fast the network learns; the same for every arm.
+
+    Attributes
+    ----------
+    steps : int
+        Batches.
+    """
+
+    steps: int = 900
+    batch: int = 2
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A radiograph as the network sees it.
+
+    Attributes
+    ----------
+    image : ndarray of float16, shape (SIDE_PX, SIDE_PX)
+        Mean 0 and standard deviation 1 beside the padding.
+    boxes : ndarray, shape (nodule, 4)
+        x, y, width, height of the nodules, px of ``image``.
+    scale : float
+        px of the radiograph to one of ``image``.
+    """
+
+    image: np.ndarray
+    boxes: np.ndarray
+    scale: float
+
+
+def whole(pixels: np.ndarray, nodules: Sequence[Box] = ()) -> Whole:
+    """Bring a radiograph (row, column) and its nodules to the network's size and grey scale."""
+    scale = max(pixels.shape) / SIDE_PX
+    size = [max(round(n / scale), 1) for n in pixels.shape]
+    image = torch.from_numpy(pixels.astype(np.float32))[None, None]
+    small = F.interpolate(image, size, mode="bilinear", antialias=True)[0, 0].numpy()
+    inside = small[small > small.min()]
+    mean, std = (float(inside.mean()), float(inside.std())) if inside.size else (0.0, 1.0)
+    framed = np.zeros((SIDE_PX, SIDE_PX), np.float16)
+    framed[: size[0], : size[1]] = (small - mean) / max(std, 1e-6)
+    boxes = [(b.left / scale, b.top / scale, b.width / scale, b.height / scale) for b in nodules]
+    return Whole(framed, np.reshape(boxes, (-1, 4)).astype(np.float32), scale)
+
+
+def wholes_of(radiographs: Sequence[Radiograph]) -> list[Whole]:
+    """All radiographs as the network sees them."""
+    return [whole(one.load(), one.nodules) for one in radiographs]
+
+
+def nodule_mask(boxes: np.ndarray) -> np.ndarray:
+    """What is learned: 1 in the ellipse of each box, else 0; (1, SIDE_PX, SIDE_PX)."""
+    mask = np.zeros((1, SIDE_PX, SIDE_PX), np.float32)
+    y, x = np.mgrid[:SIDE_PX, :SIDE_PX] + 0.5
+    for left, top, width, height in boxes:
+        u, v = (x - left - width / 2) / (width / 2), (y - top - height / 2) / (height / 2)
+        mask[0, u**2 + v**2 <= 1] = 1
+    return mask
+
+
+def detector_network() -> torch.nn.Module:
+    """The network: (radiograph, 1, SIDE_PX, SIDE_PX) to logits of the same shape."""
+    nets = need("monai.networks.nets", "detector")
+    network: torch.nn.Module = nets.UNet(
+        spatial_dims=2,
+        in_channels=1,
+        out_channels=1,
+        channels=CHANNELS,
+        strides=(2,) * (len(CHANNELS) - 1),
+        num_res_units=1,
+    )
+    return network
+
+
+def augmentation() -> Any:
+    """Random turns, zooms, shifts, mirrors and grey scales, by MONAI's transforms."""
+    t = need("monai.transforms", "detector")
+    keys = ("image", "mask")
+    affine = t.RandAffined(
+        keys, prob=1.0, rotate_range=TURN_RAD, translate_range=SHIFT_PX, scale_range=ZOOM,
+        mode=("bilinear", "nearest"), padding_mode="zeros",
+    )  # fmt: skip
+    mirror = t.RandFlipd(keys, prob=0.5, spatial_axis=1)
+    return t.Compose([mirror, affine, t.RandAdjustContrastd("image", prob=0.5, gamma=GAMMA)])
+
+
+Take = Callable[[int], Sequence[Whole]]
+Keep = Callable[[dict[str, Any]], None]
+
+
+def train(
+    take: Take,
+    seed: int,
+    settings: DetectorTraining,
+    start: State | None = None,
+    device: str = "cpu",
+    resume: dict[str, Any] | None = None,
+    keep: Keep | None = None,
+) -> State:
+    """Train the network from scratch, or on from ``start``; deterministic by ``seed``.
+
+    Parameters
+    ----------
+    take : callable
+        Gives the radiographs of a round: the same ones, or with nodules drawn anew.
+    resume : dict, optional
+        What ``keep`` was given last; training goes on from there, to the same end.
+    keep : callable, optional
+        Is given the state of the training after every round.
+    """
+    losses = need("monai.losses", "detector")
+    torch.manual_seed(seed)
+    network = detector_network().to(device)
+    if start is not None:
+        network.load_state_dict(start)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.learning_rate, settings.steps
+    )
+    loss_of = losses.DiceFocalLoss(sigmoid=True, batch=True)
+    augment, step, round_ = augmentation(), 0, 0
+    if resume:
+        network.load_state_dict(resume["network"])
+        optimiser.load_state_dict(resume["optimiser"])
+        schedule.load_state_dict(resume["schedule"])
+        step, round_ = resume["step"], resume["round"]
+    network.train()
+    while step < settings.steps:
+        # Everything random follows from the round, so that a resumed training draws the same.
+        augment.set_random_state(seed=(seed * 100_003 + round_) % 2**32)
+        order = np.random.default_rng((seed, round_)).permutation(len(images := take(round_)))
+        for first in range(0, len(order), settings.batch):
+            batch = [images[i] for i in order[first : first + settings.batch]]
+            drawn = [
+                augment({"image": one.image.astype(np.float32)[None],
+                         "mask": nodule_mask(one.boxes)})
+                for one in batch
+            ]  # fmt: skip
+            x, y = (
+                torch.stack([torch.as_tensor(np.asarray(d[key])) for d in drawn]).to(device)
+                for key in ("image", "mask")
+            )
+            loss = loss_of(network(x), y)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            step += 1
+            if step == settings.steps:
+                break
+        round_ += 1
+        if keep:
+            keep({"network": network.state_dict(), "optimiser": optimiser.state_dict(),
+                  "schedule": schedule.state_dict(), "step": step, "round": round_})  # fmt: skip
+    return {name: value.cpu() for name, value in network.state_dict().items()}
+
+
+@torch.no_grad()
+def detect(state: State, radiographs: Sequence[Radiograph], device: str = "cpu") -> list[np.ndarray]:
+    """Boxes with scores, for each radiograph (box, 5): x, y, width, height in px, and the score."""
+    network = detector_network().to(device)
+    network.load_state_dict(state)
+    network.eval()
+    found = []
+    for one in radiographs:
+        seen = whole(one.load())
+        image = torch.from_numpy(seen.image.astype(np.float32))[None, None].to(device)
+        both = [network(image), network(image.flip(3)).flip(3)]
+        probability = torch.sigmoid((both[0] + both[1]) / 2)[0, 0].cpu().numpy()
+        found.append(boxes_with_scores(probability) * [*(seen.scale,) * 4, 1.0])
+    return found
+
+
+def boxes_with_scores(probability: np.ndarray) -> np.ndarray:
+    """The peaks of a map (row, column), each with the box of what is at least half as probable."""
+    from scipy.ndimage import gaussian_filter, label
+
+    nms = need("monai.transforms", "detector").ProbNMS(
+        spatial_dims=2, prob_threshold=LEAST_SCORE, box_size=PEAK_PX
+    )
+    blurred = gaussian_filter(probability, PEAK_SIGMA_PX)
+    made = []
+    for score, row, column in nms(blurred.copy())[:BOXES]:
+        parts = label(blurred >= score / 2)[0]
+        rows, columns = np.nonzero(parts == parts[int(row), int(column)])
+        half_rows = max(row - rows.min(), rows.max() + 1 - row)
+        half_columns = max(column - columns.min(), columns.max() + 1 - column)
+        # The peak is the middle: a region that runs on to one side does not move the box.
+        made.append((column + 0.5 - half_columns, row + 0.5 - half_rows,
+                     2 * half_columns, 2 * half_rows, score))  # fmt: skip
+    return np.reshape(made, (-1, 5))

@@ -1,0 +1,24 @@
+"""Packages that only some depths need: their absence is told in one sentence."""
+
+from importlib import import_module
+from types import ModuleType
+
+from nodegen.errors import SettingError
+
+
+def need(module: str, depth: str) -> ModuleType:
+    """Import a module of an optional package.
+
+    Raises
+    ------
+    SettingError
+        Where it is missing, or does not load beside the torch that is installed.
+    """
+    try:
+        return import_module(module)
+    except (ImportError, RuntimeError, OSError) as error:  # torchvision fails so beside a torch
+        package = module.partition(".")[0]
+        raise SettingError(
+            f"Depth {depth} needs {package}, which cannot be loaded ({error}); install it with "
+            "`pip install nodegen[utility]`, or take another depth."
+        ) from error

@@ -1,0 +1,195 @@
+"""Making an arm's radiographs: the same places and the same nodules for each method."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from nodegen.errors import UtilityError
+from nodegen.evaluation.utility.arms import BRIGHT, PAPER, SHAM, STRAWMAN, UNTOUCHED, Arm
+from nodegen.evaluation.utility.cases import Radiograph
+from nodegen.evaluation.utility.store import Store, code_hash, content_hash
+from nodegen.evaluation.utility.strawman import strawman
+from nodegen.io.boxes import BOXES, Box, read_boxes, write_boxes
+from nodegen.io.stack import Geometry, find_image, read_stack
+from nodegen.io.stack_writer import StackWriter
+from nodegen.renderer import Renderer
+from nodegen.settings import Settings
+from nodegen.steps.finish import finish
+from nodegen.steps.grey import to_output
+from nodegen.steps.recipe import finish_stream
+
+BRIGHTNESS = {STRAWMAN: 1.0, BRIGHT: 600 / 350}  # of the strawman's median height, 350 of 4095
+CODE = ("blend", "cascade", "steps", "renderer.py", "constants.py",
+        "evaluation/utility/made.py", "evaluation/utility/strawman.py")  # fmt: skip
+Make = Callable[[np.ndarray, Sequence[Box], int], np.ndarray]
+
+
+class Maker:
+    """Makes radiographs with synthetic nodules, and keeps them.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the methods; ``method`` and ``finish`` are set for each arm. ``finish`` holds for every
+        arm, so that no arm is known by it.
+    seed : int
+        Of all nodules.
+    """
+
+    def __init__(self, store: Store, settings: Settings, seed: int):
+        self.store, self.settings, self.seed = store, settings, seed
+        self._renderers: dict[str, Renderer] = {}
+
+    def examples(self, arm: Arm, backgrounds: Sequence[Radiograph]) -> list[Radiograph]:
+        """The arm's radiographs, to be made (or found made) when their pixels are asked for.
+
+        Raises
+        ------
+        UtilityError
+            Where the folder of an arm does not fit the backgrounds.
+        """
+        if arm.made is None:
+            return []
+        if arm.folder is not None:
+            return _from_folder(arm.name, arm.folder, backgrounds)
+        if arm.made == UNTOUCHED:  # places like all others, half of them called nodules
+            return [replace(b, nodules=b.places[::2], places=b.places[1::2]) for b in backgrounds]
+        return [replace(one, load=_Made(self, arm.made, one)) for one in backgrounds]
+
+    def make(
+        self, made: str, pixels: np.ndarray, nodules: Sequence[Box], seed: int | None = None
+    ) -> np.ndarray:
+        """Draw nodules into a slice (row, column), in its own grey scale.
+
+        Parameters
+        ----------
+        made : str
+            One of :data:`nodegen.evaluation.utility.arms.MADE`.
+        seed : int, optional
+            Of the nodules; None: the maker's.
+        """
+        seed = self.seed if seed is None else seed
+        if made in BRIGHTNESS:
+            slice01 = strawman(pixels, nodules, seed, BRIGHTNESS[made])
+        else:
+            renderer = self.renderer(made)
+            recipes = list(renderer.plan(pixels[None], nodules, seed))
+            if made == SHAM:
+                recipes = [replace(recipe, contrast=0.0) for recipe in recipes]
+            slice01 = renderer.render(pixels, recipes)[0]
+        if self.settings.finish:
+            number = int(content_hash(pixels), 16) % 2**32
+            slice01 = finish(slice01, finish_stream(seed, number))
+        return to_output(pixels, slice01, "input")
+
+    def renderer(self, made: str) -> Renderer:
+        """The renderer of a method; the sham goes the default way."""
+        if made not in self._renderers:
+            method = {PAPER: "singan", SHAM: "singan"}.get(made, made)
+            settings = replace(self.settings, method=method, finish=False, intensity="input")
+            if made == PAPER:
+                settings = replace(settings, add_back="paper", contrast="paper")
+            self._renderers[made] = Renderer(settings)
+        return self._renderers[made]
+
+    def kept(self, made: str, one: Radiograph) -> np.ndarray:
+        """As :meth:`make`, or what it gave before for the same radiograph, nodules and method."""
+        pixels = one.load()
+        boxes = [(box.left, box.top, box.right, box.bottom) for box in one.nodules]
+        parts = (pixels, boxes, made, self.seed, self.settings.finish, self.identity(made))
+        change = self.store.once(
+            "made", parts, lambda: _change(pixels, self.make(made, pixels, one.nodules))
+        )
+        return _changed(pixels, change)
+
+    def identity(self, made: str) -> list[str | None]:
+        """What a method's nodules depend on besides radiograph, boxes and seed."""
+        if made in BRIGHTNESS:
+            return [code_hash("evaluation/utility/strawman.py")]
+        renderer = self.renderer(made)
+        settings = renderer.settings
+        choices = (settings.add_back, settings.contrast, settings.windows)
+        return [renderer.model_sha256, renderer.library.sha256, code_hash(*CODE), *choices]
+
+
+class _Made:
+    """Loads a radiograph as an arm has it."""
+
+    def __init__(self, maker: Maker, made: str, one: Radiograph):
+        self.maker, self.made, self.one = maker, made, one
+
+    def __call__(self) -> np.ndarray:
+        return self.maker.kept(self.made, self.one)
+
+
+def _change(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
+    """What is kept: of integers the difference, which packs small."""
+    if before.dtype.itemsize > 2 or not np.issubdtype(before.dtype, np.integer):
+        return {"after": after}
+    return {"change": (after.astype(np.int32) - before).astype(np.int32)}
+
+
+def _changed(before: np.ndarray, kept: dict[str, np.ndarray]) -> np.ndarray:
+    if "after" in kept:
+        return kept["after"]
+    return (before.astype(np.int32) + kept["change"]).astype(before.dtype)
+
+
+# --- made elsewhere -------------------------------------------------------------------------------
+
+
+def write_places(folder: Path, backgrounds: Sequence[Radiograph]) -> None:
+    """Write the backgrounds as one stack with its ``nodules.json``, for nodules made elsewhere.
+
+    Raises
+    ------
+    UtilityError
+        Where the backgrounds have different shapes or pixel types.
+    """
+    forms = {(one.load().shape, one.load().dtype) for one in backgrounds}
+    if len(forms) != 1:
+        raise UtilityError(
+            f"The backgrounds have {len(forms)} different shapes or pixel types, where one is "
+            "wanted for a stack; bring them to one."
+        )
+    ((shape, dtype),) = forms
+    with StackWriter(folder / "backgrounds.mha", Geometry.plain(3), (len(backgrounds), *shape),
+                     dtype) as writer:  # fmt: skip
+        for one in backgrounds:
+            writer.write(one.load())
+    boxes = [replace(box, slice=i) for i, one in enumerate(backgrounds) for box in one.nodules]
+    write_boxes(folder / BOXES, boxes)
+
+
+def _from_folder(name: str, folder: Path, backgrounds: Sequence[Radiograph]) -> list[Radiograph]:
+    stack = read_stack(find_image(folder))
+    shape = (len(backgrounds), *backgrounds[0].load().shape)
+    if stack.pixels.shape != shape:
+        raise UtilityError(
+            f"Arm {name}: the stack in {folder} has the shape {stack.pixels.shape} and the "
+            f"backgrounds have {shape} (slice, row, column); make it from the stack that "
+            "--write-places writes."
+        )
+    nodules = [one.nodules for one in backgrounds]
+    if (folder / BOXES).is_file():
+        own = read_boxes(folder / BOXES, shape)
+        nodules = [
+            tuple(replace(box, slice=0) for box in own if box.slice == number)
+            for number in range(len(backgrounds))
+        ]
+    return [
+        replace(one, load=_Row(stack.pixels, number), nodules=here)
+        for number, (one, here) in enumerate(zip(backgrounds, nodules, strict=True))
+    ]
+
+
+class _Row:
+    def __init__(self, pixels: np.ndarray, number: int):
+        self.pixels, self.number = pixels, number
+
+    def __call__(self) -> np.ndarray:
+        row: np.ndarray = self.pixels[self.number]
+        return row
+

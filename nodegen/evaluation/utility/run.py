@@ -1,0 +1,221 @@
+"""``nodegen utility`` from Python: read, split, place, train, test, write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodegen.errors import UtilityError
+from nodegen.evaluation.utility import cases, places, tables
+from nodegen.evaluation.utility.arms import DEFAULT, Arm, parse_arms
+from nodegen.evaluation.utility.cases import Radiograph
+from nodegen.evaluation.utility.depths import Depth, PatchDepth, WholeDepth
+from nodegen.evaluation.utility.detector import DetectorTraining
+from nodegen.evaluation.utility.fasterrcnn import FasterRCNNTraining
+from nodegen.evaluation.utility.made import Maker
+from nodegen.evaluation.utility.measures import MEASURES, Scores, Test, patients
+from nodegen.evaluation.utility.patches import PatchTraining
+from nodegen.evaluation.utility.protocol import Protocol, jobs
+from nodegen.evaluation.utility.results import Results, summarise
+from nodegen.evaluation.utility.statistics import patient_weights
+from nodegen.evaluation.utility.store import Store, content_hash
+from nodegen.evaluation.utility.subgroups import kinds
+from nodegen.progress import track
+from nodegen.settings import Settings, choose_device
+
+DEPTHS = ("patches", "detector", "fasterrcnn")
+BACKGROUND_SHARE = 0.75  # of the radiographs without a nodule, where no backgrounds are given
+
+
+@dataclass(frozen=True)
+class Options:
+    """What of the protocol may be chosen.
+
+    Attributes
+    ----------
+    arms : tuple of str
+        See :data:`nodegen.evaluation.utility.arms.GRAMMAR`.
+    primary : (str, str)
+        The comparison that is named beforehand: the first arm minus the second. Every other arm is
+        compared with the second, too.
+    seeds : int
+        Networks of each arm.
+    folds : int
+        Of the cross-validation of arms that train on real nodules.
+    nodules, without : int
+        Places in each radiograph at most, for nodules and without; of the test, without.
+    sizes_px : (float, float)
+        Larger side of the nodules that count. Real boxes: 32 to 109 px are NODE21's 5th and 95th
+        percentile.
+    seed : int
+        Of places and nodules.
+    steps : int or None
+        Batches of each training (``fasterrcnn``: epochs); None: the depth's own number.
+    on_the_fly : bool
+        Whether nodules are drawn anew in every round; not for patches.
+    """
+
+    depth: str = "patches"
+    arms: tuple[str, ...] = DEFAULT
+    primary: tuple[str, str] = ("singan", "poisson")
+    seeds: int = 3
+    folds: int = 5
+    nodules: int = 10
+    without: int = 14
+    sizes_px: tuple[float, float] = (30.0, 130.0)
+    seed: int = 0
+    steps: int | None = None
+    on_the_fly: bool = False
+    settings: Settings = field(default_factory=lambda: Settings(finish=False, intensity="input"))
+
+    def __post_init__(self) -> None:
+        if self.depth not in DEPTHS:
+            raise UtilityError(
+                f"The depth is {self.depth!r}, where one of {', '.join(DEPTHS)} is allowed; "
+                "choose one."
+            )
+        for name, least in (("seeds", 1), ("folds", 2), ("nodules", 1), ("without", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise UtilityError(
+                    f"{name} is {getattr(self, name)}, where {least} or more is wanted; give more."
+                )
+        if self.steps is not None and self.steps < 1:
+            raise UtilityError(f"steps is {self.steps}, where 1 or more is wanted; give more.")
+
+
+def split(
+    real: Sequence[Radiograph], backgrounds: Sequence[Radiograph] | None, seed: int
+) -> tuple[list[Radiograph], list[Radiograph]]:
+    """Part radiographs into backgrounds and test, no patient on both sides.
+
+    Parameters
+    ----------
+    backgrounds : list of Radiograph or None
+        None: three quarters of the patients of ``real`` that have no nodule.
+
+    Raises
+    ------
+    UtilityError
+        Where a patient, or a radiograph, is on both sides; or one side, or a class of the test,
+        is empty.
+    """
+    test = list(real)
+    if backgrounds is None:
+        sick = {one.patient for one in real if one.nodules or one.ignored}
+        healthy = [name for name in patients(real) if name not in sick]
+        order = sorted(healthy, key=lambda name: content_hash("split", name, seed))
+        taken = set(order[: round(BACKGROUND_SHARE * len(order))])
+        backgrounds = [one for one in real if one.patient in taken]
+        test = [one for one in real if one.patient not in taken]
+    if not backgrounds:
+        raise UtilityError(
+            "There are no radiographs to draw nodules into; give a folder of backgrounds, or real "
+            "radiographs without a nodule."
+        )
+    cases.check_leaks(backgrounds, test)
+    return list(backgrounds), test
+
+
+def read_cases(
+    real: Path, boxes: Path, backgrounds: Sequence[Path], options: Options, place_boxes: Path | None
+) -> tuple[list[Radiograph], list[Radiograph]]:
+    """Read all radiographs, split them, and draw the places: backgrounds and test.
+
+    Raises
+    ------
+    NodegenError
+        Where something cannot be read, or does not do; see the modules of the steps.
+    """
+    table = tables.read_table(boxes)
+    known = cases.with_boxes(cases.read_folder(real), table, options.sizes_px)
+    grounds = [one for folder in backgrounds for one in cases.read_folder(folder)]
+    training, test = split(known, grounds if backgrounds else None, options.seed)
+    source = places.boxes_of(
+        tables.read_table(place_boxes) if place_boxes else table, options.sizes_px
+    )
+    return (
+        places.place_all(training, source, options.nodules, options.without, options.seed),
+        places.place_all(test, source, 0, options.without, options.seed),
+    )
+
+
+def utility(
+    real: Path,
+    boxes: Path,
+    backgrounds: Sequence[Path],
+    output: Path,
+    options: Options | None = None,
+    *,
+    place_boxes: Path | None = None,
+    progress: bool = True,
+) -> Results:
+    """Measure what a detector learns from each arm, and write tables, plots and a page.
+
+    Parameters
+    ----------
+    real : Path
+        Folder of real radiographs, with nodules and without.
+    boxes : Path
+        Their boxes; see :func:`nodegen.evaluation.utility.tables.read_table`.
+    backgrounds : list of Path
+        Folders of radiographs without nodules; none: a part of those in ``real``.
+    output : Path
+        Gets the results, and ``store/``, in which a later run finds what it needs not make anew.
+    place_boxes : Path, optional
+        Boxes from which places are drawn; None: ``boxes``.
+
+    Raises
+    ------
+    NodegenError
+        One of its classes, for each kind of fault.
+    """
+    options = options or Options()
+    arms = parse_arms(options.arms)
+    depth = make_depth(options)
+    training, test = read_cases(real, boxes, backgrounds, options, place_boxes)
+    store = Store(output / "store")
+    maker = Maker(store, replace(options.settings, intensity="input"), options.seed)
+    protocol = Protocol(depth, maker, store, training, test, options.folds, options.on_the_fly)
+    weights = patient_weights(len(patients(test)))
+    scores = run_jobs(protocol, arms, options, progress)
+    tested = Test(test, kinds(test), weights)
+    results = summarise(tested, scores, MEASURES[options.depth], options.primary)
+    from nodegen.evaluation.utility.page import write_results
+
+    write_results(output, results, tested, scores, options.depth)
+    return results
+
+
+def run_jobs(
+    protocol: Protocol, arms: Sequence[Arm], options: Options, progress: bool
+) -> dict[str, list[Scores]]:
+    """All arms' scores, seed by seed, of every radiograph of the test."""
+    todo = jobs(arms, options.seeds, options.folds)
+    count = len(protocol.radiographs)
+    scores: dict[str, list[list[Any]]] = {
+        arm.name: [[np.zeros(0)] * count for _ in range(options.seeds)] for arm in arms
+    }
+    for job, tested, found in track(
+        protocol.outcomes(todo), len(todo), options.depth, "network", show=progress
+    ):
+        for number, values in zip(tested, found, strict=True):
+            scores[job.arm.name][job.seed][number] = values
+    return dict(scores)
+
+
+def make_depth(options: Options) -> Depth:
+    """The depth that the options ask for."""
+    steps = options.steps
+    device = str(choose_device(options.settings.device))
+    if options.depth == "patches":
+        training = PatchTraining(steps=steps) if steps else PatchTraining()
+        return PatchDepth(training, device)
+    if options.depth == "detector":
+        whole = DetectorTraining(steps=steps) if steps else DetectorTraining()
+        return WholeDepth("detector", whole, device)
+    epochs = FasterRCNNTraining(epochs=steps) if steps else FasterRCNNTraining()
+    return WholeDepth("fasterrcnn", epochs, device)
