@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="radiographs without nodules, to draw nodules into; may be given several times "
         "(default: three quarters of the patients of --real that have none)")  # fmt: skip
     parser.add_argument("--places", type=Path, metavar="FILE",
-        help="boxes of which places are drawn, in the forms of --boxes (default: --boxes)")  # fmt: skip
+        help="boxes from which places are drawn, as --boxes (default: --boxes)")  # fmt: skip
     parser.add_argument("--output", type=Path, required=True, metavar="DIR",
         help="gets utility-DEPTH.md, .csv, .json and .html, and store/, from which a later run "
         "takes what it need not make anew")  # fmt: skip
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, value, what in (
         ("seeds", 3, "networks of each arm"),
         ("folds", 5, "of the cross-validation of arms that train on real nodules"),
-        ("nodules", 10, "drawn into each background at most"),
+        ("per-image", 10, "nodules drawn into each background at most"),
         ("without", 14, "places without a nodule in each radiograph at most"),
         ("seed", 0, "of places and nodules"),
     ):
@@ -47,14 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on-the-fly", action="store_true",
         help="draw nodules anew in every round of the training; not for patches")  # fmt: skip
     parser.add_argument("--finish", action=argparse.BooleanOptionalAction, default=False,
-        help="noise, blur, noise on every radiograph of every arm (default: --no-finish)")  # fmt: skip
+        help="noise, blur, noise on every arm's radiographs (default: --no-finish)")  # fmt: skip
     parser.add_argument("--write-places", type=Path, metavar="DIR",
         help="write the backgrounds as a stack with nodules.json, for nodules made elsewhere, and "
         "stop")  # fmt: skip
     parser.add_argument("--model", type=Path, metavar="DIR",
         help="the cascades (default: those of nodegen)")  # fmt: skip
-    parser.add_argument("--nodules-library", type=Path, metavar="DIR",
-        help="the nodules (default: the library of nodegen)")  # fmt: skip
+    parser.add_argument("--nodules", type=Path, metavar="DIR",
+        help="the library (default: that of nodegen)")  # fmt: skip
     add_device(parser)
 
 
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = Settings(
         finish=args.finish, intensity="input", device=args.device, model=args.model,
-        nodules=args.nodules_library,
+        nodules=args.nodules,
     )  # fmt: skip
     options = Options(
         depth=args.depth,
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         primary=_pair("primary", args.primary),
         seeds=args.seeds,
         folds=args.folds,
-        nodules=args.nodules,
+        nodules=args.per_image,
         without=args.without,
         sizes_px=_numbers("sizes", args.sizes),
         seed=args.seed,

@@ -155,7 +155,7 @@ def check_leaks(training: Sequence[Radiograph], test: Sequence[Radiograph]) -> N
             )
     likeness = thumbnails(training) @ thumbnails(test).T
     if likeness.size and likeness.max() > SAME_RADIOGRAPH:
-        i, k = np.unravel_index(int(likeness.argmax()), likeness.shape)
+        i, k = divmod(int(likeness.argmax()), len(test))
         raise UtilityError(
             f"Background {training[i].name} and the test's {test[k].name} are the same radiograph "
             f"(correlation {likeness.max():.3f}); take one of them out."

@@ -121,8 +121,10 @@ def mirrored(one: Whole, mirror: bool) -> Whole:
 
 
 @torch.no_grad()
-def detect(state: State, radiographs: Sequence[Radiograph], device: str = "cpu") -> list[np.ndarray]:
-    """Boxes with scores, for each radiograph (box, 5): x, y, width, height in px, and the score."""
+def detect(
+    state: State, radiographs: Sequence[Radiograph], device: str = "cpu"
+) -> list[np.ndarray]:
+    """Boxes with scores of each radiograph, (box, 5): x, y, width, height in px, and the score."""
     network = fasterrcnn_network().to(device)
     network.load_state_dict(state)
     network.eval()

@@ -49,9 +49,7 @@ def gallery(
 Found = tuple[Radiograph, Box, dict[str, float]]
 
 
-def _patches(
-    test: Test, scores: Mapping[str, Sequence[Scores]]
-) -> tuple[list[Found], list[Found]]:
+def _patches(test: Test, scores: Mapping[str, Sequence[Scores]]) -> tuple[list[Found], list[Found]]:
     boxes = [(one, box) for one in test.radiographs for box in (*one.nodules, *one.places)]
     rank: dict[str, np.ndarray] = {}
     labels = np.zeros(len(boxes), dtype=bool)

@@ -85,9 +85,14 @@ class Maker:
         return to_output(pixels, slice01, "input")
 
     def renderer(self, made: str) -> Renderer:
-        """The renderer of a method; the sham goes the default way."""
+        """The renderer of a method; the sham goes the default way.
+
+        With the add-back ``grain`` the default's change without contrast is the difference of two
+        equal images, so the generators may be left out: nothing stays nothing.
+        """
         if made not in self._renderers:
-            method = {PAPER: "singan", SHAM: "singan"}.get(made, made)
+            default = "identity" if self.settings.add_back == "grain" else "singan"
+            method = {PAPER: "singan", SHAM: default}.get(made, made)
             settings = replace(self.settings, method=method, finish=False, intensity="input")
             if made == PAPER:
                 settings = replace(settings, add_back="paper", contrast="paper")
@@ -134,7 +139,7 @@ def _change(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
 def _changed(before: np.ndarray, kept: dict[str, np.ndarray]) -> np.ndarray:
     if "after" in kept:
         return kept["after"]
-    return (before.astype(np.int32) + kept["change"]).astype(before.dtype)
+    return np.asarray((before.astype(np.int32) + kept["change"]).astype(before.dtype))
 
 
 # --- made elsewhere -------------------------------------------------------------------------------
@@ -192,4 +197,3 @@ class _Row:
     def __call__(self) -> np.ndarray:
         row: np.ndarray = self.pixels[self.number]
         return row
-

@@ -134,7 +134,8 @@ def train(
     """Train the network from scratch, or on from ``start``; deterministic by ``seed``."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    network = patch_network().to(device, memory_format=torch.channels_last)  # twice as quick
+    network = patch_network().to(device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # twice as quick
     if start is not None:
         network.load_state_dict(start)
     optimiser = torch.optim.AdamW(
@@ -148,9 +149,7 @@ def train(
         while len(order) < settings.batch:
             order = torch.cat([order, torch.randperm(len(patches.labels), generator=generator)])
         index, order = order[: settings.batch], order[settings.batch :]
-        seen = view(patches.pixels[index], generator).to(
-            device, memory_format=torch.channels_last
-        )
+        seen = view(patches.pixels[index], generator).to(device, memory_format=torch.channels_last)
         logits = network(seen)[:, 0]
         loss = F.binary_cross_entropy_with_logits(logits, patches.labels[index].to(device))
         optimiser.zero_grad()

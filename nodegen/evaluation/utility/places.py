@@ -81,7 +81,7 @@ def _draw(
     scale = np.array([columns, rows, columns, rows]) / TABLE_PX
     found: list[Box] = []
     for _ in range(TRIES if count else 0):
-        x, y, width, height = (int(v) for v in source[rng.integers(len(source))] * scale)
+        x, y, width, height = (int(v) for v in source[int(rng.integers(len(source)))] * scale)
         if x < 0 or y < 0 or x + width > columns or y + height > rows:
             continue
         box = fit_boxes([Box(0, x, y, x + width, y + height)], (1, rows, columns))[0]

@@ -46,7 +46,7 @@ def folds_of(test: Sequence[Radiograph], folds: int) -> np.ndarray:
 
     Patients come by their number of nodules, the most first, and go to the fold with the fewest.
     """
-    nodules = {p: 0 for p in patients(test)}
+    nodules = dict.fromkeys(patients(test), 0)
     for one in test:
         nodules[one.patient] += len(one.nodules)
     fold_of: dict[str, int] = {}

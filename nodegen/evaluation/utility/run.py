@@ -78,7 +78,8 @@ class Options:
                 f"The depth is {self.depth!r}, where one of {', '.join(DEPTHS)} is allowed; "
                 "choose one."
             )
-        for name, least in (("seeds", 1), ("folds", 2), ("nodules", 1), ("without", 1), ("seed", 0)):
+        least_of = {"seeds": 1, "folds": 2, "nodules": 1, "without": 1, "seed": 0}
+        for name, least in least_of.items():
             if getattr(self, name) < least:
                 raise UtilityError(
                     f"{name} is {getattr(self, name)}, where {least} or more is wanted; give more."
@@ -204,7 +205,7 @@ def run_jobs(
     ):
         for number, values in zip(tested, found, strict=True):
             scores[job.arm.name][job.seed][number] = values
-    return dict(scores)
+    return {name: list(of_seeds) for name, of_seeds in scores.items()}
 
 
 def make_depth(options: Options) -> Depth:

@@ -48,7 +48,7 @@ def strawman(
         window = np.s_[box.top : box.bottom + 2 * RIM_PX, box.left : box.right + 2 * RIM_PX]
         made[window] += np.float32(brightness) * density
     inner = made[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX]
-    return np.clip(inner, 0.0, 1.0)
+    return np.asarray(np.clip(inner, 0.0, 1.0))
 
 
 def disc(width: int, height: int, rng: np.random.Generator) -> np.ndarray:

@@ -73,7 +73,5 @@ def _around(slice01: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
     columns = slice(max(int(x - box.width), 0), int(x + box.width) + 1)
     part = slice01[rows, columns]
     v, u = np.mgrid[: part.shape[0], : part.shape[1]] + 0.5
-    r = np.hypot(
-        (u + columns.start - x) / (box.width / 2), (v + rows.start - y) / (box.height / 2)
-    )
+    r = np.hypot((u + columns.start - x) / (box.width / 2), (v + rows.start - y) / (box.height / 2))
     return part, r
