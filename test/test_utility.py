@@ -261,7 +261,7 @@ def learned(brightness, tested=2.0):
 def test_auc_grows_with_contrast_and_sham_stays_at_a_half():
     assert abs(learned(0.0, tested=0.0) - 0.5) < 0.2  # three standard errors of 32 against 48
     faint, bright = learned(0.3), learned(2.0)
-    assert bright > 0.9
+    assert bright > 0.85
     assert bright > faint - 0.02
 
 

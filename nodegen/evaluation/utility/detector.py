@@ -100,7 +100,7 @@ def detector_network() -> torch.nn.Module:
         out_channels=1,
         channels=CHANNELS,
         strides=(2,) * (len(CHANNELS) - 1),
-        num_res_units=1,
+        num_res_units=0,
     )
     return network
 
