@@ -17,9 +17,10 @@ from nodegen.evaluation.utility.arms import MADE, parse_arms
 from nodegen.evaluation.utility.cases import Radiograph, check_leaks, patient_of
 from nodegen.evaluation.utility.made import Maker
 from nodegen.evaluation.utility.measures import Test, hits_of, patch_measures
+from nodegen.evaluation.utility.options import Options
 from nodegen.evaluation.utility.places import apart, disjoint, place_all
 from nodegen.evaluation.utility.protocol import folds_of, jobs
-from nodegen.evaluation.utility.run import Options, split, utility
+from nodegen.evaluation.utility.run import split, utility
 from nodegen.evaluation.utility.store import Store, content_hash
 from nodegen.evaluation.utility.strawman import strawman
 from nodegen.io.boxes import Box

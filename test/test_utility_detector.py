@@ -9,7 +9,7 @@ import torch
 
 from nodegen.cli import main
 from nodegen.errors import SettingError
-from nodegen.evaluation.utility import detector, fasterrcnn
+from nodegen.evaluation.utility import detector, fasterrcnn, wholes
 from nodegen.evaluation.utility.arms import Arm
 from nodegen.evaluation.utility.cases import Radiograph
 from nodegen.evaluation.utility.depths import Fly, WholeDepth
@@ -25,7 +25,7 @@ monai = pytest.importorskip("monai")
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     torch.set_num_threads(1)
-    monkeypatch.setattr(detector, "SIDE_PX", SIDE)
+    monkeypatch.setattr(wholes, "SIDE_PX", SIDE)
     monkeypatch.setattr(detector, "CHANNELS", (4, 8))
     monkeypatch.setattr(detector, "PEAK_PX", 9)
 
@@ -45,7 +45,7 @@ def bright_disc(seed):
 def test_a_radiograph_is_brought_to_the_networks_size_with_its_boxes():
     pixels = np.zeros((200, 100), np.uint16)
     pixels[:, :80] = np.random.default_rng(0).integers(500, 900, (200, 80))
-    seen = detector.whole(pixels, [Box(0, 20, 40, 60, 80)])
+    seen = wholes.whole(pixels, [Box(0, 20, 40, 60, 80)])
     assert seen.image.shape == (SIDE, SIDE)
     assert seen.scale == 200 / SIDE
     np.testing.assert_allclose(seen.boxes[0] * seen.scale, [20, 40, 40, 40], rtol=1e-5)
@@ -55,7 +55,7 @@ def test_a_radiograph_is_brought_to_the_networks_size_with_its_boxes():
 
 
 def test_the_mask_is_the_ellipse_of_the_box():
-    mask = detector.nodule_mask(np.array([[10.0, 20.0, 20.0, 10.0]]))[0]
+    mask = wholes.nodule_mask(np.array([[10.0, 20.0, 20.0, 10.0]]))[0]
     assert mask[25, 20] == 1
     assert mask[21, 11] == 0
     assert mask.sum() == pytest.approx(np.pi * 10 * 5, rel=0.03)
@@ -80,7 +80,7 @@ def test_an_empty_map_gives_no_box():
 
 
 def test_a_bright_disc_is_learned_and_found():
-    training = detector.wholes_of([bright_disc(s) for s in range(24)])
+    training = wholes.wholes_of([bright_disc(s) for s in range(24)])
     settings = detector.DetectorTraining(steps=120, batch=4, learning_rate=1e-2)
     state = detector.train(lambda round_: training, 0, settings)
     test = [bright_disc(s) for s in range(100, 106)]
@@ -117,7 +117,7 @@ def killed_after_two_rounds(train):
 
 
 def test_a_killed_training_goes_on_to_the_same_end():
-    data = detector.wholes_of([bright_disc(s) for s in range(5)])
+    data = wholes.wholes_of([bright_disc(s) for s in range(5)])
     settings = detector.DetectorTraining(steps=10, batch=2)
 
     def train(resume, keep):
@@ -182,7 +182,7 @@ def test_without_torchvision_the_depth_says_so_in_one_sentence():
 
 
 def test_boxes_and_pictures_as_torchvision_wants_them():
-    seen = detector.whole(bright_disc(0).load(), bright_disc(0).nodules)
+    seen = wholes.whole(bright_disc(0).load(), bright_disc(0).nodules)
     made = fasterrcnn.target(seen)
     x, y, width, height = seen.boxes[0]
     np.testing.assert_allclose(made["boxes"][0], [x, y, x + width, y + height])
@@ -212,7 +212,7 @@ class StandIn(torch.nn.Module):
 
 def test_its_training_resumes_and_its_boxes_are_in_px_of_the_radiograph(monkeypatch):
     monkeypatch.setattr(fasterrcnn, "fasterrcnn_network", StandIn)
-    data = detector.wholes_of([bright_disc(s) for s in range(3)])
+    data = wholes.wholes_of([bright_disc(s) for s in range(3)])
     settings = fasterrcnn.FasterRCNNTraining(epochs=4, batch=2)
 
     def train(resume, keep):

@@ -61,8 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, test, and print the table."""
     from nodegen.evaluation.utility.measures import MAIN
+    from nodegen.evaluation.utility.options import Options
     from nodegen.evaluation.utility.results import markdown
-    from nodegen.evaluation.utility.run import Options, read_cases, utility
+    from nodegen.evaluation.utility.run import read_cases, utility
     from nodegen.settings import Settings
 
     settings = Settings(

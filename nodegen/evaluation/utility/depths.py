@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from nodegen.evaluation.utility import detector, fasterrcnn, patches
+from nodegen.evaluation.utility import detector, fasterrcnn, patches, wholes
 from nodegen.evaluation.utility.arms import Arm
 from nodegen.evaluation.utility.cases import Radiograph
 from nodegen.evaluation.utility.store import Store, code_hash, content_hash
@@ -98,13 +98,13 @@ class WholeDepth:
         self.name, self.training, self.device, self.fly = name, training, device, fly
         self.module: Any = {"detector": detector, "fasterrcnn": fasterrcnn}[name]
 
-    def prepare(self, radiographs: Sequence[Radiograph]) -> list[detector.Whole]:
+    def prepare(self, radiographs: Sequence[Radiograph]) -> list[wholes.Whole]:
         """Radiographs at the network's size."""
-        return detector.wholes_of(radiographs)
+        return wholes.wholes_of(radiographs)
 
     def identity(self) -> list[Any]:
         """Training settings, code and torch."""
-        code = code_hash(f"{HERE}/detector.py", f"{HERE}/{self.name}.py")
+        code = code_hash(*(f"{HERE}/{name}.py" for name in ("wholes", "detector", self.name)))
         return [self.name, asdict(self.training), code, torch.__version__]
 
     def content(self, data: Any) -> str:
@@ -113,8 +113,8 @@ class WholeDepth:
             return str(data.content())
         return content_hash(*(part for one in data for part in (one.image, one.boxes)))
 
-    def mix(self, made: list[detector.Whole], real: list[detector.Whole], ratio: float | None,
-            seed: int) -> list[detector.Whole]:  # fmt: skip
+    def mix(self, made: list[wholes.Whole], real: list[wholes.Whole], ratio: float | None,
+            seed: int) -> list[wholes.Whole]:  # fmt: skip
         """``ratio`` synthetic radiographs to a real one; a radiograph keeps all its nodules."""
         if ratio is not None:
             order = np.random.default_rng(seed).permutation(len(made))
@@ -158,12 +158,12 @@ class Fly:
     def __init__(self, maker: Any, arm: Arm, backgrounds: Sequence[Radiograph]):
         self.maker, self.arm, self.backgrounds = maker, arm, list(backgrounds)
 
-    def __call__(self, round_: int) -> list[detector.Whole]:
+    def __call__(self, round_: int) -> list[wholes.Whole]:
         """The radiographs of a round."""
         made = str(self.arm.made)
         seed = self.maker.seed + round_
         return [
-            detector.whole(self.maker.make(made, one.load(), one.nodules, seed), one.nodules)
+            wholes.whole(self.maker.make(made, one.load(), one.nodules, seed), one.nodules)
             for one in self.backgrounds
         ]
 

@@ -18,7 +18,8 @@ def need(module: str, depth: str) -> ModuleType:
         return import_module(module)
     except (ImportError, RuntimeError, OSError) as error:  # torchvision fails so beside a torch
         package = module.partition(".")[0]
+        extra = "fasterrcnn" if package == "torchvision" else "utility"
         raise SettingError(
             f"Depth {depth} needs {package}, which cannot be loaded ({error}); install it with "
-            "`pip install nodegen[utility]`, or take another depth."
+            f"`pip install nodegen[{extra}]`, or take another depth."
         ) from error

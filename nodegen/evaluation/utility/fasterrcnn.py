@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from nodegen.evaluation.utility.cases import Radiograph
-from nodegen.evaluation.utility.detector import Keep, State, Take, Whole, whole
+from nodegen.evaluation.utility.detector import Keep, State, Take
 from nodegen.evaluation.utility.extras import need
+from nodegen.evaluation.utility.wholes import Whole, whole
 
 INPUT_PX = 512  # what is given is at the size of the depth ``detector``
 SHOWN_STDS = 2.5  # standard deviations to either side of the mean that 0..1 stands for

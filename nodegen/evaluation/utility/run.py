@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ import numpy as np
 
 from nodegen.errors import UtilityError
 from nodegen.evaluation.utility import cases, places, tables
-from nodegen.evaluation.utility.arms import DEFAULT, Arm, parse_arms
+from nodegen.evaluation.utility.arms import Arm, parse_arms
 from nodegen.evaluation.utility.cases import Radiograph
 from nodegen.evaluation.utility.depths import Depth, PatchDepth, WholeDepth
 from nodegen.evaluation.utility.detector import DetectorTraining
 from nodegen.evaluation.utility.fasterrcnn import FasterRCNNTraining
 from nodegen.evaluation.utility.made import Maker
 from nodegen.evaluation.utility.measures import MEASURES, Scores, Test, patients
+from nodegen.evaluation.utility.options import Options
 from nodegen.evaluation.utility.patches import PatchTraining
 from nodegen.evaluation.utility.protocol import Protocol, jobs
 from nodegen.evaluation.utility.results import Results, summarise
@@ -25,67 +26,9 @@ from nodegen.evaluation.utility.statistics import patient_weights
 from nodegen.evaluation.utility.store import Store, content_hash
 from nodegen.evaluation.utility.subgroups import kinds
 from nodegen.progress import track
-from nodegen.settings import Settings, choose_device
+from nodegen.settings import choose_device
 
-DEPTHS = ("patches", "detector", "fasterrcnn")
 BACKGROUND_SHARE = 0.75  # of the radiographs without a nodule, where no backgrounds are given
-
-
-@dataclass(frozen=True)
-class Options:
-    """What of the protocol may be chosen.
-
-    Attributes
-    ----------
-    arms : tuple of str
-        See :data:`nodegen.evaluation.utility.arms.GRAMMAR`.
-    primary : (str, str)
-        The comparison that is named beforehand: the first arm minus the second. Every other arm is
-        compared with the second, too.
-    seeds : int
-        Networks of each arm.
-    folds : int
-        Of the cross-validation of arms that train on real nodules.
-    nodules, without : int
-        Places in each radiograph at most, for nodules and without; of the test, without.
-    sizes_px : (float, float)
-        Larger side of the nodules that count. Real boxes: 32 to 109 px are NODE21's 5th and 95th
-        percentile.
-    seed : int
-        Of places and nodules.
-    steps : int or None
-        Batches of each training (``fasterrcnn``: epochs); None: the depth's own number.
-    on_the_fly : bool
-        Whether nodules are drawn anew in every round; not for patches.
-    """
-
-    depth: str = "patches"
-    arms: tuple[str, ...] = DEFAULT
-    primary: tuple[str, str] = ("singan", "poisson")
-    seeds: int = 3
-    folds: int = 5
-    nodules: int = 10
-    without: int = 14
-    sizes_px: tuple[float, float] = (30.0, 130.0)
-    seed: int = 0
-    steps: int | None = None
-    on_the_fly: bool = False
-    settings: Settings = field(default_factory=lambda: Settings(finish=False, intensity="input"))
-
-    def __post_init__(self) -> None:
-        if self.depth not in DEPTHS:
-            raise UtilityError(
-                f"The depth is {self.depth!r}, where one of {', '.join(DEPTHS)} is allowed; "
-                "choose one."
-            )
-        least_of = {"seeds": 1, "folds": 2, "nodules": 1, "without": 1, "seed": 0}
-        for name, least in least_of.items():
-            if getattr(self, name) < least:
-                raise UtilityError(
-                    f"{name} is {getattr(self, name)}, where {least} or more is wanted; give more."
-                )
-        if self.steps is not None and self.steps < 1:
-            raise UtilityError(f"steps is {self.steps}, where 1 or more is wanted; give more.")
 
 
 def split(
