@@ -1,8 +1,9 @@
 """Making an arm's radiographs: the same places and the same nodules for each method."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -109,14 +110,14 @@ class Maker:
         )
         return _changed(pixels, change)
 
-    def identity(self, made: str) -> list[str | None]:
+    def identity(self, made: str) -> list[Any]:
         """What a method's nodules depend on besides radiograph, boxes and seed."""
         if made in BRIGHTNESS:
             return [code_hash("evaluation/utility/strawman.py")]
         renderer = self.renderer(made)
-        settings = renderer.settings
-        choices = (settings.add_back, settings.contrast, settings.windows)
-        return [renderer.model_sha256, renderer.library.sha256, code_hash(*CODE), *choices]
+        left = ("device", "workers", "seed", "model", "nodules", "intensity", "finish")
+        choices = {k: v for k, v in asdict(renderer.settings).items() if k not in left}
+        return [renderer.model_sha256, renderer.library.sha256, code_hash(*CODE), choices]
 
 
 class _Made:
