@@ -15,7 +15,7 @@ from nodegen.errors import NodegenError, SettingError, UtilityError
 from nodegen.evaluation.utility import extras, patches, statistics, subgroups, tables
 from nodegen.evaluation.utility.arms import MADE, parse_arms
 from nodegen.evaluation.utility.cases import Radiograph, check_leaks, patient_of
-from nodegen.evaluation.utility.made import Maker
+from nodegen.evaluation.utility.made import SHAM_CONTRAST, Maker
 from nodegen.evaluation.utility.measures import Test, hits_of, patch_measures
 from nodegen.evaluation.utility.options import Options
 from nodegen.evaluation.utility.places import apart, disjoint, place_all
@@ -26,7 +26,9 @@ from nodegen.evaluation.utility.strawman import strawman
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Geometry
 from nodegen.io.stack_writer import StackWriter
+from nodegen.renderer import Renderer
 from nodegen.settings import Settings
+from nodegen.steps.grey import to_output
 
 SIDE = 256  # px, of the phantoms
 SOURCE = [
@@ -234,15 +236,11 @@ def test_every_method_changes_its_boxes_and_sham_changes_nothing(made, tiny_mode
 
 def test_without_contrast_the_generators_change_nothing_with_grain(tiny_model):
     """The reason why the sham may leave them out."""
-    from nodegen.renderer import Renderer
-
     renderer = Renderer(Settings(finish=False, model=tiny_model))
     image = ground(2)
     recipes = renderer.plan(image[None], [Box(0, 60, 60, 110, 120)], 3)
-    nothing = [replace(recipe, contrast=0.0) for recipe in recipes]
-    from nodegen.steps.grey import to_unit
-
-    assert (renderer.render(image, nothing)[0] == to_unit(image)).all()
+    nothing = [replace(recipe, contrast=SHAM_CONTRAST) for recipe in recipes]
+    assert (to_output(image, renderer.render(image, nothing)[0], "input") == image).all()
 
 
 # --- learning -------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from nodegen.steps.finish import finish
 from nodegen.steps.grey import to_output
 from nodegen.steps.recipe import finish_stream
 
+SHAM_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
 BRIGHTNESS = {STRAWMAN: 1.0, BRIGHT: 600 / 350}  # of the strawman's median height, 350 of 4095
 CODE = ("blend", "cascade", "steps", "renderer.py", "constants.py",
         "evaluation/utility/made.py", "evaluation/utility/strawman.py")  # fmt: skip
@@ -78,7 +79,7 @@ class Maker:
             renderer = self.renderer(made)
             recipes = list(renderer.plan(pixels[None], nodules, seed))
             if made == SHAM:
-                recipes = [replace(recipe, contrast=0.0) for recipe in recipes]
+                recipes = [replace(recipe, contrast=SHAM_CONTRAST) for recipe in recipes]
             slice01 = renderer.render(pixels, recipes)[0]
         if self.settings.finish:
             number = int(content_hash(pixels), 16) % 2**32
@@ -89,7 +90,7 @@ class Maker:
         """The renderer of a method; the sham goes the default way.
 
         With the add-back ``grain`` the default's change without contrast is the difference of two
-        equal images, so the generators may be left out: nothing stays nothing.
+        equal images, so the generators may be left out: nothing comes of nothing.
         """
         if made not in self._renderers:
             default = "identity" if self.settings.add_back == "grain" else "singan"
