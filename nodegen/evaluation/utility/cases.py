@@ -84,7 +84,7 @@ def read_folder(folder: Path) -> list[Radiograph]:
     return made
 
 
-@lru_cache(maxsize=1)  # the slices of a stack come one after the other
+@lru_cache(maxsize=128)  # files; each is asked for several times, and 128 take 256 MB
 def _stack(path: Path) -> Stack:
     return read_stack(path)
 

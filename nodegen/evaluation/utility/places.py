@@ -1,6 +1,6 @@
 """Where nodules are drawn, and where there are none: drawn once, the same for every arm."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +12,9 @@ from nodegen.evaluation.utility.tables import XYWH, Table
 from nodegen.io.boxes import Box, fit_boxes
 
 TABLE_PX = 1024  # side of the images that the table of places is about: NODE21's
-TRIES = 4000  # of a radiograph; in a lung field they find about 14 nodules' places
-GAP_PX = 4  # between a place without and any box
+TRIES = 2000  # of a radiograph; 24 places are found in a lung field by a few hundred
+GAP_PX = 4  # between boxes
 PADDING = 0.02  # largest part of a box that may lie on the padding, whose grey level is the least
-Rule = Callable[[Box, Box], bool]
 
 
 def boxes_of(table: Table, sizes_px: tuple[float, float]) -> list[XYWH]:
@@ -41,7 +40,7 @@ def place_all(
     without: int,
     seed: int,
 ) -> list[Radiograph]:
-    """Draw places into radiographs: for nodules, where they have none yet, and without.
+    """Draw places into radiographs, for nodules and without.
 
     Parameters
     ----------
@@ -60,11 +59,13 @@ def _placed(
 ) -> Radiograph:
     rng = np.random.default_rng(int(content_hash("places", one.name, seed), 16))
     pixels = one.load()
-    padding = pixels == pixels.min()
-    taken = list(one.nodules + one.ignored)
-    own = one.nodules or tuple(_draw(rng, padding, source, nodules, taken, apart, apart))
-    places = _draw(rng, padding, source, without, [*taken, *own], disjoint, disjoint)
-    return replace(one, nodules=own, places=tuple(places))
+    # Drawn together and then parted by lot, so that nothing but the nodules tells the two apart:
+    # a network that learns from a sham has nothing to learn.
+    found = _draw(rng, pixels == pixels.min(), source, nodules + without,
+                  [*one.nodules, *one.ignored])  # fmt: skip
+    count = round(len(found) * nodules / (nodules + without))
+    lot = [found[i] for i in rng.permutation(len(found))]
+    return replace(one, nodules=(*one.nodules, *lot[:count]), places=tuple(lot[count:]))
 
 
 def _draw(
@@ -73,10 +74,8 @@ def _draw(
     source: Sequence[XYWH],
     count: int,
     taken: Sequence[Box],
-    rule: Rule,
-    among: Rule,
 ) -> list[Box]:
-    """Boxes that keep ``rule`` towards those taken and ``among`` towards each other."""
+    """Boxes that keep away from those taken and from each other."""
     rows, columns = padding.shape
     scale = np.array([columns, rows, columns, rows]) / TABLE_PX
     found: list[Box] = []
@@ -87,7 +86,7 @@ def _draw(
         box = fit_boxes([Box(0, x, y, x + width, y + height)], (1, rows, columns))[0]
         if padding[box.top : box.bottom, box.left : box.right].mean() > PADDING:
             continue
-        if all(rule(box, b) for b in taken) and all(among(box, b) for b in found):
+        if all(disjoint(box, other) for other in (*taken, *found)):
             found.append(box)
         if len(found) == count:
             break
@@ -102,10 +101,3 @@ def disjoint(a: Box, b: Box) -> bool:
         or a.bottom + GAP_PX <= b.top
         or b.bottom + GAP_PX <= a.top
     )
-
-
-def apart(a: Box, b: Box) -> bool:
-    """Whether neither box reaches the middle of the other's surround, twice its size."""
-    sides = [max(box.width, box.height) for box in (a, b)]
-    (ax, ay), (bx, by) = a.centre, b.centre
-    return max(abs(ax - bx), abs(ay - by)) > sum(sides) / 2 + max(sides) / 2
