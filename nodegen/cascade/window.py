@@ -8,6 +8,7 @@ what the generators would have made of it.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Axis:
 Plan = list[tuple[Axis, Axis]]  # (rows, columns) of each scale from n0 on
 
 
+@lru_cache(maxsize=4096)
 def source_span(size_in: int, size_out: int, span: Span) -> Span:
     """Rows of the smaller image that resizing reads to write ``span`` of the larger one."""
     used = np.flatnonzero(resize_matrix(size_in, size_out)[slice(*span)].any(axis=0))
