@@ -18,9 +18,11 @@ DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --str
 if docker info >/dev/null 2>&1; then
   # An image of its own, so that the tests never run one that was built from other files.
   export NODEGEN_IMAGE=nodegen:test
+  export NODEGEN_INVOKE_IMAGE=nodegen:test-invoke
   ./build.sh "$@"
+  NODEGEN_IMAGE=$NODEGEN_INVOKE_IMAGE ./build.sh "$@" --target invoke
 else
-  unset NODEGEN_IMAGE
+  unset NODEGEN_IMAGE NODEGEN_INVOKE_IMAGE
   echo "No Docker engine answers: the image is neither built nor tested"
 fi
 

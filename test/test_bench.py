@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from nodegen.bench.generators import SIDES_PX, measure_windows, peak_fraction, slope
+from nodegen.bench.machine import expected_s
 from nodegen.bench.stacks import write_tiled
 from nodegen.bench.unfolded import Unfolded
 from nodegen.cascade.cascade import Cascade
@@ -38,6 +39,31 @@ def test_generators_figures_hang_together():
     assert peak["peak_fraction"] == pytest.approx(peak["reached_gflops"] / peak["peak_gflops"])
 
 
+FIGURES = {
+    "convolution_gflops": 100.0,
+    "workers": {"1": {"efficiency": 1.0}, "2": {"efficiency": 0.9}, "threads": {}},
+    "fixed_ms_per_slice": 50.0,
+    "steps_ms": {"generators": 200.0},
+    "startup_s": 2.5,
+    "slice_s": 0.5,
+}
+
+
+@pytest.mark.parametrize(
+    ("slices", "boxes", "speed", "cpus", "seconds"),
+    [
+        (1, 1, 100, 1, 2 + 0.25),
+        (1, 1, 100, 2, 2 + 0.25),  # a slice is one worker's
+        (1, 1, 200, 1, (2 + 0.25) / 2),
+        (20, 40, 100, 1, 2 + 9),
+        (20, 40, 100, 2, 2 + 9 / 1.8),
+        (20, 40, 50, 4, 2 * (2 + 9 / 3.6)),  # as efficient as the most that were measured
+    ],
+)
+def test_what_to_expect(slices, boxes, speed, cpus, seconds):
+    assert expected_s(FIGURES, slices, boxes, speed, cpus) == pytest.approx(seconds)
+
+
 def test_slope_of_a_line():
     assert slope({"1": 2.0, "5": 10.0, "20": 40.0}) == pytest.approx(2)
 
@@ -56,16 +82,25 @@ def test_tiled_stacks_hold_the_boxes_of_every_slice(tmp_path, dtype):
 
 def test_a_whole_run_prints_a_table_and_writes_json_and_plot(tmp_path, capfd):
     report, picture = tmp_path / "bench.json", tmp_path / "bench.png"
-    arguments = ["--repeats", "1", "--slices", "1", "2", "--saving-slices", "1"]
+    arguments = ["--repeats", "1", "--slices", "1", "2", "--saving-slices", "1", "--workers", "1"]
     assert main(["bench", *arguments, "--json", str(report), "--plot", str(picture)]) == 0
     said = capfd.readouterr()
     assert said.err == ""
     assert "| speed-up, default |" in said.out
+    assert "| what to expect, s |" in said.out
     figures = json.loads(report.read_text())
     for key in ("speedup_exact", "speedup_windowed"):
         assert set(figures[key]) == {"32", "54", "109"}
     for key in ("stack_s", "peak_mib"):
         assert set(figures[key]) == {"1", "2"}
-    for key in ("peak_fraction", "fixed_ms_per_slice", "startup_s", "speedup_stack"):
+    assert figures["workers"]["1"]["efficiency"] == 1
+    assert figures["workers"]["threads"]["cpu_ms_per_box"] > 0
+    for key in (
+        "convolution_gflops",
+        "peak_fraction",
+        "fixed_ms_per_slice",
+        "startup_s",
+        "speedup_stack",
+    ):
         assert figures[key] > 0
     assert picture.read_bytes().startswith(b"\x89PNG")

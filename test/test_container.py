@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ pytestmark = pytest.mark.skipif(
     not IMAGE, reason="NODEGEN_IMAGE names no image; ./test.sh builds one where Docker answers"
 )
 
+SERVER = os.environ.get("NODEGEN_INVOKE_IMAGE", "")
+
 PLATFORM = (
-    ("--network", "none"),  # nothing can be fetched
     ("--cap-drop", "ALL"),
     ("--security-opt", "no-new-privileges"),
     ("--read-only",),  # only /output and /tmp can be written
@@ -29,7 +31,8 @@ PLATFORM = (
     ("--shm-size", "128m"),
     ("--memory", "4g"),
 )
-PACKAGES = ("torch", "numpy", "scipy", "skimage", "SimpleITK")
+FLAGS = [word for flag in PLATFORM for word in flag]
+PACKAGES = ("torch", "numpy", "scipy")
 VERSIONS = f"import json\nprint(json.dumps([__import__(p).__version__ for p in {PACKAGES!r}]))"
 
 
@@ -37,7 +40,7 @@ def docker_run(source: Path, output: Path) -> subprocess.CompletedProcess:
     """Run the image on a folder as the platform does."""
     output.chmod(0o777)  # the container's user is not the one who runs the tests
     mounts = ("--volume", f"{source}:/input:ro", "--volume", f"{output}:/output")
-    flags = [word for flag in PLATFORM for word in flag]
+    flags = ["--network", "none", *FLAGS]  # nothing can be fetched
     return subprocess.run(
         ["docker", "run", "--rm", *flags, *mounts, IMAGE],
         capture_output=True,
@@ -115,10 +118,90 @@ def test_bad_input_ends_in_one_sentence(tmp_path):
     assert not list(output.glob("*.mha"))
 
 
-def test_image_is_what_the_platform_accepts():
-    assert inside("id", "-u") != "0"
-    label = '{{index .Config.Labels "org.grand-challenge.api-method"}}'
-    seen = subprocess.run(
-        ["docker", "inspect", "--format", label, IMAGE], capture_output=True, text=True, check=True
-    )
-    assert seen.stdout.strip() == "exec"
+def docker(*words: str | Path) -> str:
+    """What a command of docker's prints."""
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("method", ["exec", "invoke"])
+def test_image_is_what_the_platform_accepts(method):
+    image = {"exec": IMAGE, "invoke": SERVER}[method]
+    if not image:
+        pytest.skip("NODEGEN_INVOKE_IMAGE names no image; ./test.sh builds one")
+    label = '{{index .Config.Labels "org.grand-challenge.api-method"}} {{.Config.User}}'
+    assert docker("inspect", "--format", label, image) == f"{method} nodegen"
+
+
+ASK = """
+import sys, time, urllib.error, urllib.request
+host = "http://" + sys.argv[1] + ":4743"
+def ask(method, path):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(host + path, method=method)) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+for path in sys.argv[2:]:
+    if path == "health":
+        while ask("GET", "/health") != 200:
+            time.sleep(0.2)
+        print(200)
+    else:
+        print(ask("POST", "/invoke"))
+"""
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The server's container in a network without a way out; asks it from a second container."""
+    if not SERVER:
+        pytest.skip("NODEGEN_INVOKE_IMAGE names no image; ./test.sh builds one")
+    name = f"nodegen-{uuid.uuid4().hex[:12]}"
+    (tmp_path / "output").mkdir()
+    tmp_path.chmod(0o755)  # the container's user is not the one who runs the tests
+    (tmp_path / "output").chmod(0o777)
+    docker("network", "create", "--internal", name)
+    try:
+        docker(
+            "run", "--detach", "--name", name, "--network", name, *FLAGS,
+            "--volume", f"{tmp_path}:/cases", SERVER,
+            "--input", "/cases/input", "--output", "/cases/output",
+        )  # fmt: skip
+
+        def ask(*what: str) -> list[int]:
+            said = docker(
+                "run", "--rm", "--network", name, "--entrypoint", "python3", SERVER,
+                "-c", ASK, name, *what,
+            )  # fmt: skip
+            return [int(line) for line in said.splitlines()]
+
+        yield tmp_path, ask, lambda: docker("exec", name, "ls", "-A", "/tmp"), name
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
+        docker("network", "rm", name)
+
+
+def test_server_does_what_a_single_run_does(run, server):
+    """Two cases and a bad one between, asked from a second container, the input's link moved."""
+    cases, ask, temporary, name = server
+    for case in ("good", "bad", "again"):
+        (cases / case).mkdir()
+        for path in SAMPLE.iterdir():
+            (cases / case / path.name).write_bytes(path.read_bytes())
+    (cases / "bad" / "nodules.json").write_text("{}")
+    assert ask("health") == [200]
+    for case, status in (("good", 201), ("bad", 422), ("again", 201)):
+        (cases / "input").unlink(missing_ok=True)
+        (cases / "input").symlink_to(case)  # within what is mounted
+        for path in (cases / "output").iterdir():
+            path.unlink()
+        assert ask("invoke") == [status]
+        made = {path.name: path.read_bytes() for path in (cases / "output").iterdir()}
+        expected = {path.name: path.read_bytes() for path in run[1].iterdir()}
+        assert made == ({} if status == 422 else expected)
+    assert temporary() == ""
+    docker("stop", "--time", "5", name)
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", name) == "0", "137: it was killed"

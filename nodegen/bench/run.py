@@ -6,11 +6,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from nodegen import __version__
 from nodegen.bench.baseline import measure_baseline
 from nodegen.bench.generators import measure_windows, peak_fraction, slope
+from nodegen.bench.machine import convolution_gflops, measure_workers
 from nodegen.bench.stacks import measure_saving, measure_stacks, measure_startup
 from nodegen.bench.steps import box_of, fixed_ms, measure_methods, measure_steps
 from nodegen.constants import CLASSES, CROP_PX, N0
@@ -22,6 +24,7 @@ from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.steps.crop import crop_window
 from nodegen.steps.grey import to_unit
+from nodegen.workers import available_cpus
 
 SEED = 1
 PHANTOM_SLICES = 2
@@ -34,6 +37,7 @@ def measure(
     repeats: int,
     counts: tuple[int, ...],
     saving_slices: int,
+    workers: tuple[int, ...] = (),
 ) -> dict[str, Any]:
     """Measure everything on a stack and its boxes, or on a phantom.
 
@@ -41,8 +45,9 @@ def measure(
     -------
     dict
         ``speedup_exact`` and ``speedup_windowed`` by box side, ``peak_fraction``,
-        ``fixed_ms_per_slice``, ``startup_s``, ``stack_s`` and ``peak_mib`` by number of slices, and
-        what they come from.
+        ``fixed_ms_per_slice``, ``startup_s``, ``stack_s`` and ``peak_mib`` by number of slices,
+        ``workers`` by their number, and what they come from. But for the stacks, which have as many
+        workers as there are processors, everything is timed on one thread.
     """
     with tempfile.TemporaryDirectory() as folder:
         if stack is None or boxes is None:
@@ -55,13 +60,21 @@ def measure(
             f"The slices of {stack} are {loaded.pixels.shape[2]} x {loaded.pixels.shape[1]} px, "
             f"where {CROP_PX} or more are wanted; give another stack."
         )
-    return _figures(loaded, listed, repeats, counts, saving_slices)
+    return _figures(loaded, listed, repeats, counts, saving_slices, workers)
 
 
 def _figures(
-    stack: Stack, boxes: list[Box], repeats: int, counts: tuple[int, ...], saving_slices: int
+    stack: Stack,
+    boxes: list[Box],
+    repeats: int,
+    counts: tuple[int, ...],
+    saving_slices: int,
+    workers: tuple[int, ...],
 ) -> dict[str, Any]:
+    torch.set_num_threads(1)  # as each worker computes
     renderer = Renderer(Settings())
+    cpus = available_cpus()
+    speeds = [convolution_gflops()]
     cascade, n0 = renderer.cascades[CLASS], N0[CLASS][0]
     print("generators …", flush=True)
     generators = measure_windows(cascade, n0, 3 * repeats)  # its ratios are what is promised
@@ -72,6 +85,11 @@ def _figures(
     slice01 = to_unit(stack.pixels[0])
     crop = slice01[crop_window(box_of(54, slice01.shape), slice01.shape)]
     baseline = measure_baseline(crop, renderer.library, repeats)
+    speeds.append(convolution_gflops())
+    print("workers …", flush=True)
+    together = measure_workers(
+        renderer, stack, boxes, workers or tuple(sorted({1, cpus})), min(repeats, 3)
+    )
     print("stacks …", flush=True)
     stacks = measure_stacks(stack, boxes, counts, {"device": renderer.device.type})
     saving = measure_saving(stack, boxes, saving_slices, {"device": renderer.device.type})
@@ -81,6 +99,8 @@ def _figures(
         "torch": torch.__version__,
         "device": renderer.device.type,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "cpus": cpus,
+        "convolution_gflops": float(np.mean([*speeds, convolution_gflops()])),
         "n0": n0,
         "generators": generators,
         "speedup_exact": {side: g["speedup_exact"] for side, g in generators.items()},
@@ -90,6 +110,8 @@ def _figures(
         "baseline_ms": baseline,
         "steps_ms": steps,
         "fixed_ms_per_slice": fixed_ms(steps),
+        "slice_s": (fixed_ms(steps) + methods["singan"]["54"]) / 1000,
+        "workers": together,
         **measure_startup(stack, boxes, min(repeats, 3)),
         **saving,
         "stack_s": seconds,

@@ -3,11 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+from nodegen.bench.machine import SPEEDS, STACKS, expected_s
+
 
 def table(figures: dict[str, Any]) -> str:
-    """A Markdown table of the main figures."""
+    """A Markdown table of the main figures.
+
+    Beside times stands their worth: GFLOP of plain convolution that one thread does meanwhile.
+    """
     generators, methods = figures["generators"], figures["methods_ms"]
+    speed = figures["convolution_gflops"]
     lines = [
+        f"{figures['machine']}, of which {figures['cpus']} may be used; torch {figures['torch']}; "
+        f"a plain convolution on one thread: {speed:.0f} GFLOP/s. On a machine of another speed, a "
+        "time is its worth in GFLOP over that machine's GFLOP/s.",
+        "",
         "| one box, side in px | " + " | ".join(generators) + " |",
         "|---|" + "---|" * len(generators),
     ]
@@ -28,10 +38,18 @@ def table(figures: dict[str, Any]) -> str:
     steps = figures["steps_ms"]
     lines += [
         "",
-        "| a slice of 1024 x 1024, one box | ms |",
-        "|---|---|",
-        *(f"| {step.replace('_', ' ')} | {value:.1f} |" for step, value in steps.items()),
-        f"| **everything but the generators** | **{figures['fixed_ms_per_slice']:.0f}** |",
+        "| a slice of 1024 x 1024, one box | ms | worth, GFLOP |",
+        "|---|---|---|",
+        *(
+            f"| {step.replace('_', ' ')} | {value:.1f} | {value * speed / 1000:.1f} |"
+            for step, value in steps.items()
+        ),
+        f"| **everything but the generators** | **{figures['fixed_ms_per_slice']:.0f}** | "
+        f"**{figures['fixed_ms_per_slice'] * speed / 1000:.1f}** |",
+        "",
+        "| workers | boxes a second | efficiency | CPU ms a box |",
+        "|---|---|---|---|",
+        *(_workers(number, w) for number, w in figures["workers"].items()),
         "",
         "| stack, slices | " + " | ".join(figures["stack_s"]) + " |",
         "|---|" + "---|" * len(figures["stack_s"]),
@@ -51,7 +69,34 @@ def table(figures: dict[str, Any]) -> str:
         f"{figures['reached_gflops']:.0f} GFLOP/s, {figures['peak_fraction']:.0%} of plain "
         f"convolutions of the same shapes ({figures['peak_gflops']:.0f} GFLOP/s).",
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_expected(figures)])
+
+
+def _workers(number: str, figures: dict[str, float]) -> str:
+    name = number if number.isdecimal() else "1, with threads of torch in place of workers"
+    efficiency = f"{figures['efficiency']:.0%}" if "efficiency" in figures else ""
+    return (
+        f"| {name} | {figures['boxes_per_s']:.2f} | {efficiency} | "
+        f"{figures['cpu_ms_per_box']:.0f} |"
+    )
+
+
+def _expected(figures: dict[str, Any]) -> list[str]:
+    """What to expect here and elsewhere, as a table."""
+    here = figures["convolution_gflops"], figures["cpus"]
+    machines = [here, *((speed, cpus) for speed in SPEEDS for cpus in (1, 2))]
+    sizes = " | ".join(f"{n} slice{'s' * (n > 1)}, {boxes} boxes" for n, boxes in STACKS)
+    return [
+        f"| what to expect, s | {sizes} |",
+        "|---|" + "---|" * len(STACKS),
+        *(
+            f"| {'this machine: ' if i == 0 else ''}{speed:.0f} GFLOP/s, {cpus} "
+            f"worker{'s' * (cpus > 1)} | "
+            + " | ".join(f"{expected_s(figures, *size, speed, cpus):.1f}" for size in STACKS)
+            + " |"
+            for i, (speed, cpus) in enumerate(machines)
+        ),
+    ]
 
 
 def plot(figures: dict[str, Any], path: Path) -> None:

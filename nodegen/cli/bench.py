@@ -32,6 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: %(default)s)",
     )
     parser.add_argument(
+        "--workers",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="numbers of workers whose boxes a second are measured (default: 1, and one for each "
+        "processor that may be used)",
+    )
+    parser.add_argument(
         "--json", type=Path, metavar="FILE", help="gets all figures (default: none)"
     )
     parser.add_argument(
@@ -50,9 +59,18 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.stack is None) != (args.boxes is None):
         raise SettingError("One of --stack and --boxes is missing; give both, or neither.")
-    if min(args.repeats, args.saving_slices, *args.slices) < 1:
-        raise SettingError("Repeats and numbers of slices are wanted from 1 on; choose others.")
-    figures = measure(args.stack, args.boxes, args.repeats, tuple(args.slices), args.saving_slices)
+    if min(args.repeats, args.saving_slices, *args.slices, *args.workers) < 1:
+        raise SettingError(
+            "Repeats, slices and workers are wanted from 1 on; choose other numbers."
+        )
+    figures = measure(
+        args.stack,
+        args.boxes,
+        args.repeats,
+        tuple(args.slices),
+        args.saving_slices,
+        tuple(sorted(set(args.workers))),
+    )
     print(table(figures))
     if args.json:
         write_text(args.json, json.dumps(figures, indent=2) + "\n")
