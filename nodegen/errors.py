@@ -43,3 +43,7 @@ class TrainingError(NodegenError):
 
 class UtilityError(NodegenError):
     """What a detector is to learn from, or to be tested on, does not do for it."""
+
+
+class EvaluationError(NodegenError):
+    """What nodules are to be held against is missing, malformed, or too little."""

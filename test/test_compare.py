@@ -6,6 +6,8 @@ import json
 import pytest
 
 from nodegen.cli import main
+from nodegen.evaluation.compare import _names
+from nodegen.evaluation.fidelity.reference import Reference
 
 BOXES = ((0, 60, 60, 100, 110), (1, 150, 30, 190, 80))
 
@@ -67,6 +69,32 @@ def test_wrong_choices_are_told(two_inputs, tmp_path, tiny_model, capfd, options
     line = capfd.readouterr().err.splitlines()[-1]
     assert says in line
     assert line.endswith(".")
+
+
+def test_folders_of_one_name_get_names_of_their_own(tmp_path):
+    folders = [tmp_path / place for place in ("x/a", "y/a", "z/a-2", "a-1", "v/a")]
+    assert _names(folders) == ["a", "a-2", "a-2-2", "a-1", "a-3"]
+
+
+def test_a_folder_given_twice_counts_once(two_inputs, tmp_path, tiny_model):
+    (tmp_path / "link").symlink_to(two_inputs / "x")
+    more = ["--input", str(two_inputs / "x"), "--input", str(tmp_path / "link")]
+    assert run(two_inputs, tmp_path, tiny_model, "--methods", "paste", *more) == 0
+    content = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert content["paste"]["boxes"] == 4
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == ["x", "y"]
+
+
+def test_methods_are_held_against_the_reference_given(two_inputs, tmp_path, tiny_model, capfd):
+    path = tmp_path / "reference.json"
+    reference = Reference.load()
+    Reference("mine", ("hand",), reference.nodules).write(path)
+    more = ["--methods", "paste", "--reference", str(path)]
+    assert run(two_inputs, tmp_path, tiny_model, *more) == 0
+    content = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert content["paste"]["fidelity"]["source"] == "mine"
+    assert content["paste"]["fidelity"]["nodules"] == len(reference.of_trust("hand"))
+    assert "Reference: mine" in capfd.readouterr().out
 
 
 def test_a_folder_without_cases_is_told(tmp_path, tiny_model, capfd):

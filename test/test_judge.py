@@ -1,6 +1,7 @@
-"""Each measure on made cases whose answer is known; the null values; the tell; the table."""
+"""What a nodule did to its radiograph: grain, far change, detectability; the verdict and its table."""
 
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -8,12 +9,19 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
 from nodegen.cli import main
-from nodegen.evaluation.fidelity.detectability import chance_error, features_of, tell
-from nodegen.evaluation.fidelity.judge import Pair, full_range, judge, read_pair
-from nodegen.evaluation.fidelity.measures import far_change, measure_box, quantiles
+from nodegen.evaluation.fidelity.change import far_change, grain_of, views
+from nodegen.evaluation.fidelity.detectability import (
+    chance_error,
+    detectability,
+    features_of,
+    place_of,
+)
+from nodegen.evaluation.fidelity.grey_levels import full_range
+from nodegen.evaluation.fidelity.judge import JUDGED, Judge, Pair, judge, read_pair
+from nodegen.evaluation.fidelity.measures import MEASURES, quantiles
 from nodegen.evaluation.fidelity.table import comma_separated, markdown
 from nodegen.io.boxes import Box, write_boxes
-from nodegen.io.stack import Geometry, find_image
+from nodegen.io.stack import Geometry, find_image, read_stack
 from nodegen.io.stack_writer import StackWriter
 
 BOX = Box(0, 100, 90, 160, 150, 0)  # side 60 px, centre (130, 120)
@@ -43,64 +51,24 @@ def disc(x=130.0, y=120.0, radius=30.0):
     return HEIGHT * (distance_to(x, y) < radius)
 
 
-def measured(change, before=None):
+def grain(change, before=None):
     before = ground() if before is None else before
-    return measure_box(before, before + change, BOX)
+    return grain_of(views(before, before + change, BOX))
 
 
-def test_an_image_against_itself_gives_the_null_values():
-    null = measured(np.zeros((260, 280)))
-    assert null == {
-        "contrast": 0, "extent": 0, "offset": 0, "edge": 0, "grain": 1, "visibility": 0,
-    }  # fmt: skip
-
-
-def test_an_ideal_dome():
-    values = measured(dome())
-    # The mean of 1 - r² over the inner 0.6 of the radius is 1 - 0.6² / 2.
-    assert values["contrast"] == pytest.approx(HEIGHT * 0.82, rel=0.01)
-    # It stands above a quarter of its height out to sqrt(3) / 2 of its radius.
-    assert values["extent"] == pytest.approx(np.sqrt(0.75), abs=0.05)
-    assert values["offset"] < 0.02
-    # Its steepest slope is 2 h / r at the rim, times 2 r over 0.82 h: 4.9.
-    assert values["edge"] == pytest.approx(4.9, rel=0.1)
-    assert values["grain"] == pytest.approx(1, abs=0.01)
-    assert values["visibility"] == pytest.approx(0.82 * HEIGHT / 40, rel=0.05)
-
-
-def test_a_hard_disc_is_higher_at_its_edge_than_a_dome():
-    values = measured(disc())
-    assert values["contrast"] == pytest.approx(HEIGHT)
-    assert values["extent"] == pytest.approx(1, abs=0.05)
-    assert values["edge"] > 4 * measured(dome())["edge"]
-
-
-@pytest.mark.parametrize(("dx", "dy"), [(12, 0), (0, -9), (12, 9)])
-def test_a_shifted_dome_is_off_by_its_shift(dx, dy):
-    values = measured(dome(130 + dx, 120 + dy))
-    assert values["offset"] == pytest.approx(np.hypot(dx, dy) / 60, abs=0.02)
-
-
-@pytest.mark.parametrize("part", [0.5, 1.5])
-def test_the_extent_follows_the_size(part):
-    values = measured(dome(radius=30 * part))
-    assert values["extent"] == pytest.approx(part * np.sqrt(0.75), abs=0.06)
+def test_an_image_against_itself_has_its_grain():
+    assert grain(np.zeros((260, 280))) == 1
+    assert grain(dome()) == pytest.approx(1, abs=0.01)
+    assert grain(-dome()) == 1, "where nothing grew brighter"
 
 
 def test_a_smoothed_patch_has_lost_its_grain():
     before = ground()
     inside = distance_to(130, 120) < 30
     smoothed = np.where(inside, gaussian_filter(before, 2) - before, 0)
-    assert measured(dome() + smoothed, before)["grain"] < 0.4
+    assert grain(dome() + smoothed, before) < 0.4
     noisier = inside * np.random.default_rng(1).normal(0, 40, before.shape)
-    assert measured(dome() + noisier, before)["grain"] == pytest.approx(np.sqrt(2), rel=0.1)
-
-
-def test_an_erased_nodule_has_negative_contrast():
-    before = ground() + dome()
-    values = measured(-dome(), before)
-    assert values["contrast"] == pytest.approx(-HEIGHT * 0.82, rel=0.01)
-    assert values["visibility"] < 0
+    assert grain(dome() + noisier, before) == pytest.approx(np.sqrt(2), rel=0.1)
 
 
 def test_far_is_beyond_128_px_and_a_side():
@@ -136,6 +104,13 @@ def treated(how):
     return before, after, boxes
 
 
+def auc_of(before, after, boxes):
+    both = [features_of(before[b.slice], after[b.slice], b) for b in boxes]
+    untouched, treated_ = (np.array(features) for features in zip(*both, strict=True))
+    places = [place_of(str(box.slice), box) for box in boxes]
+    return detectability(untouched, treated_, places)
+
+
 @pytest.mark.parametrize(
     ("how", "low", "high"),
     [
@@ -145,38 +120,37 @@ def treated(how):
     ],
     ids=["untouched", "smoothed", "mixed with smooth"],
 )
-def test_the_tell_knows_grain_and_nothing_else(how, low, high):
+def test_detectability_knows_grain_and_nothing_else(how, low, high):
     before, after, boxes = treated(how)
-    assert low <= tell(*features_of(before, after, boxes)) <= high
+    assert low <= auc_of(before, after, boxes) <= high
 
 
-def test_brightness_and_contrast_alone_are_no_tell():
+def test_brightness_and_contrast_alone_are_not_detected():
     before, _, boxes = treated(np.copy)
-    assert 0.4 <= tell(*features_of(before, 1.2 * before + 250, boxes)) <= 0.6
+    assert 0.4 <= auc_of(before, 1.2 * before + 250, boxes) <= 0.6
 
 
 @pytest.mark.parametrize(("boxes", "error"), [(5, 0.19), (37, 0.07), (185, 0.03)])
-def test_the_tells_error_is_that_of_random_scores(boxes, error):
+def test_its_error_is_that_of_random_scores(boxes, error):
     rng = np.random.default_rng(0)
     aucs = [roc_auc_score(np.repeat([0, 1], boxes), rng.random(2 * boxes)) for _ in range(300)]
     assert chance_error(boxes) == pytest.approx(np.std(aucs), rel=0.15)
     assert round(chance_error(boxes), 2) == error
 
 
-def test_the_tell_of_too_few_places_is_not_a_number():
+def test_that_of_too_few_places_is_not_a_number():
     before, after, boxes = treated(np.copy)
-    assert np.isnan(tell(*features_of(before, after, boxes[:4])))
+    assert np.isnan(auc_of(before, after, boxes[:4]))
 
 
 def test_real_radiographs_give_the_null_values(shared):
     folder = shared / "cxr" / "stacks" / "b"
     image = find_image(folder)
-    pair = read_pair(image, image, folder / "nodules.json", 0)
+    pair = read_pair(image, image, folder / "nodules.json")
     verdict = judge([pair])
-    assert verdict.quantiles["contrast"] == {"p5": 0, "p50": 0, "p95": 0}
     assert verdict.quantiles["grain"] == {"p5": 1, "p50": 1, "p95": 1}
     assert verdict.far == 0
-    assert 0.3 < verdict.tell < 0.7
+    assert 0.3 < verdict.detectability < 0.7
 
 
 @pytest.mark.parametrize(
@@ -208,8 +182,23 @@ def test_the_challenges_output_is_held_against_each_slices_own_range(tmp_path):
     write(tmp_path / "before.mha", before)
     write(tmp_path / "after.mha", after)
     write_boxes(tmp_path / "nodules.json", [BOX])
-    pair = read_pair(tmp_path / "before.mha", tmp_path / "after.mha", tmp_path / "nodules.json", 0)
-    assert np.abs(pair.after - pair.before).max() <= 0.51 * 4095 / 255
+    pair = read_pair(tmp_path / "before.mha", tmp_path / "after.mha", tmp_path / "nodules.json")
+    assert np.abs(pair.after - pair.before).max() == 0
+    assert np.abs(pair.before - 4095 * (before - low) / (high - low)).max() <= 0.51 * 4095 / 255
+
+
+@pytest.mark.parametrize("intensity", ["input", "challenge"])
+def test_of_an_8_bit_stack_nothing_changed_far_away(tmp_path, intensity, make_input):
+    folder = make_input(dtype=np.uint8, shape=(2, 400, 420))
+    before = read_stack(folder / "77.mha").pixels // 2 + 20  # neither 0 nor 255
+    write(folder / "77.mha", before)
+    options = ["--method", "paste", "--no-finish", "--intensity", intensity]
+    given = ["--input", str(folder), "--output", str(tmp_path / "out"), *options]
+    assert main(["generate", *given]) == 0
+    pair = read_pair(folder / "77.mha", tmp_path / "out" / "77.mha", folder / "nodules.json")
+    verdict = judge([pair])
+    assert verdict.far == 0
+    assert verdict.rows[0]["contrast"] > 100
 
 
 def test_several_pairs_are_judged_together_and_tables_say_so(tmp_path, capfd):
@@ -227,30 +216,68 @@ def test_several_pairs_are_judged_together_and_tables_say_so(tmp_path, capfd):
     assert main(["judge", *arguments, "--json", str(tmp_path / "out.json")]) == 0
     said = capfd.readouterr()
     assert said.err == ""
-    assert "| boxes | 4 |" in said.out
+    assert "| boxes | 19 | 4 |" in said.out
     content = json.loads((tmp_path / "out.json").read_text())
     assert content["boxes"] == len(content["rows"]) == 4
-    assert content["tell"] is None, "two places are too few"
-    assert content["rows"][0]["contrast"] == pytest.approx(HEIGHT * 0.82, rel=0.02)
-    assert content["rows"][1]["contrast"] == 0
+    assert content["detectability"] is None, "two places are too few"
+    first, second = content["rows"][:2]
+    assert first["contrast"] == pytest.approx(HEIGHT * 0.94, rel=0.05)
+    assert abs(second["contrast"]) < 40
+    assert len({row["radiograph"] for row in content["rows"]}) == 2, "known by their pixels"
+    assert [row["pair"] for row in content["rows"]] == [0, 0, 1, 1]
+    assert set(content["fidelity"]["distances"]) == set(MEASURES)
+    assert content["fidelity"]["told_apart"]["auc"] is None, "two radiographs are too few"
 
 
 def test_tables_of_two_methods():
     before = np.stack([ground()])
-    one, other = (judge([Pair(before, before + change, [BOX], 0)]) for change in (dome(), disc()))
+    one, other = (judge([Pair(before, before + change, [BOX])]) for change in (dome(), disc()))
     lines = markdown({"soft": one, "hard": other}).splitlines()
-    assert lines[0] == "| measure, p5 / p50 / p95 | soft | hard |"
-    assert "| 300 / 300 / 300 |" in next(line for line in lines if line.startswith("| contrast"))
-    assert "| tell, AUC | – | – |" in lines, "one box is too few"
+    assert lines[0] == "| measure, p5 / p50 / p95 | real | soft | hard |"
+    contrast = f"{other.rows[0]['contrast']:.0f}"
+    assert 280 < float(contrast) < 320
+    assert lines.count("") == 3, "measures, distances, sizes, reference"
+    assert f"| {contrast} / {contrast} / {contrast} |" in next(
+        line for line in lines if line.startswith("| contrast")
+    )
+    widths = {line.count("|") for line in lines[: lines.index("")]}
+    assert widths == {5}
+    assert "| detectability by grain, AUC |  | – | – |" in lines, "one box is too few"
     rows = comma_separated({"soft": one, "hard": other}).splitlines()
-    assert rows[0] == "method,measure,p5,p50,p95"
-    assert len(rows) == 1 + 2 * 8
+    assert rows[0].startswith("method,measure,p5,p50,p95,real_p5,")
+    assert len(rows) == 1 + 2 * (len(JUDGED) + 4)
+    assert {row.count(",") for row in rows} == {10}
 
 
 def test_no_boxes_are_judged_without_a_fault():
     before = np.stack([ground()])
-    verdict = judge([Pair(before, before, [], 0)])
+    verdict = judge([Pair(before, before, [])])
     assert verdict.boxes == 0
-    assert np.isnan(verdict.tell)
-    assert np.isnan(quantiles([])["contrast"]["p50"])
+    assert np.isnan(verdict.detectability)
+    assert verdict.fidelity is None
+    assert np.isnan(quantiles([], ["contrast"])["contrast"]["p50"])
+    assert "| contrast, grey levels | – | – |" in markdown({"none": verdict})
     assert json.dumps(verdict.as_dict(), allow_nan=False)
+
+
+def test_a_pair_is_let_go_once_it_is_measured():
+    """Only figures are kept, however many pairs there are."""
+    at_work = Judge()
+    before = np.stack([ground()])
+    kept = []
+    for change in (dome(), disc()):
+        pair = Pair(before.copy(), before + change, [BOX])
+        kept.append(weakref.ref(pair.after))
+        at_work.add(pair)
+        del pair
+    assert [gone() for gone in kept] == [None, None]
+    assert at_work.verdict().boxes == 2
+
+
+def test_the_same_place_under_two_names_stays_in_one_fold():
+    """Copies of a radiograph are one: their places are told by pixels, not by file."""
+    before, after, boxes = treated(lambda patch: gaussian_filter(patch, 1.0))
+    at_work = Judge()
+    for _ in range(2):
+        at_work.add(Pair(before.copy(), after.copy(), boxes))
+    assert len(set(at_work._places)) == len(boxes)

@@ -39,7 +39,7 @@ def treated(count=6, methods=METHODS, side=300):
             recipes.append({"index": i, "signal": signal, "n0": 6, "noise": SEED})
         header = {"seed": SEED, "settings": {"finish": False}, "model_sha256": "ab" * 32}
         after = np.rint(after).astype(np.uint16)
-        pair = Pair(before, after, boxes, 0)
+        pair = Pair(before, after, boxes)
         yield Treated(method, "</script>stack", pair, header, recipes, SPACING)
 
 
@@ -153,9 +153,9 @@ def test_a_large_set_lies_in_a_folder_beside_the_page(tmp_path):
 
 
 def data_measures():
-    from nodegen.evaluation.fidelity.measures import MEASURES
+    from nodegen.evaluation.fidelity.judge import JUDGED
 
-    return MEASURES
+    return JUDGED
 
 
 def test_generate_writes_a_report(make_input, tmp_path, capfd):

@@ -19,6 +19,8 @@ COMMANDS = {
     "picture": "lay a stack before and after side by side",
     "judge": "measure how real the nodules of a stack are",
     "compare": "run several methods with the same recipes, and judge them",
+    "reference": "measure real nodules, to hold synthetic ones against them",
+    "sheet": "lay real and synthetic nodules side by side",
     "reader-study": "make a blinded study of real and synthetic nodules, or analyse one",
     "utility": "measure what a detector learns from synthetic nodules",
     "prepare": "project CT nodules into a library",

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_device
+from nodegen.cli.options import add_device, add_reference
 from nodegen.settings import CONTRASTS, INTENSITIES
 
 
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=False,
         help="noise, blur, noise on every slice; hides what is to be judged (default: --no-finish)",
     )
+    add_reference(parser)
     add_device(parser)
     parser.add_argument(
         "--model", type=Path, metavar="DIR", help="the cascades (default: those of nodegen)"
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
     """Compare, and print the table."""
     from nodegen.errors import SettingError
     from nodegen.evaluation.compare import REPORT, compare
+    from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
     from nodegen.evaluation.fidelity.table import markdown
     from nodegen.settings import Settings
 
@@ -83,7 +85,14 @@ def run(args: argparse.Namespace) -> int:
         model=args.model,
         nodules=args.nodules,
     )
-    verdicts = compare(args.input, args.output, _words(args.methods), seeds, settings)
+    verdicts = compare(
+        args.input,
+        args.output,
+        _words(args.methods),
+        seeds,
+        settings,
+        reference=Reference.load(args.reference or SHIPPED),
+    )
     print(markdown(verdicts))
     print(f"report: {args.output / REPORT}")
     return 0

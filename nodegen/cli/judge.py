@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from nodegen.cli.options import add_reference
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
@@ -19,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="FILE",
             help=f"{what}; may be given several times, in the same order as the others",
         )
+    add_reference(parser)
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="gets all figures, box by box (default: none)"
     )
@@ -27,11 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge, and print the table."""
     import json
+    from itertools import starmap
 
     from nodegen.errors import SettingError
     from nodegen.evaluation.fidelity.judge import judge, read_pair
+    from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
     from nodegen.evaluation.fidelity.table import markdown
     from nodegen.io.files import write_text
+    from nodegen.progress import track
 
     given = {len(args.before), len(args.after), len(args.boxes)}
     if len(given) != 1:
@@ -39,14 +45,16 @@ def run(args: argparse.Namespace) -> int:
             f"--before is given {len(args.before)} times, --after {len(args.after)} and --boxes "
             f"{len(args.boxes)} times; give all three equally often."
         )
-    # The same radiographs treated several times are one stack: their places must stay together.
-    numbers = [args.before.index(path) for path in args.before]
-    pairs = [
-        read_pair(*files)
-        for files in zip(args.before, args.after, args.boxes, numbers, strict=True)
-    ]
-    verdict = judge(pairs)
-    print(markdown({"": verdict}))
+    reference = Reference.load(args.reference or SHIPPED)
+    pairs = track(
+        starmap(read_pair, zip(args.before, args.after, args.boxes, strict=True)),
+        len(args.before),
+        "judging",
+        "stack",
+        show=len(args.before) > 1,
+    )
+    verdict = judge(pairs, reference)
+    print(markdown({"synthetic": verdict}))
     if args.json:
         write_text(args.json, json.dumps(verdict.as_dict(), indent=2) + "\n")
     return 0

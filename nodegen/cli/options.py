@@ -28,6 +28,13 @@ def add_workers(parser: argparse.ArgumentParser, default: object = None) -> None
     )
 
 
+def add_reference(parser: argparse.ArgumentParser) -> None:
+    """Add ``--reference``, the real nodules that are held against."""
+    parser.add_argument("--reference", type=Path, metavar="FILE",
+        help="measured real nodules, from `nodegen reference` "
+        "(default: those that nodegen ships)")  # fmt: skip
+
+
 def add_patches(parser: argparse.ArgumentParser) -> None:
     """Add the folders of CT patches and of their masks."""
     parser.add_argument("--patches", type=Path, required=True, metavar="DIR",

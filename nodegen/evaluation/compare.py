@@ -5,8 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from nodegen.errors import SettingError, StackError
-from nodegen.evaluation.fidelity.judge import Pair, Verdict, read_pair
+from nodegen.evaluation.fidelity.judge import Verdict, read_pair
+from nodegen.evaluation.fidelity.reference import Reference
 from nodegen.evaluation.fidelity.table import comma_separated, markdown
 from nodegen.evaluation.report import Treated, spacing_of, write_report
 from nodegen.io.boxes import BOXES
@@ -27,6 +30,7 @@ def compare(
     seeds: Sequence[int],
     settings: Settings,
     *,
+    reference: Reference | None = None,
     progress: bool = True,
 ) -> dict[str, Verdict]:
     """Run each method on each input with each seed, judge them, and write tables and report.
@@ -34,7 +38,8 @@ def compare(
     Parameters
     ----------
     inputs : list of Path
-        Folders with one image and ``nodules.json``, or folders of such folders.
+        Folders with one image and ``nodules.json``, or folders of such folders. A folder that is
+        given twice, by whatever path, counts once.
     output : Path
         Gets ``STACK/METHOD-SEED/`` for each run, ``compare.csv``, ``.json`` and ``.md``, and
         ``report.html``.
@@ -44,6 +49,8 @@ def compare(
         The same for all methods, so that recipes are, too.
     settings : Settings
         Of all runs; method, seed and add-back are set for each.
+    reference : Reference, optional
+        Real nodules; None: those that are shipped.
 
     Returns
     -------
@@ -63,14 +70,15 @@ def compare(
         )
     if not seeds:
         raise SettingError("There are no seeds, where one or more are wanted; give some.")
-    folders = [folder for given in inputs for folder in _cases(given)]
+    folders = list({folder.resolve(): folder for given in inputs for folder in _cases(given)})
+    names = _names(folders)
 
     def runs() -> Iterator[Treated]:
-        before: dict[Path, Pair] = {}  # an untouched stack is held once, for all of its runs
-        for method in methods:
-            for number, folder in enumerate(folders):
+        for folder, name in zip(folders, names, strict=True):
+            image, before = find_image(folder), None
+            spacing = spacing_of(image)
+            for method in methods:
                 for seed in seeds:
-                    name = _name(folder, number, folders)
                     print(f"{method}, {name}, seed {seed}", flush=True)
                     done = generate(
                         folder,
@@ -78,13 +86,14 @@ def compare(
                         _settings_of(method, seed, settings),
                         progress=progress,
                     )
-                    image = find_image(folder)
-                    pair = read_pair(image, done.image, folder / BOXES, number)
-                    pair = replace(pair, before=before.setdefault(image, pair).before)
-                    spacing = spacing_of(image)
+                    pair = read_pair(image, done.image, folder / BOXES)
+                    if before is not None and np.array_equal(before, pair.before):
+                        pair = replace(pair, before=before)  # held once for all runs
+                    before = pair.before
                     yield Treated(method, name, pair, done.header, done.recipes, spacing)
 
-    verdicts = write_report(output / REPORT, runs())
+    judged = write_report(output / REPORT, runs(), reference)
+    verdicts = {method: judged[method] for method in methods}
     write_text(output / f"{TABLE}.md", markdown(verdicts) + "\n")
     write_text(output / f"{TABLE}.csv", comma_separated(verdicts))
     content = {method: verdict.as_dict() for method, verdict in verdicts.items()}
@@ -111,8 +120,13 @@ def _cases(folder: Path) -> list[Path]:
     return found
 
 
-def _name(folder: Path, number: int, folders: Sequence[Path]) -> str:
-    """A folder's own name, and its number where another has the same."""
-    name = folder.resolve().name
-    same = [other for other in folders if other.resolve().name == name]
-    return name if len(same) == 1 else f"{name}-{number}"
+def _names(folders: Sequence[Path]) -> list[str]:
+    """Each folder's own name, with a number where one before it has the same."""
+    names: list[str] = []
+    for folder in folders:
+        name, number = folder.name, 1
+        while name in names:
+            number += 1
+            name = f"{folder.name}-{number}"
+        names.append(name)
+    return names

@@ -1,9 +1,9 @@
-"""The tell: whether a nodule can be found by its fine grain alone.
+"""Detectability: whether a nodule can be found by its fine grain alone.
 
 A random forest learns to tell treated boxes from the same places untouched, by nothing but the
 energies of three fine bands in the box's disc, relative to those in the ring around it. Its
-cross-validated AUC is the tell: 0.5 means that no grain gives a nodule away. A detector that is
-trained on images with a high tell learns the forgery.
+cross-validated AUC is the detectability: 0.5 means that no grain gives a nodule away. A detector
+trained on images with a high one learns the forgery.
 """
 
 import numpy as np
@@ -12,14 +12,14 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from nodegen.evaluation.fidelity.measures import DISC, RING, Views, views
+from nodegen.evaluation.fidelity.change import DISC, RING, Views, views
 from nodegen.io.boxes import Box
 
 BANDS_PX = ((0.0, 0.7), (0.7, 1.2), (1.2, 2.0))  # sigma of the finer and of the coarser blur
 FOLDS = 5
 TREES = 500
 LEAF = 3  # boxes in a leaf at least
-Place = tuple[int, int, int, int, int, int]  # of the stack, the slice, and the box
+Place = tuple[str, int, int, int, int]  # the radiograph's digest, and the box
 
 
 def grain_features(image: np.ndarray, v: Views) -> np.ndarray:
@@ -42,27 +42,27 @@ def grain_features(image: np.ndarray, v: Views) -> np.ndarray:
 
 
 def features_of(
-    before: np.ndarray, after: np.ndarray, boxes: list[Box], stack: int = 0
-) -> tuple[np.ndarray, np.ndarray, list[Place]]:
-    """Features of every box untouched and treated, (box, 3) each, and the boxes' places.
+    before: np.ndarray, after: np.ndarray, box: Box
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features of one box untouched and treated, shape (3,) each.
 
     Parameters
     ----------
-    before, after : ndarray, shape (slice, row, column)
-        In grey levels of 0..4095.
-    stack : int
-        Number of the stack: the same radiographs, treated several times, share it.
+    before, after : ndarray, shape (row, column)
+        The box's slice, in grey levels of 0..4095.
     """
-    old, new, places = [], [], []
-    for box in boxes:
-        v = views(before[box.slice], after[box.slice], box)
-        old.append(grain_features(v.before, v))
-        new.append(grain_features(v.after, v))
-        places.append((stack, box.slice, box.left, box.top, box.right, box.bottom))
-    return np.reshape(old, (-1, len(BANDS_PX))), np.reshape(new, (-1, len(BANDS_PX))), places
+    v = views(before, after, box)
+    return grain_features(v.before, v), grain_features(v.after, v)
 
 
-def tell(untouched: np.ndarray, treated: np.ndarray, places: list[Place], seed: int = 0) -> float:
+def place_of(radiograph: str, box: Box) -> Place:
+    """Where a box lies: the same radiograph treated several times has the same places."""
+    return radiograph, box.left, box.top, box.right, box.bottom
+
+
+def detectability(
+    untouched: np.ndarray, treated: np.ndarray, places: list[Place], seed: int = 0
+) -> float:
     """Cross-validated AUC of a random forest, grouped by place.
 
     Parameters
@@ -94,7 +94,9 @@ def tell(untouched: np.ndarray, treated: np.ndarray, places: list[Place], seed: 
 
 
 def chance_error(boxes: int) -> float:
-    """Standard error of a tell of 0.5 for so many boxes, untouched and treated (Hanley and McNeil).
+    """Standard error of an AUC of 0.5 for so many boxes, untouched and treated.
+
+    By Hanley and McNeil (Radiology 143, 1982).
 
     0.19 for 5 boxes, 0.07 for 37, 0.03 for 185.
     """

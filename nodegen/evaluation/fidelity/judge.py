@@ -1,4 +1,4 @@
-"""The judge's verdict on one or several pairs of stacks."""
+"""The judge's verdict on one or several stacks with nodules."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,12 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from nodegen.constants import CHALLENGE_MAX, GREY_MAX
 from nodegen.errors import StackError
-from nodegen.evaluation.fidelity.detectability import chance_error, features_of, tell
-from nodegen.evaluation.fidelity.measures import far_change, measure, quantiles
+from nodegen.evaluation.fidelity.against import Fidelity, hold_against
+from nodegen.evaluation.fidelity.change import CHANGES, far_change, grain_of, views
+from nodegen.evaluation.fidelity.detectability import (
+    Place,
+    chance_error,
+    detectability,
+    features_of,
+    place_of,
+)
+from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
+from nodegen.evaluation.fidelity.measures import (
+    MEASURES,
+    measure_with_profile,
+    quantiles,
+    side_of,
+)
+from nodegen.evaluation.fidelity.reference import Reference, digest_of
 from nodegen.io.boxes import Box, read_boxes
 from nodegen.io.stack import read_stack
+
+JUDGED = {**MEASURES, **CHANGES}  # name: unit; all that is measured of a box
 
 
 @dataclass
@@ -22,19 +38,23 @@ class Verdict:
     Attributes
     ----------
     rows : list of dict
-        Every box of every pair, with its measures and the pair's number.
+        Every box of every pair: the keys of ``JUDGED``, its profile in rings, its radiograph's
+        digest, and where it lies.
     quantiles : dict
         p5, p50 and p95 of each measure over all boxes.
-    tell : float
-        AUC from fine grain alone; NaN for fewer than five places.
+    detectability : float
+        AUC from fine grain alone, against the same places untouched; NaN for fewer than five.
     far : float
         Largest change far from any box, grey levels of 0..4095.
+    fidelity : Fidelity or None
+        Against the reference; None without boxes.
     """
 
     rows: list[dict[str, Any]]
     quantiles: dict[str, dict[str, float]]
-    tell: float
+    detectability: float
     far: float
+    fidelity: Fidelity | None
 
     @property
     def boxes(self) -> int:
@@ -42,8 +62,8 @@ class Verdict:
         return len(self.rows)
 
     @property
-    def tell_error(self) -> float:
-        """The tell's standard error, were nothing to tell."""
+    def detectability_error(self) -> float:
+        """The detectability's standard error, were nothing to detect."""
         return chance_error(self.boxes)
 
     def as_dict(self) -> dict[str, Any]:
@@ -52,48 +72,108 @@ class Verdict:
             name: {p: None if np.isnan(v) else v for p, v in values.items()}
             for name, values in self.quantiles.items()
         }
-        told = not np.isnan(self.tell)
+        known = not np.isnan(self.detectability)
         return {
             "boxes": self.boxes,
             "measures": table,
-            "tell": self.tell if told else None,
-            "tell_error": self.tell_error if told else None,
+            "detectability": self.detectability if known else None,
+            "detectability_error": self.detectability_error if known else None,
             "far": self.far,
+            "fidelity": self.fidelity.as_dict() if self.fidelity else None,
             "rows": self.rows,
         }
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The same stack before and after, (slice, row, column) in grey levels, and its boxes.
-
-    ``stack`` numbers the radiographs: pairs that share it are the same ones treated several times.
-    """
+    """The same stack before and after, (slice, row, column) in grey levels, and its boxes."""
 
     before: np.ndarray
     after: np.ndarray
     boxes: list[Box]
-    stack: int
 
 
-def judge(pairs: Iterable[Pair]) -> Verdict:
-    """Judge all boxes of all pairs together."""
-    rows: list[dict[str, Any]] = []
-    untouched, treated, places, far = [], [], [], 0.0
-    for number, pair in enumerate(pairs):
-        rows += [{"pair": number, **r} for r in measure(pair.before, pair.after, pair.boxes)]
-        old, new, where = features_of(pair.before, pair.after, pair.boxes, pair.stack)
-        untouched.append(old)
-        treated.append(new)
-        places += where
-        for index, (before, after) in enumerate(zip(pair.before, pair.after, strict=True)):
-            here = [box for box in pair.boxes if box.slice == index]
-            far = max(far, far_change(before, after, here))
-    auc = tell(np.concatenate(untouched), np.concatenate(treated), places) if places else np.nan
-    return Verdict(rows, quantiles(rows), auc, far)
+class Judge:
+    """Measures pairs one by one, keeping of each only the figures.
+
+    Parameters
+    ----------
+    reference : Reference, optional
+        Real nodules; None: those that are shipped.
+    """
+
+    def __init__(self, reference: Reference | None = None):
+        self.reference = reference or Reference.load()
+        self._pairs = 0
+        self._rows: list[dict[str, Any]] = []
+        self._untouched: list[np.ndarray] = []
+        self._treated: list[np.ndarray] = []
+        self._places: list[Place] = []
+        self._far = 0.0
+
+    def add(self, pair: Pair) -> list[dict[str, Any]]:
+        """Measure a pair; its rows, in the order of its boxes."""
+        rows: dict[int, dict[str, Any]] = {}
+        for number, (before, after) in enumerate(zip(pair.before, pair.after, strict=True)):
+            here = [(i, box) for i, box in enumerate(pair.boxes) if box.slice == number]
+            self._far = max(self._far, far_change(before, after, [box for _, box in here]))
+            # The same radiograph, treated several times or given under two names, is one: its
+            # places never lie in training and in test at once.
+            digest = digest_of(before) if here else ""
+            for i, box in here:
+                rows[i] = self._measure(before, after, box, digest)
+                untouched, treated = features_of(before, after, box)
+                self._untouched.append(untouched)
+                self._treated.append(treated)
+                self._places.append(place_of(digest, box))
+        found = [rows[i] for i in range(len(pair.boxes))]
+        self._rows += found
+        self._pairs += 1
+        return found
+
+    def _measure(
+        self, before: np.ndarray, after: np.ndarray, box: Box, digest: str
+    ) -> dict[str, Any]:
+        measures, profile = measure_with_profile(after, box)
+        return {
+            "pair": self._pairs,
+            "index": box.index,
+            "slice": box.slice,
+            "radiograph": digest,
+            "side": box.side,
+            "size_px": side_of(box),
+            **measures,
+            "grain": grain_of(views(before, after, box)),
+            "profile": profile.tolist(),
+        }
+
+    def verdict(self) -> Verdict:
+        """Judge all that was added."""
+        found = bool(self._rows)
+        auc = (
+            detectability(np.array(self._untouched), np.array(self._treated), self._places)
+            if found
+            else float("nan")
+        )
+        against = hold_against(self.reference, self._rows) if found else None
+        return Verdict(self._rows, quantiles(self._rows, list(JUDGED)), auc, self._far, against)
 
 
-def read_pair(before: Path, after: Path, boxes: Path, stack: int) -> Pair:
+def judge(pairs: Iterable[Pair], reference: Reference | None = None) -> Verdict:
+    """Judge all boxes of all pairs together, holding one pair at a time.
+
+    Parameters
+    ----------
+    reference : Reference, optional
+        Real nodules; None: those that are shipped.
+    """
+    at_work = Judge(reference)
+    for pair in pairs:
+        at_work.add(pair)
+    return at_work.verdict()
+
+
+def read_pair(before: Path, after: Path, boxes: Path) -> Pair:
     """Read a pair and bring both to grey levels of 0..4095.
 
     Raises
@@ -109,39 +189,5 @@ def read_pair(before: Path, after: Path, boxes: Path, stack: int) -> Pair:
             f"{before} has the shape {old.pixels.shape} and {after} {new.pixels.shape} (slice, "
             "row, column), where the same is wanted; give the two stacks of one run."
         )
-    if new.pixels.dtype == np.uint8 and old.pixels.dtype != np.uint8:
-        # The challenge's output: every slice's own untouched minimum and maximum became 0 and 255.
-        low, high = (
-            extreme(old.pixels, axis=(1, 2), keepdims=True).astype(np.float32)
-            for extreme in (np.min, np.max)
-        )
-        levels = to_grey_levels(old.pixels, low, high), to_grey_levels(new.pixels, 0, CHALLENGE_MAX)
-    else:
-        low, high = full_range(old.pixels)
-        levels = to_grey_levels(old.pixels, low, high), to_grey_levels(new.pixels, low, high)
-    return Pair(*levels, read_boxes(boxes, old.pixels.shape), stack)
-
-
-def full_range(pixels: np.ndarray) -> tuple[float, float]:
-    """The range of which a stack's grey levels are a part.
-
-    0..255 for bytes, 0..1 for floats in it, 0..4095 (NODE21) for what else lies in that, and the
-    stack's own minimum and maximum where it does not.
-    """
-    low, high = float(pixels.min()), float(pixels.max())
-    ranges = [(0.0, float(GREY_MAX))]
-    if pixels.dtype == np.uint8:
-        ranges = [(0.0, float(CHALLENGE_MAX))]
-    elif np.issubdtype(pixels.dtype, np.floating):
-        ranges.insert(0, (0.0, 1.0))
-    return next((r for r in ranges if r[0] <= low and high <= r[1]), (low, high))
-
-
-def to_grey_levels(
-    pixels: np.ndarray, low: float | np.ndarray, high: float | np.ndarray
-) -> np.ndarray:
-    """Map ``low``..``high`` to 0..4095; what is that already stays in its own type."""
-    if np.all(np.equal(low, 0)) and np.all(np.equal(high, GREY_MAX)):
-        return pixels
-    gain = np.float32(GREY_MAX) / np.maximum(np.float32(high) - np.float32(low), np.float32(1e-12))
-    return np.asarray((pixels.astype(np.float32) - np.float32(low)) * gain)
+    levels = grey_levels_of_pair(old.pixels, new.pixels)
+    return Pair(*levels, read_boxes(boxes, old.pixels.shape))

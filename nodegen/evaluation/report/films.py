@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from skimage.measure import approximate_polygon, find_contours
 
-from nodegen.evaluation.fidelity.measures import region_of
+from nodegen.evaluation.fidelity.change import region_of
 from nodegen.io.boxes import Box
 
 Polygon = list[list[float]]  # of [x, y], px of the slice

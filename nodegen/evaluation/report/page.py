@@ -11,9 +11,14 @@ from typing import Any
 import numpy as np
 
 from nodegen import __version__
-from nodegen.evaluation.fidelity.judge import Pair, Verdict, judge, read_pair
-from nodegen.evaluation.fidelity.measures import MEASURES
-from nodegen.evaluation.fidelity.table import quantiles_text, tell_text
+from nodegen.evaluation.fidelity.judge import JUDGED, Judge, Pair, Verdict, read_pair
+from nodegen.evaluation.fidelity.reference import Reference
+from nodegen.evaluation.fidelity.table import (
+    detectability_text,
+    distance_text,
+    quantiles_text,
+    told_text,
+)
 from nodegen.evaluation.report.films import nodule_outline, thumb
 from nodegen.evaluation.report.plots import distributions
 from nodegen.evaluation.report.words import FEW_BOXES, as_data, words
@@ -86,7 +91,7 @@ class Report:
                     "change": changes[box.slice],
                     "nodule": nodule_outline(before, after, box),
                     "thumb": thumb(after, box),
-                    "measures": {name: _finite(row[name]) for name in MEASURES},
+                    "measures": {name: _finite(row[name]) for name in JUDGED},
                     "recipe": {key: str(value) for key, value in recipe.items()},
                 }
             )
@@ -120,7 +125,7 @@ class Report:
         OutputError
             Where it cannot be written.
         """
-        known = words()
+        known = words(next((v.fidelity for v in verdicts.values() if v.fidelity), None))
         data = {"cases": self.cases, "slices": self.slices, "measures": as_data(known)}
         text = json.dumps(data, sort_keys=True)
         self.page.write(
@@ -136,7 +141,9 @@ class Report:
                 "least": min((verdict.boxes for verdict in verdicts.values()), default=0),
                 "few": FEW_BOXES,
                 "quantiles_text": quantiles_text,
-                "tell_text": tell_text,
+                "distance_text": distance_text,
+                "told_text": told_text,
+                "detectability_text": detectability_text,
                 "measures": known,
                 "signals": sorted({case["signal"] for case in self.cases}),
                 "plots": distributions(verdicts) if self.cases else "",
@@ -145,8 +152,17 @@ class Report:
         )
 
 
-def write_report(path: Path, treated: Iterable[Treated]) -> dict[str, Verdict]:
+def write_report(
+    path: Path, treated: Iterable[Treated], reference: Reference | None = None
+) -> dict[str, Verdict]:
     """Judge treated stacks, method by method, and write the report.
+
+    One stack is held at a time.
+
+    Parameters
+    ----------
+    reference : Reference, optional
+        Real nodules; None: those that are shipped.
 
     Returns
     -------
@@ -158,16 +174,12 @@ def write_report(path: Path, treated: Iterable[Treated]) -> dict[str, Verdict]:
     OutputError
         Where the report cannot be written.
     """
-    report = Report()
-    by_method: dict[str, list[Treated]] = {}
+    report, reference = Report(), reference or Reference.load()
+    judges: dict[str, Judge] = {}
     for one in treated:
-        by_method.setdefault(one.method, []).append(one)
-    verdicts = {}
-    for method, ones in by_method.items():
-        verdict = verdicts[method] = judge([one.pair for one in ones])
-        rows = iter(verdict.rows)
-        for one in ones:
-            report.add(one, [next(rows) for _ in one.pair.boxes])
+        rows = judges.setdefault(one.method, Judge(reference)).add(one.pair)
+        report.add(one, rows)
+    verdicts = {method: judge.verdict() for method, judge in judges.items()}
     report.write(path, verdicts)
     return verdicts
 
@@ -181,7 +193,7 @@ def write_report_of_run(path: Path, input_dir: Path, run: Run) -> None:
         Where it cannot be written.
     """
     before = Path(input_dir) / run.image.name
-    pair = read_pair(before, run.image, Path(input_dir) / BOXES, 0)
+    pair = read_pair(before, run.image, Path(input_dir) / BOXES)
     method, spacing = run.header["settings"]["method"], spacing_of(before)
     one = Treated(method, run.image.stem, pair, run.header, run.recipes, spacing)
     write_report(path, [one])

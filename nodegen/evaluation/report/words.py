@@ -3,21 +3,22 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nodegen.evaluation.fidelity.measures import MEASURES
+from nodegen.evaluation.fidelity.against import Fidelity
+from nodegen.evaluation.fidelity.judge import JUDGED
+from nodegen.evaluation.fidelity.table import DIGITS
 
 FEW_BOXES = 20  # fewer say too little of a method: of 20, the median's rank still spans a third
-REAL = "NODE21 nodules with boxes, 10th to 90th percentile"
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Where most real nodules lie; ``middle`` is their median, ``n`` how many there were."""
+    """Where nine of ten real nodules lie; ``middle`` is their median, ``n`` how many there were."""
 
     low: float
     high: float
     middle: float | None = None
     n: int | None = None
-    source: str = REAL
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,56 +39,83 @@ class Word:
         return f"{self.reference.low:.{self.digits}f} to {self.reference.high:.{self.digits}f}"
 
 
+# name: title and sentence
 WORDS = {
-    "contrast": Word(
+    "contrast": (
         "Contrast",
-        "How much brighter than the film before the middle of the nodule has become.",
-        "grey levels",
-        0,
-        Reference(123, 518, 248, 10),
+        "How much brighter than its surround the middle of the nodule is.",
     ),
-    "extent": Word(
-        "Extent",
-        "How much of its box the nodule fills; 1 is from edge to edge.",
-        "sides",
-        2,
-        Reference(0.7, 1.1, source="a nodule that fills its box"),
-    ),
-    "offset": Word(
-        "Offset",
-        "How far the nodule's centre lies from that of its box; 0 is exactly in the middle.",
-        "sides",
-    ),
-    "edge": Word(
-        "Edge",
-        "How steep the nodule's margin is: a soft dome has about 4, a hard disc several times that.",
-    ),
-    "grain": Word(
-        "Grain",
-        "The film's finest noise inside the nodule, after over before; far below 1, the nodule "
-        "looks wiped.",
-        "after / before",
-        2,
-        Reference(
-            0.87, 1.13, 1.01, 19, "NODE21 nodules over their surround, 10th to 90th percentile"
-        ),
-    ),
-    "visibility": Word(
+    "visibility": (
         "Visibility",
-        "Contrast against the anatomy around it: below about 0.5 hardly to be seen, above 2 obvious.",
-        "standard deviations",
-        2,
-        Reference(0.2, 1.6, source="JSRT nodules"),
+        "Contrast against the anatomy around it: below 0.5 hardly to be seen, above 2 obvious.",
+    ),
+    "half_height": (
+        "Half-height radius",
+        "How far from the centre the nodule has lost half of its brightness; 1 is at the box's "
+        "sides. A flat disc that fills its box has nearly 1, a pointed one about 0.5.",
+    ),
+    "radius": (
+        "Radius",
+        "How much of its box the nodule's outline fills; 1 touches the box's sides.",
+    ),
+    "edge_width": (
+        "Edge width",
+        "Over how many pixels the margin falls from nine tenths of its height to one tenth.",
+    ),
+    "edge_step": (
+        "Edge height",
+        "How much brighter the nodule is just inside its margin than just outside.",
+    ),
+    "sharpness": ("Sharpness", "How steeply the margin falls."),
+    "conspicuity": (
+        "Conspicuity",
+        "Steepness of the margin against that of ribs, vessels and noise around; about 1, the "
+        "margin is lost among them.",
+    ),
+    "elongation": ("Elongation", "Longer over shorter diameter; 1 is round."),
+    "irregularity": (
+        "Irregularity",
+        "How far the outline strays from an ellipse, as a part of the radius: 0.03 smooth, 0.1 "
+        "ragged.",
+    ),
+    "lobulation": ("Lobulation", "The same by three to six lobes alone."),
+    "offset": (
+        "Offset",
+        "How far the outline's centre lies from that of its box; 0 is exactly in the middle.",
+    ),
+    "texture_inside": (
+        "Texture inside",
+        "Fine structure (1 to 3 px) inside the nodule against that around it; 1 is alike.",
+    ),
+    "texture_rim": ("Texture at the rim", "The same along the nodule's margin."),
+    "grain_inside": (
+        "Grain inside",
+        "The film's finest noise inside the nodule against that around it; far below 1, the nodule "
+        "looks wiped.",
+    ),
+    "grain_rim": ("Grain at the rim", "The same along the nodule's margin."),
+    "grain": (
+        "Grain kept",
+        "The film's finest noise at the nodule, after over before; 1 is untouched.",
     ),
 }
 
 
-def words() -> dict[str, Word]:
-    """The words of each measure in ``MEASURES``; one that has none is named as it is."""
-    return {
-        name: WORDS.get(name, Word(name.replace("_", " ").capitalize(), "", unit))
-        for name, unit in MEASURES.items()
-    }
+def words(real: Fidelity | None = None) -> dict[str, Word]:
+    """The words of each measure in ``JUDGED``, with the range of real nodules where it is known.
+
+    A measure that has no words is named as it is.
+    """
+    known = {}
+    for name, unit in JUDGED.items():
+        title, sentence = WORDS.get(name, (name.replace("_", " ").capitalize(), ""))
+        reference = None
+        if real and name in real.real:
+            p5, p50, p95 = (real.real[name][p] for p in ("p5", "p50", "p95"))
+            source = f"{real.nodules} real nodules, 5th to 95th percentile"
+            reference = Reference(p5, p95, p50, real.nodules, source)
+        known[name] = Word(title, sentence, unit, DIGITS.get(name, 2), reference)
+    return known
 
 
 def as_data(known: dict[str, Word]) -> dict[str, Any]:

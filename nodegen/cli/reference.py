@@ -1,0 +1,43 @@
+"""``nodegen reference``: measure real nodules, to hold synthetic ones against them."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR",
+        help="real radiographs with nodules, one a file, here or in folders below")  # fmt: skip
+    parser.add_argument("--boxes", type=Path, required=True, metavar="CSV",
+        help="their boxes: stem (or img_name), x, y, width, height in px; if wanted source (the "
+        "image's folder), trust and label (0: no nodule)")  # fmt: skip
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE",
+        help="gets the reference, JSON: measures only, no pixels")  # fmt: skip
+    parser.add_argument("--main", nargs="+", default=[], metavar="TRUST",
+        help="kinds of trust (first word of that column) that synthetic nodules are held against "
+        "(default: all)")  # fmt: skip
+    parser.add_argument("--source", default="", metavar="TEXT",
+        help="where radiographs and boxes come from, kept in the file "
+        "(default: the folder's name)")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, write the reference, and print the measures' percentiles."""
+    from nodegen.evaluation.fidelity.measures import MEASURES
+    from nodegen.evaluation.fidelity.reference import measure_folder
+
+    reference = measure_folder(args.images, args.boxes, source=args.source, main=args.main)
+    reference.write(args.output)
+    summary = reference.summary()
+    print("| p5 / p50 / p95 | " + " | ".join(summary) + " |")
+    print("|---|" + "---|" * len(summary))
+    for name in ("nodules", "radiographs", "side_px", *MEASURES, "edge_width_mm"):
+        print(f"| {name} | " + " | ".join(_cell(group.get(name)) for group in summary.values()) + " |")
+    print(args.output)
+    return 0
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return " / ".join(f"{value[p]:g}" for p in ("p5", "p50", "p95"))
+    return "–" if value is None else str(value)

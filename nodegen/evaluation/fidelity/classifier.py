@@ -1,0 +1,113 @@
+"""Told apart: what a classifier that sees real and synthetic nodules makes of their measures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import QuantileTransformer
+from sklearn.svm import SVC
+
+FOLDS = 5
+QUANTILES = 50  # with which each measure is made normal: no outlier counts for more than a rank
+PENALTY = 0.1  # inverse strength of the regression's regularisation: few nodules, many measures
+REPEATS = 3  # ways of parting the radiographs, whose scores are averaged
+RESAMPLES = 500  # of the bootstrap over radiographs
+
+
+@dataclass(frozen=True)
+class ToldApart:
+    """An area under the curve (AUC): 0.5 where real and synthetic nodules cannot be told apart.
+
+    Attributes
+    ----------
+    auc : float
+        Cross-validated; NaN where there are too few radiographs of a kind, under five.
+    low, high : float
+        95 % interval by bootstrap over radiographs.
+    """
+
+    auc: float
+    low: float
+    high: float
+
+
+def tell_apart(
+    real: np.ndarray,
+    synthetic: np.ndarray,
+    real_radiographs: Sequence[str],
+    synthetic_radiographs: Sequence[str],
+    seed: int = 0,
+) -> ToldApart:
+    """Train classifiers to tell synthetic nodules from real ones.
+
+    Two, whose scores are summed: a logistic regression, which sees a measure that is too large or
+    too small, and a support vector machine with radial basis functions, which sees one that varies
+    too little or goes wrongly with another. On some hundred nodules both do as well as a forest of
+    random trees, in a tenth of the time.
+
+    Parameters
+    ----------
+    real, synthetic : ndarray, shape (nodule, measure)
+        Finite.
+    real_radiographs, synthetic_radiographs : list of str
+        Of each nodule; a radiograph never lies in training and in test at once.
+    seed : int
+        Of the folds and the bootstrap.
+    """
+    names = np.array([*real_radiographs, *synthetic_radiographs])
+    y = np.repeat([0, 1], [len(real), len(synthetic)])
+    if min(len(set(names[y == kind])) for kind in (0, 1)) < FOLDS:
+        return ToldApart(float("nan"), float("nan"), float("nan"))
+    x = np.concatenate([real, synthetic])
+    scores = np.zeros(len(y))
+    for repeat in range(REPEATS):
+        folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed + repeat)
+        for train, test in folds.split(x, y, names):
+            if len(set(y[train])) < 2:  # nearly all nodules of a kind lie in one radiograph
+                return ToldApart(float("nan"), float("nan"), float("nan"))
+            for classifier in _classifiers(len(train)):
+                classifier.fit(x[train], y[train])
+                scores[test] += classifier.decision_function(x[test])
+    low, high = _interval(y, scores, names, seed)
+    return ToldApart(_auc(y, scores), low, high)
+
+
+def _classifiers(nodules: int) -> tuple[Pipeline, Pipeline]:
+    """Both, balanced: real and synthetic nodules count alike, however many there are."""
+    quantiles = min(QUANTILES, nodules)
+    linear = LogisticRegression(C=PENALTY, class_weight="balanced")
+    curved = SVC(class_weight="balanced")
+    one, other = (
+        make_pipeline(QuantileTransformer(n_quantiles=quantiles, output_distribution="normal"), last)
+        for last in (linear, curved)
+    )
+    return one, other
+
+
+def _interval(
+    y: np.ndarray, scores: np.ndarray, names: np.ndarray, seed: int
+) -> tuple[float, float]:
+    rng = np.random.default_rng(seed)
+    of_kind = [
+        [np.flatnonzero((y == kind) & (names == name)) for name in np.unique(names[y == kind])]
+        for kind in (0, 1)
+    ]
+    aucs = []
+    for _ in range(RESAMPLES):
+        drawn = np.concatenate(
+            [groups[i] for groups in of_kind for i in rng.integers(len(groups), size=len(groups))]
+        )
+        aucs.append(_auc(y[drawn], scores[drawn]))
+    low, high = np.percentile(aucs, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def _auc(y: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the curve by ranks (Mann and Whitney); scikit-learn's takes 2 ms for its checks."""
+    positive = int(y.sum())
+    ranks = rankdata(scores)[y == 1].sum() - positive * (positive + 1) / 2
+    return float(ranks / (positive * (len(y) - positive)))

@@ -1,0 +1,96 @@
+"""The edge of a nodule: how wide, how high, how steep."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage, special
+
+from nodegen.evaluation.fidelity.crop import Crop
+
+SPAN = 0.6  # the edge is looked at so far to both sides of the outline, in its mean radius
+POINTS = 61  # along that span
+SMOOTH_RAYS = 2.0  # sigma, in rays
+LEAST_SIGMA_PX = 0.3  # sharper than any detector
+WIDTHS, SHIFTS = 40, 15  # tried for the edge's sigma (in equal ratios) and place
+FINE = 9  # tried again for each, between the neighbours of the best
+LARGEST_SHIFT = 0.2  # of the edge from the outline, in its mean radius
+LEAST_STEP = 1e-3  # grey levels: below it, nothing falls outwards
+TEN_TO_NINETY = 2 * 1.2815515655446004  # 10 to 90 % of an error function, in sigmas
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An edge as the error function that fits it best.
+
+    Attributes
+    ----------
+    width : float
+        From 10 to 90 % of the step, px.
+    step : float
+        Grey levels.
+    slope : float
+        The steepest, grey levels / px.
+    """
+
+    width: float
+    step: float
+    slope: float
+
+
+def edge_of(outline: np.ndarray, crop: Crop) -> Edge:
+    """Fit the profile across an outline.
+
+    Every ray is shifted so that the outline lies at 0, and freed of its own mean; the median of all
+    rays is the profile. A blurred step is an error function; a dome, which has no step, is fitted
+    by a wide one. All 0 where nothing falls outwards.
+
+    Parameters
+    ----------
+    outline : ndarray, shape (ANGLES,)
+        In the box's half sides.
+    """
+    radius = float(np.mean(outline * crop.ray_px))  # px
+    place = np.linspace(-SPAN, SPAN, POINTS) * radius  # px, inside is negative
+    levels = crop.along_rays(outline[:, None] + place / crop.ray_px[:, None], order=3)
+    levels = ndimage.gaussian_filter1d(levels, SMOOTH_RAYS, axis=0, mode="wrap")
+    profile = np.median(levels - levels.mean(axis=1, keepdims=True), axis=0)
+
+    sigmas = np.geomspace(LEAST_SIGMA_PX, max(radius, 2 * LEAST_SIGMA_PX), WIDTHS)
+    shifts = np.linspace(-LARGEST_SHIFT, LARGEST_SHIFT, SHIFTS) * radius
+    _, sigma, shift = _best_step(place, profile, sigmas, shifts)
+    # Once more, finely, between the neighbours of what was best.
+    ratio, apart = sigmas[1] / sigmas[0], shifts[1] - shifts[0]
+    sigmas = sigma * ratio ** np.linspace(-1, 1, FINE)
+    shifts = shift + apart * np.linspace(-1, 1, FINE)
+    step, sigma, _ = _best_step(place, profile, sigmas, shifts)
+    if step < LEAST_STEP:
+        return Edge(0.0, 0.0, 0.0)
+    return Edge(TEN_TO_NINETY * sigma, step, step / (sigma * math.sqrt(2 * math.pi)))
+
+
+def _best_step(
+    place: np.ndarray, profile: np.ndarray, sigmas: np.ndarray, shifts: np.ndarray
+) -> tuple[float, float, float]:
+    """Step, sigma and shift of the falling error function that is nearest to the profile."""
+    away = (place - shifts[:, None]) / (np.sqrt(2) * sigmas[:, None, None])
+    shape = -special.erf(away) / 2  # (sigma, shift, point)
+    shape -= shape.mean(axis=-1, keepdims=True)
+    profile = profile - profile.mean()
+    # For each width and place, the step that fits best is a projection.
+    step = (shape * profile).sum(axis=-1) / np.maximum((shape**2).sum(axis=-1), 1e-12)
+    error = ((profile - step[..., None] * shape) ** 2).sum(axis=-1)
+    error[step <= 0] = np.inf
+    width, at = np.unravel_index(error.argmin(), error.shape)
+    return float(step[width, at]), float(sigmas[width]), float(shifts[at])
+
+
+def business_of(crop: Crop) -> float:
+    """Root mean square slope of the surround in one direction, grey levels / px.
+
+    What ribs, vessels and noise do of themselves; blurred by 1 px, so that noise alone does not
+    rule it. At least a tenth.
+    """
+    down, across = np.gradient(ndimage.gaussian_filter(crop.pixels, 1.0))
+    slopes = (down**2 + across**2)[crop.surround]
+    return max(float(np.sqrt(slopes.mean() / 2)), 0.1)

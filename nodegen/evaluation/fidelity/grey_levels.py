@@ -1,0 +1,54 @@
+"""Bring stacks of any pixel type to grey levels of 0..4095, so that they can be compared."""
+
+import numpy as np
+
+from nodegen.constants import CHALLENGE_MAX, GREY_MAX
+from nodegen.steps.grey import to_output, to_unit
+
+
+def full_range(pixels: np.ndarray) -> tuple[float, float]:
+    """The range of which a stack's grey levels are a part.
+
+    0..255 for bytes, 0..1 for floats in it, 0..4095 (NODE21) for what else lies in that, and the
+    stack's own minimum and maximum where it does not.
+    """
+    low, high = float(pixels.min()), float(pixels.max())
+    ranges = [(0.0, float(GREY_MAX))]
+    if pixels.dtype == np.uint8:
+        ranges = [(0.0, float(CHALLENGE_MAX))]
+    elif np.issubdtype(pixels.dtype, np.floating):
+        ranges.insert(0, (0.0, 1.0))
+    return next((r for r in ranges if r[0] <= low and high <= r[1]), (low, high))
+
+
+def to_grey_levels(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Map ``low``..``high`` to 0..4095; what is that already stays in its own type."""
+    if low == 0 and high == GREY_MAX:
+        return pixels
+    gain = np.float32(GREY_MAX) / np.maximum(np.float32(high) - np.float32(low), np.float32(1e-12))
+    return np.asarray((pixels.astype(np.float32) - np.float32(low)) * gain)
+
+
+def grey_levels_of_pair(
+    before: np.ndarray, after: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bring a stack before and after to the same grey levels of 0..4095.
+
+    Parameters
+    ----------
+    before, after : ndarray, shape (slice, row, column)
+        ``after`` may be what ``--intensity challenge`` writes: uint8, in which every slice's own
+        untouched minimum and maximum became 0 and 255. The stack before is then brought to the same
+        steps, so that a pixel that nothing changed differs by 0.
+    """
+    if after.dtype == np.uint8:
+        as_written = np.stack([to_output(s, to_unit(s), "challenge") for s in before])
+        # Of an 8-bit stack, both scales are possible: the one in which less changed is meant.
+        if before.dtype != np.uint8 or _changed(as_written, after) < _changed(before, after):
+            before = as_written
+    low, high = full_range(before)
+    return to_grey_levels(before, low, high), to_grey_levels(after, low, high)
+
+
+def _changed(before: np.ndarray, after: np.ndarray) -> int:
+    return int(np.count_nonzero(before != after))

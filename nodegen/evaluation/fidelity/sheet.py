@@ -1,0 +1,104 @@
+"""A contact sheet: real and synthetic nodules of like size, side by side, to be looked at."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.optimize import linear_sum_assignment
+
+from nodegen.errors import EvaluationError
+from nodegen.evaluation.fidelity.measures import side_of
+from nodegen.io.boxes import Box
+from nodegen.io.files import write_bytes
+
+AROUND = 3.0  # a view shows so many times the box's larger side
+TILE_PX = 150  # side of a view
+GAP_PX = 2  # between the two of a pair
+MARGIN_PX = 12  # between pairs
+PAIRS_ACROSS = 6
+WINDOW_PERCENTILES = (1, 99)  # of what is shown: its window
+LEAST_WINDOW = 1200  # grey levels: a quiet place is not stretched until it is all noise
+FRAME = {"real": 200, "synthetic": 0}  # grey level of the line above a view
+
+
+@dataclass(frozen=True)
+class View:
+    """One nodule as it is shown: its size, and a tile of grey values 0..255."""
+
+    side: float
+    tile: np.ndarray
+
+
+def view(image: np.ndarray, box: Box) -> View:
+    """Enlarge a box with its surround, windowed to what is shown.
+
+    Parameters
+    ----------
+    image : ndarray, shape (row, column)
+        In grey levels of 0..4095.
+    """
+    x, y = box.centre
+    half = AROUND * max(box.width, box.height) / 2
+    rows, columns = (
+        slice(max(round(middle - half), 0), min(round(middle + half), length))
+        for middle, length in ((y, image.shape[0]), (x, image.shape[1]))
+    )
+    part = image[rows, columns].astype(np.float32)
+    low, high = np.percentile(part, WINDOW_PERCENTILES)
+    lacking = max(LEAST_WINDOW - (high - low), 0) / 2
+    low, high = low - lacking, high + lacking
+    grey = np.clip((part - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+    tile = np.zeros((TILE_PX, TILE_PX), dtype=np.uint8)
+    scale = TILE_PX / max(grey.shape)
+    size = tuple(max(1, round(length * scale)) for length in grey.shape[::-1])
+    shown = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC))
+    tile[: shown.shape[0], : shown.shape[1]] = shown
+    return View(side_of(box), tile)
+
+
+def pairs_of_like_size(
+    real: Sequence[View], synthetic: Sequence[View], count: int, seed: int = 0
+) -> list[tuple[View, View]]:
+    """Choose ``count`` real nodules and, for each, a synthetic one of its own of nearest size.
+
+    Raises
+    ------
+    EvaluationError
+        Where there are none of a kind.
+    """
+    if not real or not synthetic:
+        raise EvaluationError(
+            f"There are {len(real)} real and {len(synthetic)} synthetic nodules, where one of each "
+            "is needed at least; give radiographs and stacks with boxes."
+        )
+    chosen = np.random.default_rng(seed).permutation(len(real))[: min(count, len(synthetic))]
+    sizes = np.log([[one.side for one in synthetic]]), np.log([[real[i].side] for i in chosen])
+    first, second = linear_sum_assignment(np.abs(sizes[0] - sizes[1]))
+    return [(real[chosen[i]], synthetic[j]) for i, j in zip(first, second, strict=True)]
+
+
+def write_sheet(path: Path, pairs: Sequence[tuple[View, View]]) -> None:
+    """Write the sheet, a PNG: in each pair the real nodule on the left, under a light line.
+
+    Raises
+    ------
+    OutputError
+        Where it cannot be written.
+    """
+    step = 2 * TILE_PX + GAP_PX + MARGIN_PX, TILE_PX + MARGIN_PX
+    down = -(-len(pairs) // PAIRS_ACROSS)
+    shape = down * step[1] + MARGIN_PX, PAIRS_ACROSS * step[0] + MARGIN_PX
+    sheet = np.full(shape, 90, dtype=np.uint8)
+    for number, pair in enumerate(pairs):
+        top = MARGIN_PX + number // PAIRS_ACROSS * step[1]
+        left = MARGIN_PX + number % PAIRS_ACROSS * step[0]
+        for kind, shown in zip(FRAME, pair, strict=True):
+            sheet[top - 4 : top - 1, left : left + TILE_PX] = FRAME[kind]
+            sheet[top : top + TILE_PX, left : left + TILE_PX] = shown.tile
+            left += TILE_PX + GAP_PX
+    made = io.BytesIO()
+    Image.fromarray(sheet).save(made, format="PNG", optimize=True)
+    write_bytes(path, made.getvalue())

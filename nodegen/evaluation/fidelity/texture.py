@@ -1,0 +1,60 @@
+"""Texture inside a nodule and at its rim, relative to its surround."""
+
+import numpy as np
+from scipy import ndimage
+
+from nodegen.evaluation.fidelity.crop import Crop, angles
+
+# Gaussian sigmas of the finer and of the coarser blur whose difference is the band, px.
+BANDS_PX = {"grain": (0.0, 1.0), "texture": (1.0, 3.0)}
+INSIDE = (0.0, 0.75)  # in radii of the outline
+RIM = (0.85, 1.15)
+SHELL = 0.05  # in radii of the outline: the steps of the profile that is taken off
+LEAST_DEVIATION = 0.1  # grey levels: what is flatter has no texture to compare with
+
+
+def texture_of(outline: np.ndarray, crop: Crop) -> dict[str, float]:
+    """Spread of two bands of detail, inside and at the rim, over that of the surround.
+
+    Parameters
+    ----------
+    outline : ndarray, shape (ANGLES,)
+        In the box's half sides.
+
+    Returns
+    -------
+    dict
+        ``grain_inside``, ``grain_rim``: of what is finer than 1 px. ``texture_inside``,
+        ``texture_rim``: of 1 to 3 px. Spreads are median absolute deviations, which a vessel or a
+        rib's border hardly moves. The profile along the outline is taken off before, so that a sharp
+    edge is no texture of the rim. 1 where the surround has none.
+    """
+    around = np.interp(crop.angle, angles(), outline, period=2 * np.pi)
+    share = crop.radius / around
+    places = {
+        "inside": (share >= INSIDE[0]) & (share <= INSIDE[1]),
+        "rim": (share >= RIM[0]) & (share <= RIM[1]),
+    }
+    pixels = crop.pixels - _profile(share, crop.pixels)
+    ratios = {}
+    for name, (fine, coarse) in BANDS_PX.items():
+        upper = ndimage.gaussian_filter(pixels, fine) if fine else pixels
+        band = upper - ndimage.gaussian_filter(pixels, coarse)
+        outside = _deviation(band[crop.surround])
+        for place, where in places.items():
+            known = where.any() and outside >= LEAST_DEVIATION
+            ratios[f"{name}_{place}"] = _deviation(band[where]) / outside if known else 1.0
+    return ratios
+
+
+def _profile(share: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Of each pixel, the median grey level at its distance from the outline."""
+    shell = (share / SHELL).astype(int)
+    numbers = np.unique(shell)
+    medians = ndimage.median(pixels, shell, numbers)
+    levels: np.ndarray = np.interp(share, (numbers + 0.5) * SHELL, medians)
+    return levels
+
+
+def _deviation(values: np.ndarray) -> float:
+    return float(np.median(np.abs(values - np.median(values))))

@@ -1,0 +1,191 @@
+"""The reference: what is shipped, what a folder gives, what a file may hold."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from nodegen.cli import main
+from nodegen.errors import EvaluationError
+from nodegen.evaluation.fidelity.measures import MEASURES
+from nodegen.evaluation.fidelity.profile import half_height_of
+from nodegen.evaluation.fidelity.reference import SHIPPED, Reference, measure_folder
+from nodegen.io.stack import Geometry
+from nodegen.io.stack_writer import StackWriter
+
+RADIUS, HEIGHT = 20, 700
+MM_PER_PX = 0.143
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory):
+    """Three simulated radiographs, each with two discs of known size and edge, and their CSV."""
+    folder = tmp_path_factory.mktemp("real")
+    (folder / "first").mkdir()
+    rng = np.random.default_rng(0)
+    rows, columns = np.indices((400, 420)) + 0.5
+    lines = []
+    for number in range(3):
+        ground = 1400 + 400 * np.sin(columns / 150 + number) + rng.normal(0, 25, rows.shape)
+        for x, y in ((100, 120), (290, 270)):
+            away = np.hypot(columns - x, rows - y)
+            ground += HEIGHT * (1 - erf((away - RADIUS) / (np.sqrt(2) * 2))) / 2
+            trust = "official" if number else "hand high"
+            lines.append(("first", f"p{number}", x - 25, y - 25, 50, 50, trust))
+        geometry = Geometry((MM_PER_PX, MM_PER_PX), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0), 2)
+        path = folder / "first" / f"p{number}.mha"
+        with StackWriter(path, geometry, (1, *rows.shape), np.uint16) as writer:
+            writer.write(ground.astype(np.uint16))
+    boxes = folder / "boxes.csv"
+    with open(boxes, "w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("source", "stem", "x", "y", "width", "height", "trust"))
+        writer.writerows(lines)
+    return folder, boxes
+
+
+def test_a_folder_gives_what_its_nodules_were_made_with(phantoms):
+    reference = measure_folder(*phantoms, progress=False)
+    assert len(reference.nodules) == 6
+    assert reference.main == ("hand", "official")
+    assert len({nodule.radiograph for nodule in reference.nodules}) == 3
+    for nodule in reference.nodules:
+        assert nodule.side == 50
+        assert nodule.mm_per_px == MM_PER_PX
+        assert nodule.measures["contrast"] == pytest.approx(HEIGHT, rel=0.05)
+        assert nodule.measures["half_height"] == pytest.approx(RADIUS / 25, abs=0.03)
+        assert nodule.measures["edge_width"] == pytest.approx(2.5631 * 2, rel=0.1)
+        assert nodule.measures["edge_step"] == pytest.approx(HEIGHT, rel=0.05)
+    summary = reference.summary()
+    assert summary["official"]["nodules"] == 4
+    assert summary["main, medium"]["radiographs"] == 3
+    assert summary["main"]["edge_width_mm"]["p50"] == pytest.approx(2.5631 * 2 * MM_PER_PX, rel=0.1)
+
+
+def test_the_command_writes_what_load_reads(phantoms, tmp_path, capfd):
+    folder, boxes = phantoms
+    path = tmp_path / "mine.json"
+    given = ["--images", str(folder), "--boxes", str(boxes), "--output", str(path)]
+    assert main(["reference", *given, "--main", "official", "--source", "simulated"]) == 0
+    assert "| contrast |" in capfd.readouterr().out
+    loaded = Reference.load(path)
+    made = measure_folder(*phantoms, source="simulated", main=["official"], progress=False)
+    assert (loaded.source, loaded.main) == ("simulated", ("official",))
+    assert len(loaded.of_trust()) == 4
+    for one, other in zip(loaded.nodules, made.nodules, strict=True):
+        assert one.radiograph == other.radiograph
+        assert one == other
+    assert loaded.dump() == path.read_text(), "written again, it is the same"
+
+
+def test_node21s_own_form_of_boxes_is_read(phantoms, tmp_path):
+    folder, _ = phantoms
+    boxes = tmp_path / "metadata.csv"
+    boxes.write_text(
+        "height,img_name,label,width,x,y\n50,p0.mha,1,50,75,95\n0,p1.mha,0,0,0,0\n"
+    )
+    reference = measure_folder(folder, boxes, progress=False)
+    assert [nodule.trust for nodule in reference.nodules] == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("stem,x,y,width,height\n", "holds no boxes"),
+        ("stem,x,y,width\np0,1,2,3\n", "Line 2"),
+        ("stem,x,y,width,height\np0,1,2,3,4\np0,1,2,wide,4\n", "Line 3"),
+        ("stem,x,y,width,height\np0,1,2,nan,4\n", "Line 2"),
+        ("stem,x,y,width,height\nelsewhere,1,2,3,4\n", "names elsewhere"),
+        ("stem,x,y,width,height\np0,5000,2,3,4\n", "outside"),
+    ],
+)
+def test_wrong_boxes_are_told(phantoms, tmp_path, capfd, text, says):
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text(text)
+    path = tmp_path / "out.json"
+    given = ["--images", str(phantoms[0]), "--boxes", str(boxes), "--output", str(path)]
+    assert main(["reference", *given]) == 2
+    line = capfd.readouterr().err.splitlines()[-1]
+    assert says in line
+    assert line.endswith(".")
+    assert not path.exists()
+
+
+def test_a_kind_of_trust_that_does_not_occur_is_told(phantoms):
+    with pytest.raises(EvaluationError, match="'expert' is not in"):
+        measure_folder(*phantoms, main=["expert"], progress=False)
+
+
+def broken(**changes):
+    return json.dumps({**json.loads(SHIPPED.read_text()), **changes})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        broken(format=2),
+        broken(columns=["side"]),
+        broken(nodules=[]),
+        broken(nodules=[["official"]], profiles=[[0]]),
+        broken(main=["nobody"]),
+        broken(profiles=[[float("nan")] * 9] * 87),
+    ],
+)
+def test_what_is_no_reference_is_told(tmp_path, capfd, text):
+    path = tmp_path / "reference.json"
+    path.write_text(text)
+    files = ["--before", "b.mha", "--after", "a.mha", "--boxes", "n.json"]
+    assert main(["judge", *files, "--reference", str(path)]) == 2
+    line = capfd.readouterr().err.splitlines()[-1]
+    assert str(path) in line
+    assert line.endswith("give one that `nodegen reference` wrote.")
+
+
+def test_what_is_shipped_says_what_real_nodules_are():
+    reference = Reference.load()
+    assert len(reference.of_trust()) == 19
+    assert len(reference.of_trust("annotator")) == 68
+    stated = json.loads(SHIPPED.read_text())["summary"]
+    for group, table in reference.summary().items():
+        assert stated[group] == table
+    profile = np.mean([nodule.profile for nodule in reference.of_trust("hand")], axis=0)
+    assert half_height_of(profile) == pytest.approx(0.86, abs=0.01)
+    assert SHIPPED.stat().st_size < 50_000
+
+
+@pytest.mark.parametrize(
+    ("trusts", "profile", "half"),
+    [
+        (("official", "inferred"), (329, 296, 269, 269, 243, 169, 79, -39, -76), 0.71),
+        (("hand",), (641, 646, 615, 550, 496, 426, 349, 266, 164), 0.86),
+        (("annotator",), (286, 274, 227, 172, 102, 35, -40, -98, -119), 0.51),
+    ],
+)
+def test_the_profiles_known_of_real_nodules_are_found_again(trusts, profile, half):
+    nodules = Reference.load().of_trust(*trusts)
+    mean = np.mean([nodule.profile for nodule in nodules], axis=0)
+    np.testing.assert_allclose(mean, profile, atol=6)
+    assert half_height_of(mean) == pytest.approx(half, abs=0.01)
+
+
+def test_the_shipped_reference_is_made_of_the_real_radiographs(shared, tmp_path):
+    folder = shared / "real"
+    if not folder.is_dir():
+        pytest.skip(f"needs real nodules, and {folder} is missing; set NODEGEN_SHARED")
+    shipped = {
+        (nodule.radiograph, nodule.side): nodule for nodule in Reference.load().nodules
+    }
+    boxes = tmp_path / "boxes.csv"
+    lines = (folder / "boxes.csv").read_text().splitlines()
+    boxes.write_text("\n".join([lines[0], *(line for line in lines if "official" in line)]))
+    known = measure_folder(folder, boxes, progress=False).nodules
+    assert len(known) == 5
+    for nodule in known:
+        same = shipped[nodule.radiograph, nodule.side]
+        assert nodule.measures == pytest.approx(same.measures, rel=2e-3, abs=1e-3)
+    assert set(MEASURES) == set(known[0].measures)
