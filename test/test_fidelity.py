@@ -172,7 +172,9 @@ def test_gain_shift_turns_and_mirrors_change_nothing_that_they_should_not(
 
 
 @pytest.mark.parametrize("half", [3, 30, 90])
-@pytest.mark.parametrize("image", [np.zeros(SHAPE), np.full(SHAPE, 7.0), noise()], ids=["black", "flat", "noise"])
+@pytest.mark.parametrize(
+    "image", [np.zeros(SHAPE), np.full(SHAPE, 7.0), noise()], ids=["black", "flat", "noise"]
+)
 def test_whatever_the_image_all_measures_are_finite(image, half):
     for x in (5, int(X), SHAPE[1] - 8):
         box = Box(0, max(x - half, 0), 0, min(x + half, SHAPE[1]), 2 * half, 0)

@@ -1,4 +1,4 @@
-"""What a nodule did to its radiograph: grain, far change, detectability; the verdict and its table."""
+"""What a nodule did to its radiograph: grain, far change, detectability; verdict and table."""
 
 import json
 import weakref

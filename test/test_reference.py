@@ -83,9 +83,7 @@ def test_the_command_writes_what_load_reads(phantoms, tmp_path, capfd):
 def test_node21s_own_form_of_boxes_is_read(phantoms, tmp_path):
     folder, _ = phantoms
     boxes = tmp_path / "metadata.csv"
-    boxes.write_text(
-        "height,img_name,label,width,x,y\n50,p0.mha,1,50,75,95\n0,p1.mha,0,0,0,0\n"
-    )
+    boxes.write_text("height,img_name,label,width,x,y\n50,p0.mha,1,50,75,95\n0,p1.mha,0,0,0,0\n")
     reference = measure_folder(folder, boxes, progress=False)
     assert [nodule.trust for nodule in reference.nodules] == ["unknown"]
 
@@ -177,9 +175,7 @@ def test_the_shipped_reference_is_made_of_the_real_radiographs(shared, tmp_path)
     folder = shared / "real"
     if not folder.is_dir():
         pytest.skip(f"needs real nodules, and {folder} is missing; set NODEGEN_SHARED")
-    shipped = {
-        (nodule.radiograph, nodule.side): nodule for nodule in Reference.load().nodules
-    }
+    shipped = {(nodule.radiograph, nodule.side): nodule for nodule in Reference.load().nodules}
     boxes = tmp_path / "boxes.csv"
     lines = (folder / "boxes.csv").read_text().splitlines()
     boxes.write_text("\n".join([lines[0], *(line for line in lines if "official" in line)]))

@@ -32,7 +32,9 @@ def run(args: argparse.Namespace) -> int:
     print("| p5 / p50 / p95 | " + " | ".join(summary) + " |")
     print("|---|" + "---|" * len(summary))
     for name in ("nodules", "radiographs", "side_px", *MEASURES, "edge_width_mm"):
-        print(f"| {name} | " + " | ".join(_cell(group.get(name)) for group in summary.values()) + " |")
+        print(
+            f"| {name} | " + " | ".join(_cell(group.get(name)) for group in summary.values()) + " |"
+        )
     print(args.output)
     return 0
 

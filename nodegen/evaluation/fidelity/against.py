@@ -133,7 +133,9 @@ def _by_size(real: Rows, rows: Rows) -> dict[str, dict[str, Any]]:
 
 
 def _told_apart(real: Rows, rows: Rows, names: list[str]) -> ToldApart:
-    one, other = (np.array([[row[name] for name in names] for row in these]) for these in (real, rows))
+    one, other = (
+        np.array([[row[name] for name in names] for row in these]) for these in (real, rows)
+    )
     return tell_apart(
         one, other, [row["radiograph"] for row in real], [row["radiograph"] for row in rows]
     )

@@ -82,7 +82,9 @@ def _classifiers(nodules: int) -> tuple[Pipeline, Pipeline]:
     linear = LogisticRegression(C=PENALTY, class_weight="balanced")
     curved = SVC(class_weight="balanced")
     one, other = (
-        make_pipeline(QuantileTransformer(n_quantiles=quantiles, output_distribution="normal"), last)
+        make_pipeline(
+            QuantileTransformer(n_quantiles=quantiles, output_distribution="normal"), last
+        )
         for last in (linear, curved)
     )
     return one, other
@@ -107,7 +109,7 @@ def _interval(
 
 
 def _auc(y: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the curve by ranks (Mann and Whitney); scikit-learn's takes 2 ms for its checks."""
+    """Area under the curve by ranks (Mann and Whitney); scikit-learn's checks take 2 ms."""
     positive = int(y.sum())
     ranks = rankdata(scores)[y == 1].sum() - positive * (positive + 1) / 2
     return float(ranks / (positive * (len(y) - positive)))

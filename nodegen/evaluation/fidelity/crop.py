@@ -66,7 +66,8 @@ class Crop:
     @property
     def ray_px(self) -> np.ndarray:
         """Length of one radius along each ray, px, shape (ANGLES,)."""
-        return np.hypot(self.halves[0] * np.sin(angles()), self.halves[1] * np.cos(angles()))
+        down, across = self.halves[0] * np.sin(angles()), self.halves[1] * np.cos(angles())
+        return np.asarray(np.hypot(down, across))
 
 
 def angles() -> np.ndarray:

@@ -41,9 +41,7 @@ def grain_features(image: np.ndarray, v: Views) -> np.ndarray:
     return np.array(features)
 
 
-def features_of(
-    before: np.ndarray, after: np.ndarray, box: Box
-) -> tuple[np.ndarray, np.ndarray]:
+def features_of(before: np.ndarray, after: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
     """Features of one box untouched and treated, shape (3,) each.
 
     Parameters

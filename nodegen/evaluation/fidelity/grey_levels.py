@@ -29,9 +29,7 @@ def to_grey_levels(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.asarray((pixels.astype(np.float32) - np.float32(low)) * gain)
 
 
-def grey_levels_of_pair(
-    before: np.ndarray, after: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def grey_levels_of_pair(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bring a stack before and after to the same grey levels of 0..4095.
 
     Parameters

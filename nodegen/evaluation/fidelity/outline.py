@@ -85,8 +85,7 @@ def _moments(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     area = cross.sum() / 2
     middle = np.array([((x + next_x) * cross).sum(), ((y + next_y) * cross).sum()]) / (6 * area)
     xx, yy = (
-        ((a * a + a * b + b * b) * cross).sum() / (12 * area)
-        for a, b in ((x, next_x), (y, next_y))
+        ((a * a + a * b + b * b) * cross).sum() / (12 * area) for a, b in ((x, next_x), (y, next_y))
     )
     products = x * next_y + 2 * x * y + 2 * next_x * next_y + next_x * y
     xy = (products * cross).sum() / (24 * area)

@@ -27,7 +27,7 @@ def ring_profile(crop: Crop) -> np.ndarray:
             profile[ring] = np.median(levels)
     known = np.isfinite(profile)
     profile = np.interp(RADII, RADII[known], profile[known])
-    return profile - np.median(crop.pixels[crop.surround])
+    return np.asarray(profile - np.median(crop.pixels[crop.surround]))
 
 
 def contrast_of(profile: np.ndarray) -> float:

@@ -109,9 +109,10 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _image_of(folder: Path, row: dict[str, Any], boxes: Path) -> Path:
-    name = row["name"]
+    name: str = row["name"]
     names = [name] if name.lower().endswith(SUFFIXES) else [name + suffix for suffix in SUFFIXES]
-    for place in (folder / row["source"], folder):
+    places: tuple[Path, ...] = (folder / row["source"], folder)
+    for place in places:
         for candidate in names:
             if (place / candidate).is_file():
                 return place / candidate

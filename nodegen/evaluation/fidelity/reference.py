@@ -166,7 +166,9 @@ class Reference:
             for name, column in values.items():
                 if column:
                     levels = np.percentile(column, SUMMARY)
-                    table[group][name] = {f"p{p}": _short(v) for p, v in zip(SUMMARY, levels)}
+                    table[group][name] = {
+                        f"p{p}": _short(v) for p, v in zip(SUMMARY, levels, strict=True)
+                    }
         return table
 
 

@@ -36,19 +36,20 @@ def _measured(verdicts: Mapping[str, Verdict], real: Fidelity | None) -> str:
     for name, unit in JUDGED.items():
         cells = [quantiles_text(verdict, name) for verdict in verdicts.values()]
         lines.append(_line(f"{name}, {unit}" if unit else name, real_text(real, name), *cells))
-    for label, own, cells in (
-        ("detectability by grain, AUC", "", map(detectability_text, verdicts.values())),
+    ends: tuple[tuple[str, str, list[str]], ...] = (
+        ("detectability by grain, AUC", "", [*map(detectability_text, verdicts.values())]),
         (
             "largest change far from any box, grey levels",
             "",
-            (f"{v.far:.0f}" for v in verdicts.values()),
+            [f"{v.far:.0f}" for v in verdicts.values()],
         ),
         (
             "boxes",
             str(real.nodules) if real else "–",
-            (str(v.boxes) for v in verdicts.values()),
+            [str(v.boxes) for v in verdicts.values()],
         ),
-    ):
+    )
+    for label, own, cells in ends:
         lines.append(_line(label, own, *cells))
     return "\n".join(lines)
 
@@ -56,7 +57,9 @@ def _measured(verdicts: Mapping[str, Verdict], real: Fidelity | None) -> str:
 def _apart(verdicts: Mapping[str, Verdict], real: Fidelity) -> str:
     alike = [f"{found.alike:.2f}" for found in real.distances.values()]
     lines = [
-        _head("distance from real, standard deviations (95 % interval)", "were they real", *verdicts)
+        _head(
+            "distance from real, standard deviations (95 % interval)", "were they real", *verdicts
+        )
     ]
     for name, chance in zip(MEASURES, alike, strict=True):
         cells = [distance_text(verdict, name) for verdict in verdicts.values()]
@@ -96,7 +99,9 @@ def _sizes(verdicts: Mapping[str, Verdict]) -> str:
                 found = table.get(size, {}).get(name)
                 digits = 0 if name == "nodules" else DIGITS.get(name, 2)
                 cells.append(
-                    f"{found['real']:.{digits}f} / {found['synthetic']:.{digits}f}" if found else "–"
+                    f"{found['real']:.{digits}f} / {found['synthetic']:.{digits}f}"
+                    if found
+                    else "–"
                 )
         lines.append(_line(name, *cells))
     return "\n".join(lines)
@@ -158,15 +163,15 @@ def comma_separated(verdicts: Mapping[str, Verdict]) -> str:
                 cells += [_cell(v) for v in real.real[name].values()]
                 cells += [_cell(v) for v in (found.value, found.low, found.high)]
             writer.writerow((method, name, *cells, *[""] * (9 - len(cells))))
-        rows = [("detectability", ("", verdict.detectability, ""))]
+        nothing = math.nan
+        rows = {"detectability": (nothing, verdict.detectability, nothing)}
         if real:
             for name in ("told_apart", "told_apart_without_grain"):
                 told: ToldApart = getattr(real, name)
-                rows.append((name, (told.low, told.auc, told.high)))
-        rows.append(("far", ("", "", verdict.far)))
-        for name, values in rows:
-            cells = [v if isinstance(v, str) else _cell(v) for v in values]
-            writer.writerow((method, name, *cells, *[""] * 6))
+                rows[name] = (told.low, told.auc, told.high)
+        rows["far"] = (nothing, nothing, verdict.far)
+        for name, values in rows.items():
+            writer.writerow((method, name, *map(_cell, values), *[""] * 6))
     return text.getvalue()
 
 

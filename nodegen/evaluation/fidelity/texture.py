@@ -26,8 +26,8 @@ def texture_of(outline: np.ndarray, crop: Crop) -> dict[str, float]:
     dict
         ``grain_inside``, ``grain_rim``: of what is finer than 1 px. ``texture_inside``,
         ``texture_rim``: of 1 to 3 px. Spreads are median absolute deviations, which a vessel or a
-        rib's border hardly moves. The profile along the outline is taken off before, so that a sharp
-    edge is no texture of the rim. 1 where the surround has none.
+        rib's border hardly moves. The profile along the outline is taken off before, so that a
+        sharp edge is no texture of the rim. 1 where the surround has none.
     """
     around = np.interp(crop.angle, angles(), outline, period=2 * np.pi)
     share = crop.radius / around
