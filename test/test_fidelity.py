@@ -136,6 +136,13 @@ def test_visibility_is_contrast_over_the_surrounds_spread():
     )
 
 
+def test_a_slope_is_no_spread_and_no_contrast():
+    slope = np.add.outer(np.arange(SHAPE[0]) * 4.0, np.arange(SHAPE[1]) * -3.0)
+    plain, sloped = (measure_nodule(disc() + noise(40) + more, square()) for more in (0, slope))
+    assert sloped["visibility"] == pytest.approx(plain["visibility"], rel=0.05)
+    assert sloped["contrast"] == pytest.approx(plain["contrast"], rel=0.05)
+
+
 @pytest.mark.parametrize(("factor", "wanted"), [(1.0, 1.0), (0.5, 0.5), (2.0, 2.0)])
 def test_texture_inside_is_relative_to_the_surround(factor, wanted):
     grain = noise(40)

@@ -38,9 +38,14 @@ def contrast_of(profile: np.ndarray) -> float:
 def spread_of(crop: Crop) -> float:
     """Standard deviation of the surround, grey levels: what a nodule must stand out from.
 
-    At least 1, the step between two grey levels.
+    A plane is taken off before: the slope from lung to chest wall hides no nodule. At least 1, the
+    step between two grey levels.
     """
-    return max(float(crop.pixels[crop.surround].std()), 1.0)
+    rows, columns = np.nonzero(crop.surround)
+    plane = np.stack([np.ones(len(rows)), rows, columns], axis=1)
+    levels = crop.pixels[rows, columns]
+    fitted = plane @ np.linalg.lstsq(plane, levels, rcond=None)[0]
+    return max(float((levels - fitted).std()), 1.0)
 
 
 def half_height_of(profile: np.ndarray) -> float:
