@@ -112,7 +112,7 @@ def test_wrong_boxes_are_told(phantoms, tmp_path, capfd, text, says):
 
 
 def test_a_kind_of_trust_that_does_not_occur_is_told(phantoms):
-    with pytest.raises(EvaluationError, match="'expert' is not in"):
+    with pytest.raises(EvaluationError, match="'expert' does not occur"):
         measure_folder(*phantoms, main=["expert"], progress=False)
 
 
@@ -185,3 +185,9 @@ def test_the_shipped_reference_is_made_of_the_real_radiographs(shared, tmp_path)
         same = shipped[nodule.radiograph, nodule.side]
         assert nodule.measures == pytest.approx(same.measures, rel=2e-3, abs=1e-3)
     assert set(MEASURES) == set(known[0].measures)
+
+
+def test_other_kinds_of_trust_can_be_chosen():
+    reference = Reference.load()
+    assert len(reference.against(["official", "inferred"]).of_trust()) == 10
+    assert reference.against([]) == reference

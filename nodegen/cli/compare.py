@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         _words(args.methods),
         seeds,
         settings,
-        reference=Reference.load(args.reference or SHIPPED),
+        reference=Reference.load(args.reference or SHIPPED).against(args.trust),
     )
     print(markdown(verdicts))
     print(f"report: {args.output / REPORT}")

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
             f"--before is given {len(args.before)} times, --after {len(args.after)} and --boxes "
             f"{len(args.boxes)} times; give all three equally often."
         )
-    reference = Reference.load(args.reference or SHIPPED)
+    reference = Reference.load(args.reference or SHIPPED).against(args.trust)
     pairs = track(
         starmap(read_pair, zip(args.before, args.after, args.boxes, strict=True)),
         len(args.before),

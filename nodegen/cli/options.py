@@ -33,6 +33,9 @@ def add_reference(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", type=Path, metavar="FILE",
         help="measured real nodules, from `nodegen reference` "
         "(default: those that nodegen ships)")  # fmt: skip
+    parser.add_argument("--trust", nargs="+", default=[], metavar="KIND",
+        help="hold against those of its nodules alone whose boxes are of this kind "
+        "(default: the kinds that the reference names as its main ones)")  # fmt: skip
 
 
 def add_patches(parser: argparse.ArgumentParser) -> None:

@@ -27,6 +27,8 @@ class Fidelity:
     ----------
     source : str
         Of the reference.
+    trusts : tuple of str
+        The kinds of trust that were held against.
     nodules, radiographs : int
         Real ones that were held against.
     real : dict
@@ -43,6 +45,7 @@ class Fidelity:
     """
 
     source: str
+    trusts: tuple[str, ...]
     nodules: int
     radiographs: int
     real: dict[str, dict[str, float]]
@@ -87,6 +90,7 @@ def hold_against(reference: Reference, rows: Sequence[dict[str, Any]]) -> Fideli
     profiles = {"real": real, "synthetic": rows}
     return Fidelity(
         source=reference.source,
+        trusts=reference.main,
         nodules=len(real),
         radiographs=len({row["radiograph"] for row in real}),
         real=quantiles(real, list(MEASURES)),

@@ -7,7 +7,7 @@ says which nodules share it. No pixel is kept.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -83,6 +83,23 @@ class Reference:
         """The nodules of some kinds of trust; of the main ones, where none is named."""
         wanted = trusts or self.main
         return [nodule for nodule in self.nodules if nodule.trust in wanted]
+
+    def against(self, trusts: Sequence[str]) -> Self:
+        """The same reference with other main kinds of trust; itself, where none is given.
+
+        Raises
+        ------
+        EvaluationError
+            Where one does not occur.
+        """
+        kinds = tuple(dict.fromkeys(nodule.trust for nodule in self.nodules))
+        for trust in trusts:
+            if trust not in kinds:
+                raise EvaluationError(
+                    f"The kind of trust {trust!r} does not occur among the real nodules, which have "
+                    f"{', '.join(kinds)}; choose among them."
+                )
+        return replace(self, main=tuple(trusts) or self.main)
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> Self:
@@ -202,13 +219,7 @@ def measure_folder(
         for nodule in measure_radiograph(radiograph)
     )
     kinds = tuple(dict.fromkeys(nodule.trust for nodule in nodules))
-    unknown = [kind for kind in main if kind not in kinds]
-    if unknown:
-        raise EvaluationError(
-            f"The kind of trust {unknown[0]!r} is not in {boxes}, which has {', '.join(kinds)}; "
-            "choose among them."
-        )
-    return Reference(source or folder.resolve().name, tuple(main) or kinds, nodules)
+    return Reference(source or folder.resolve().name, kinds, nodules).against(main)
 
 
 def measure_radiograph(radiograph: RealRadiograph) -> Iterator[RealNodule]:

@@ -19,7 +19,7 @@ def markdown(verdicts: Mapping[str, Verdict]) -> str:
     tables = [_measured(verdicts, first)]
     if first:
         tables += [_apart(verdicts, first), _sizes(verdicts)]
-        tables.append(f"Reference: {first.source}")
+        tables.append(f"Reference: {first.source}. Held against: {', '.join(first.trusts)}.")
     return "\n\n".join(tables)
 
 
