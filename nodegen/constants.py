@@ -22,6 +22,8 @@ EMPTY_RAY = math.exp(BETA * (HU_MIN + HU_OFFSET) / HU_SCALE)  # projection where
 CANDIDATES_DIVISOR = 5.0  # a nodule may fill a box where its diameter > size / 5 (baseline)
 CANDIDATES_DIVISOR_ELSE = 10.0  # where there is none: > size / 10 (baseline)
 CANDIDATES_MIN_NODULES = 24  # different nodules to choose from, however big the box (ours)
+ALIKE_MOST = 2.0  # "close to the box's size": up to twice the baseline's bound (ours)
+LUNG_HU = -860.0  # lung around a nodule: median over the organisers' patches, far from the nodule
 
 # --- Cascade (paper; what it leaves unsaid is SinGAN's) -------------------------------------------
 CROP_PX = 256  # side of the training image and of the crop that is harmonised
@@ -50,21 +52,24 @@ NOISE_AMPLITUDE = 0.1  # times the RMSE of the reconstruction coming up from the
 # --- Contrast and class (paper; method facts) -----------------------------------------------------
 CLASSES = ("hyposignal", "hypersignal")
 CONTRAST_FLOOR = {"hyposignal": 0.6, "hypersignal": 0.7}
-# Share of the paper's contrast that is used by default, both ends drawn. As written, a nodule
-# stands about 800 grey levels above its surround ("may make nodules appear too visible"); real ones
-# (JSRT) stand 100 to 500. Bright ground is calm, so the same contrast shows more there.
-CONTRAST_SHARE = {"hyposignal": (0.3, 0.65), "hypersignal": (0.2, 0.4)}
-# Boxes mark what is seen of a nodule; of a CT nodule's mask the rim is too thin to be seen, which
-# would leave a quarter of the box empty. An exponent below 1 lifts the rim; 1 leaves it.
-RIM_EXPONENT = 0.75
-# A nodule's mean in its middle is half its peak at the median, a fifth for one in twenty; contrast
-# is matched to the middle, so that uneven nodules are seen and even ones do not glare.
-CORE_MEAN = 0.6
-LEAST_CORE_MEAN = 0.3  # no peak is raised more than twofold
-CORE_RADIUS = 0.3  # of the box's smaller side: the disc in which the judge measures contrast
-# Least room for the brightest grey level that this contrast may count on: where the background is
-# nearly white, a nodule takes what is left instead of a flat white disc.
-LEAST_HEADROOM = 0.1  # of 0..1
+# --- Visibility (docs/appearance.md) --------------------------------------------------------------
+# JSRT's five grades of subtlety (Shiraishi et al., AJR 2000: 25, 29, 50, 38 and 12 of 154 nodules):
+# those quantiles of the visibility that real nodules have in NODE21's boxes; beyond the outermost,
+# as far as real ones go.
+GRADES = {
+    "extremely-subtle": (0.50, 0.84),
+    "very-subtle": (0.84, 1.17),
+    "subtle": (1.17, 1.86),
+    "relatively-obvious": (1.86, 3.16),
+    "obvious": (3.16, 4.50),
+}
+# Side of the visible disc's bounding box over its box's side, both ends drawn: brings the mean
+# profile's half height to where it lies in NODE21's official boxes (.69 of the half sides).
+FILL = (0.74, 0.94)
+# Detector's blur, standard deviation in px, both ends drawn; edges become as wide as real ones.
+DETECTOR_BLUR_PX = (0.6, 1.4)
+
+# --- Class of a box (paper) -----------------------------------------------------------------------
 OTSU_CLASSES = 4
 OTSU_BINS = 256  # scikit-image's default, and the baseline's 8 bit
 HYPERSIGNAL_SHARE = 0.5  # of the box's pixels above the top threshold ("a majority")
@@ -96,6 +101,7 @@ FINISH_BLUR_TRUNCATE = 3.0  # sigmas: its 3 pixels
 # Low pass of the change. On 185 boxes the shipped cascades have a tell of 0.55 / 0.52 / 0.51 at
 # 2.5 / 3 / 3.5 px; beyond 3 px nodules only grow softer.
 GRAIN_SIGMA_PX = 3.0
+GAIN_MOST = 4.0  # by which a harmonised change is raised or lowered to keep the contrast drawn
 
 # --- Boxes (contract) -----------------------------------------------------------------------------
 SMALLEST_BOX_PX = 5  # smaller boxes are grown to it

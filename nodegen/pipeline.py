@@ -100,19 +100,21 @@ def generate(
             outputs.push(writer)  # before it is opened, so that no interrupt falls in between
             writer.open()
         slices = renderer.render_slices(workers, stack.pixels, todo, seed, settings.intensity)
+        done: list[Recipe] = []
         for made in track(slices, len(stack.pixels), "nodules", "slice", show=progress):
-            for writer, done in zip(writers, made, strict=False):  # the mask where it is wanted
-                writer.write(done)
+            for writer, written in zip(writers, made[:2], strict=False):  # the mask where wanted
+                writer.write(written)
+            done += made[2]
         for writer in writers:
             writer.finish()
-        write_text(Path(output_dir) / RECIPES, dump(header, todo))
-    return Run(image, [asdict(recipe) for recipe in todo], header)
+        write_text(Path(output_dir) / RECIPES, dump(header, done))
+    return Run(image, [asdict(recipe) for recipe in done], header)
 
 
 # --- replay ---------------------------------------------------------------------------------------
 
 
-_REPLAYED = ("method", "intensity", "finish", "add_back", "contrast", "windows")
+_REPLAYED = ("method", "intensity", "finish", "add_back", "contrast", "subtlety", "windows")
 
 
 def settings_of(recipes: Path | None) -> dict[str, Any]:
@@ -140,7 +142,13 @@ def _check_replay(
                 f"{path} was made with {name} {str(header[name])[:12]}, and {have[:12]} is in use; "
                 "give the same --model and --nodules as in that run."
             )
-    for recipe in recipes:
+    paper = renderer.settings.contrast == "paper"
+    for number, recipe in enumerate(recipes):
+        if (recipe.fill == 0) != paper:
+            raise RecipeError(
+                f"Recipe {number} of {path} was drawn with{'out' * paper} the paper's contrast; "
+                "leave --contrast out, and it is as in that run."
+            )
         if recipe.slice >= len(stack.pixels) or recipe.nodule >= len(renderer.library):
             raise RecipeError(
                 f"{path} asks for slice {recipe.slice} and nodule {recipe.nodule}, and there are "

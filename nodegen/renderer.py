@@ -15,18 +15,31 @@ import numpy as np
 from nodegen.blend import Blend, PlacedNodule
 from nodegen.blend.paste import paste
 from nodegen.blend.poisson import poisson
-from nodegen.constants import CLASSES, RIM_EXPONENT
+from nodegen.constants import CLASSES, GREY_MAX
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.image import Image, dimension_of, to_array, to_image
-from nodegen.settings import MODEL, Settings, choose_device
-from nodegen.steps.contrast import core_mean, match_contrast, normalise, realistic
-from nodegen.steps.crop import crop_window
+from nodegen.settings import MODEL, Settings, choose_device, parse_contrast, parse_subtlety
+from nodegen.steps.contrast import match_contrast, normalise
+from nodegen.steps.crop import Window, crop_window, support
+from nodegen.steps.exposure import expose, tapered
 from nodegen.steps.finish import finish
 from nodegen.steps.grey import to_output, to_unit
+from nodegen.steps.laying import fit, lay
 from nodegen.steps.library import Library
+from nodegen.steps.opacity import relative_density
 from nodegen.steps.recipe import Draw, Recipe, draw, finish_stream, position, seed_of_inputs
 from nodegen.steps.resample import centred, resample, resample_mask
 from nodegen.steps.signal import signal_class, top_threshold
+from nodegen.steps.visibility import (
+    LEAST_MIDDLE,
+    LEAST_ROOM,
+    MOST_CONTRAST,
+    NEAR,
+    as_real,
+    disc_of,
+    graded,
+    spread_around,
+)
 from nodegen.workers import Workers, workers_for
 
 if TYPE_CHECKING:
@@ -193,12 +206,13 @@ class Renderer:
             seed = seed_of_inputs(pixels, kept)
         recipes = list(self.plan(pixels, kept, seed))
         made, mask = np.empty_like(pixels), np.zeros(pixels.shape, dtype=np.uint16)
+        done: list[Recipe] = []
         with self.workers(len(pixels)) as workers:
             slices = self.render_slices(workers, pixels, recipes, seed, "input")
-            for number, done in enumerate(slices):
-                made[number], mask[number] = done
+            for number, (made[number], mask[number], measured) in enumerate(slices):
+                done += measured
         whole = mask[0] if dimension_of(image) == 2 else mask
-        return Rendered(to_image(made, image), whole, recipes, seed)
+        return Rendered(to_image(made, image), whole, done, seed)
 
     # --- plan: everything random, before anything is rendered -------------------------------------
 
@@ -222,7 +236,7 @@ class Renderer:
                 slice01 = to_unit(pixels[box.slice])
                 thresholds = {box.slice: (slice01, top_threshold(slice01))}
             slice01, threshold = thresholds[box.slice]
-            drawn = draw(seed, box, seen[position(box)], self.library)
+            drawn = draw(seed, box, seen[position(box)], self.library, self._paper)
             seen[position(box)] += 1
             own = signal or signal_class(slice01, box, threshold)
             yield self._recipe(box, drawn, own, slice01)
@@ -245,14 +259,61 @@ class Renderer:
             contrast=1.0,
             noise=drawn.noise,
         )
+        if not self._paper:
+            return self._visible(recipe, drawn, slice01)
         nodule = self.place(recipe, slice01.shape)
         background = slice01[box.top : box.bottom, box.left : box.right]
         contrast = match_contrast(nodule.shadow[nodule.mask], background, signal)
-        if self.settings.contrast == "real":
-            window = crop_window(box, slice01.shape)
-            core = core_mean(nodule.shadow, box, window)
-            contrast = realistic(contrast * drawn.contrast_share[signal], core, background)
         return replace(recipe, contrast=round(contrast, 4))
+
+    @property
+    def _paper(self) -> bool:
+        return self.settings.contrast == "paper"
+
+    def _visible(self, recipe: Recipe, drawn: Draw, slice01: np.ndarray) -> Recipe:
+        """Decide how far the nodule stands out of its place, as the settings ask."""
+        box = recipe.box
+        drawn_nodules = {index: self.library[index] for index in (recipe.nodule, *drawn.others)}
+        fits = {
+            index: fit(nodule, recipe.mirror, recipe.turn_deg, box.height / box.width)
+            for index, nodule in drawn_nodules.items()
+        }
+        best = min(fits, key=lambda index: fits[index][0])
+        nodule = drawn_nodules[best]
+        spread = spread_around(slice01, box)
+        levels = parse_contrast(self.settings.contrast)
+        grades = parse_subtlety(self.settings.subtlety)
+        if levels is not None:
+            low, high = levels
+            asked = low * (high / low) ** drawn.shares[1] / GREY_MAX / spread
+        elif grades is not None:
+            asked = graded(grades, *drawn.shares)
+        else:
+            density = relative_density(nodule.opacity, nodule.step_mm)
+            asked = as_real(box.side, spread, drawn.deviate, density) / spread
+        contrast = asked * spread
+        flags = ""
+        if contrast > MOST_CONTRAST and levels is None:
+            contrast = MOST_CONTRAST
+            flags = "limit"
+        recipe = replace(
+            recipe,
+            nodule=best,
+            name=nodule.name,
+            turn_deg=fits[best][1],
+            fill=drawn.fill,
+            blur_px=drawn.blur_px,
+            asked=round(asked, 4),
+        )
+        # No brighter than white: what a bright place has left is shared by the whole nodule.
+        placed = self.place(recipe, slice01.shape)
+        crop = slice01[crop_window(box, slice01.shape)]
+        most = float(np.percentile(placed.shadow[placed.mask], 90))
+        left = max(1.0 - float(np.percentile(crop[placed.mask], 90)), LEAST_ROOM)
+        if contrast * most > left:
+            contrast = left / most
+            flags = f"{flags} white".strip()
+        return replace(recipe, contrast=round(contrast, 5), flags=flags)
 
     # --- render: recipes into one slice -----------------------------------------------------------
 
@@ -267,7 +328,7 @@ class Renderer:
         recipes: Sequence[Recipe],
         seed: int,
         intensity: str,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, list[Recipe]]]:
         """Yield what :meth:`render_slice` makes of each slice of a stack, in their order.
 
         The same bytes whatever the number of workers: a slice takes what is random from its recipes
@@ -276,7 +337,7 @@ class Renderer:
         if recipes:
             self.open()  # before a thread asks for it, so that no two wait for each other
 
-        def work(number: int) -> tuple[np.ndarray, np.ndarray]:
+        def work(number: int) -> tuple[np.ndarray, np.ndarray, list[Recipe]]:
             here = [recipe for recipe in recipes if recipe.slice == number]
             watch = workers.wanted
             return self.render_slice(pixels[number], here, number, seed, intensity, watch)
@@ -291,7 +352,7 @@ class Renderer:
         seed: int,
         intensity: str,
         watch: Watch = iter,
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, list[Recipe]]:
         """Render and finish one slice, and bring it to the grey scale of the output.
 
         Parameters
@@ -311,11 +372,14 @@ class Renderer:
         image : ndarray, shape (row, column)
         mask : ndarray of uint16, shape (row, column)
             0, or 1 + the box's index.
+        recipes : list of Recipe
+            Those given, with the visibility that was got.
         """
         slice01, mask = self.render(untouched, recipes, watch)
+        measured = self.measured(untouched, slice01, recipes)
         if self.settings.finish:
             slice01 = finish(slice01, finish_stream(seed, number))
-        return to_output(untouched, slice01, intensity), mask
+        return to_output(untouched, slice01, intensity), mask, measured
 
     def render(
         self, untouched: np.ndarray, recipes: Sequence[Recipe], watch: Watch = iter
@@ -338,6 +402,37 @@ class Renderer:
             mask[window][nodule.mask] = 1 + recipe.index
         return slice01, mask
 
+    def measured(
+        self, untouched: np.ndarray, slice01: np.ndarray, recipes: Sequence[Recipe]
+    ) -> list[Recipe]:
+        """The recipes of one slice with what was got, once it has been rendered.
+
+        Parameters
+        ----------
+        untouched : ndarray, shape (row, column)
+        slice01 : ndarray, the same shape
+            As :meth:`render` gave it.
+        """
+        before = to_unit(untouched)
+        done = []
+        for recipe in recipes:
+            window = crop_window(recipe.box, before.shape)
+            middle = self._middle(recipe.box, window)
+            contrast = float((slice01[window] - before[window])[middle].mean())
+            got = contrast / spread_around(before, recipe.box)
+            flags = [flag for flag in recipe.flags.split() if flag != "off"]
+            if recipe.asked and abs(got / recipe.asked - 1) > NEAR:
+                flags.append("off")
+            done.append(replace(recipe, got=round(got, 4), flags=" ".join(flags)))
+        return done
+
+    @staticmethod
+    def _middle(box: Box, window: Window) -> np.ndarray:
+        rows, columns = window
+        x, y = box.centre
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        return disc_of(shape, y - rows.start, x - columns.start, box.side)
+
     def place(self, recipe: Recipe, shape: tuple[int, ...]) -> PlacedNodule:
         """Bring the recipe's nodule to its box's size and lay it into the middle of its box.
 
@@ -346,15 +441,25 @@ class Renderer:
         PlacedNodule
             In the box's crop of a slice of ``shape`` (row, column).
         """
-        nodule = self.library[recipe.nodule].oriented(recipe.mirror, recipe.turn_deg)
-        rows, columns = crop_window(recipe.box, shape)
+        nodule = self.library[recipe.nodule]
+        window = rows, columns = crop_window(recipe.box, shape)
         x, y = recipe.box.centre
         canvas = rows.stop - rows.start, columns.stop - columns.start
         at = y - rows.start, x - columns.start
-        density = normalise(nodule.projection)
-        if self.settings.contrast == "real":
-            density **= RIM_EXPONENT
-        density = resample(density, recipe.box.side)
+        if not self._paper:
+            size = recipe.box.height, recipe.box.width
+            shadow, mask = lay(
+                nodule, recipe.mirror, recipe.turn_deg, size, recipe.fill, canvas, at
+            )
+            part = support(mask)
+            exposed = np.zeros_like(shadow)
+            exposed[part] = tapered(expose(shadow[part], recipe.blur_px), mask[part])
+            shadow = exposed
+            middle = self._middle(recipe.box, window)
+            mean = max(float(shadow[middle].mean()), LEAST_MIDDLE * float(shadow.max()), 1e-6)
+            return PlacedNodule(shadow * np.float32(recipe.contrast / mean), mask, middle)
+        nodule = nodule.oriented(recipe.mirror, recipe.turn_deg)
+        density = resample(normalise(nodule.projection), recipe.box.side)
         mask = resample_mask(nodule.mask, recipe.box.side)
         return PlacedNodule(
             shadow=centred(density * np.float32(recipe.contrast), canvas, *at),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nodegen.constants import GRADES, GREY_MAX
 from nodegen.errors import SettingError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ METHODS = ("singan", "poisson", "paste", "identity")
 INTENSITIES = ("challenge", "input")
 DEVICES = ("auto", "cpu", "cuda")
 ADD_BACKS = ("grain", "paper")
-CONTRASTS = ("real", "paper")
+CONTRASTS = ("real", "paper")  # or a number or a range
 WINDOWS = ("default", "exact", "full")
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -29,6 +30,10 @@ class Settings:
 
     Attributes
     ----------
+    contrast : str
+        ``real``, ``paper``, or grey levels of 0..4095: ``300``, or a range as in ``200-500``.
+    subtlety : str
+        ``real``, one of ``GRADES``, or a distribution as in ``subtle=2,obvious=1``.
     seed : int or None
         None: from a hash of the inputs.
     model, nodules : Path or None
@@ -47,6 +52,7 @@ class Settings:
     nodules: Path | None = None
     add_back: str = "grain"
     contrast: str = "real"
+    subtlety: str = "real"
     windows: str = "default"
     workers: int | None = None
 
@@ -56,7 +62,6 @@ class Settings:
             "intensity": INTENSITIES,
             "device": DEVICES,
             "add_back": ADD_BACKS,
-            "contrast": CONTRASTS,
             "windows": WINDOWS,
         }
         for name, choices in allowed.items():
@@ -65,12 +70,72 @@ class Settings:
                     f"{name} is {getattr(self, name)!r}, where one of {', '.join(choices)} is "
                     "allowed; choose one of them."
                 )
+        parse_contrast(self.contrast)
+        parse_subtlety(self.subtlety)
+        if self.contrast != "real" and self.subtlety != "real":
+            raise SettingError(
+                f"contrast is {self.contrast!r} and subtlety is {self.subtlety!r}; both say how "
+                "far nodules stand out; leave one of them out."
+            )
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise SettingError(f"seed is {self.seed}, where 0 to 2^63 - 1 is allowed; choose one.")
         if self.workers is not None and self.workers < 1:
             raise SettingError(
                 f"workers is {self.workers}, where 1 or more is allowed; choose another number."
             )
+
+
+def parse_contrast(text: str) -> tuple[float, float] | None:
+    """Grey levels of 0..4095 from ``300`` or ``200-500``: both ends; None for a name.
+
+    Raises
+    ------
+    SettingError
+        Where it is none of these.
+    """
+    if text in CONTRASTS:
+        return None
+    low, _, high = text.partition("-")
+    try:
+        ends = float(low), float(high or low)
+    except ValueError:
+        ends = (0.0, 0.0)
+    if not 0 < ends[0] <= ends[1] <= GREY_MAX:
+        raise SettingError(
+            f"contrast is {text!r}, where {', '.join(CONTRASTS)}, a number of grey levels above 0 "
+            f"and up to {GREY_MAX}, or a range as in 200-500 is allowed; choose one of them."
+        )
+    return ends
+
+
+def parse_subtlety(text: str) -> dict[str, float] | None:
+    """Grades to their weights, from one grade or ``subtle=2,obvious=1``; None for ``real``.
+
+    Raises
+    ------
+    SettingError
+        Where it is none of these.
+    """
+    if text == "real":
+        return None
+    shares: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, weight = part.partition("=")
+        name = name.strip().replace(" ", "-")
+        try:
+            share = float(weight) if weight else 1.0
+        except ValueError:
+            share = -1.0
+        if name not in GRADES or name in shares or not 0 <= share < float("inf"):
+            shares = {}
+            break
+        shares[name] = share
+    if not any(shares.values()):
+        raise SettingError(
+            f"subtlety is {text!r}, where real, one of {', '.join(GRADES)}, or weights as in "
+            "subtle=2,obvious=1 are allowed; choose one of them."
+        )
+    return shares
 
 
 def choose_device(name: str) -> torch.device:

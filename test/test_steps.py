@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_multiotsu
 
 from nodegen.blend import PlacedNodule
-from nodegen.blend.harmonise import Harmonise, harmonisation_mask, support
+from nodegen.blend.harmonise import Harmonise, harmonisation_mask
 from nodegen.blend.paste import paste
 from nodegen.blend.poisson import poisson
 from nodegen.constants import (
@@ -22,7 +22,7 @@ from nodegen.constants import (
 )
 from nodegen.io.boxes import Box
 from nodegen.steps.contrast import core_mean, match_contrast, normalise, realistic
-from nodegen.steps.crop import crop_window
+from nodegen.steps.crop import crop_window, support
 from nodegen.steps.finish import blur, finish
 from nodegen.steps.projection import cut_to_mask, diameter_mm, project
 from nodegen.steps.recipe import Recipe

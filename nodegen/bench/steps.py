@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.bench.generators import SIDES_PX, interleaved_ms, median_ms
-from nodegen.blend.harmonise import Harmonise, support
+from nodegen.blend.harmonise import Harmonise
 from nodegen.blend.paste import paste
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack, read_stack
@@ -15,7 +15,7 @@ from nodegen.io.stack_writer import StackWriter
 from nodegen.phantom import GEOMETRY
 from nodegen.renderer import Renderer
 from nodegen.settings import METHODS, Settings
-from nodegen.steps.crop import crop_window
+from nodegen.steps.crop import crop_window, support
 from nodegen.steps.finish import finish
 from nodegen.steps.grey import to_output, to_unit
 from nodegen.steps.recipe import Recipe, finish_stream
@@ -87,9 +87,7 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
             "place": lambda: renderer.place(recipe, pixels.shape),
             "paste": lambda: paste(crop, nodule),
             "generators": lambda: blend.harmonised(images, window, recipe),
-            "add_back": lambda: blend.added_back(
-                crop, nodule.mask, window, harmonised, recipe.weight
-            ),
+            "add_back": lambda: blend.added_back(crop, nodule, window, harmonised, recipe.weight),
             "finish": lambda: finish(slice01, finish_stream(seed, 0)),
             "output": lambda: to_output(pixels, done, CHALLENGE),
             "write": write,

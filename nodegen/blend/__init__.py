@@ -20,12 +20,17 @@ class PlacedNodule:
     ----------
     shadow : ndarray of float32, shape (row, column)
         What the nodule adds to the crop at full strength: 0..1 times its contrast, 0 beside it.
+        Below 0 in the halo that energy normalisation draws around it.
     mask : ndarray of bool, shape (row, column)
         The nodule's own pixels.
+    middle : ndarray of bool, shape (row, column), optional
+        Where its contrast is measured, to be kept by whatever blends it; None with the paper's
+        contrast, of which nothing is promised.
     """
 
     shadow: np.ndarray
     mask: np.ndarray
+    middle: np.ndarray | None = None
 
 
 class Blend(Protocol):

@@ -18,13 +18,12 @@ from nodegen.blend import PlacedNodule
 from nodegen.cascade.cascade import Cascade
 from nodegen.constants import (
     DILATION_PX,
+    GAIN_MOST,
     GRAIN_SIGMA_PX,
     MASK_BLUR_PX,
-    MASK_REACH_PX,
     MASK_TRUNCATE,
 )
-from nodegen.steps.crop import Window
-from nodegen.steps.projection import bounds
+from nodegen.steps.crop import Window, grown, support
 from nodegen.steps.recipe import Recipe, noise_stream
 
 
@@ -62,7 +61,7 @@ class Harmonise:
             images.append(crop)
         window = support(nodule.mask)
         harmonised = self.harmonised(np.stack(images), window, recipe)
-        return self.added_back(crop, nodule.mask, window, harmonised, recipe.weight)
+        return self.added_back(crop, nodule, window, harmonised, recipe.weight)
 
     def harmonised(self, images: np.ndarray, window: Window, recipe: Recipe) -> np.ndarray:
         """Run the recipe's cascade on ``images`` (image, row, column) in 0..1.
@@ -89,13 +88,13 @@ class Harmonise:
     def added_back(
         self,
         crop: np.ndarray,
-        mask: np.ndarray,
+        nodule: PlacedNodule,
         window: Window,
         harmonised: np.ndarray,
         weight: float,
     ) -> np.ndarray:
         """Lay what :meth:`harmonised` gave over the untouched ``crop``, inside the blurred mask."""
-        weights = np.float32(weight) * harmonisation_mask(mask, window)
+        weights = np.float32(weight) * harmonisation_mask(nodule.mask, window)
         result = crop.copy()
         if self.add_back == "paper":
             result[window] += weights * (harmonised[0] - crop[window])
@@ -103,13 +102,35 @@ class Harmonise:
             spread = _spread(window, crop.shape)
             change = np.zeros_like(crop[spread])
             change[_within(window, spread)] = weights * (harmonised[0] - harmonised[1])
-            result[spread] += gaussian_filter(change, GRAIN_SIGMA_PX, mode="constant")
+            change = gaussian_filter(change, GRAIN_SIGMA_PX, mode="constant")
+            if nodule.middle is not None:
+                change = kept(change, nodule.shadow[spread], nodule.middle[spread], weight)
+            result[spread] += change
         return np.clip(result, 0.0, 1.0, out=result)
 
 
-def support(mask: np.ndarray) -> Window:
-    """The part of the crop in which the blurred mask of a nodule is above 0."""
-    return _grown(bounds(mask), MASK_REACH_PX, mask.shape)
+def kept(change: np.ndarray, shadow: np.ndarray, middle: np.ndarray, weight: float) -> np.ndarray:
+    """Give a harmonised change the contrast and the edge of what was drawn.
+
+    Generators weaken a nodule, and the low pass takes its edge. The change is brought to the
+    drawn contrast, within ``GAIN_MOST``; then the weighted mean with the drawn nodule is taken of
+    what the low pass lets through, and the rest, the edge, is the drawn one's.
+
+    Parameters
+    ----------
+    change, shadow : ndarray, shape (row, column)
+        Low pass of the weighted change, and what was drawn.
+    middle : ndarray of bool, the same shape
+        Where contrast is measured.
+    weight : float
+        Of the harmonised change.
+    """
+    wanted, found = float(shadow[middle].mean()), float(change[middle].mean())
+    gain = min(max(wanted / found, 1 / GAIN_MOST), GAIN_MOST) if found * wanted > 0 else 0.0
+    low = gaussian_filter(shadow, GRAIN_SIGMA_PX, mode="constant")
+    mixed = shadow + np.float32(weight) * (np.float32(gain) * change - low)
+    # What the low pass took from the middle of a small nodule, and what the gain could not reach.
+    return np.asarray(mixed * np.float32(wanted / max(float(mixed[middle].mean()), 0.5 * wanted)))
 
 
 def harmonisation_mask(mask: np.ndarray, window: Window) -> np.ndarray:
@@ -124,17 +145,9 @@ def harmonisation_mask(mask: np.ndarray, window: Window) -> np.ndarray:
     )
 
 
-def _grown(window: Window, reach: int, shape: tuple[int, ...]) -> Window:
-    rows, columns = (
-        slice(max(s.start - reach, 0), min(s.stop + reach, length))
-        for s, length in zip(window, shape, strict=True)
-    )
-    return rows, columns
-
-
 def _spread(window: Window, shape: tuple[int, ...]) -> Window:
     """The window widened by what the low pass of the change reaches."""
-    return _grown(window, int(GRAIN_SIGMA_PX * 4 + 0.5), shape)
+    return grown(window, int(GRAIN_SIGMA_PX * 4 + 0.5), shape)
 
 
 def _within(window: Window, outer: Window) -> Window:

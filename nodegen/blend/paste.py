@@ -1,4 +1,7 @@
-"""Paste: the nodule is added to the crop, inside its mask (paper: "naively pasted")."""
+"""Paste: the nodule is added to the crop (paper: "naively pasted").
+
+The paper's projection is cut off at its mask; an opacity falls off by itself.
+"""
 
 import numpy as np
 
@@ -7,7 +10,7 @@ from nodegen.steps.recipe import Recipe
 
 
 def paste(crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe | None = None) -> np.ndarray:
-    """Add the nodule to the crop; white is the ceiling.
+    """Add the nodule to the crop; black and white are the limits.
 
     Parameters
     ----------
@@ -16,4 +19,5 @@ def paste(crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe | None = None) 
     recipe : Recipe, optional
         Not needed: the nodule already has its contrast.
     """
-    return np.where(nodule.mask, np.minimum(crop + nodule.shadow, 1.0), crop)
+    inside = nodule.mask if nodule.middle is None else nodule.shadow != 0
+    return np.where(inside, np.clip(crop + nodule.shadow, 0.0, 1.0), crop)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from nodegen.cli.options import add_device, add_reference
-from nodegen.settings import CONTRASTS, INTENSITIES
+from nodegen.settings import INTENSITIES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--contrast",
-        choices=CONTRASTS,
         default="real",
+        metavar="real|paper|N|LOW-HIGH",
         help="as in generate (default: %(default)s)",
     )
     parser.add_argument(

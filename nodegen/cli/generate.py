@@ -5,7 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from nodegen.cli.options import add_device, add_workers
-from nodegen.settings import ADD_BACKS, CONTRASTS, INTENSITIES, METHODS, WINDOWS
+from nodegen.constants import GRADES
+from nodegen.settings import ADD_BACKS, INTENSITIES, METHODS, WINDOWS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,10 +76,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--contrast",
-        choices=CONTRASTS,
         default=leave,
-        help="real: nodules stand out as real ones do; paper: the contrast as the paper has it, "
-        "about twice that (default: real)",
+        metavar="real|paper|N|LOW-HIGH",
+        help="real: nodules stand out as real ones do; paper: projection and contrast as the paper "
+        "has them; a number or a range: what a nodule adds in its middle, grey levels of 0..4095 "
+        "(default: real)",
+    )
+    parser.add_argument(
+        "--subtlety",
+        default=leave,
+        metavar="real|GRADE|GRADE=WEIGHT,…",
+        help="how subtle nodules are, in JSRT's grades: " + ", ".join(GRADES) + ", or weights as "
+        "in subtle=2,obvious=1; real: as real ones are (default: real)",
     )
     parser.add_argument(
         "--windows",
@@ -110,6 +119,12 @@ def run(args: argparse.Namespace) -> int:
     done = generate(args.input, args.output, settings, recipes=args.recipes, masks=args.masks)
     count = len(done.recipes)
     print(f"{count} nodule{'s' * (count != 1)}, seed {done.seed}: {done.image}")
+    off = [recipe["index"] for recipe in done.recipes if "off" in recipe["flags"].split()]
+    if off:
+        print(
+            f"{len(off)} of them could not stand out as asked (boxes {', '.join(map(str, off))}): "
+            'see "asked", "got" and "flags" in recipes.json'
+        )
     if args.report:
         from nodegen.evaluation.report import write_report_of_run
 

@@ -26,7 +26,8 @@ from nodegen.constants import PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError, SettingError
 from nodegen.nodules.patches import DIAMETERS, SUFFIX, Pair, PairError, find_pairs, read_pair
 from nodegen.progress import track
-from nodegen.steps.library import Nodule, write_library, write_whole
+from nodegen.steps.library import VERSION, Nodule, write_library, write_whole
+from nodegen.steps.opacity import added_water, along
 from nodegen.steps.projection import cut_to_mask, diameter_mm, project
 
 PARTS, SKIPPED = "parts", "skipped.csv"
@@ -62,10 +63,14 @@ def project_nodule(
         every voxel lies below the HU window: nothing of it could be seen. May be empty.
     """
     nodules = []
+    added_mm = added_water(volume_hu, mask)
     for axis in axes:
         projection, mask2d = cut_to_mask(*project(volume_hu, mask, axis))
         if np.ptp(projection[mask2d]) > 0:
-            nodules.append(Nodule(projection, mask2d, diameter_mm(mask2d), name, axis))
+            water_mm, step_mm = along(added_mm, axis)
+            nodules.append(
+                Nodule(projection, mask2d, diameter_mm(mask2d), name, axis, water_mm, step_mm)
+            )
     return nodules
 
 
@@ -153,7 +158,7 @@ def prepare(
 
 def _mark(pair: Pair, axes: Sequence[int]) -> str:
     """Name of a pair's part: changes with its files' sizes and times, and with the axes."""
-    said = [pair.name, *map(str, axes)]
+    said = [f"library {VERSION}", pair.name, *map(str, axes)]
     for path in (pair.patch, pair.segmentation):
         state = path.stat() if path is not None and path.exists() else None
         said.append(f"{state.st_size} {state.st_mtime_ns}" if state else "-")
@@ -196,7 +201,7 @@ def _make_parts(pairs: list[Pair], axes: Sequence[int], parts: str) -> dict[str,
         arrays = {
             f"{what}{nodule.axis}": getattr(nodule, what)
             for nodule in nodules
-            for what in ("projection", "mask")
+            for what in ("projection", "mask", "opacity", "step_mm")
         }
         stream = io.BytesIO()
         np.savez(stream, diameter=diameter_mm(np.any(mask, axis=PROJECTION_AXIS)), **arrays)
@@ -226,6 +231,8 @@ def _unpack(path: Path, name: str) -> tuple[int, list[Nodule]]:
                 max(arrays[f"mask{axis}"].shape),
                 name,
                 axis,
+                arrays[f"opacity{axis}"],
+                float(arrays[f"step_mm{axis}"]),
             )
             for axis in (0, 1, 2)
             if f"mask{axis}" in arrays

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from nodegen.constants import PROJECTION_AXIS
+from nodegen.constants import LUNG_HU, PROJECTION_AXIS
 from nodegen.errors import LibraryError
 from nodegen.nodules.harmonics import harmonics
 from nodegen.nodules.measure import (
@@ -23,13 +23,11 @@ from nodegen.nodules.measure import (
     surface_radii,
 )
 from nodegen.nodules.model import NoduleModel
-from nodegen.nodules.prepare import project_nodule
-from nodegen.steps.projection import diameter_mm
+from nodegen.steps.projection import diameter_mm, project
 
 SMALLEST_MM, LARGEST_MM = 4, 46  # diameters of the organisers' ct_nodules.csv
 TRIES = 100  # for one nodule; of the shipped model, one in forty is drawn again
 SIDE = 50  # voxels of 1 mm, each way
-LUNG_HU = -860.0  # the patch's ground, far from the nodule
 LUNG_NOISE_HU = 25.0
 BEND_MOST = 0.4  # of the surface's standard deviations
 TAIL = 0.8  # of roughness: 0 normal, 1 long spikes
@@ -88,7 +86,10 @@ def synthesise(model: NoduleModel, count: int, seed: int) -> Iterator[Synthetic]
 
 def _visible(volume_hu: np.ndarray, mask: np.ndarray) -> bool:
     """Say whether no axis has a constant projection."""
-    return len(project_nodule("", volume_hu, mask)) == volume_hu.ndim
+    return all(
+        np.ptp(projection[mask2d]) > 0
+        for projection, mask2d in (project(volume_hu, mask, axis) for axis in range(volume_hu.ndim))
+    )
 
 
 def render(drawn: Measured, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -1,17 +1,8 @@
-"""Contrast: a projected nodule brought to 0..1, then matched to its background (baseline)."""
+"""The paper's contrast: a projection brought to 0..1, then matched to its background (baseline)."""
 
 import numpy as np
 
-from nodegen.constants import (
-    CONTRAST_FLOOR,
-    CORE_MEAN,
-    CORE_RADIUS,
-    EMPTY_RAY,
-    LEAST_CORE_MEAN,
-    LEAST_HEADROOM,
-)
-from nodegen.io.boxes import Box
-from nodegen.steps.crop import Window
+from nodegen.constants import CONTRAST_FLOOR, EMPTY_RAY
 
 
 def normalise(projection: np.ndarray) -> np.ndarray:
@@ -47,35 +38,3 @@ def match_contrast(nodule: np.ndarray, background: np.ndarray, signal: str) -> f
     if mean_nodule <= 0 or mean_background <= 0:
         return floor
     return max(floor, float(np.log(mean_nodule / mean_background)))
-
-
-def core_mean(shadow: np.ndarray, box: Box, window: Window) -> float:
-    """Mean of a placed nodule in the disc around its box's centre in which the eye looks for it.
-
-    Parameters
-    ----------
-    shadow : ndarray, shape (row, column)
-        The nodule in 0..1, in its crop.
-    window : (slice, slice)
-        The crop's rows and columns in the slice.
-    """
-    rows, columns = np.indices(shadow.shape) + 0.5
-    x, y = box.centre
-    away = np.hypot(rows - (y - window[0].start), columns - (x - window[1].start))
-    return float(shadow[away <= max(CORE_RADIUS * box.side, 1.0)].mean())
-
-
-def realistic(contrast: float, core: float, background: np.ndarray) -> float:
-    """Contrast that brings a nodule's middle, not its peak, to a height, as far as white allows.
-
-    Parameters
-    ----------
-    contrast : float
-        Wanted of a nodule of the usual middle.
-    core : float
-        The nodule's own mean in its middle, in 0..1.
-    background : ndarray
-        The slice's pixels in the box, in 0..1.
-    """
-    wanted = contrast * CORE_MEAN / max(core, LEAST_CORE_MEAN)
-    return min(wanted, max(1 - float(background.mean()), LEAST_HEADROOM))

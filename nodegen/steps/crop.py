@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
+
 from nodegen.constants import CROP_PX, MASK_REACH_PX
 from nodegen.io.boxes import Box
+from nodegen.steps.projection import bounds
 
 Window = tuple[slice, slice]  # (rows, columns)
 
@@ -27,6 +30,20 @@ def crop_window(box: Box, shape: tuple[int, ...]) -> Window:
     side = max(CROP_PX, max(box.width, box.height) + 2 * MASK_REACH_PX)
     x, y = box.centre
     return _span(y, side, shape[0]), _span(x, side, shape[1])
+
+
+def support(mask: np.ndarray) -> Window:
+    """The part of the crop that a nodule can change: its mask and the reach of the blurred mask."""
+    return grown(bounds(mask), MASK_REACH_PX, mask.shape)
+
+
+def grown(window: Window, reach: int, shape: tuple[int, ...]) -> Window:
+    """A window with ``reach`` px more on every side, as far as an image of ``shape`` goes."""
+    rows, columns = (
+        slice(max(s.start - reach, 0), min(s.stop + reach, length))
+        for s, length in zip(window, shape, strict=True)
+    )
+    return rows, columns
 
 
 def _span(centre: float, side: int, length: int) -> slice:

@@ -1,18 +1,23 @@
 """The library of projected nodules, picked by diameter.
 
-A library is a folder of three plain files:
+A library is a folder of four plain files:
 
 ``nodules.npy``
     One array of all the pixels of all the entries, end to end: structured, one dimension, fields
     ``projection`` (``<f4``, as :func:`nodegen.steps.projection.project` gives it) and ``mask``
     (``|b1``). It loads with ``numpy.load(allow_pickle=False)``, and is memory-mapped here.
+``opacity.npy``
+    The same for the nodules' opacities (``<f2``, mm of water, as
+    :func:`nodegen.steps.opacity.opacity` gives them): what is drawn but for the paper's contrast.
 ``nodules.csv``
-    One row an entry, in the order of the array: ``name`` (the patch's file name, without its
+    One row an entry, in the order of the arrays: ``name`` (the patch's file name, without its
     suffix), ``axis`` (of the rays in the patch's array: 0, 1 or 2), ``diameter_mm``, ``rows`` and
-    ``columns`` (of the entry, cut to its mask), ``offset`` (of its first pixel in the array) and
-    ``sha256`` (of its pixels, as stored). Pixels run along the columns first.
+    ``columns`` (of the projection, cut to its mask), ``offset`` (of its first pixel in the array),
+    ``fine_rows``, ``fine_columns``, ``fine_offset`` (the same of the opacity), ``step_mm`` (side of
+    the opacity's samples) and ``sha256`` (of its pixels, then its opacity, as stored). Pixels run
+    along the columns first.
 ``library.json``
-    ``format``, ``version``, ``entries``, ``pixels`` (length of the array) and
+    ``format``, ``version``, ``entries``, ``pixels`` and ``samples`` (lengths of the two arrays) and
     ``nodules_csv_sha256``. It is written last: a folder without it holds no library.
 
 The hash of ``nodules.csv`` commits to every entry's own hash, and so to the whole library. Opening
@@ -27,12 +32,14 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
 from nodegen.constants import (
+    ALIKE_MOST,
     CANDIDATES_DIVISOR,
     CANDIDATES_DIVISOR_ELSE,
     CANDIDATES_MIN_NODULES,
@@ -42,25 +49,40 @@ from nodegen.errors import LibraryError, OutputError
 from nodegen.steps.projection import cut_to_mask
 
 FORMAT = "nodegen nodule library"
-VERSION = 1
-INDEX, TABLE, ARRAY = "library.json", "nodules.csv", "nodules.npy"
-COLUMNS = ("name", "axis", "diameter_mm", "rows", "columns", "offset", "sha256")
-Row = tuple[str, int, int, int, int, int, str]  # of the table, as in COLUMNS
+VERSION = 2  # 1 had no opacities
+INDEX, TABLE, ARRAY, OPACITY = "library.json", "nodules.csv", "nodules.npy", "opacity.npy"
 PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])
+SAMPLE = np.dtype("<f2")
 REMEDY = (
     "make the library again with `nodegen prepare`, or leave the option out to use the built-in"
 )
 
 
+class Row(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    axis: int
+    diameter_mm: int
+    rows: int
+    columns: int
+    offset: int
+    fine_rows: int
+    fine_columns: int
+    fine_offset: int
+    step_mm: float
+    sha256: str
+
+
 @dataclass(frozen=True)
 class Nodule:
-    """One projected nodule, cut to its mask's bounding box, at 1 mm a pixel.
+    """One nodule along one axis: the paper's projection, and what it adds to a radiograph.
 
     Attributes
     ----------
     projection : ndarray of float32, shape (row, column)
         As :func:`nodegen.steps.projection.project` gives it: 1.56 (``EMPTY_RAY``) where a ray meets
-        nothing, more where it meets the nodule.
+        nothing, more where it meets the nodule. Cut to the mask's bounding box, at 1 mm a pixel.
     mask : ndarray of bool, the same shape
         Where a ray meets the nodule; touches all four sides.
     diameter_mm : int
@@ -69,6 +91,11 @@ class Nodule:
         The patch it comes from.
     axis : {0, 1, 2}
         Axis of the rays in the patch's array (slice, row, column).
+    opacity : ndarray of float32, shape (row, column)
+        Mm of water that the nodule adds, as :func:`nodegen.steps.opacity.opacity` gives it; finer
+        than the projection and cut for itself.
+    step_mm : float
+        Side of the opacity's samples.
     """
 
     projection: np.ndarray
@@ -76,9 +103,11 @@ class Nodule:
     diameter_mm: int
     name: str
     axis: int
+    opacity: np.ndarray
+    step_mm: float
 
     def oriented(self, mirror: bool = False, turn_deg: float = 0.0) -> "Nodule":
-        """Mirror the nodule, then turn it in the plane; cut to its new bounding box.
+        """Mirror the projection, then turn it in the plane; cut to its new bounding box.
 
         Parameters
         ----------
@@ -90,9 +119,9 @@ class Nodule:
         Returns
         -------
         Nodule
-            Of the same diameter, name and axis. The projection is interpolated by cubic splines,
-            held within its own range, over a ground of ``EMPTY_RAY``; the mask linearly, cut at one
-            half. The result depends on the arguments alone.
+            Of the same diameter, name, axis and opacity. The projection is interpolated by cubic
+            splines, held within its own range, over a ground of ``EMPTY_RAY``; the mask linearly,
+            cut at one half. The result depends on the arguments alone.
         """
         projection, mask = self.projection, self.mask
         if mirror:
@@ -138,15 +167,23 @@ class Library:
         Of the whole library.
     """
 
-    def __init__(self, folder: Path, rows: list[Row], pixels: np.ndarray, sha256: str):
+    def __init__(
+        self,
+        folder: Path,
+        rows: list[Row],
+        pixels: np.ndarray,
+        samples: np.ndarray,
+        sha256: str,
+    ):
         """Take what :meth:`open` has checked."""
         self.folder = folder
         self.sha256 = sha256
-        self.names = tuple(row[0] for row in rows)
-        self.axes = np.array([row[1] for row in rows], dtype=np.int64)
-        self.diameters_mm = np.array([row[2] for row in rows], dtype=np.int64)
+        self.names = tuple(row.name for row in rows)
+        self.axes = np.array([row.axis for row in rows], dtype=np.int64)
+        self.diameters_mm = np.array([row.diameter_mm for row in rows], dtype=np.int64)
         self._rows = rows
         self._pixels = pixels
+        self._samples = samples
         self._largest_first = np.argsort(-self.diameters_mm, kind="stable")
 
     @classmethod
@@ -173,16 +210,55 @@ class Library:
                 f"(its SHA-256 differs): {REMEDY}."
             )
         rows = _parse(folder, table)
-        length = sum(row[3] * row[4] for row in rows)
-        if not rows or len(rows) != index["entries"] or length != index["pixels"]:
+        lengths = (
+            sum(row.rows * row.columns for row in rows),
+            sum(row.fine_rows * row.fine_columns for row in rows),
+        )
+        promised = index["pixels"], index["samples"]
+        if not rows or len(rows) != index["entries"] or lengths != promised:
             raise LibraryError(
-                f"The nodule library {folder} lists {len(rows)} entries of {length} pixels, and "
-                f"{INDEX} promises {index['entries']} of {index['pixels']}, at least 1: {REMEDY}."
+                f"The nodule library {folder} lists {len(rows)} entries of {lengths[0]} pixels and "
+                f"{lengths[1]} samples, and {INDEX} promises {index['entries']} of {promised[0]} "
+                f"and {promised[1]}, at least 1: {REMEDY}."
             )
-        return cls(folder, rows, _map(folder, length), sha256)
+        pixels = _map(folder, ARRAY, PIXEL, lengths[0])
+        return cls(folder, rows, pixels, _map(folder, OPACITY, SAMPLE, lengths[1]), sha256)
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def alike(self, size_px: float) -> np.ndarray:
+        """Entries whose diameter is close to a box's size, from which one is to be drawn uniformly.
+
+        The paper's words. The baseline, and :meth:`candidates`, set no upper bound, so that most of
+        what is drawn into a small box is a mass, shrunk. Here the diameter lies between size / 5
+        and ``ALIKE_MOST`` times that; where these are fewer than ``CANDIDATES_MIN_NODULES``
+        different nodules, those nearest in size are taken.
+
+        Parameters
+        ----------
+        size_px : float
+            The box's size, in pixels.
+
+        Returns
+        -------
+        ndarray of int
+            Indices, ascending; never empty.
+        """
+        wanted_mm = size_px / CANDIDATES_DIVISOR
+        near = (self.diameters_mm > wanted_mm) & (self.diameters_mm <= ALIKE_MOST * wanted_mm)
+        chosen = np.flatnonzero(near)
+        if len({self.names[index] for index in chosen}) >= CANDIDATES_MIN_NODULES:
+            return chosen
+        middle_mm = wanted_mm * np.sqrt(ALIKE_MOST)
+        away = np.abs(np.log(self.diameters_mm / middle_mm))
+        kept, names = [], set()
+        for index in np.argsort(away, kind="stable"):
+            names.add(self.names[index])
+            if len(names) > CANDIDATES_MIN_NODULES:
+                break
+            kept.append(index)
+        return np.sort(np.array(kept, dtype=np.int64))
 
     def candidates(self, size_px: float) -> np.ndarray:
         """Entries that may fill a box, from which one is to be drawn uniformly.
@@ -229,21 +305,29 @@ class Library:
         IndexError
             Where there is no such entry.
         """
-        name, axis, diameter_mm, rows, columns, offset, sha256 = self._rows[index]
-        pixels = np.array(self._pixels[offset : offset + rows * columns])
-        if hashlib.sha256(pixels.tobytes()).hexdigest() != sha256:
+        row = self._rows[index]
+        pixels = np.array(self._pixels[row.offset : row.offset + row.rows * row.columns])
+        length = row.fine_rows * row.fine_columns
+        samples = np.array(self._samples[row.fine_offset : row.fine_offset + length])
+        if _hash(pixels, samples) != row.sha256:
             raise LibraryError(
-                f"Nodule {index} ({name}, axis {axis}) of the library {self.folder} is damaged "
+                f"Nodule {index} ({row.name}, axis {row.axis}) of the library {self.folder} is damaged "
                 f"(its SHA-256 differs from {TABLE}): {REMEDY}."
             )
-        shape = (rows, columns)
+        shape = (row.rows, row.columns)
         return Nodule(
             np.ascontiguousarray(pixels["projection"]).reshape(shape),
             np.ascontiguousarray(pixels["mask"]).reshape(shape),
-            diameter_mm,
-            name,
-            axis,
+            row.diameter_mm,
+            row.name,
+            row.axis,
+            samples.astype(np.float32).reshape(row.fine_rows, row.fine_columns),
+            row.step_mm,
         )
+
+
+def _hash(pixels: np.ndarray, samples: np.ndarray) -> str:
+    return hashlib.sha256(pixels.tobytes() + samples.tobytes()).hexdigest()
 
 
 def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
@@ -271,17 +355,24 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
     folder = Path(folder)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    chunks, offset = [], 0
+    writer.writerow(Row._fields)
+    chunks, fine_chunks, offset, fine_offset = [], [], 0, 0
     for nodule in nodules:
         pixels = np.empty(nodule.mask.size, dtype=PIXEL)
         pixels["projection"] = nodule.projection.ravel()
         pixels["mask"] = nodule.mask.ravel()
-        sha256 = hashlib.sha256(pixels.tobytes()).hexdigest()
-        shape = nodule.mask.shape
-        writer.writerow((nodule.name, nodule.axis, nodule.diameter_mm, *shape, offset, sha256))
+        samples = nodule.opacity.astype(SAMPLE).ravel()
+        writer.writerow(
+            (
+                *(nodule.name, nodule.axis, nodule.diameter_mm, *nodule.mask.shape, offset),
+                *(*nodule.opacity.shape, fine_offset, float(nodule.step_mm)),
+                _hash(pixels, samples),
+            )
+        )
         chunks.append(pixels)
+        fine_chunks.append(samples)
         offset += pixels.size
+        fine_offset += samples.size
     if not chunks:
         raise LibraryError(f"There is no nodule to write into {folder}: give at least one.")
     table = text.getvalue().encode()
@@ -291,16 +382,19 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
         "version": VERSION,
         "entries": len(chunks),
         "pixels": offset,
+        "samples": fine_offset,
         "nodules_csv_sha256": sha256,
     }
-    array = io.BytesIO()
-    np.save(array, np.concatenate(chunks), allow_pickle=False)
+    arrays = {ARRAY: io.BytesIO(), OPACITY: io.BytesIO()}
+    for stream, parts in zip(arrays.values(), (chunks, fine_chunks), strict=True):
+        np.save(stream, np.concatenate(parts), allow_pickle=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Without its index the folder holds no library: whatever happens in between, no reader
         # can meet the array of one and the table of another.
         (folder / INDEX).unlink(missing_ok=True)
-        write_whole(folder / ARRAY, array.getvalue())
+        for name, stream in arrays.items():
+            write_whole(folder / name, stream.getvalue())
         write_whole(folder / TABLE, table)
         write_whole(folder / INDEX, (json.dumps(index, indent=2) + "\n").encode())
     except OSError as error:
@@ -335,7 +429,7 @@ def _read_index(folder: Path) -> dict[str, Any]:
         raise LibraryError(
             f"{INDEX} of the nodule library {folder} cannot be read ({_why(error)}): {REMEDY}."
         ) from None
-    wanted = {"entries": int, "pixels": int, "nodules_csv_sha256": str}
+    wanted = {"entries": int, "pixels": int, "samples": int, "nodules_csv_sha256": str}
     if (
         not isinstance(index, dict)
         or (index.get("format"), index.get("version")) != (FORMAT, VERSION)
@@ -348,19 +442,23 @@ def _read_index(folder: Path) -> dict[str, Any]:
 
 
 def _parse(folder: Path, table: bytes) -> list[Row]:
-    """Rows of ``nodules.csv`` as (name, axis, diameter, rows, columns, offset, hash)."""
+    """Rows of ``nodules.csv``."""
     parsed: list[Row] = []
-    offset = 0
+    offset = fine_offset = 0
     try:
         reader = csv.reader(io.StringIO(table.decode()))
-        if tuple(next(reader)) != COLUMNS:
+        if tuple(next(reader)) != Row._fields:
             raise ValueError("other columns")
-        for name, *numbers, sha256 in reader:
-            axis, diameter_mm, rows, columns, start = map(int, numbers)
-            if axis not in (0, 1, 2) or min(rows, columns, diameter_mm) < 1 or start != offset:
+        for name, *numbers, step, sha256 in reader:
+            whole = tuple(map(int, numbers))
+            axis, diameter_mm, rows, columns, start, fine_rows, fine_columns, fine_start = whole
+            least = min(rows, columns, diameter_mm, fine_rows, fine_columns)
+            places = (start, fine_start) == (offset, fine_offset)
+            if axis not in (0, 1, 2) or least < 1 or not places or not 0 < float(step) < np.inf:
                 raise ValueError(f"row {len(parsed) + 1}")
-            parsed.append((name, axis, diameter_mm, rows, columns, start, sha256))
+            parsed.append(Row(name, *whole, float(step), sha256))
             offset += rows * columns
+            fine_offset += fine_rows * fine_columns
     except (ValueError, StopIteration, csv.Error) as error:
         raise LibraryError(
             f"{TABLE} of the nodule library {folder} is malformed ({_why(error)}): {REMEDY}."
@@ -368,21 +466,21 @@ def _parse(folder: Path, table: bytes) -> list[Row]:
     return parsed
 
 
-def _map(folder: Path, length: int) -> np.ndarray:
-    """Map ``nodules.npy`` into memory, and check that it holds as many pixels as listed."""
+def _map(folder: Path, name: str, dtype: np.dtype, length: int) -> np.ndarray:
+    """Map an array into memory, and check that it holds as many values as listed."""
     try:
-        pixels = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
+        values = np.load(folder / name, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise LibraryError(
-            f"{ARRAY} of the nodule library {folder} is missing or truncated "
+            f"{name} of the nodule library {folder} is missing or truncated "
             f"({_why(error)}): {REMEDY}."
         ) from None
-    if not isinstance(pixels, np.ndarray) or pixels.dtype != PIXEL or pixels.shape != (length,):
+    if not isinstance(values, np.ndarray) or values.dtype != dtype or values.shape != (length,):
         raise LibraryError(
-            f"{ARRAY} of the nodule library {folder} does not hold the {length} pixels that "
+            f"{name} of the nodule library {folder} does not hold the {length} values that "
             f"{TABLE} lists: {REMEDY}."
         )
-    return pixels
+    return values
 
 
 def _why(error: BaseException) -> str:

@@ -6,6 +6,7 @@ of the boxes, the other slices or the number of threads. Rendering only follows 
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from nodegen.constants import CLASSES, CONTRAST_SHARE, N0, SCALES, WEIGHT
+from nodegen.constants import CLASSES, DETECTOR_BLUR_PX, FILL, N0, SCALES, WEIGHT
 from nodegen.errors import RecipeError
 from nodegen.io.boxes import Box
 from nodegen.steps.library import Library
 
 RECIPES = "recipes.json"  # beside the written stack
+OTHERS = 2  # nodules drawn besides the first; of them all, the one that fits its box best is taken
 _BOX, _SLICE, _NOISE = 1, 2, 3  # what a random stream is for; part of its key
 
 
@@ -49,9 +51,21 @@ class Recipe:
     weight : float
         Of the harmonised crop in the add-back.
     contrast : float
-        Factor on the nodule in 0..1.
+        What the nodule adds in the middle of its box, in 0..1 of the slice's range; with the
+        paper's contrast, the factor on the projection in 0..1.
     noise : int
         Seed of the cascade's noise.
+    fill : float
+        Side of the visible disc over the box's; 0 with the paper's contrast.
+    blur_px : float
+        Detector's blur, standard deviation.
+    asked : float
+        Visibility asked for, see :mod:`nodegen.steps.visibility`; 0 with the paper's contrast.
+    got : float
+        Visibility of what was drawn, before the finish; 0 until it is drawn.
+    flags : str
+        Words with blanks between them. ``"limit"``: what was asked is more than any nodule shows;
+        ``"white"``: the place is too bright for it; ``"off"``: what was got is more than 15 % off.
     """
 
     index: int
@@ -69,6 +83,11 @@ class Recipe:
     weight: float
     contrast: float
     noise: int
+    fill: float = 0.0
+    blur_px: float = 0.0
+    asked: float = 0.0
+    got: float = 0.0
+    flags: str = ""
 
     @property
     def box(self) -> Box:
@@ -85,8 +104,12 @@ class Draw:
     turn_deg: float
     n0: dict[str, int]
     weight: dict[str, float]
-    contrast_share: dict[str, float]
+    fill: float
+    blur_px: float
     noise: int
+    others: tuple[int, ...]
+    deviate: float
+    shares: tuple[float, float]
 
 
 def seed_of(*parts: bytes | memoryview) -> int:
@@ -108,25 +131,31 @@ def position(box: Box) -> tuple[int, ...]:
     return box.slice, box.top, box.left, box.bottom, box.right
 
 
-def draw(seed: int, box: Box, occurrence: int, library: Library) -> Draw:
+def draw(seed: int, box: Box, occurrence: int, library: Library, paper: bool = False) -> Draw:
     """Draw what is random in ``box``.
 
     Parameters
     ----------
     occurrence : int
         0 for the first box with these corners in this slice, 1 for its first repetition, …
+    paper : bool
+        Choose the nodule as the baseline does, without an upper bound on its diameter.
     """
     key = (seed, _BOX, box.slice, box.left, box.top, box.right, box.bottom, occurrence)
     rng = np.random.default_rng(key)
-    candidates = library.candidates(float(box.side))
+    candidates = (library.candidates if paper else library.alike)(float(box.side))
     return Draw(
         nodule=int(candidates[rng.integers(len(candidates))]),
         mirror=bool(rng.integers(2)),
         turn_deg=round(float(rng.uniform(0.0, 360.0)), 2),
         n0={k: int(rng.integers(N0[k][0], N0[k][1] + 1)) for k in CLASSES},
         weight={k: round(float(rng.uniform(*WEIGHT[k])), 4) for k in CLASSES},
-        contrast_share={k: float(rng.uniform(*CONTRAST_SHARE[k])) for k in CLASSES},
+        fill=round(float(rng.uniform(*FILL)), 4),
+        blur_px=round(float(rng.uniform(*DETECTOR_BLUR_PX)), 2),
         noise=int(rng.integers(2**63)),
+        others=tuple(int(candidates[i]) for i in rng.integers(len(candidates), size=OTHERS)),
+        deviate=float(rng.standard_normal()),
+        shares=(float(rng.random()), float(rng.random())),
     )
 
 
@@ -197,6 +226,14 @@ def _recipe(entry: Any, number: int, path: Path) -> Recipe:
                 f"{field.type.__name__} is wanted; take it from a run anew."  # type: ignore[union-attr]
             )
     recipe = Recipe(**{field.name: entry[field.name] for field in fields(Recipe)})
+    sizes = recipe.fill, recipe.blur_px, recipe.contrast, recipe.weight, recipe.turn_deg
+    if not all(map(math.isfinite, sizes)) or not 0 <= recipe.fill <= 2 or recipe.blur_px < 0:
+        raise RecipeError(
+            f"Recipe {number} of {path} has fill {recipe.fill}, blur_px {recipe.blur_px}, contrast "
+            f"{recipe.contrast}, weight {recipe.weight} and turn_deg {recipe.turn_deg}, where "
+            "finite numbers, a fill of 0 to 2 and a blur not below 0 are allowed; take it from a "
+            "run anew."
+        )
     if recipe.signal not in CLASSES or not 0 <= recipe.n0 < SCALES or recipe.noise < 0:
         raise RecipeError(
             f"Recipe {number} of {path} has signal {recipe.signal!r}, n0 {recipe.n0} and noise "

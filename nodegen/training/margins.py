@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.blend import PlacedNodule
-from nodegen.blend.harmonise import Harmonise, harmonisation_mask, support
+from nodegen.blend.harmonise import Harmonise, harmonisation_mask
 from nodegen.cascade.cascade import Cascade
 from nodegen.cascade.weights import INDEX, read_index
 from nodegen.constants import HALF_WIDTH_PX, SCALES
 from nodegen.io.files import write_text
 from nodegen.progress import track
+from nodegen.steps.crop import support
 from nodegen.steps.recipe import Recipe
 from nodegen.training.card import write_page
 

@@ -1,0 +1,156 @@
+"""Opacity: what a CT nodule adds to a radiograph, in millimetres of water along each ray.
+
+X-rays are weakened by what lies along the ray. A nodule takes the place of lung, so it adds the
+line integral of its attenuation less the lung's; HU are attenuation relative to water, so
+``(HU - lung) / 1000`` a millimetre is a thickness of water. Thickness and density both count, and a
+larger nodule is denser.
+
+A mask at 1 mm has steps that show where a nodule is enlarged. So its surface is the zero of the
+smoothed signed distance, sampled finer, with partly filled voxels at the rim. CT blurs the rim, and
+half of what is lung there would thin it; so the density near the surface is that of what lies
+beneath it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from nodegen.constants import LUNG_HU, PROJECTION_AXIS
+
+DENSEST_HU = 1600.0  # above: metal
+WATER_HU = 1000.0  # from air to water
+SMOOTH_MM = 0.8  # of the signed distance: takes a voxel's steps off, leaves a lobe of 2 mm
+RIM_MM = 1.5  # depth down to which CT's blur thins a nodule (PSF of about 0.6 mm)
+UNDER_MM = 1.0  # sigma of the mean that carries density from beneath the rim outwards
+FINER = 2  # samples a millimetre, each way
+MARGIN_MM = 3  # of lung around the mask
+FINEST = 30  # samples along the larger side that are kept at most: a box has 20 to 130 px
+FAINTEST = 0.02  # of the peak: thinner rays are cut off at the sides
+VISIBLE = 0.5  # of the plateau: the visible disc ends at half its height
+PLATEAU_PERCENTILE = 90  # of the rays that meet the nodule
+
+
+def opacity(
+    volume_hu: np.ndarray, mask: np.ndarray, axis: int = PROJECTION_AXIS
+) -> tuple[np.ndarray, float]:
+    """Sum a nodule's attenuation, less the lung's, along one axis.
+
+    Parameters
+    ----------
+    volume_hu : ndarray, shape (slice, row, column)
+        CT patch at 1 mm, in HU.
+    mask : ndarray of the same shape
+        The nodule's segmentation; any value above 0 belongs to it, and something must.
+    axis : {0, 1, 2}
+        The axis of the rays.
+
+    Returns
+    -------
+    water_mm : ndarray of float32, shape (row, column)
+        Thickness of water that would weaken the ray as much, mm; cut to the nodule. All 0 where the
+        nodule is no denser than lung.
+    step_mm : float
+        Side of a sample.
+
+    Examples
+    --------
+    A ball of water, 20 mm across, in lung of -860 HU: 17.2 mm of water in its middle.
+
+    >>> import numpy as np
+    >>> away = np.linalg.norm(np.indices((30, 30, 30)) - 14.5, axis=0)
+    >>> water_mm, step_mm = opacity(np.where(away < 10, 0.0, -860.0), away < 10)
+    >>> round(float(water_mm.max()), 1), round(max(water_mm.shape) * step_mm)
+    (17.2, 20)
+    """
+    return along(added_water(volume_hu, mask), axis)
+
+
+def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Water that each sample of ``1 / FINER`` mm adds to the lung, mm along any axis.
+
+    Returns
+    -------
+    ndarray of float32, shape (slice, row, column)
+        Around the nodule, 0 beside it.
+    """
+    inside = np.asarray(mask) > 0
+    places = np.argwhere(inside)
+    window = tuple(
+        slice(max(low - MARGIN_MM, 0), high + MARGIN_MM + 1)
+        for low, high in zip(places.min(axis=0), places.max(axis=0), strict=True)
+    )
+    inside = np.pad(inside[window], MARGIN_MM)
+    hu = np.pad(np.asarray(volume_hu)[window].astype(np.float32), MARGIN_MM, mode="edge")
+    depth = ndimage.distance_transform_edt(inside)
+    signed = np.where(inside, depth - 0.5, 0.5 - ndimage.distance_transform_edt(~inside))
+    signed = _finer(ndimage.gaussian_filter(signed, SMOOTH_MM), order=3)
+    added = np.clip(_filled(hu, inside, depth) - LUNG_HU, 0, DENSEST_HU) / WATER_HU
+    filled = np.clip(0.5 + FINER * signed, 0, 1)
+    return np.asarray(filled * _finer(added, order=1) / FINER)
+
+
+def along(added_mm: np.ndarray, axis: int) -> tuple[np.ndarray, float]:
+    """Sum what :func:`added_water` gave along one axis; returns what :func:`opacity` does."""
+    water_mm = _cut(added_mm.sum(axis=axis))
+    coarser = max(1.0, max(water_mm.shape) / FINEST)
+    if coarser > 1:
+        shape = [max(1, round(side / coarser)) for side in water_mm.shape]
+        smooth = ndimage.gaussian_filter(water_mm, 0.5 * np.sqrt(coarser**2 - 1), mode="constant")
+        water_mm = ndimage.zoom(
+            smooth, np.divide(shape, smooth.shape), order=1, grid_mode=True, mode="grid-constant"
+        )
+    return water_mm.astype(np.float32), coarser / FINER
+
+
+def _filled(hu: np.ndarray, inside: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """HU in which the rim has the density of what lies beneath it, and the surround the rim's."""
+    weight = np.where(inside, np.clip(depth - 0.5, 0, RIM_MM) ** 2, 0.0)
+    total = ndimage.gaussian_filter(weight, UNDER_MM)
+    mean = ndimage.gaussian_filter(weight * hu, UNDER_MM) / np.maximum(total, 1e-9)
+    far = total < 1e-3 * total.max()
+    nearest = ndimage.distance_transform_edt(far, return_distances=False, return_indices=True)
+    mean = mean[tuple(nearest)]
+    share = np.where(inside, np.clip((depth - 0.5) / RIM_MM, 0, 1), 0.0)
+    return np.asarray(mean + share * (hu - mean))
+
+
+def _finer(volume: np.ndarray, order: int) -> np.ndarray:
+    return np.asarray(
+        ndimage.zoom(volume, FINER, order=order, grid_mode=True, mode="nearest"), dtype=np.float32
+    )
+
+
+def _cut(water_mm: np.ndarray) -> np.ndarray:
+    peak = float(water_mm.max())
+    if peak <= 0:
+        return np.zeros((1, 1), dtype=np.float32)
+    rows, columns = (np.flatnonzero((water_mm > FAINTEST * peak).any(axis=k)) for k in (1, 0))
+    return water_mm[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def plateau(water_mm: np.ndarray) -> float:
+    """Height of a nodule's plateau: the 90th percentile of the rays that meet it, mm of water."""
+    met = water_mm[water_mm > FAINTEST * water_mm.max()]
+    return float(np.percentile(met, PLATEAU_PERCENTILE)) if met.size else 0.0
+
+
+def visible_disc(water_mm: np.ndarray) -> np.ndarray:
+    """The samples above half the plateau, their largest connected part: what is seen of a nodule.
+
+    Returns
+    -------
+    ndarray of bool, the shape of ``water_mm``
+        Empty only where the nodule is no denser than lung.
+    """
+    above = water_mm > VISIBLE * plateau(water_mm)
+    parts, count = ndimage.label(above)
+    if count < 2:
+        return np.asarray(above)
+    return np.asarray(parts == 1 + np.bincount(parts.ravel())[1:].argmax())
+
+
+def relative_density(water_mm: np.ndarray, step_mm: float) -> float:
+    """Plateau over the visible disc's diameter: 0.93 of a ball of water, less of ground glass."""
+    area = float(visible_disc(water_mm).sum()) * step_mm**2
+    return plateau(water_mm) / max(2 * np.sqrt(area / np.pi), step_mm)
