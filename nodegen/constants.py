@@ -65,7 +65,7 @@ GRADES = {
 }
 # Side of the visible disc's bounding box over its box's side, both ends drawn: brings the mean
 # profile's half height to where it lies in NODE21's official boxes (.69 of the half sides).
-FILL = (0.74, 0.94)
+FILL = (0.70, 0.90)
 # Detector's blur, standard deviation in px, both ends drawn; edges become as wide as real ones.
 DETECTOR_BLUR_PX = (0.6, 1.4)
 
