@@ -209,7 +209,8 @@ class Renderer:
         done: list[Recipe] = []
         with self.workers(len(pixels)) as workers:
             slices = self.render_slices(workers, pixels, recipes, seed, "input")
-            for number, (made[number], mask[number], measured) in enumerate(slices):
+            for number, (image_made, mask_made, measured) in enumerate(slices):
+                made[number], mask[number] = image_made, mask_made
                 done += measured
         whole = mask[0] if dimension_of(image) == 2 else mask
         return Rendered(to_image(made, image), whole, done, seed)

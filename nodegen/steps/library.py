@@ -32,8 +32,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -311,8 +310,8 @@ class Library:
         samples = np.array(self._samples[row.fine_offset : row.fine_offset + length])
         if _hash(pixels, samples) != row.sha256:
             raise LibraryError(
-                f"Nodule {index} ({row.name}, axis {row.axis}) of the library {self.folder} is damaged "
-                f"(its SHA-256 differs from {TABLE}): {REMEDY}."
+                f"Nodule {index} ({row.name}, axis {row.axis}) of the library {self.folder} is "
+                f"damaged (its SHA-256 differs from {TABLE}): {REMEDY}."
             )
         shape = (row.rows, row.columns)
         return Nodule(
@@ -324,6 +323,12 @@ class Library:
             samples.astype(np.float32).reshape(row.fine_rows, row.fine_columns),
             row.step_mm,
         )
+
+
+def _npy(parts: list[np.ndarray]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.concatenate(parts), allow_pickle=False)
+    return stream.getvalue()
 
 
 def _hash(pixels: np.ndarray, samples: np.ndarray) -> str:
@@ -385,16 +390,14 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
         "samples": fine_offset,
         "nodules_csv_sha256": sha256,
     }
-    arrays = {ARRAY: io.BytesIO(), OPACITY: io.BytesIO()}
-    for stream, parts in zip(arrays.values(), (chunks, fine_chunks), strict=True):
-        np.save(stream, np.concatenate(parts), allow_pickle=False)
+    arrays = {ARRAY: _npy(chunks), OPACITY: _npy(fine_chunks)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Without its index the folder holds no library: whatever happens in between, no reader
         # can meet the array of one and the table of another.
         (folder / INDEX).unlink(missing_ok=True)
-        for name, stream in arrays.items():
-            write_whole(folder / name, stream.getvalue())
+        for name, content in arrays.items():
+            write_whole(folder / name, content)
         write_whole(folder / TABLE, table)
         write_whole(folder / INDEX, (json.dumps(index, indent=2) + "\n").encode())
     except OSError as error:
@@ -450,13 +453,14 @@ def _parse(folder: Path, table: bytes) -> list[Row]:
         if tuple(next(reader)) != Row._fields:
             raise ValueError("other columns")
         for name, *numbers, step, sha256 in reader:
-            whole = tuple(map(int, numbers))
-            axis, diameter_mm, rows, columns, start, fine_rows, fine_columns, fine_start = whole
+            axis, diameter_mm, rows, columns, start, *fine = map(int, numbers)
+            fine_rows, fine_columns, fine_start = fine
             least = min(rows, columns, diameter_mm, fine_rows, fine_columns)
             places = (start, fine_start) == (offset, fine_offset)
             if axis not in (0, 1, 2) or least < 1 or not places or not 0 < float(step) < np.inf:
                 raise ValueError(f"row {len(parsed) + 1}")
-            parsed.append(Row(name, *whole, float(step), sha256))
+            coarse = name, axis, diameter_mm, rows, columns, start
+            parsed.append(Row(*coarse, fine_rows, fine_columns, fine_start, float(step), sha256))
             offset += rows * columns
             fine_offset += fine_rows * fine_columns
     except (ValueError, StopIteration, csv.Error) as error:

@@ -84,10 +84,10 @@ def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
     hu = np.pad(np.asarray(volume_hu)[window].astype(np.float32), MARGIN_MM, mode="edge")
     depth = ndimage.distance_transform_edt(inside)
     signed = np.where(inside, depth - 0.5, 0.5 - ndimage.distance_transform_edt(~inside))
-    signed = _finer(ndimage.gaussian_filter(signed, SMOOTH_MM), order=3)
+    signed = _finer(ndimage.gaussian_filter(signed, SMOOTH_MM))
     added = np.clip(_filled(hu, inside, depth) - LUNG_HU, 0, DENSEST_HU) / WATER_HU
     filled = np.clip(0.5 + FINER * signed, 0, 1)
-    return np.asarray(filled * _finer(added, order=1) / FINER)
+    return np.asarray(filled * _finer(added) / FINER)
 
 
 def along(added_mm: np.ndarray, axis: int) -> tuple[np.ndarray, float]:
@@ -115,10 +115,13 @@ def _filled(hu: np.ndarray, inside: np.ndarray, depth: np.ndarray) -> np.ndarray
     return np.asarray(mean + share * (hu - mean))
 
 
-def _finer(volume: np.ndarray, order: int) -> np.ndarray:
-    return np.asarray(
-        ndimage.zoom(volume, FINER, order=order, grid_mode=True, mode="nearest"), dtype=np.float32
-    )
+def _finer(volume: np.ndarray) -> np.ndarray:
+    """Halve the voxels, axis by axis: between two, a quarter and three quarters of the way."""
+    for axis in range(volume.ndim):
+        ahead, behind = (np.roll(volume, shift, axis) for shift in (-1, 1))
+        pair = np.stack([0.75 * volume + 0.25 * near for near in (behind, ahead)], axis + 1)
+        volume = pair.reshape(*(n * (1 + (k == axis)) for k, n in enumerate(volume.shape)))
+    return np.asarray(volume, dtype=np.float32)
 
 
 def _cut(water_mm: np.ndarray) -> np.ndarray:
@@ -153,4 +156,4 @@ def visible_disc(water_mm: np.ndarray) -> np.ndarray:
 def relative_density(water_mm: np.ndarray, step_mm: float) -> float:
     """Plateau over the visible disc's diameter: 0.93 of a ball of water, less of ground glass."""
     area = float(visible_disc(water_mm).sum()) * step_mm**2
-    return plateau(water_mm) / max(2 * np.sqrt(area / np.pi), step_mm)
+    return float(plateau(water_mm) / max(2 * np.sqrt(area / np.pi), step_mm))

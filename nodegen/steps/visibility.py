@@ -21,7 +21,7 @@ RING = (0.6, 1.0)  # inner and outer radius of the surround, in sides
 # stand out more, since they would not have been found else.
 MEDIAN, SIGMA = 430 / GREY_MAX, 0.4  # of 0..1, at SIDE_PX; standard deviation of the logarithm
 SIDE_PX, SIZE_EXPONENT = 57.0, -0.5  # NODE21's median box; of side over it
-# Below them a nodule is not found, and so has no box: set by eye, by who knew the place, on 37 boxes.
+# Below them a nodule is not found, and so has no box: set by eye on 37 boxes, the place known.
 FAINTEST, LEAST_CONTRAST = 1.25, 180 / GREY_MAX  # visibility; contrast in 0..1
 TYPICAL_SPREAD, SPREAD_EXPONENT = 260 / GREY_MAX, 0.4
 MOST_SIGMAS = 2.0  # draws beyond it are held there
