@@ -12,7 +12,7 @@ from nodegen.constants import CANDIDATES_MIN_NODULES, EMPTY_RAY, PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError
 from nodegen.nodules.model import SHIPPED
 from nodegen.nodules.synthesise import LARGEST_MM, SMALLEST_MM
-from nodegen.steps.library import ARRAY, INDEX, TABLE, Library, Nodule, write_library
+from nodegen.steps.library import ARRAY, INDEX, OPACITY, TABLE, Library, Nodule, write_library
 from nodegen.steps.projection import bounds
 
 
@@ -22,7 +22,9 @@ def nodule(rows=9, columns=7, name="a_dcm_0", axis=1, seed=0):
     mask = ((y + 0.5) / rows * 2 - 1) ** 2 + ((x + 0.5) / columns * 2 - 1) ** 2 < 1.2
     grain = np.random.default_rng(seed).random((rows, columns))
     projection = np.where(mask, EMPTY_RAY + 0.1 + 0.2 * grain, EMPTY_RAY).astype(np.float32)
-    return Nodule(projection, mask, max(rows, columns), name, axis)
+    opacity = np.random.default_rng(seed + 1).random((2 * rows, columns)).astype(np.float16)
+    water_mm = opacity.astype(np.float32)
+    return Nodule(projection, mask, max(rows, columns), name, axis, water_mm, 0.5)
 
 
 def library_of(folder, diameters, axes=(1,)):
@@ -50,6 +52,8 @@ def test_what_is_written_is_read_bit_for_bit(tmp_path):
         np.testing.assert_array_equal(read.projection, one.projection)
         np.testing.assert_array_equal(read.mask, one.mask)
         assert (read.diameter_mm, read.name, read.axis) == (one.diameter_mm, one.name, one.axis)
+        np.testing.assert_array_equal(read.opacity, one.opacity)
+        assert (read.opacity.dtype, read.step_mm) == (np.float32, one.step_mm)
 
 
 def test_the_files_are_plain_and_small_for_their_content(tmp_path):
@@ -57,7 +61,7 @@ def test_the_files_are_plain_and_small_for_their_content(tmp_path):
     pixels = np.load(tmp_path / ARRAY, allow_pickle=False)
     assert pixels.dtype.names == ("projection", "mask")
     assert pixels.size == 5 * 3 + 6 * 4
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([ARRAY, TABLE, INDEX])
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([ARRAY, OPACITY, TABLE, INDEX])
 
 
 def test_the_same_nodules_give_the_same_hash_and_others_another(tmp_path):
@@ -77,6 +81,36 @@ def test_picking_one_reads_only_that_one(tmp_path):
     assert library[1].diameter_mm == 7
     with pytest.raises(LibraryError, match=r"Nodule 2 \(n2_dcm_0, axis 1\).*damaged"):
         library[2]
+
+
+def test_a_damaged_opacity_is_told_when_it_is_picked(tmp_path):
+    library_of(tmp_path, [6, 7])
+    content = bytearray((tmp_path / OPACITY).read_bytes())
+    content[-1] ^= 0x01
+    (tmp_path / OPACITY).write_bytes(content)
+    library = Library.open(tmp_path)
+    assert library[0].diameter_mm == 6
+    with pytest.raises(LibraryError, match=r"Nodule 1 .*damaged"):
+        library[1]
+
+
+@pytest.mark.parametrize(("side", "low", "high"), [(57, 12, 22), (30, 7, 12), (100, 21, 40)])
+def test_nodules_alike_are_a_fifth_to_two_fifths_of_the_box(tmp_path, side, low, high):
+    library = library_of(tmp_path, [*range(4, 47)] * 4)
+    found = library.diameters_mm[library.alike(side)]
+    assert (found.min(), found.max()) == (low, high)
+
+
+@pytest.mark.parametrize("side", [5, 180, 300, 1000])
+def test_where_few_are_alike_the_nearest_in_size_are_taken(tmp_path, side):
+    library = library_of(tmp_path, range(4, 47), axes=(0, 1))
+    chosen = library.alike(side)
+    names = {library.names[index] for index in chosen}
+    assert len(names) >= CANDIDATES_MIN_NODULES
+    others = np.setdiff1d(np.arange(len(library)), chosen)
+    middle = side / 5 * np.sqrt(2)
+    away = np.abs(np.log(library.diameters_mm / middle))
+    assert away[chosen].max() <= away[others].min()
 
 
 def test_pixels_are_mapped_not_loaded(tmp_path):
@@ -117,7 +151,7 @@ DAMAGES = {
     "index is no JSON": (lambda f: (f / INDEX).write_text("{"), "cannot be read"),
     "index is a list": (lambda f: (f / INDEX).write_text("[]"), "is not the index of"),
     "another format": (lambda f: _index(f, format="other"), "is not the index of"),
-    "another version": (lambda f: _index(f, version=2), "is not the index of"),
+    "the version before": (lambda f: _index(f, version=1), "is not the index of"),
     "a number as text": (lambda f: _index(f, entries="2"), "is not the index of"),
     "table changed": (lambda f: _change(f / TABLE, b"n0_dcm", b"nX_dcm"), "SHA-256 differs"),
     "fewer rows": (lambda f: _index(f, entries=3), "promises 3"),
@@ -129,6 +163,12 @@ DAMAGES = {
         "missing or truncated",
     ),
     "array empty": (lambda f: (f / ARRAY).write_bytes(b""), "missing or truncated"),
+    "no opacities": (lambda f: (f / OPACITY).unlink(), "missing or truncated"),
+    "fewer opacities": (
+        lambda f: np.save(f / OPACITY, np.zeros(3, np.float16)),
+        r"opacity.npy .* does not hold",
+    ),
+    "no step": (_table(b",0.5,", b",0.0,"), "malformed"),
     "array of others": (lambda f: np.save(f / ARRAY, np.zeros(3)), "does not hold"),
     "array of objects": (
         lambda f: np.save(f / ARRAY, np.array([{}], dtype=object), allow_pickle=True),
@@ -165,7 +205,7 @@ def test_a_library_that_cannot_be_written(tmp_path):
         write_library(tmp_path / "file", [nodule()])
 
 
-@pytest.mark.parametrize("broken", [ARRAY, TABLE, INDEX])
+@pytest.mark.parametrize("broken", [ARRAY, OPACITY, TABLE, INDEX])
 def test_interrupted_while_replacing_leaves_no_mixture(tmp_path, monkeypatch, broken):
     from nodegen.steps import library as module
 

@@ -46,7 +46,7 @@ def drawn(model):
 
 @pytest.fixture(scope="module")
 def projected(drawn):
-    return [project_nodule("n", one.volume_hu, one.mask, (1,))[0] for one in drawn]
+    return [project_nodule("n", one.volume_hu, one.mask, (1,), opaque=False)[0] for one in drawn]
 
 
 # Harmonics
@@ -170,7 +170,7 @@ def test_synthetic_nodules_are_patches_of_the_organisers_form(drawn):
         assert ndimage.label(one.mask, np.ones((3, 3, 3)))[1] == 1
         assert SMALLEST_MM <= one.diameter_mm <= LARGEST_MM
         assert max(np.ptp(np.argwhere(one.mask.any(axis=1)), axis=0) + 1) == one.diameter_mm
-        assert len(project_nodule("n", one.volume_hu, one.mask)) == 3
+        assert len(project_nodule("n", one.volume_hu, one.mask, opaque=False)) == 3
         assert one.volume_hu[one.mask > 0].mean() > one.volume_hu[one.mask == 0].mean()
 
 
@@ -306,7 +306,7 @@ def test_features_of_any_nodule_are_numbers(rows, columns, seed):
     rng = np.random.default_rng(seed)
     mask = np.ones((rows, columns), dtype=bool)
     level = EMPTY_RAY + rng.random((rows, columns)).astype(np.float32)
-    one = Nodule(level, mask, max(rows, columns), "n", 1)
+    one = Nodule(level, mask, max(rows, columns), "n", 1, level, 0.5)
     assert features(one).shape == (len(FEATURES),)
     assert np.isfinite(features(one)).all()
     assert appearance(one).shape == (COMMON_PX, COMMON_PX)

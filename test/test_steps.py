@@ -13,15 +13,13 @@ from nodegen.blend.harmonise import Harmonise, harmonisation_mask
 from nodegen.blend.paste import paste
 from nodegen.blend.poisson import poisson
 from nodegen.constants import (
-    CORE_MEAN,
     EMPTY_RAY,
     FINISH_BLUR_PX,
     FINISH_BLUR_TRUNCATE,
-    LEAST_HEADROOM,
     MASK_REACH_PX,
 )
 from nodegen.io.boxes import Box
-from nodegen.steps.contrast import core_mean, match_contrast, normalise, realistic
+from nodegen.steps.contrast import match_contrast, normalise
 from nodegen.steps.crop import crop_window, support
 from nodegen.steps.finish import blur, finish
 from nodegen.steps.projection import cut_to_mask, diameter_mm, project
@@ -177,32 +175,6 @@ def test_otsu_parts_four_levels_and_classifies_by_the_brightest():
 def test_a_flat_slice_is_hyposignal():
     slice01 = np.zeros((50, 50), dtype=np.float32)
     assert signal_class(slice01, Box(0, 0, 0, 20, 20, 0), top_threshold(slice01)) == "hyposignal"
-
-
-@pytest.mark.parametrize(
-    ("core", "ground", "wanted"),
-    [
-        (CORE_MEAN, 0.3, 0.2),  # a usual middle keeps its contrast
-        (CORE_MEAN / 1.5, 0.3, 0.3),  # a fainter one is lifted
-        (0.01, 0.3, 0.4),  # twofold at the most
-        (1.0, 0.3, 0.12),  # an even nodule does not glare
-        (CORE_MEAN, 0.85, 0.15),  # nothing goes beyond white
-        (CORE_MEAN, 1.0, LEAST_HEADROOM),
-    ],
-)
-def test_realistic_contrast_is_that_of_the_middle(core, ground, wanted):
-    assert realistic(0.2, core, np.full((9, 9), ground)) == pytest.approx(wanted)
-
-
-def test_the_middle_is_the_disc_around_the_boxs_centre():
-    box = Box(0, 15, 25, 65, 75, 0)
-    shadow = np.zeros((100, 100))
-    shadow[40:60, 30:50] = 1  # its centre is (x, y) = (40, 50), as the box's
-    window = slice(0, 100), slice(0, 100)
-    # The disc of 15 px holds the square of 20 px.
-    assert core_mean(shadow, box, window) == pytest.approx(400 / (np.pi * 225), rel=0.05)
-    moved = slice(10, 90), slice(5, 95)
-    assert core_mean(shadow[moved], box, moved) == core_mean(shadow, box, window)
 
 
 # --- blending -------------------------------------------------------------------------------------

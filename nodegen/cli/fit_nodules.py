@@ -92,7 +92,7 @@ def _read(patches: Path, segmentations: Path) -> tuple[list[Measured], list[Nodu
             skipped.append(f"left out {pair.name}: {error}")
             continue
         measured.append(measure(volume_hu, mask))
-        projected = project_nodule(pair.name, volume_hu, mask, (PROJECTION_AXIS,))
+        projected = project_nodule(pair.name, volume_hu, mask, (PROJECTION_AXIS,), opaque=False)
         nodules.append(projected[0] if projected else None)
     for line in skipped:
         print(line)

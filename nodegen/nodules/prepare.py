@@ -46,7 +46,11 @@ class Prepared:
 
 
 def project_nodule(
-    name: str, volume_hu: np.ndarray, mask: np.ndarray, axes: Sequence[int] = (0, 1, 2)
+    name: str,
+    volume_hu: np.ndarray,
+    mask: np.ndarray,
+    axes: Sequence[int] = (0, 1, 2),
+    opaque: bool = True,
 ) -> list[Nodule]:
     """Cut a nodule out by its mask and project it along each axis.
 
@@ -55,6 +59,8 @@ def project_nodule(
     name : str
     volume_hu, mask : ndarray, shape (slice, row, column)
     axes : sequence of {0, 1, 2}
+    opaque : bool
+        False leaves the opacity out (a single 0), for what looks at the projection alone.
 
     Returns
     -------
@@ -63,7 +69,7 @@ def project_nodule(
         every voxel lies below the HU window: nothing of it could be seen. May be empty.
     """
     nodules = []
-    added_mm = added_water(volume_hu, mask)
+    added_mm = added_water(volume_hu, mask) if opaque else np.zeros((1, 1, 1))
     for axis in axes:
         projection, mask2d = cut_to_mask(*project(volume_hu, mask, axis))
         if np.ptp(projection[mask2d]) > 0:

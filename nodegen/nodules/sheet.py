@@ -28,7 +28,7 @@ def contact_sheet(model: NoduleModel, real: Sequence[Nodule], path: Path, seed: 
     drawn = [
         nodule
         for one in synthesise(model, count, seed)
-        for nodule in project_nodule("", one.volume_hu, one.mask, (PROJECTION_AXIS,))
+        for nodule in project_nodule("", one.volume_hu, one.mask, (PROJECTION_AXIS,), opaque=False)
     ]
     chosen = np.random.default_rng(seed).permutation(len(real))[:count]
     halves = [_half(drawn, "synthetic"), _half([real[index] for index in chosen], "real")]
