@@ -130,7 +130,8 @@ def kept(change: np.ndarray, shadow: np.ndarray, middle: np.ndarray, weight: flo
     low = gaussian_filter(shadow, GRAIN_SIGMA_PX, mode="constant")
     mixed = shadow + np.float32(weight) * (np.float32(gain) * change - low)
     # What the low pass took from the middle of a small nodule, and what the gain could not reach.
-    return np.asarray(mixed * np.float32(wanted / max(float(mixed[middle].mean()), 0.5 * wanted)))
+    left = max(float(mixed[middle].mean()), wanted / GAIN_MOST)
+    return np.asarray(mixed * np.float32(wanted / left))
 
 
 def harmonisation_mask(mask: np.ndarray, window: Window) -> np.ndarray:

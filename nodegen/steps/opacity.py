@@ -15,17 +15,19 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
+from scipy.optimize import brentq
 
 from nodegen.constants import LUNG_HU, PROJECTION_AXIS
 
-DENSEST_HU = 1600.0  # above: metal
+DENSEST_HU = 1500.0  # above: metal
 WATER_HU = 1000.0  # from air to water
 SMOOTH_MM = 0.8  # of the signed distance: takes a voxel's steps off, leaves a lobe of 2 mm
+SHIFT_MM = 2.0  # most that the surface is moved to hold the mask's volume
 RIM_MM = 1.5  # depth down to which CT's blur thins a nodule (PSF of about 0.6 mm)
 UNDER_MM = 1.0  # sigma of the mean that carries density from beneath the rim outwards
 FINER = 2  # samples a millimetre, each way
 MARGIN_MM = 3  # of lung around the mask
-FINEST = 30  # samples along the larger side that are kept at most: a box has 20 to 130 px
+FINEST = 26  # samples along the larger side that are kept at most: a box has 20 to 130 px
 FAINTEST = 0.02  # of the peak: thinner rays are cut off at the sides
 VISIBLE = 0.5  # of the plateau: the visible disc ends at half its height
 PLATEAU_PERCENTILE = 90  # of the rays that meet the nodule
@@ -85,8 +87,17 @@ def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
     depth = ndimage.distance_transform_edt(inside)
     signed = np.where(inside, depth - 0.5, 0.5 - ndimage.distance_transform_edt(~inside))
     signed = _finer(ndimage.gaussian_filter(signed, SMOOTH_MM))
-    added = np.clip(_filled(hu, inside, depth) - LUNG_HU, 0, DENSEST_HU) / WATER_HU
-    filled = np.clip(0.5 + FINER * signed, 0, 1)
+    # Smoothing draws what is curved inwards: the surface goes where it holds the mask's volume.
+    volume = float(inside.sum()) * FINER**3
+    near = signed[np.abs(signed) < 2 * SHIFT_MM]
+    whole = float((signed >= 2 * SHIFT_MM).sum())
+    signed += brentq(
+        lambda shift: whole + float(_share(near + shift).sum()) - volume,
+        *(-SHIFT_MM, SHIFT_MM),
+        xtol=SHIFT_MM / 100,
+    )
+    added = (np.clip(_filled(hu, inside, depth), LUNG_HU, DENSEST_HU) - LUNG_HU) / WATER_HU
+    filled = _share(signed)
     return np.asarray(filled * _finer(added) / FINER)
 
 
@@ -101,6 +112,11 @@ def along(added_mm: np.ndarray, axis: int) -> tuple[np.ndarray, float]:
             smooth, np.divide(shape, smooth.shape), order=1, grid_mode=True, mode="grid-constant"
         )
     return water_mm.astype(np.float32), coarser / FINER
+
+
+def _share(signed: np.ndarray) -> np.ndarray:
+    """Share of each fine voxel that lies inside, by its signed distance in mm."""
+    return np.clip(0.5 + FINER * signed, 0, 1)
 
 
 def _filled(hu: np.ndarray, inside: np.ndarray, depth: np.ndarray) -> np.ndarray:
