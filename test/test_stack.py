@@ -4,8 +4,9 @@ import SimpleITK as sitk
 import tifffile
 
 from nodegen.errors import OutputError
-from nodegen.io.metaimage import ELEMENTS, inflate
-from nodegen.io.stack import Geometry, find_image, read_stack
+from nodegen.io.metaimage import ELEMENTS
+from nodegen.io.geometry import Geometry
+from nodegen.io.stack import find_image, read_stack
 from nodegen.io.stack_writer import StackWriter
 
 SHAPE = (3, 20, 31)  # (slice, row, column)
@@ -73,47 +74,6 @@ def test_we_read_what_itk_writes(tmp_path, dtype, compress):
     stack = read_stack(tmp_path / "a.mha")
     np.testing.assert_array_equal(stack.pixels, pixels)
     assert stack.geometry == TILTED
-
-
-@pytest.mark.parametrize("suffix", [".mha", ".mhd"])
-@pytest.mark.parametrize("shape", [SHAPE, SHAPE[1:]])
-def test_inflated_pixels_are_itks(tmp_path, suffix, shape):
-    pixels = pixels_of("int16", shape)
-    path = tmp_path / f"a{suffix}"
-    sitk.WriteImage(sitk.GetImageFromArray(pixels), str(path), useCompression=True)
-    np.testing.assert_array_equal(inflate(path, shape), pixels)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (b"CompressedData = True", b"CompressedData = False"),
-        (b"BinaryDataByteOrderMSB = False", b"BinaryDataByteOrderMSB = True"),
-        (b"MET_USHORT", b"MET_ULONG"),
-        (b"ElementDataFile = LOCAL", b"ElementDataFile = LIST"),
-        (b"ElementDataFile", b"DataFile"),
-    ],
-)
-def test_other_forms_are_left_to_itk(tmp_path, old, new):
-    path = tmp_path / "a.mha"
-    write(path, pixels_of("uint16"), TILTED)
-    path.write_bytes(path.read_bytes().replace(old, new))
-    assert inflate(path, SHAPE) is None
-
-
-@pytest.mark.parametrize(
-    ("shape", "cut", "flip"),
-    [(SHAPE, 1, None), (SHAPE, 0, -1), ((2, 20, 31), 0, None), ((4, 20, 31), 0, None)],
-)
-def test_streams_that_are_cut_altered_or_of_another_length_are_faults(tmp_path, shape, cut, flip):
-    path = tmp_path / "a.mha"
-    write(path, pixels_of("uint16"), TILTED)
-    content = bytearray(path.read_bytes())
-    if flip is not None:
-        content[flip] ^= 1
-    path.write_bytes(content[: len(content) - cut])
-    with pytest.raises(ValueError, match=r"damaged|ends at|size|length|structure"):
-        inflate(path, shape)
 
 
 def test_a_single_image_is_a_stack_of_one_and_stays_2d_in_its_file(tmp_path):

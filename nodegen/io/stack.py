@@ -1,47 +1,21 @@
 """Stacks of radiographs in memory, once and in their own pixel type, and reading them."""
 
-import zlib
-from dataclasses import dataclass, replace
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Self
 
 import numpy as np
-import SimpleITK as sitk
 
 from nodegen.errors import StackError
+from nodegen.io.geometry import Geometry as Geometry
 from nodegen.io.image import check_pixels
-from nodegen.io.metaimage import inflate
+from nodegen.io.metaimage import read_metaimage
+from nodegen.io.tiff import read_tiff
 
+METAIMAGE = (".mha", ".mhd")
 TIFF = (".tif", ".tiff")
-SUFFIXES = (".mha", ".mhd", *TIFF)
-
-sitk.ProcessObject.SetGlobalWarningDisplay(False)  # faults are told once, as one sentence
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Where an image lies, as its file says.
-
-    Attributes
-    ----------
-    spacing, origin : tuple of float
-        (x, y) or (x, y, z), mm.
-    direction : tuple of float
-        Row by row, 4 or 9 numbers.
-    dimension : {2, 3}
-        A single image may be a 2D file; in memory it is a stack of one slice.
-    """
-
-    spacing: tuple[float, ...]
-    origin: tuple[float, ...]
-    direction: tuple[float, ...]
-    dimension: int
-
-    @classmethod
-    def plain(cls, dimension: int) -> Self:
-        """Spacing 1 mm, origin 0, axes as they come."""
-        ones, zeros = (1.0,) * dimension, (0.0,) * dimension
-        return cls(ones, zeros, tuple(np.eye(dimension).ravel().tolist()), dimension)
+SUFFIXES = (*METAIMAGE, *TIFF)
+DEEPEST = 3  # folders within folders in which an image is looked for, to name it in a message
 
 
 class Stack:
@@ -77,6 +51,11 @@ def find_image(folder: Path) -> Path:
             "image and nodules.json."
         ) from error
     found = [p for p in entries if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
+    if not found and (deeper := _deeper(entries)):
+        raise StackError(
+            f"The input folder {folder} holds no image itself, and {deeper} does; give the folder "
+            "in which the image lies, with its nodules.json."
+        )
     if len(found) != 1:
         names = f" ({', '.join(p.name for p in found[:4])})" if found else ""
         raise StackError(
@@ -86,80 +65,72 @@ def find_image(folder: Path) -> Path:
     return found[0]
 
 
+def _deeper(entries: list[Path]) -> Path | None:
+    """The first folder within that holds an image, so many folders down."""
+    folders = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+    for _ in range(DEEPEST):
+        below: list[Path] = []
+        for folder in folders:
+            try:
+                inside = sorted(folder.iterdir())
+            except OSError:
+                continue
+            if any(path.suffix.lower() in SUFFIXES and path.is_file() for path in inside):
+                return folder
+            below += [path for path in inside if path.is_dir() and not path.is_symlink()]
+        folders = below
+    return None
+
+
 def read_stack(path: Path) -> Stack:
-    """Read a stack or a single image.
+    """Read a stack or a single image: MetaImage, TIFF, or PNG.
 
     Raises
     ------
     StackError
-        Where the file is missing, unreadable or truncated, has other than 2 or 3 dimensions or one
-        channel, or holds pixels that are not finite.
+        Where the file is missing, of another kind, unreadable, damaged or truncated, has other than
+        2 or 3 dimensions or one channel, or holds pixels that are not finite.
     """
     if not path.is_file():
         raise StackError(f"There is no image {path}; give the path of one.")
-    stack = (_read_tiff if path.suffix.lower() in TIFF else _read_itk)(path)
-    check_pixels(stack.pixels, path)
-    return stack
-
-
-def _read_itk(path: Path) -> Stack:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
+    suffix = path.suffix.lower()
+    readers = dict.fromkeys(METAIMAGE, read_metaimage) | dict.fromkeys(TIFF, read_tiff)
+    readers[".png"] = _read_png
+    if suffix not in readers:
+        raise StackError(
+            f"{path} is of a kind that is not read ({suffix or 'no suffix'}), where "
+            f"{', '.join(readers)} are; convert it to one of them."
+        )
     try:
-        reader.ReadImageInformation()
-        _check_form(path, reader.GetDimension(), reader.GetNumberOfComponents())
-        pixels = inflate(path, reader.GetSize()[::-1])
-        if pixels is None:
-            pixels = np.asarray(_Held(reader.Execute()))
-    except (RuntimeError, MemoryError, OSError, ValueError) as error:
-        raise _unreadable(path) from error
-    geometry = Geometry(
-        reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection(), reader.GetDimension()
-    )
+        pixels, geometry = readers[suffix](path)
+    except OSError as error:
+        raise StackError(
+            f"{path} cannot be read ({error.strerror or error}); make it readable, or copy it anew."
+        ) from error
+    except MemoryError as error:
+        raise StackError(
+            f"{path} is too large for this machine's memory; split it, or take another machine."
+        ) from error
+    check_pixels(pixels if pixels.ndim == 3 else pixels[None], path)
     return Stack(path, pixels, geometry)
 
 
-class _Held:
-    """The memory of an ITK image, which lives as long as any array that shows it."""
-
-    def __init__(self, image: sitk.Image):
-        self._image = image
-        self.__array_interface__ = sitk.GetArrayViewFromImage(image).__array_interface__
-
-
-def _read_tiff(path: Path) -> Stack:
-    # ITK reads no TIFF of 64 bit.
-    import tifffile
+def _read_png(path: Path) -> tuple[np.ndarray, Geometry]:
+    """Read a PNG of grey levels, of 8 or 16 bit."""
+    from PIL import Image, UnidentifiedImageError
 
     try:
-        with tifffile.TiffFile(path) as file:
-            series = file.series[0]
-            channels = series.shape[series.axes.index("S")] if "S" in series.axes else 1
-            _check_form(path, len(series.shape) - (channels > 1), channels)
-            pixels = series.asarray()
-            spacing = [
-                10 / value if value > 0 else 1.0 for value in file.pages.first.get_resolution(3)
-            ]
-    except (OSError, ValueError, IndexError, tifffile.TiffFileError, zlib.error) as error:
-        raise _unreadable(path) from error
-    plain = Geometry.plain(pixels.ndim)
-    return Stack(path, pixels, replace(plain, spacing=(*spacing, 1.0)[: pixels.ndim]))
-
-
-def _check_form(path: Path, dimension: int, channels: int) -> None:
-    if dimension not in (2, 3):
+        with Image.open(path, formats=["PNG"]) as image:
+            if image.mode not in ("L", "I;16", "I"):
+                raise StackError(
+                    f"{path} holds pixels of the kind {image.mode}, where grey levels of 8 or 16 "
+                    "bit are allowed; convert it to them."
+                )
+            pixels = np.asarray(image)
+    except (
+        UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError
+    ) as error:  # fmt: skip
         raise StackError(
-            f"{path} has {dimension} dimensions where 2 (an image) or 3 (a stack) are allowed; "
-            "write each stack to a file of its own."
-        )
-    if channels != 1:
-        raise StackError(
-            f"{path} has {channels} channels where one is allowed; convert it to grey levels."
-        )
-
-
-def _unreadable(path: Path) -> StackError:
-    return StackError(
-        f"{path} cannot be read as an image: it is damaged, truncated or of another format; "
-        "copy it anew."
-    )
+            f"{path} cannot be read as an image: it is damaged, truncated or no PNG; copy it anew."
+        ) from error
+    return pixels.astype(np.uint16) if pixels.dtype != np.uint8 else pixels, Geometry.plain(2)

@@ -4,10 +4,10 @@ A slice is compressed while the next one is rendered, and the file appears under
 is complete.
 """
 
+import math
 import os
 import queue
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -15,12 +15,15 @@ import numpy as np
 from isal import isal_zlib
 
 from nodegen.errors import OutputError
+from nodegen.io.files import WholeFile, cannot_write
+from nodegen.io.geometry import Geometry
 from nodegen.io.metaimage import ELEMENTS
-from nodegen.io.stack import TIFF, Geometry
+from nodegen.io.stack import METAIMAGE, TIFF
 
 # Of isal, 0 to 3: a seventh of the time that zlib's least takes, for files a tenth larger.
 COMPRESSION = 2
 SIZE_DIGITS = 15  # room in the header for the size of the compressed data
+LARGE_TIFF = 4_000_000_000  # bytes of pixels; beyond them a TIFF becomes a BigTIFF
 WAITING = 2  # slices that may wait for the compressor
 
 
@@ -49,6 +52,11 @@ class StackWriter:
         self.path, self.geometry, self.shape = path, geometry, tuple(shape)
         self.dtype = np.dtype(dtype)
         self.written = 0
+        if path.suffix.lower() not in (*METAIMAGE, *TIFF):
+            raise OutputError(
+                f"{path} ends in {path.suffix or 'no suffix'}, where one of "
+                f"{', '.join((*METAIMAGE, *TIFF))} is wanted; give such a name."
+            )
         self._sink: _MetaImage | _Tiff
         kind = _Tiff if path.suffix.lower() in TIFF else _MetaImage
         self._sink = kind(path, geometry, self.shape, self.dtype)
@@ -64,7 +72,6 @@ class StackWriter:
     def open(self) -> None:
         """Begin the file, beside the place where it will lie."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._sink.open()
             self._thread.start()
         except BaseException as error:  # an interrupt, too
@@ -98,17 +105,26 @@ class StackWriter:
             raise self._failed(error) from error
         self._finished = True
 
+    def publish(self) -> None:
+        """Give the finished file its name."""
+        try:
+            self._sink.publish()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def discard(self) -> None:
+        """Stop, and remove what is not published."""
+        self._join()
+        self._sink.discard()
+
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         try:
-            self._join()
             if kind is None:
                 if not self._finished:
                     self.finish()
-                self._sink.publish()
-        except OSError as error:
-            raise self._failed(error) from error
+                self.publish()
         finally:
-            self._sink.discard()
+            self.discard()
 
     def _join(self) -> None:
         if self._thread.is_alive():
@@ -124,21 +140,7 @@ class StackWriter:
                     self._fault = error
 
     def _failed(self, error: BaseException) -> OutputError:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return OutputError(
-            f"{self.path} cannot be written ({why}); give an output folder that is writable and "
-            "has room."
-        )
-
-
-def _partial(path: Path) -> Path:
-    """Where a file grows; its name is no image's."""
-    return path.with_name(f".{path.name}.partial")
-
-
-def _remove(partial: Path) -> None:
-    with suppress(OSError):  # where nothing could be made, there is nothing to remove
-        partial.unlink()
+        return cannot_write(self.path, error)
 
 
 def _numbers(values: tuple[float, ...]) -> str:
@@ -150,13 +152,15 @@ class _MetaImage:
 
     def __init__(self, path: Path, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype):
         self.local = path.suffix.lower() == ".mha"
-        self.path, self.data = path, path if self.local else path.with_suffix(".zraw")
+        # Readers take a data file's name with a percent sign for a pattern of names.
+        name = path.with_suffix(".zraw").name.replace("%", "_")
+        self.data = WholeFile(path if self.local else path.with_name(name), stream=False)
+        self.head = self.data if self.local else WholeFile(path, stream=False)
         self.geometry, self.shape, self.dtype = geometry, shape, dtype
-        self.file: BinaryIO | None = None
         self.size = 0
 
     def open(self) -> None:
-        self.file = _partial(self.data).open("w+b")
+        self.file = self.data.open()
         if self.local:
             self.file.write(self._header())
         self.compressor = isal_zlib.compressobj(COMPRESSION)
@@ -165,31 +169,27 @@ class _MetaImage:
         self._append(self.compressor.compress(np.ascontiguousarray(pixels).data))
 
     def _append(self, data: bytes) -> None:
-        assert self.file is not None
         self.file.write(data)
         self.size += len(data)
 
     def finish(self) -> None:
-        assert self.file is not None
         self._append(self.compressor.flush())
         if self.local:
             self.file.seek(0)
             self.file.write(self._header())  # now with the true size, in the same room
         else:
-            with _partial(self.path).open("w+b") as header:
-                header.write(self._header())
-                _close(header)
-        _close(self.file)
+            self.head.open().write(self._header())
+            self.head.finish()
+        self.data.finish()
 
     def publish(self) -> None:
-        for path in dict.fromkeys((self.data, self.path)):  # the header last
-            os.replace(_partial(path), path)
+        self.data.publish()
+        if not self.local:
+            self.head.publish()  # last: without it the pixels are no image
 
     def discard(self) -> None:
-        if self.file is not None:
-            self.file.close()
-        for path in {self.path, self.data}:
-            _remove(_partial(path))
+        self.data.discard()
+        self.head.discard()
 
     def _header(self) -> bytes:
         n = self.geometry.dimension
@@ -209,49 +209,42 @@ class _MetaImage:
             "ElementSpacing": _numbers(self.geometry.spacing),
             "DimSize": " ".join(map(str, size)),
             "ElementType": ELEMENTS[self.dtype.name],
-            "ElementDataFile": "LOCAL" if self.local else self.data.name,
+            "ElementDataFile": "LOCAL" if self.local else self.data.path.name,
         }
-        return "".join(f"{key} = {value}\n" for key, value in fields.items()).encode()
+        return os.fsencode("".join(f"{key} = {value}\n" for key, value in fields.items()))
 
 
 class _Tiff:
     """.tif: one page a slice; of the geometry, a TIFF can hold the spacing in the plane."""
 
     def __init__(self, path: Path, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype):
-        self.path, self.geometry = path, geometry
-        self.file: BinaryIO | None = None
+        self.geometry = geometry
+        self.whole = WholeFile(path, stream=False)
+        # A TIFF of 4 GiB and more needs wider numbers.
+        self.large = math.prod(shape) * dtype.itemsize > LARGE_TIFF
 
     def open(self) -> None:
         from tifffile import TiffWriter
 
-        self.file = _partial(self.path).open("w+b")
-        self.tiff = TiffWriter(self.file)
+        self.tiff = TiffWriter(self.whole.open(), bigtiff=self.large)
 
     def write(self, pixels: np.ndarray) -> None:
         x, y = self.geometry.spacing[:2]
+        along, across, unit, white = self.geometry.tags or ((10 / x), (10 / y), 3, False)
         self.tiff.write(
-            pixels,
-            photometric="minisblack",
-            resolution=(10 / x, 10 / y),
-            resolutionunit="CENTIMETER",
+            np.iinfo(pixels.dtype).max - pixels if white else pixels,
+            photometric="miniswhite" if white else "minisblack",
+            resolution=(along, across),
+            resolutionunit=unit,
             metadata=None,
         )
 
     def finish(self) -> None:
-        assert self.file is not None
         self.tiff.close()
-        _close(self.file)
+        self.whole.finish()
 
     def publish(self) -> None:
-        os.replace(_partial(self.path), self.path)
+        self.whole.publish()
 
     def discard(self) -> None:
-        if self.file is not None:
-            self.file.close()
-        _remove(_partial(self.path))
-
-
-def _close(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-    file.close()
+        self.whole.discard()

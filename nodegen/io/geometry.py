@@ -1,0 +1,38 @@
+"""Geometry: where an image lies, as its file says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where an image lies, as its file says.
+
+    Attributes
+    ----------
+    spacing, origin : tuple of float
+        (x, y) or (x, y, z), mm.
+    direction : tuple of float
+        Row by row, 4 or 9 numbers.
+    dimension : {2, 3}
+        A single image may be a 2D file; in memory it is a stack of one slice.
+    tags : tuple, optional
+        What only a TIFF says, to be written as it came: (pixels in a unit along x, along y, the
+        number of that unit, whether white is 0); the first two as (numerator, denominator).
+    """
+
+    spacing: tuple[float, ...]
+    origin: tuple[float, ...]
+    direction: tuple[float, ...]
+    dimension: int
+    tags: tuple[tuple[int, int], tuple[int, int], int, bool] | None = None
+
+    @classmethod
+    def plain(cls, dimension: int) -> Self:
+        """Spacing 1 mm, origin 0, axes as they come."""
+        ones, zeros = (1.0,) * dimension, (0.0,) * dimension
+        return cls(ones, zeros, tuple(np.eye(dimension).ravel().tolist()), dimension)

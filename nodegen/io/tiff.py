@@ -1,0 +1,263 @@
+"""Reading TIFF exactly: which pages make the stack, and what is refused rather than guessed.
+
+Every page of the file counts but thumbnails (reduced resolution) and transparency masks, which the
+file marks as such; the rest must be alike, and make the stack in the file's order. ImageJ's and
+tifffile's own forms, several slices behind one page, are taken too. tifffile decodes (imagecodecs
+for what is compressed); what it would pass over with a line in a log is refused here.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nodegen.errors import StackError
+from nodegen.io.geometry import Geometry
+
+if TYPE_CHECKING:
+    import tifffile
+
+_REDUCED, _MASK = 1, 4  # bits of NewSubfileType
+_MINISWHITE, _MINISBLACK = 0, 1  # PhotometricInterpretation
+_MM = {2: 25.4, 3: 10.0}  # of a ResolutionUnit, inch or centimetre
+_COLOURS = {2: "red, green and blue", 3: "a palette", 5: "cyan, magenta, yellow, black", 6: "YCbCr"}
+_NONE = 1  # Compression
+# Times as many bytes as go in may come out: deflate's own figure, LZW's, PackBits', and for others
+# (JPEG, Zstandard, LZMA) more than any radiograph gives.
+_MOST = {_NONE: 1, 5: 2000, 8: 1032, 32946: 1032, 32773: 64}
+_MOST_ELSE = 100_000
+
+
+def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
+    """Read a TIFF of grey levels.
+
+    Returns
+    -------
+    pixels : ndarray, shape ([slice,] row, column)
+        As they are meant to be seen: where white is 0, turned around.
+    geometry : Geometry
+        The spacing in the plane, where the file tells it in inches or centimetres.
+
+    Raises
+    ------
+    StackError
+        Where pages differ, hold colours, lie turned, lack pixels, or cannot be decoded.
+    OSError
+        Where the file cannot be read.
+    """
+    import tifffile
+
+    with path.open("rb") as file:
+        chain = _chain(path, file)
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            if len(tiff.pages) != len(chain):
+                raise _damaged(path, f"it has {len(chain)} pages, and {len(tiff.pages)} are whole")
+            pages = [tiff.pages.get(number) for number in range(len(chain))]
+            kept = _kept(path, pages)
+            pixels = _pixels(path, tiff, kept)
+            tags = _tags(path, kept[0])
+    except StackError:
+        raise
+    except MemoryError as error:
+        raise _damaged(path, "its size is beyond this machine's memory") from error
+    except Exception as error:  # each codec has faults of its own
+        raise _damaged(path, str(error) or type(error).__name__) from error
+    along, across, unit, _ = tags
+    plane = [_MM[unit] * below / above if unit in _MM else 1.0 for above, below in (along, across)]
+    spacing = (*plane, 1.0)[: pixels.ndim]
+    return pixels, replace(Geometry.plain(pixels.ndim), spacing=spacing, tags=tags)
+
+
+def _damaged(path: Path, why: str) -> StackError:
+    why = " ".join(why.split()).rstrip(".")
+    return StackError(f"{path} cannot be read as an image: {why}; write the TIFF anew.")
+
+
+def _chain(path: Path, file: Any) -> list[int]:
+    """Where the pages begin; a chain that breaks off or runs in a circle is refused."""
+    start = file.read(16)
+    order = {b"II": "<", b"MM": ">"}.get(start[:2], "")
+    size = file.seek(0, 2)
+    try:
+        if not order:
+            raise struct.error
+        (version,) = struct.unpack(order + "H", start[2:4])
+        large = version == 43
+        if version not in (42, 43):
+            raise struct.error
+        count, entry, pointer = ("Q", 20, "Q") if large else ("H", 12, "I")
+        (at,) = struct.unpack_from(order + pointer, start, 8 if large else 4)
+    except struct.error:
+        raise _damaged(path, "it is no TIFF, or its first bytes are damaged") from None
+    found: list[int] = []
+    seen: set[int] = set()
+    while at:
+        width = struct.calcsize("=" + count)
+        if at in seen:
+            raise _damaged(path, "its pages run in a circle")
+        seen.add(at)
+        file.seek(at)
+        head = file.read(width)
+        entries = struct.unpack(order + count, head)[0] if len(head) == width else 0
+        after = at + width + entries * entry
+        file.seek(min(after, size))
+        tail = file.read(struct.calcsize("=" + pointer))
+        if not entries or len(tail) < struct.calcsize("=" + pointer):
+            raise _damaged(path, f"it is damaged or truncated at page {len(found)}")
+        found.append(at)
+        (at,) = struct.unpack(order + pointer, tail)
+    if not found:
+        raise _damaged(path, "it holds no page")
+    return found
+
+
+def _kept(path: Path, pages: list[tifffile.TiffPage]) -> list[tifffile.TiffPage]:
+    """The pages that make the stack."""
+    kept = [(n, page) for n, page in enumerate(pages) if not page.subfiletype & (_REDUCED | _MASK)]
+    if not kept:
+        raise StackError(
+            f"{path} holds thumbnails and masks alone, where a page of full size is wanted; write "
+            "the whole image."
+        )
+    first = kept[0][1]
+    for number, page in kept:
+        where = f"Page {number} of {path}"
+        if page.samplesperpixel != 1:
+            raise StackError(
+                f"{path} has {page.samplesperpixel} channels where one is allowed; convert it to "
+                "grey levels."
+            )
+        if page.photometric not in (_MINISWHITE, _MINISBLACK):
+            colours = _COLOURS.get(int(page.photometric), f"PhotometricInterpretation "
+                                   f"{int(page.photometric)}")  # fmt: skip
+            raise StackError(
+                f"{where} is in {colours}, where grey levels are allowed; convert it to them."
+            )
+        orientation = page.tags.valueof(274, default=1)
+        if orientation != 1:
+            raise StackError(
+                f"{where} has Orientation {orientation}, which viewers show turned or mirrored, "
+                "where 1 is allowed, so that boxes fit what is seen; turn its pixels, and write it "
+                "with Orientation 1."
+            )
+        if page.imagedepth != 1:
+            raise StackError(f"{where} is a volume, where pages are wanted; write a page a slice.")
+        for what in ("shape", "dtype", "photometric"):
+            mine, others = getattr(page, what), getattr(first, what)
+            if mine != others:
+                raise StackError(
+                    f"Pages {kept[0][0]} and {number} of {path} differ in {what} ({others} and "
+                    f"{mine}), so they make no stack; write each image to a file of its own."
+                )
+        _check_segments(path, where, page)
+    return [page for _, page in kept]
+
+
+def _check_segments(path: Path, where: str, page: tifffile.TiffPage) -> None:
+    """Refuse a page whose pieces are missing, or cannot hold what its tags say."""
+    offsets, counts = page.dataoffsets, page.databytecounts
+    pieces = math.prod(page.chunked) if page.chunked else 1
+    if len(offsets) != pieces or len(counts) != pieces or 0 in offsets or 0 in counts:
+        raise StackError(
+            f"{where} lacks pixels: {len([c for c in counts if c])} of its {pieces} pieces are "
+            "there; write the TIFF anew."
+        )
+    size = page.parent.filehandle.size
+    if any(offset + count > size for offset, count in zip(offsets, counts, strict=True)):
+        raise StackError(f"{where} is truncated: its pixels end beyond the file; copy it anew.")
+    bits = math.prod(page.shape) * page.bitspersample
+    if sum(counts) * 8 * _MOST.get(int(page.compression), _MOST_ELSE) < bits:
+        raise StackError(
+            f"{where} is damaged: the {sum(counts)} bytes that it holds of pixels cannot be the "
+            f"{bits // 8} that its tags ask for; copy it anew."
+        )
+
+
+def _pixels(path: Path, tiff: tifffile.TiffFile, kept: list[tifffile.TiffPage]) -> np.ndarray:
+    first = kept[0]
+    behind = _behind_one_page(path, tiff, kept)
+    if behind is not None:
+        pixels = behind
+    elif len(kept) == 1:
+        pixels = _decoded(path, first, None)
+    else:
+        pixels = np.empty((len(kept), *first.shape), first.dtype)
+        for page, slice_ in zip(kept, pixels, strict=True):
+            _decoded(path, page, slice_)
+    if first.photometric == _MINISWHITE:
+        if pixels.dtype.kind != "u":
+            raise StackError(
+                f"{path} says that white is 0 of pixels of {pixels.dtype}, where that is defined "
+                "for unsigned whole numbers alone; write it with black as 0."
+            )
+        top = (1 << first.bitspersample) - 1
+        pixels = np.subtract(top, pixels, dtype=pixels.dtype, casting="unsafe")
+    return pixels
+
+
+def _decoded(path: Path, page: tifffile.TiffPage, into: np.ndarray | None) -> np.ndarray:
+    """One page, each of whose pieces must give all of its pixels."""
+    made = np.empty(page.shape, page.dtype) if into is None else into
+    rows, columns = page.shape
+    filled = 0
+    for piece, (*_, top, left, _), _ in page.segments(maxworkers=1):
+        if piece is None:
+            raise _damaged(path, "pixels are missing")
+        part = piece.reshape(piece.shape[-3:-1])
+        height, width = min(part.shape[0], rows - top), min(part.shape[1], columns - left)
+        made[top : top + height, left : left + width] = part[:height, :width]
+        filled += height * width
+    if filled != rows * columns:
+        raise _damaged(path, f"its pieces give {filled} of {rows * columns} pixels")
+    return made
+
+
+def _behind_one_page(
+    path: Path, tiff: tifffile.TiffFile, kept: list[tifffile.TiffPage]
+) -> np.ndarray | None:
+    """The stack where the file holds more slices than pages; refuse channels and more axes."""
+    axes: dict[str, int] = {}
+    if tiff.is_imagej or tiff.is_shaped or tiff.is_ome:
+        series = tiff.series[0]
+        axes = dict(zip(series.axes, series.shape, strict=True))
+        if axes.get("C", 1) > 1 or axes.get("S", 1) > 1:
+            count = max(axes.get("C", 1), axes.get("S", 1))
+            raise StackError(
+                f"{path} has {count} channels where one is allowed; convert it to grey levels."
+            )
+        if sum(length > 1 for axis, length in axes.items() if axis not in "YX") > 1:
+            raise StackError(
+                f"{path} has {len(series.shape)} dimensions where 2 (an image) or 3 (a stack) are "
+                "allowed; write each stack to a file of its own."
+            )
+        slices = math.prod(series.shape[:-2])
+        if len(kept) == 1 and slices > 1 and tiff.is_imagej:
+            page = kept[0]
+            size = slices * page.nbytes
+            start = page.dataoffsets[0]
+            if page.compression != _NONE or start + size > tiff.filehandle.size:
+                raise _damaged(path, f"it lacks the pixels of its {slices} slices")
+            order = np.dtype(page.parent.byteorder + page.dtype.char)
+            stack = np.empty((slices, *page.shape), order)
+            tiff.filehandle.seek(start)
+            if tiff.filehandle._fh.readinto(stack.reshape(-1).view(np.uint8).data) != size:
+                raise _damaged(path, f"it lacks the pixels of its {slices} slices")
+            return stack.astype(page.dtype, copy=False)
+    return None
+
+
+def _tags(path: Path, page: tifffile.TiffPage) -> tuple[Any, Any, int, bool]:
+    """What the page says of resolution, as :attr:`Geometry.tags` holds it."""
+    unit = int(page.tags.valueof(296, default=2))
+    found = [page.tags.valueof(tag) for tag in (282, 283)]
+    good = all(isinstance(value, tuple) and len(value) == 2 and min(value) > 0 for value in found)
+    if not good:  # none told, or 0 / 0, which tells as much
+        return (1, 1), (1, 1), 1, page.photometric == _MINISWHITE
+    along, across = ((int(above), int(below)) for above, below in found)
+    return along, across, unit, page.photometric == _MINISWHITE
