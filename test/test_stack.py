@@ -4,8 +4,8 @@ import SimpleITK as sitk
 import tifffile
 
 from nodegen.errors import OutputError
-from nodegen.io.metaimage import ELEMENTS
 from nodegen.io.geometry import Geometry
+from nodegen.io.metaimage import ELEMENTS
 from nodegen.io.stack import find_image, read_stack
 from nodegen.io.stack_writer import StackWriter
 

@@ -149,7 +149,9 @@ REFUSED = {
         "2 channels",
     ),
     "four dimensions": (
-        lambda p: tifffile.imwrite(p, np.zeros((2, 3, 9, 9), "u1"), metadata={"axes": "TZYX"}, **GREY),
+        lambda p: tifffile.imwrite(
+            p, np.zeros((2, 3, 9, 9), "u1"), metadata={"axes": "TZYX"}, **GREY
+        ),
         "4 dimensions",
     ),
     "palette": (palette, "is in a palette, where grey levels"),

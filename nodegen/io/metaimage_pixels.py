@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from isal import isal_zlib
@@ -166,7 +167,7 @@ def _inflate(part: Part, pixels: np.ndarray) -> None:
         )
 
 
-def _decompressor(gzip: bool) -> isal_zlib.decompressobj:
+def _decompressor(gzip: bool) -> Any:  # the stub of isal has a function where a class is
     return isal_zlib.decompressobj(wbits=31 if gzip else 15)
 
 

@@ -9,7 +9,7 @@ import os
 import queue
 import threading
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 from isal import isal_zlib

@@ -58,7 +58,7 @@ def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
         with tifffile.TiffFile(path) as tiff:
             if len(tiff.pages) != len(chain):
                 raise _damaged(path, f"it has {len(chain)} pages, and {len(tiff.pages)} are whole")
-            pages = [tiff.pages.get(number) for number in range(len(chain))]
+            pages: list[Any] = [tiff.pages.get(number) for number in range(len(chain))]
             kept = _kept(path, pages)
             pixels = _pixels(path, tiff, kept)
             tags = _tags(path, kept[0])
@@ -204,9 +204,10 @@ def _pixels(path: Path, tiff: tifffile.TiffFile, kept: list[tifffile.TiffPage]) 
 def _decoded(path: Path, page: tifffile.TiffPage, into: np.ndarray | None) -> np.ndarray:
     """One page, each of whose pieces must give all of its pixels."""
     made = np.empty(page.shape, page.dtype) if into is None else into
-    rows, columns = page.shape
+    rows, columns = made.shape
     filled = 0
-    for piece, (*_, top, left, _), _ in page.segments(maxworkers=1):
+    for piece, place, _ in page.segments(maxworkers=1):
+        _, _, top, left, _ = tuple(place)
         if piece is None:
             raise _damaged(path, "pixels are missing")
         part = piece.reshape(piece.shape[-3:-1])
@@ -243,12 +244,10 @@ def _behind_one_page(
             start = page.dataoffsets[0]
             if page.compression != _NONE or start + size > tiff.filehandle.size:
                 raise _damaged(path, f"it lacks the pixels of its {slices} slices")
-            order = np.dtype(page.parent.byteorder + page.dtype.char)
-            stack = np.empty((slices, *page.shape), order)
-            tiff.filehandle.seek(start)
-            if tiff.filehandle._fh.readinto(stack.reshape(-1).view(np.uint8).data) != size:
-                raise _damaged(path, f"it lacks the pixels of its {slices} slices")
-            return stack.astype(page.dtype, copy=False)
+            own: np.dtype[Any] = np.dtype(page.dtype)
+            content = np.fromfile(path, np.uint8, size, offset=start)
+            ordered = content.view(own.newbyteorder(page.parent.byteorder))
+            return ordered.astype(own, copy=False).reshape(slices, *page.shape)
     return None
 
 
