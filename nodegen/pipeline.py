@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +11,26 @@ import numpy as np
 from nodegen import __version__
 from nodegen.errors import RecipeError
 from nodegen.io.boxes import BOXES, read_boxes
-from nodegen.io.files import write_text
+from nodegen.io.outputs import Outputs
 from nodegen.io.stack import Stack, find_image, read_stack
-from nodegen.io.stack_writer import StackWriter
 from nodegen.progress import track
-from nodegen.renderer import Renderer
+from nodegen.renderer import Renderer, label_type
 from nodegen.settings import Settings
-from nodegen.steps.recipe import RECIPES, Recipe, dump, load, seed_of_inputs
+from nodegen.steps.flags import notes_of
+from nodegen.steps.recipe import RECIPES, Recipe, dump, hash_of, load, seed_of_inputs
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left: the image's path, the recipes and their header as in ``recipes.json``."""
+    """What a run left: the image's path, the recipes and their header as in ``recipes.json``.
+
+    ``notes`` are sentences for whoever started it, about boxes or a replay.
+    """
 
     image: Path
     recipes: list[dict[str, Any]]
     header: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
 
     @property
     def seed(self) -> int:
@@ -42,6 +45,7 @@ def generate(
     *,
     recipes: Path | None = None,
     masks: Path | None = None,
+    masks_by_box: Path | None = None,
     progress: bool = True,
     renderer: Renderer | None = None,
 ) -> Run:
@@ -58,7 +62,11 @@ def generate(
     recipes : Path, optional
         A ``recipes.json`` to be rendered again instead of drawing anew.
     masks : Path, optional
-        Folder that gets the nodules' masks, a stack of the same name and geometry.
+        Folder that gets the nodules' masks, a stack of the same name and geometry: 1 + the index of
+        the box whose nodule lies there, of several the last one's.
+    masks_by_box : Path, optional
+        Folder that gets each nodule's mask by itself, so that overlapping ones lose nothing: a
+        stack of the same name, one slice for each box in the order of ``nodules.json``.
     progress : bool
         Whether stdout shows how far the run is.
     renderer : Renderer, optional
@@ -69,46 +77,87 @@ def generate(
     NodegenError
         One of its classes, for each kind of fault; then no image is left.
     """
-    stack = read_stack(find_image(Path(input_dir)))
+    source, output_dir = find_image(Path(input_dir)), Path(output_dir)
+    folders = [Path(folder) for folder in (output_dir, masks, masks_by_box) if folder]
+    inputs = (source, Path(input_dir) / BOXES, *([Path(recipes)] if recipes else []))
+    with Outputs(*folders, inputs=inputs) as outputs:
+        outputs.set_aside(*(folder / source.name for folder in folders), output_dir / RECIPES)
+        return _generate(
+            source, output_dir, settings, recipes, masks, masks_by_box, progress, renderer, outputs
+        )
+
+
+def _generate(
+    source: Path,
+    output_dir: Path,
+    settings: Settings | None,
+    recipes: Path | None,
+    masks: Path | None,
+    masks_by_box: Path | None,
+    progress: bool,
+    renderer: Renderer | None,
+    outputs: Outputs,
+) -> Run:
+    stack = read_stack(source)
     header, todo = load(recipes) if recipes else ({}, [])
     if renderer is None:
         renderer = Renderer(settings or Settings(**settings_of(recipes)))
     settings = renderer.settings
+    digest, notes = hash_of(stack.pixels), list[str]()
     if recipes is None:
-        boxes = read_boxes(Path(input_dir) / BOXES, stack.pixels.shape)
-        seed = seed_of_inputs(stack.pixels, boxes) if settings.seed is None else settings.seed
+        boxes = read_boxes(source.with_name(BOXES), stack.pixels.shape)
+        seed = seed_of_inputs(stack.pixels, boxes, digest)
+        seed = seed if settings.seed is None else settings.seed
         todo = list(renderer.plan(stack.pixels, boxes, seed))
     else:
         seed = int(header["seed"])
         _check_replay(recipes, header, todo, stack, renderer)
+        if header.get("pixels_sha256") not in (None, digest.hexdigest()):
+            notes.append(
+                f"{recipes} was made for a stack of other pixels than {source}: its contrasts and "
+                "classes are that stack's."
+            )
     header = {
         "nodegen": __version__,
         "input": stack.path.name,
+        "pixels_sha256": digest.hexdigest(),
         "seed": seed,
         "settings": {k: v for k, v in asdict(settings).items() if k in _REPLAYED},
         "model_sha256": renderer.model_sha256 if todo else None,
         "library_sha256": renderer.library.sha256 if todo else None,
     }
-    image = Path(output_dir) / stack.path.name
-    kind = np.uint8 if settings.intensity == "challenge" else stack.pixels.dtype
-    with renderer.workers(len(stack.pixels)) as workers, ExitStack() as outputs:
-        form = stack.geometry, stack.pixels.shape
-        writers = [StackWriter(image, *form, kind)]
-        if masks:
-            writers.append(StackWriter(Path(masks) / stack.path.name, *form, np.uint16))
-        for writer in writers:
-            outputs.push(writer)  # before it is opened, so that no interrupt falls in between
-            writer.open()
+    image = output_dir / source.name
+    own = settings.intensity == "input"
+    geometry, shape = stack.geometry, stack.pixels.shape
+    writers = [
+        outputs.stack(
+            image,
+            geometry if own else geometry.black,
+            shape,
+            stack.pixels.dtype if own else np.uint8,
+        )
+    ]
+    labels = label_type(todo)
+    if masks:
+        writers.append(outputs.stack(Path(masks) / source.name, geometry.black, shape, labels))
+    with renderer.workers(len(stack.pixels)) as workers:
         slices = renderer.render_slices(workers, stack.pixels, todo, seed, settings.intensity)
         done: list[Recipe] = []
         for made in track(slices, len(stack.pixels), "nodules", "slice", show=progress):
             for writer, written in zip(writers, made[:2], strict=False):  # the mask where wanted
-                writer.write(written)
+                writer.write(written.astype(writer.dtype, copy=False))
             done += made[2]
-        for writer in writers:
-            writer.finish()
-        write_text(Path(output_dir) / RECIPES, dump(header, done))
-    return Run(image, [asdict(recipe) for recipe in done], header)
+    if masks_by_box and todo:
+        each = outputs.stack(
+            Path(masks_by_box) / source.name,
+            geometry.black.stacked,
+            (len(todo), *shape[1:]),
+            np.uint8,
+        )
+        for recipe in sorted(todo, key=lambda recipe: recipe.index):
+            each.write(renderer.mask_of(recipe, shape[1:]))
+    outputs.text(output_dir / RECIPES, dump(header, done))
+    return Run(image, [asdict(recipe) for recipe in done], header, notes + notes_of(done))
 
 
 # --- replay ---------------------------------------------------------------------------------------
@@ -142,6 +191,7 @@ def _check_replay(
                 f"{path} was made with {name} {str(header[name])[:12]}, and {have[:12]} is in use; "
                 "give the same --model and --nodules as in that run."
             )
+    slices, rows, columns = stack.pixels.shape
     paper = renderer.settings.contrast == "paper"
     for number, recipe in enumerate(recipes):
         if (recipe.fill == 0) != paper:
@@ -149,9 +199,20 @@ def _check_replay(
                 f"Recipe {number} of {path} was drawn with{'out' * paper} the paper's contrast; "
                 "leave --contrast out, and it is as in that run."
             )
-        if recipe.slice >= len(stack.pixels) or recipe.nodule >= len(renderer.library):
+        if recipe.slice >= slices or recipe.nodule >= len(renderer.library):
             raise RecipeError(
                 f"{path} asks for slice {recipe.slice} and nodule {recipe.nodule}, and there are "
-                f"{len(stack.pixels)} slices and {len(renderer.library)} nodules; give the stack "
-                "and the library of that run."
+                f"{slices} slices and {len(renderer.library)} nodules; give the stack and the "
+                "library of that run."
+            )
+        if recipe.right > columns or recipe.bottom > rows:
+            raise RecipeError(
+                f"{path} asks for a box up to x {recipe.right} and y {recipe.bottom}, and the "
+                f"slices are {columns} x {rows} px; give the stack of that run."
+            )
+        known = renderer.library.names[recipe.nodule]
+        if recipe.name != known:
+            raise RecipeError(
+                f"{path} asks for nodule {recipe.nodule} by the name {recipe.name}, and in the "
+                f"library that one is {known}; give the library of that run."
             )

@@ -23,6 +23,7 @@ from nodegen.steps.contrast import match_contrast, normalise
 from nodegen.steps.crop import Window, crop_window, support
 from nodegen.steps.exposure import expose, tapered
 from nodegen.steps.finish import finish
+from nodegen.steps.flags import LIMIT, OFF, WHITE, edges_of, flags_of
 from nodegen.steps.grey import to_output, to_unit
 from nodegen.steps.laying import fit, lay
 from nodegen.steps.library import Library
@@ -59,7 +60,8 @@ class Rendered:
     image : ndarray or SimpleITK.Image
         As the one that was given: same type, shape, grey scale, geometry.
     mask : ndarray of uint16, shape ([slice,] row, column)
-        0, or 1 + the index of the box whose nodule lies there.
+        0, or 1 + the index of the box whose nodule lies there, of several the last one's;
+        uint32 where there are more boxes than uint16 has numbers.
     recipes : list of Recipe
         What was done in each box; :meth:`Renderer.render` follows them again.
     seed : int
@@ -205,7 +207,7 @@ class Renderer:
         if seed is None:
             seed = seed_of_inputs(pixels, kept)
         recipes = list(self.plan(pixels, kept, seed))
-        made, mask = np.empty_like(pixels), np.zeros(pixels.shape, dtype=np.uint16)
+        made, mask = np.empty_like(pixels), np.zeros(pixels.shape, dtype=label_type(recipes))
         done: list[Recipe] = []
         with self.workers(len(pixels)) as workers:
             slices = self.render_slices(workers, pixels, recipes, seed, "input")
@@ -230,6 +232,7 @@ class Renderer:
         signal : {"hyposignal", "hypersignal"}, optional
             The class of all boxes; None: decided for each box by Otsu.
         """
+        edges = edges_of(boxes)
         seen: Counter[tuple[int, ...]] = Counter()
         thresholds: dict[int, tuple[np.ndarray, float]] = {}
         for box in sorted(boxes, key=position):
@@ -240,7 +243,8 @@ class Renderer:
             drawn = draw(seed, box, seen[position(box)], self.library, self._paper)
             seen[position(box)] += 1
             own = signal or signal_class(slice01, box, threshold)
-            yield self._recipe(box, drawn, own, slice01)
+            recipe = self._recipe(box, drawn, own, slice01)
+            yield replace(recipe, flags=[*flags_of(box, edges[box.slice], slice01), *recipe.flags])
 
     def _recipe(self, box: Box, drawn: Draw, signal: str, slice01: np.ndarray) -> Recipe:
         recipe = Recipe(
@@ -293,10 +297,10 @@ class Renderer:
             density = relative_density(nodule.opacity, nodule.step_mm)
             asked = as_real(box.side, spread, drawn.deviate, density) / spread
         contrast = asked * spread
-        flags = ""
+        flags: list[str] = []
         if contrast > MOST_CONTRAST and levels is None:
             contrast = MOST_CONTRAST
-            flags = "limit"
+            flags.append(LIMIT)
         recipe = replace(
             recipe,
             nodule=best,
@@ -313,7 +317,7 @@ class Renderer:
         left = max(1.0 - float(np.percentile(crop[placed.mask], 90)), LEAST_ROOM)
         if contrast * most > left:
             contrast = left / most
-            flags = f"{flags} white".strip()
+            flags.append(WHITE)
         return replace(recipe, contrast=round(contrast, 5), flags=flags)
 
     # --- render: recipes into one slice -----------------------------------------------------------
@@ -397,6 +401,8 @@ class Renderer:
         slice01 = to_unit(untouched)
         mask = np.zeros(untouched.shape, dtype=np.uint16)
         for recipe in watch(recipes):
+            if 1 + recipe.index > np.iinfo(mask.dtype).max:
+                mask = mask.astype(np.uint32)
             window = crop_window(recipe.box, untouched.shape)
             nodule = self.place(recipe, untouched.shape)
             slice01[window] = self.blend(slice01[window], nodule, recipe)
@@ -421,10 +427,10 @@ class Renderer:
             middle = self._middle(recipe.box, window)
             contrast = float((slice01[window] - before[window])[middle].mean())
             got = contrast / spread_around(before, recipe.box)
-            flags = [flag for flag in recipe.flags.split() if flag != "off"]
+            flags = [flag for flag in recipe.flags if flag != OFF]
             if recipe.asked and abs(got / recipe.asked - 1) > NEAR:
-                flags.append("off")
-            done.append(replace(recipe, got=round(got, 4), flags=" ".join(flags)))
+                flags.append(OFF)
+            done.append(replace(recipe, got=round(got, 4), flags=flags))
         return done
 
     @staticmethod
@@ -466,3 +472,21 @@ class Renderer:
             shadow=centred(density * np.float32(recipe.contrast), canvas, *at),
             mask=centred(mask, canvas, *at) > 0,
         )
+
+    def mask_of(self, recipe: Recipe, shape: tuple[int, ...]) -> np.ndarray:
+        """The mask of one nodule alone, whatever lies over it.
+
+        Returns
+        -------
+        ndarray of uint8, shape (row, column)
+            1 in the nodule, else 0.
+        """
+        mask = np.zeros(shape, dtype=np.uint8)
+        mask[crop_window(recipe.box, shape)][self.place(recipe, shape).mask] = 1
+        return mask
+
+
+def label_type(recipes: Iterable[Recipe]) -> type[np.unsignedinteger]:
+    """The pixel type of a mask that holds 1 + each recipe's index."""
+    largest = max((recipe.index for recipe in recipes), default=0)
+    return np.uint16 if largest < np.iinfo(np.uint16).max else np.uint32

@@ -70,10 +70,10 @@ STACKS = {
     ),
     "text as image": (
         lambda d: (d / "77.mha").write_text("no image at all"),
-        r"77.mha cannot be read as an image: it is damaged, truncated or of another format",
+        r"77.mha cannot be read as an image: its header ends without a line ElementDataFile",
     ),
     "empty file": (lambda d: (d / "77.mha").write_bytes(b""), r"cannot be read as an image"),
-    "truncated": (lambda d: cut(d / "77.mha", 20_000), r"cannot be read as an image"),
+    "truncated": (lambda d: cut(d / "77.mha", 20_000), r"77.mha is truncated: its compressed"),
     "cut in the header": (lambda d: cut(d / "77.mha", 120), r"cannot be read as an image"),
     "colours": (
         lambda d: rewrite(d, sitk.GetImageFromArray(np.zeros((9, 9, 3), np.uint8), isVector=True)),
@@ -92,7 +92,7 @@ STACKS = {
     "infinity": (lambda d: rewrite(d, not_finite(-np.inf)), r"NaN or infinite"),
     "complex numbers": (
         lambda d: rewrite(d, image_of(np.zeros((2, 9, 9), np.complex64)), "77.mha"),
-        r"77.mha has 2 channels where one is allowed",
+        r"77.mha has 2 channels where one is allowed|ElementType",
     ),
 }
 BOXES = {
@@ -109,10 +109,10 @@ BOXES = {
         lambda d: (d / "nodules.json").write_bytes(b"\xff\xfe\xfd"),
         r"nodules.json is not JSON \(",
     ),
-    "a list": (lambda d: boxes_of(d, []), r"holds a list where an object is wanted"),
+    "a list": (lambda d: boxes_of(d, []), r"holds \[\] where an object is wanted"),
     "other type": (
         lambda d: boxes_of(d, {"type": "Point", "boxes": []}),
-        r'The type in .* is "Point" where "Multiple 2D bounding boxes" is wanted',
+        r'"type" in .* is "Point" where "Multiple 2D bounding boxes" is wanted',
     ),
     "no boxes": (
         lambda d: boxes_of(d, {"type": KIND}),
@@ -120,23 +120,23 @@ BOXES = {
     ),
     "box is text": (
         lambda d: boxes_of(d, {"type": KIND, "boxes": [{"corners": CORNERS}, "box"]}),
-        r"Box 1 is text where an object is wanted",
+        r'Box 1 in .* is "box" where an object is wanted',
     ),
     "three corners": (
         lambda d: boxes_of(d, one_box(CORNERS[:3])),
-        r'"corners" of box 0 is a list of 3 where a list of 4 corners is wanted',
+        r'"corners" of box 0 in .* is a list of 3 where a list of 4 corners',
     ),
     "corner of four": (
         lambda d: boxes_of(d, one_box([*CORNERS[:3], [1, 2, 3, 4]])),
-        r"Corner 3 of box 0 is \[1, 2, 3, 4\] where \[x, y, z\] in finite numbers is wanted",
+        r"Corner 3 of box 0 in .* is \[1, 2, 3, 4\] where \[x, y, z\] in finite numbers is wanted",
     ),
     "NaN corner": (
         lambda d: boxes_of(d, one_box(moved(0, float("nan")))),
-        r"Corner 0 of box 0 is \[NaN, 60, 0\] where",
+        r"Corner 0 of box 0 in .* is \[NaN, 60, 0\] where",
     ),
     "corner of text": (
         lambda d: boxes_of(d, one_box(moved(1, "60"))),
-        r'Corner 0 of box 0 is \[60, "60", 0\] where',
+        r'Corner 0 of box 0 in .* is \[60, "60", 0\] where',
     ),
     "two slices": (
         lambda d: boxes_of(d, one_box([*CORNERS[:3], [60, 110, 1]])),
@@ -236,13 +236,13 @@ def test_a_bad_library_is_told_in_one_sentence(make_input, tmp_path, capfd, faul
 RECIPES = {
     "missing": (None, r"The recipes .* cannot be read"),
     "not JSON": ("{", r"The recipes .* are not JSON"),
-    "no list": ('{"recipes": 3}', r'holds no list "recipes"'),
-    "no object": ('{"seed": 1, "recipes": [3]}', r"Recipe 0 of .* is not an object"),
+    "no list": ('{"seed": 1, "recipes": 3}', r'"recipes" in .* is 3 where a list is wanted'),
+    "no object": ('{"seed": 1, "recipes": [3]}', r"Recipe 0 in .* is 3 where an object is wanted"),
     "field missing": (
         '{"seed": 1, "recipes": [{"index": 0}]}',
-        r'Recipe 0 of .* has None as "slice"',
+        r'"slice" of recipe 0 in .* is missing where a whole number',
     ),
-    "no seed": ('{"recipes": []}', r"holds no seed of 0 or more but None"),
+    "no seed": ('{"recipes": []}', r'"seed" in .* is missing where a whole number of 0 to'),
 }
 
 
@@ -282,9 +282,8 @@ def test_an_output_that_is_a_file_is_told(make_input, tmp_path, capfd):
     (tmp_path / "out").write_text("in the way")
     arguments = ["--input", str(make_input()), "--output", str(tmp_path / "out")]
     code = main(["generate", *arguments, "--method", "paste"])
-    check(
-        code, capfd.readouterr().err, r"77.mha cannot be written \(File exists\)", tmp_path / "none"
-    )
+    says = r"out is a file where a folder is wanted"
+    check(code, capfd.readouterr().err, says, tmp_path / "none")
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(make_input, tmp_path, capfd, monkeypatch):
@@ -297,7 +296,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(make_input, tmp_path, capfd, mon
     code = main(["generate", *arguments, "--method", "paste"])
     says = r"77.mha cannot be written \(No space left on device\); give an output folder"
     check(code, capfd.readouterr().err, says, output)
-    assert not list(output.iterdir())
+    assert not output.exists()
 
 
 @pytest.mark.parametrize("fault", ["two images", "truncated", "slice too high"])

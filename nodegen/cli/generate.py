@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     done = generate(args.input, args.output, settings, recipes=args.recipes, masks=args.masks)
     count = len(done.recipes)
     print(f"{count} nodule{'s' * (count != 1)}, seed {done.seed}: {done.image}")
-    off = [recipe["index"] for recipe in done.recipes if "off" in recipe["flags"].split()]
+    off = [recipe["index"] for recipe in done.recipes if "off" in recipe["flags"]]
     if off:
         print(
             f"{len(off)} of them could not stand out as asked (boxes {', '.join(map(str, off))}): "

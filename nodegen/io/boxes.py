@@ -6,18 +6,16 @@ stack's origin and spacing are, as the organisers' own code reads them.
 """
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nodegen.constants import SMALLEST_BOX_PX
 from nodegen.errors import BoxesError
 from nodegen.io.files import write_text
+from nodegen.schemas import KIND, BoxesFile, SchemaFault, check
 
 BOXES = "nodules.json"  # beside the stack
-KIND = "Multiple 2D bounding boxes"
 REMEDY = "see the README for the form of nodules.json"
 
 
@@ -95,17 +93,11 @@ def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
         raise BoxesError(f"{path} cannot be read ({error.strerror}); make it readable.") from error
     except (ValueError, RecursionError) as error:
         raise BoxesError(f"{path} is not JSON ({error}); {REMEDY}.") from error
-    if not isinstance(content, dict):
-        raise BoxesError(f"{path} holds {_kind(content)} where an object is wanted; {REMEDY}.")
-    if content.get("type") != KIND:
-        raise BoxesError(
-            f'The type in {path} is {_short(content.get("type"))} where "{KIND}" is wanted; '
-            f"{REMEDY}."
-        )
-    entries = content.get("boxes")
-    if not isinstance(entries, list):
-        raise BoxesError(f'"boxes" in {path} is {_kind(entries)} where a list is wanted; {REMEDY}.')
-    return [_box(entry, index, shape) for index, entry in enumerate(entries)]
+    try:
+        entries = check(BoxesFile, content, path).boxes
+    except SchemaFault as fault:
+        raise BoxesError(f"{fault}; {REMEDY}.") from None
+    return [_box(entry.corners, index, shape) for index, entry in enumerate(entries)]
 
 
 def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
@@ -153,16 +145,9 @@ def write_boxes(path: Path, boxes: list[Box]) -> None:
     write_text(path, json.dumps(content) + "\n")
 
 
-def _box(entry: Any, index: int, shape: tuple[int, int, int]) -> Box:
-    if not isinstance(entry, dict):
-        raise BoxesError(f"Box {index} is {_kind(entry)} where an object is wanted; {REMEDY}.")
-    corners = entry.get("corners")
-    if not isinstance(corners, list) or len(corners) != 4:
-        count = f"a list of {len(corners)}" if isinstance(corners, list) else _kind(corners)
-        raise BoxesError(
-            f'"corners" of box {index} is {count} where a list of 4 corners is wanted; {REMEDY}.'
-        )
-    x, y, z = zip(*(_corner(corner, index, i) for i, corner in enumerate(corners)), strict=True)
+def _box(corners: list[list[float]], index: int, shape: tuple[int, int, int]) -> Box:
+    # A single image's boxes may lack z.
+    x, y, z = zip(*((*corner, 0.0)[:3] for corner in corners), strict=True)
     if max(z) != min(z) or not float(z[0]).is_integer():
         raise BoxesError(
             f"The corners of box {index} have z {', '.join(f'{v:g}' for v in z)} where one whole "
@@ -195,26 +180,6 @@ def _fitted(
     return Box(slice_, left, top, right, bottom, index)
 
 
-def _corner(corner: Any, box: int, number: int) -> tuple[float, float, float]:
-    good = isinstance(corner, list) and len(corner) in (2, 3)
-    if not good or not all(_is_number(value) for value in corner):
-        raise BoxesError(
-            f"Corner {number} of box {box} is {_short(corner)} where [x, y, z] in finite numbers "
-            f"is wanted; {REMEDY}."
-        )
-    x, y, z = (*corner, 0)[:3]  # a single image's boxes may lack z
-    return float(x), float(y), float(z)
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond the range of floats
-        return False
-
-
 def _span(low: float, high: float, length: int) -> tuple[int, int]:
     """Half-open px of one axis: rounded, grown to the least size, clipped to 0..length."""
     start, stop = round(low), round(high)
@@ -229,13 +194,3 @@ def _span(low: float, high: float, length: int) -> tuple[int, int]:
         start = max(min(start, length - SMALLEST_BOX_PX), 0)
         stop = min(max(stop, SMALLEST_BOX_PX), length)
     return start, stop
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
-    return names.get(type(value), "missing" if value is None else "a number")
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -210,6 +210,9 @@ def locked(folder: Path) -> Iterator[None]:
         Where another run holds it, or the folder cannot be made.
     """
     folder = Path(folder)
+    made = not folder.exists()
+    if not made and not folder.is_dir():
+        raise OutputError(f"{folder} is a file where a folder is wanted; give another one.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -227,6 +230,9 @@ def locked(folder: Path) -> Iterator[None]:
             pass  # no locks here: partial files still have names of their own
         yield
     finally:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()  # does so only where it is still empty
         os.close(handle)
 
 

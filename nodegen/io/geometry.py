@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -30,6 +30,27 @@ class Geometry:
     direction: tuple[float, ...]
     dimension: int
     tags: tuple[tuple[int, int], tuple[int, int], int, bool] | None = None
+
+    @property
+    def black(self) -> Self:
+        """The same with black as 0, for pixels that are not those of the file."""
+        return replace(self, tags=(*self.tags[:3], False)) if self.tags else self
+
+    @property
+    def stacked(self) -> Self:
+        """The same for a stack of images that lie there, 1 mm apart where no file says."""
+        if self.dimension == 3:
+            return self
+        direction = np.eye(3)
+        direction[:2, :2] = np.reshape(self.direction, (2, 2))
+        axes = tuple(direction.ravel().tolist())
+        return replace(
+            self,
+            spacing=(*self.spacing, 1.0),
+            origin=(*self.origin, 0.0),
+            direction=axes,
+            dimension=3,
+        )
 
     @classmethod
     def plain(cls, dimension: int) -> Self:

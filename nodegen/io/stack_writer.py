@@ -143,6 +143,14 @@ class StackWriter:
         return cannot_write(self.path, error)
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """The files in which a stack of this name is written; the one that names the others last."""
+    if path.suffix.lower() != ".mhd":
+        return (path,)
+    # Readers take a data file's name with a percent sign for a pattern of names.
+    return path.with_name(path.with_suffix(".zraw").name.replace("%", "_")), path
+
+
 def _numbers(values: tuple[float, ...]) -> str:
     return " ".join(format(value, ".17g") for value in values)
 
@@ -152,9 +160,7 @@ class _MetaImage:
 
     def __init__(self, path: Path, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype):
         self.local = path.suffix.lower() == ".mha"
-        # Readers take a data file's name with a percent sign for a pattern of names.
-        name = path.with_suffix(".zraw").name.replace("%", "_")
-        self.data = WholeFile(path if self.local else path.with_name(name), stream=False)
+        self.data = WholeFile(files_of(path)[0], stream=False)
         self.head = self.data if self.local else WholeFile(path, stream=False)
         self.geometry, self.shape, self.dtype = geometry, shape, dtype
         self.size = 0

@@ -206,8 +206,9 @@ def _decoded(path: Path, page: tifffile.TiffPage, into: np.ndarray | None) -> np
     made = np.empty(page.shape, page.dtype) if into is None else into
     rows, columns = made.shape
     filled = 0
-    for piece, place, _ in page.segments(maxworkers=1):
-        _, _, top, left, _ = tuple(place)
+    segments: Any = page.segments(maxworkers=1)
+    for piece, place, _ in segments:
+        _, _, top, left, _ = place
         if piece is None:
             raise _damaged(path, "pixels are missing")
         part = piece.reshape(piece.shape[-3:-1])

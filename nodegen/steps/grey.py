@@ -4,13 +4,25 @@ import numpy as np
 
 from nodegen.constants import CHALLENGE_MAX
 
+_HALF = np.finfo(np.float64).max / 4  # beyond it, a difference of two numbers may overflow
+
 
 def to_unit(pixels: np.ndarray) -> np.ndarray:
-    """Map a slice's own minimum and maximum to 0..1 (float32); a flat slice becomes 0."""
+    """Map a slice's own minimum and maximum to 0..1 (float32); a flat slice becomes 0.
+
+    Right over the whole range of every pixel type: what single precision cannot hold, whole numbers
+    of 32 bit and floats of any size, is brought down in double precision.
+    """
     low, high = float(pixels.min()), float(pixels.max())
     if high <= low:
         return np.zeros(pixels.shape, dtype=np.float32)
-    unit = pixels.astype(np.float32 if pixels.dtype.itemsize <= 4 else np.float64)
+    if pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 2:  # single precision holds them
+        unit = pixels.astype(np.float32)
+    else:
+        unit = pixels.astype(np.float64)
+        if max(high, -low) > _HALF:  # the range itself would overflow
+            unit *= 0.25
+            low, high = 0.25 * low, 0.25 * high
     np.subtract(unit, low, out=unit)
     np.divide(unit, high - low, out=unit)
     return unit.astype(np.float32, copy=False)
@@ -31,7 +43,13 @@ def to_output(untouched: np.ndarray, slice01: np.ndarray, intensity: str) -> np.
         return np.asarray(np.rint(slice01 * CHALLENGE_MAX).astype(np.uint8))
     low, high = float(untouched.min()), float(untouched.max())
     change = slice01 - to_unit(untouched)
-    output = untouched.astype(np.float64) + change * (high - low)
+    output = untouched.astype(np.float64)
+    if max(high, -low) > _HALF:  # in two steps, neither of which overflows
+        output += change * (0.5 * high - 0.5 * low)
+        np.clip(output, low, high, out=output)
+        output += change * (0.5 * high - 0.5 * low)
+    else:
+        output += change * (high - low)
     np.clip(output, low, high, out=output)
     if np.issubdtype(untouched.dtype, np.integer):
         np.rint(output, out=output)

@@ -6,17 +6,17 @@ of the boxes, the other slices or the number of threads. Rendering only follows 
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nodegen.constants import CLASSES, DETECTOR_BLUR_PX, FILL, N0, SCALES, WEIGHT
+from nodegen.constants import CLASSES, DETECTOR_BLUR_PX, FILL, N0, WEIGHT
 from nodegen.errors import RecipeError
 from nodegen.io.boxes import Box
+from nodegen.schemas import RecipeEntry, RecipesFile, SchemaFault, check
 from nodegen.steps.library import Library
 
 RECIPES = "recipes.json"  # beside the written stack
@@ -63,9 +63,9 @@ class Recipe:
         Visibility asked for, see :mod:`nodegen.steps.visibility`; 0 with the paper's contrast.
     got : float
         Visibility of what was drawn, before the finish; 0 until it is drawn.
-    flags : str
-        Words with blanks between them. ``"limit"``: what was asked is more than any nodule shows;
-        ``"white"``: the place is too bright for it; ``"off"``: what was got is more than 15 % off.
+    flags : list of str
+        What is noteworthy about the box, to be read by people and sorted by programs; see
+        :mod:`nodegen.steps.flags`.
     """
 
     index: int
@@ -87,7 +87,7 @@ class Recipe:
     blur_px: float = 0.0
     asked: float = 0.0
     got: float = 0.0
-    flags: str = ""
+    flags: list[str] = field(default_factory=list)
 
     @property
     def box(self) -> Box:
@@ -112,18 +112,26 @@ class Draw:
     shares: tuple[float, float]
 
 
-def seed_of(*parts: bytes | memoryview) -> int:
-    """A seed of 63 bits from a hash of the inputs, for runs without ``--seed``."""
+def hash_of(pixels: np.ndarray) -> Any:
+    """The SHA-256 of a stack's pixels as they lie in memory, slice by slice, row by row."""
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return int.from_bytes(digest.digest()[:8], "big") >> 1
+    for slice_ in pixels:
+        digest.update(np.ascontiguousarray(slice_).data)
+    return digest
 
 
-def seed_of_inputs(pixels: np.ndarray, boxes: Iterable[Box]) -> int:
-    """The seed of a run that was given none: a hash of its pixels and boxes."""
+def seed_of_inputs(pixels: np.ndarray, boxes: Iterable[Box], digest: Any = None) -> int:
+    """The seed of a run that was given none: 63 bits of a hash of its pixels and boxes.
+
+    Parameters
+    ----------
+    digest : hash, optional
+        What :func:`hash_of` gave for ``pixels``; not altered.
+    """
     places = repr(sorted(position(box) for box in boxes))
-    return seed_of(np.ascontiguousarray(pixels).data, places.encode())
+    digest = (hash_of(pixels) if digest is None else digest).copy()
+    digest.update(places.encode())
+    return int.from_bytes(digest.digest()[:8], "big") >> 1
 
 
 def position(box: Box) -> tuple[int, ...]:
@@ -189,55 +197,39 @@ def load(path: Path) -> tuple[dict[str, Any], list[Recipe]]:
         Where the file is missing, is no JSON, or a recipe lacks a field or has a wrong one.
     """
     try:
-        header = json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
+        header = json.loads(path.read_bytes())
+    except OSError as error:
         raise RecipeError(
-            f"The recipes {path} cannot be read ({error}); give a recipes.json that a run wrote."
+            f"The recipes {path} cannot be read ({error.strerror}); give a recipes.json that a run "
+            "wrote."
         ) from error
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise RecipeError(
             f"The recipes {path} are not JSON ({error}); give a recipes.json that a run wrote."
         ) from error
-    if not isinstance(header, dict) or not isinstance(header.get("recipes"), list):
-        raise RecipeError(f'{path} holds no list "recipes"; give a recipes.json that a run wrote.')
-    seed = header.get("seed")
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise RecipeError(
-            f"{path} holds no seed of 0 or more but {seed!r}; give a recipes.json that a run wrote."
-        )
-    entries = header.pop("recipes")
-    return header, [_recipe(entry, i, path) for i, entry in enumerate(entries)]
-
-
-_KINDS: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
-
-
-def _recipe(entry: Any, number: int, path: Path) -> Recipe:
-    if not isinstance(entry, dict):
-        raise RecipeError(f"Recipe {number} of {path} is not an object; take it from a run anew.")
-    for field in fields(Recipe):
-        value = entry.get(field.name)
-        good = isinstance(value, _KINDS[field.type]) and (
-            field.type is bool or not isinstance(value, bool)
-        )
-        if not good:
+    try:
+        checked = check(RecipesFile, header, path)
+    except SchemaFault as fault:
+        raise RecipeError(f"{fault}; {_REMEDY}.") from None
+    recipes = [_recipe(entry, i, path) for i, entry in enumerate(checked.recipes)]
+    seen: set[int] = set()
+    for number, recipe in enumerate(recipes):
+        if recipe.index in seen:
             raise RecipeError(
-                f'Recipe {number} of {path} has {value!r} as "{field.name}", where '
-                f"{field.type.__name__} is wanted; take it from a run anew."  # type: ignore[union-attr]
+                f"Recipe {number} in {path} has the index {recipe.index} of another one; {_REMEDY}."
             )
-    recipe = Recipe(**{field.name: entry[field.name] for field in fields(Recipe)})
-    sizes = recipe.fill, recipe.blur_px, recipe.contrast, recipe.weight, recipe.turn_deg
-    if not all(map(math.isfinite, sizes)) or not 0 <= recipe.fill <= 2 or recipe.blur_px < 0:
+        seen.add(recipe.index)
+    del header["recipes"]
+    return header, recipes
+
+
+_REMEDY = "take the recipes from a run anew"
+
+
+def _recipe(entry: RecipeEntry, number: int, path: Path) -> Recipe:
+    if entry.right <= entry.left or entry.bottom <= entry.top:
         raise RecipeError(
-            f"Recipe {number} of {path} has fill {recipe.fill}, blur_px {recipe.blur_px}, contrast "
-            f"{recipe.contrast}, weight {recipe.weight} and turn_deg {recipe.turn_deg}, where "
-            "finite numbers, a fill of 0 to 2 and a blur not below 0 are allowed; take it from a "
-            "run anew."
+            f"Recipe {number} in {path} has a box from x {entry.left} to {entry.right} and y "
+            f"{entry.top} to {entry.bottom}, which is empty; {_REMEDY}."
         )
-    if recipe.signal not in CLASSES or not 0 <= recipe.n0 < SCALES or recipe.noise < 0:
-        raise RecipeError(
-            f"Recipe {number} of {path} has signal {recipe.signal!r}, n0 {recipe.n0} and noise "
-            f"{recipe.noise}, where one of {', '.join(CLASSES)}, 0..{SCALES - 1} and a number "
-            "not below 0 are allowed; take it from a run anew."
-        )
-    return recipe
+    return Recipe(**{field.name: getattr(entry, field.name) for field in fields(Recipe)})
