@@ -16,7 +16,7 @@ def to_unit(pixels: np.ndarray) -> np.ndarray:
     low, high = float(pixels.min()), float(pixels.max())
     if high <= low:
         return np.zeros(pixels.shape, dtype=np.float32)
-    if pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 2:  # single precision holds them
+    if _narrow(pixels.dtype):
         unit = pixels.astype(np.float32)
     else:
         unit = pixels.astype(np.float64)
@@ -26,6 +26,11 @@ def to_unit(pixels: np.ndarray) -> np.ndarray:
     np.subtract(unit, low, out=unit)
     np.divide(unit, high - low, out=unit)
     return unit.astype(np.float32, copy=False)
+
+
+def _narrow(dtype: np.dtype) -> bool:
+    """Whether single precision holds every value of a pixel type."""
+    return dtype.kind in "iu" and dtype.itemsize <= 2
 
 
 def to_output(untouched: np.ndarray, slice01: np.ndarray, intensity: str) -> np.ndarray:
@@ -43,6 +48,8 @@ def to_output(untouched: np.ndarray, slice01: np.ndarray, intensity: str) -> np.
         return np.asarray(np.rint(slice01 * CHALLENGE_MAX).astype(np.uint8))
     low, high = float(untouched.min()), float(untouched.max())
     change = slice01 - to_unit(untouched)
+    if not _narrow(untouched.dtype):
+        change = change.astype(np.float64)
     output = untouched.astype(np.float64)
     if max(high, -low) > _HALF:  # in two steps, neither of which overflows
         output += change * (0.5 * high - 0.5 * low)
