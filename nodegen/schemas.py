@@ -20,7 +20,7 @@ from nodegen.constants import CLASSES, SCALES
 from nodegen.settings import ADD_BACKS, CONTRASTS, INTENSITIES, METHODS, WINDOWS
 
 KIND = "Multiple 2D bounding boxes"
-LIBRARY_FORMAT, LIBRARY_VERSION = "nodegen nodule library", 1
+LIBRARY_FORMAT, LIBRARY_VERSION = "nodegen nodule library", 2  # 1 had no opacities
 CASCADE_FORMAT = "nodegen-cascade-1"
 
 
@@ -121,9 +121,10 @@ class LibraryFile(_Model):
     """``library.json``: the index of a nodule library."""
 
     format: Literal["nodegen nodule library"] = Field(description=f'"{LIBRARY_FORMAT}"')
-    version: Literal[1] = Field(description=str(LIBRARY_VERSION))
+    version: Literal[2] = Field(description=str(LIBRARY_VERSION))
     entries: int = Field(ge=1, description="a whole number from 1 on")
     pixels: int = Field(ge=1, description="a whole number from 1 on")
+    samples: int = Field(ge=1, description="a whole number from 1 on")
     nodules_csv_sha256: Sha256 = Field(description="64 hexadecimal digits")
 
 

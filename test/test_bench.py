@@ -82,7 +82,7 @@ def test_tiled_stacks_hold_the_boxes_of_every_slice(tmp_path, dtype):
 
 def test_a_whole_run_prints_a_table_and_writes_json_and_plot(tmp_path, capfd):
     report, picture = tmp_path / "bench.json", tmp_path / "bench.png"
-    arguments = ["--repeats", "1", "--slices", "1", "2", "--saving-slices", "1", "--workers", "1"]
+    arguments = ["--repeats", "1", "--slices", "1,2", "--saving-slices", "1", "--workers", "1"]
     assert main(["bench", *arguments, "--json", str(report), "--plot", str(picture)]) == 0
     said = capfd.readouterr()
     assert said.err == ""

@@ -149,10 +149,10 @@ DAMAGES = {
     "no table": (lambda f: (f / TABLE).unlink(), "no readable nodules.csv"),
     "no array": (lambda f: (f / ARRAY).unlink(), "missing or truncated"),
     "index is no JSON": (lambda f: (f / INDEX).write_text("{"), "cannot be read"),
-    "index is a list": (lambda f: (f / INDEX).write_text("[]"), "is not the index of"),
-    "another format": (lambda f: _index(f, format="other"), "is not the index of"),
-    "the version before": (lambda f: _index(f, version=1), "is not the index of"),
-    "a number as text": (lambda f: _index(f, entries="2"), "is not the index of"),
+    "index is a list": (lambda f: (f / INDEX).write_text("[]"), "holds .. where an object"),
+    "another format": (lambda f: _index(f, format="other"), 'is "other" where'),
+    "the version before": (lambda f: _index(f, version=1), "is 1 where 2 is wanted"),
+    "a number as text": (lambda f: _index(f, entries="2"), "a whole number from 1 on"),
     "table changed": (lambda f: _change(f / TABLE, b"n0_dcm", b"nX_dcm"), "SHA-256 differs"),
     "fewer rows": (lambda f: _index(f, entries=3), "promises 3"),
     "other columns": (_table(b"axis", b"axes"), "malformed"),
@@ -210,14 +210,14 @@ def test_interrupted_while_replacing_leaves_no_mixture(tmp_path, monkeypatch, br
     from nodegen.steps import library as module
 
     library_of(tmp_path, [5, 9])
-    write = module.write_whole
+    write = module.write_bytes
 
-    def interrupted(path, content, sync=True):
+    def interrupted(path, content, **options):
         if path.name == broken:
             raise KeyboardInterrupt
-        write(path, content, sync)
+        write(path, content, **options)
 
-    monkeypatch.setattr(module, "write_whole", interrupted)
+    monkeypatch.setattr(module, "write_bytes", interrupted)
     with pytest.raises(KeyboardInterrupt):
         library_of(tmp_path, [6, 10])
     monkeypatch.undo()

@@ -111,6 +111,8 @@ def _segmentation(array, **header):
 
 
 VOLUME, MASK = ball()
+TWO = np.zeros(SHAPE, dtype=np.int32)
+TWO[1:4, 1:4, 1:4], TWO[-4:-1, -4:-1, -4:-1] = 1, 2
 SKIPS = {
     "no segmentation": (lambda p, s: (s / "1.2.3_seg_1.mha").unlink(), "no segmentation"),
     "no patch": (lambda p, s: (p / "1.2.3_dcm_1.mha").unlink(), "no patch"),
@@ -127,12 +129,54 @@ SKIPS = {
     ),
     "other shape": (_segmentation(MASK[1:]), r"\(14, 16, 18\) and the segmentation \(13, 16, 18\)"),
     "empty mask": (_segmentation(MASK * 0), "the segmentation is empty"),
-    "negative mask": (_segmentation(-MASK), "the segmentation is empty"),
+    "negative mask": (_segmentation(-MASK), "holds -1, where 0 and more"),
     "two dimensions": (_patch(VOLUME[0], spacing=(1, 1), origin=(0, 0)), "dimensions"),
-    "voxels of 2 mm": (_patch(VOLUME, spacing=(1, 1, 2)), "not 1 mm"),
-    "constant": (_patch(VOLUME * 0 - 900), "constant inside the mask"),
-    "not finite": (_patch(np.where(MASK > 0, np.nan, VOLUME).astype("f4")), "not finite"),
+    "voxels of 2 mm": (
+        lambda p, s: (
+            write(p / "1.2.3_dcm_1.mha", VOLUME, spacing=(1, 1, 2)),
+            write(s / "1.2.3_seg_1.mha", MASK, spacing=(1, 1, 2)),
+        ),
+        "not 1 mm",
+    ),
+    "mask of 2 mm": (_segmentation(MASK, spacing=(2, 2, 2)), r"spacing \(1, 1, 1\) and the seg"),
+    "mask elsewhere": (_segmentation(MASK, origin=(-20, 30, 9)), "the patch has origin"),
+    "mask turned": (
+        _segmentation(MASK, direction=(1, 0, 0, 0, -1, 0, 0, 0, 1)),
+        "the patch has direction",
+    ),
+    "HU with an offset": (_patch((VOLUME + 1024).astype("i2")), "has an offset, such as 1024"),
+    "other units": (_patch((VOLUME / 1000 - 5).astype("f4") * 200), "end at"),
+    "two nodules": (_segmentation(TWO), "holds 2 labels"),
+    "two pieces": (_segmentation((TWO > 0).astype("u1")), "pieces more than 10 mm apart"),
+    "fractions": (_segmentation(MASK * np.float32(2.5)), "neither labels nor probabilities"),
+    "all of it": (_segmentation(MASK * 0 + 1), "covers the whole patch"),
+    "constant": (_patch(VOLUME * 0 - 900), "the patch is constant"),
+    "not finite": (_patch(np.where(MASK > 0, np.nan, VOLUME).astype("f4")), "NaN or infinite"),
 }
+
+
+SAME = {
+    "probabilities": _segmentation(np.clip(MASK.astype("f4"), 0.001, 0.999)),
+    "labels of 255": _segmentation((MASK * 255).astype("u1")),
+}
+
+
+@pytest.mark.parametrize("what", SAME)
+def test_the_nodule_is_what_the_mask_means(folders, tmp_path, what):
+    _segmentation(MASK)(*folders)
+    plain = run(folders, tmp_path / "plain")
+    SAME[what](*folders)
+    assert run(folders, tmp_path / "library").sha256 == plain.sha256
+
+
+def test_a_stray_voxel_far_away_is_left_out(folders, tmp_path):
+    wide = np.pad(MASK, 6)
+    _patch(np.pad(VOLUME, 6, constant_values=-850))(*folders)
+    _segmentation(wide)(*folders)
+    plain = run(folders, tmp_path / "plain")
+    wide[0, 0, 0] = 1
+    _segmentation(wide)(*folders)
+    assert run(folders, tmp_path / "library").sha256 == plain.sha256
 
 
 @pytest.mark.parametrize("what", SKIPS)
@@ -179,7 +223,7 @@ def test_the_headers_orientation_turns_nothing(folders, tmp_path):
         volume, mask = ball(seed=number)
         header = {"direction": (0, -1, 0, 0, 0, -1, 1, 0, 0), "origin": (1e3, -1e3, 0)}
         write(folders[0] / f"1.2.3_dcm_{number}.mha", volume, **header)
-        write(folders[1] / f"1.2.3_seg_{number}.mha", mask)
+        write(folders[1] / f"1.2.3_seg_{number}.mha", mask, **header)
     assert run(folders, tmp_path / "turned").sha256 == plain.sha256
 
 
@@ -250,7 +294,12 @@ FAULTS = {
     "no workers": ({}, {"workers": 0}, SettingError, "at least 1"),
     "no axes": ({}, {"axes": ()}, SettingError, "give some of 0, 1 and 2"),
     "axis 3": ({}, {"axes": (1, 3)}, SettingError, "give some of 0, 1 and 2"),
-    "output is a file": ({"output": "patches/1.2.3_dcm_0.mha"}, {}, OutputError, "be written"),
+    "output is a file": (
+        {"output": "patches/1.2.3_dcm_0.mha"},
+        {},
+        OutputError,
+        "where a folder is wanted",
+    ),
 }
 
 

@@ -1,9 +1,11 @@
 """The benchmark's figures as a table for a README and as a plot."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 from nodegen.bench.machine import SPEEDS, STACKS, expected_s
+from nodegen.io.files import write_bytes
 
 
 def table(figures: dict[str, Any]) -> str:
@@ -137,5 +139,7 @@ def plot(figures: dict[str, Any], path: Path) -> None:
     memory.set_ylabel("peak memory, MiB", color="tab:orange")
     for axis in (left, right, memory):
         axis.spines["top"].set_visible(False)
-    figure.savefig(path, dpi=120)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=120, format="png")
+    write_bytes(path, drawn.getvalue())
     pyplot.close(figure)

@@ -12,7 +12,6 @@ from nodegen.cascade.pyramid import resize_tensor, scale_sizes
 from nodegen.cascade.weights import Layer, load_layers, read_index
 from nodegen.cascade.window import Axis, Plan, Span
 from nodegen.constants import HALF_WIDTH_PX, KERNEL, LEAKY_SLOPE, SCALES
-from nodegen.errors import ModelError
 
 
 class Cascade:
@@ -55,7 +54,7 @@ class Cascade:
             [(weight.to(device), bias.to(device)) for weight, bias in scale]
             for scale in load_layers(folder, index)
         ]
-        return cls(layers, index["amplitudes"], _margins(folder, index), index["sha256"])
+        return cls(layers, index["amplitudes"], _margins(index), index["sha256"])
 
     @property
     def channels(self) -> list[int]:
@@ -201,11 +200,5 @@ def _overlap(needed: Span, have: Span) -> tuple[slice, slice]:
     return slice(low - needed[0], high - needed[0]), slice(low - have[0], high - have[0])
 
 
-def _margins(folder: Path, index: dict[str, Any]) -> tuple[int, ...]:
-    margins = index.get("margins", [HALF_WIDTH_PX] * SCALES)
-    if len(margins) != SCALES or not all(isinstance(m, int) for m in margins):
-        raise ModelError(
-            f"cascade.json in {folder} has margins {margins!r}, where {SCALES} whole numbers are "
-            "wanted; copy the model anew."
-        )
-    return tuple(margins)
+def _margins(index: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(index.get("margins") or [HALF_WIDTH_PX] * SCALES)

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 
-from nodegen.constants import BATCH_NORM_EPS, CHANNELS_DOUBLE_EVERY, LAYERS, SCALES
+from nodegen.constants import BATCH_NORM_EPS, CHANNELS_DOUBLE_EVERY, KERNEL, LAYERS, SCALES
 from nodegen.errors import ModelError
+from nodegen.io.files import write_bytes, write_text
+from nodegen.schemas import CASCADE_FORMAT, CascadeFile, SchemaFault, check
 
-FORMAT = "nodegen-cascade-1"
 INDEX = "cascade.json"
 GROUP = CHANNELS_DOUBLE_EVERY  # scales in a file: those of one width in the paper
 Layer = tuple[torch.Tensor, torch.Tensor]  # weight (out, in, row, column) and bias (out,)
@@ -38,7 +39,6 @@ def save_cascade(
     card : dict
         What is written beside them: profile, source, seed, figures.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     files = []
     for first in range(0, len(scales), GROUP):
         group = scales[first : first + GROUP]
@@ -51,10 +51,10 @@ def save_cascade(
         data = save(tensors)
         digest = hashlib.sha256(data).hexdigest()
         name = f"scales-{first:02d}-{first + len(group) - 1:02d}-{digest[:12]}.safetensors"
-        (folder / name).write_bytes(data)
+        write_bytes(folder / name, data, sync=True)
         files.append({"name": name, "sha256": digest})
-    index = {"format": FORMAT, "amplitudes": amplitudes, "files": files, "card": card}
-    (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n")
+    index = {"format": CASCADE_FORMAT, "amplitudes": amplitudes, "files": files, "card": card}
+    write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")
 
 
 def _storable(value: torch.Tensor) -> torch.Tensor:
@@ -63,7 +63,7 @@ def _storable(value: torch.Tensor) -> torch.Tensor:
 
 
 def read_index(folder: Path) -> dict[str, Any]:
-    """Read ``cascade.json``, and add its own hash to it as ``sha256``.
+    """Read ``cascade.json``, and add to it, as ``sha256``, a hash of what decides its pixels.
 
     Raises
     ------
@@ -72,26 +72,31 @@ def read_index(folder: Path) -> dict[str, Any]:
     """
     path = folder / INDEX
     try:
-        text = path.read_bytes()
-        index: dict[str, Any] = json.loads(text)
-        index["sha256"] = hashlib.sha256(text).hexdigest()
-        complete = index["format"] == FORMAT and len(index["amplitudes"]) == SCALES
-        names = [file["name"] + file["sha256"] for file in index["files"]]
+        index: dict[str, Any] = json.loads(path.read_bytes())
+        check(CascadeFile, index, path)
     except FileNotFoundError as error:
         raise ModelError(
             f"There is no cascade in {folder}: {INDEX} is missing; give a folder with the "
             "subfolders hyposignal and hypersignal, as nodegen ships it."
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except SchemaFault as fault:
+        raise ModelError(f"{fault}; copy the model anew.") from None
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path} cannot be read ({type(error).__name__}: {error}); copy the model anew."
         ) from error
-    if not complete or not names:
-        raise ModelError(
-            f"{path} does not describe a cascade of {SCALES} scales in the form {FORMAT}; "
-            "copy the model anew, or export it with this version of nodegen."
-        )
+    index["sha256"] = _identity(index)
     return index
+
+
+def _identity(index: dict[str, Any]) -> str:
+    """A hash of what decides a cascade's pixels: not of its card, which has a date."""
+    decides = {
+        "amplitudes": index["amplitudes"],
+        "margins": index.get("margins"),
+        "files": [file["sha256"] for file in index["files"]],
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
 def load_layers(folder: Path, index: dict[str, Any]) -> list[list[Layer]]:
@@ -109,9 +114,30 @@ def load_layers(folder: Path, index: dict[str, Any]) -> list[list[Layer]]:
     """
     tensors = load_tensors(folder, index)
     try:
-        return [_folded(tensors, f"{n:02d}.layers") for n in range(SCALES)]
+        layers = [_folded(tensors, f"{n:02d}.layers") for n in range(SCALES)]
     except KeyError as error:
         raise ModelError(f"The weights in {folder} lack {error}; copy the model anew.") from error
+    except RuntimeError as error:  # shapes that do not fit each other
+        raise ModelError(
+            f"The weights in {folder} are of other shapes than a cascade's; copy the model anew."
+        ) from error
+    for n, scale in enumerate(layers):
+        channels = 1
+        for i, (weight, bias) in enumerate(scale):
+            wanted = 1 if i == LAYERS - 1 else len(bias)
+            if weight.shape != (wanted, channels, KERNEL, KERNEL) or bias.shape != (wanted,):
+                raise ModelError(
+                    f"Scale {n} of the weights in {folder} has a layer of the shape "
+                    f"{tuple(weight.shape)}, which does not follow the one before it; copy the "
+                    "model anew."
+                )
+            if not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):
+                raise ModelError(
+                    f"Scale {n} of the weights in {folder} holds numbers that are not finite; copy "
+                    "the model anew."
+                )
+            channels = wanted
+    return layers
 
 
 def load_tensors(folder: Path, index: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -136,7 +162,10 @@ def load_tensors(folder: Path, index: dict[str, Any]) -> dict[str, torch.Tensor]
                 f"The weights {path} are truncated or altered: their SHA-256 is not the one in "
                 f"{INDEX}; copy the model anew."
             )
-        tensors |= load(data)
+        try:
+            tensors |= load(data)
+        except Exception as error:  # safetensors' own
+            raise ModelError(f"The weights {path} are no safetensors; copy them anew.") from error
     return tensors
 
 

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from nodegen.cli.options import listed, whole
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
@@ -13,19 +15,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--boxes", type=Path, metavar="FILE", help="its nodules.json (default: the phantom's)"
     )
     parser.add_argument(
-        "--repeats", type=int, default=7, help="of each timing (default: %(default)s)"
+        "--repeats", type=whole(1), default=7, help="of each timing (default: %(default)s)"
     )
     parser.add_argument(
         "--slices",
-        type=int,
-        nargs="+",
+        type=listed(whole(1)),
         default=[1, 5, 20, 80],
-        metavar="N",
-        help="sizes of the stacks that are timed whole (default: 1 5 20 80)",
+        metavar="LIST",
+        help="sizes of the stacks that are timed whole (default: 1,5,20,80)",
     )
     parser.add_argument(
         "--saving-slices",
-        type=int,
+        type=whole(1),
         default=20,
         metavar="N",
         help="size of the stack that is also timed without windows and folding "
@@ -33,10 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--workers",
-        type=int,
-        nargs="+",
+        type=listed(whole(1)),
         default=[],
-        metavar="N",
+        metavar="LIST",
         help="numbers of workers whose boxes a second are measured (default: 1, and one for each "
         "processor that may be used)",
     )
@@ -55,14 +55,12 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.bench.run import measure
     from nodegen.bench.show import plot, table
     from nodegen.errors import SettingError
-    from nodegen.io.files import write_text
+    from nodegen.io.files import check_writable, write_text
 
     if (args.stack is None) != (args.boxes is None):
         raise SettingError("One of --stack and --boxes is missing; give both, or neither.")
-    if min(args.repeats, args.saving_slices, *args.slices, *args.workers) < 1:
-        raise SettingError(
-            "Repeats, slices and workers are wanted from 1 on; choose other numbers."
-        )
+    for path in (args.json, args.plot):
+        check_writable(path)
     figures = measure(
         args.stack,
         args.boxes,

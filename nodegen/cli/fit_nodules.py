@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodegen.cli.options import add_patches
+from nodegen.cli.options import add_patches, seed, whole
 
 if TYPE_CHECKING:
     from nodegen.nodules.measure import Measured
@@ -18,33 +18,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_patches(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE|DIR",
         help="gets the parameters: an .npz file, or a folder for parameters.npz")  # fmt: skip
-    parser.add_argument("--rounds", type=int, default=4, metavar="N",
+    parser.add_argument("--rounds", type=whole(0), default=4, metavar="N",
         help="times that the model is simulated and corrected (default: %(default)s)")  # fmt: skip
     parser.add_argument("--evaluate", action="store_true",
         help="also fit to every other nodule and compare with the rest, both ways "
         "(default: off)")  # fmt: skip
     parser.add_argument("--sheet", type=Path, default=None, metavar="FILE",
         help="PNG of 64 synthetic and 64 given nodules, side by side (default: none)")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0,
+    parser.add_argument("--seed", type=seed, default=0,
         help="of the nodules drawn for --evaluate and --sheet; the fit itself draws always the "
         "same (default: %(default)s)")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     """Fit, evaluate where asked for, and say where the parameters lie."""
-    from nodegen.errors import SettingError
+    from nodegen.io.files import check_writable
     from nodegen.nodules.evaluate import held_out
     from nodegen.nodules.fit import fit
     from nodegen.nodules.model import PARAMETERS
     from nodegen.nodules.sheet import contact_sheet
 
-    if args.rounds < 0 or args.seed < 0:
-        raise SettingError(
-            f"rounds is {args.rounds} and seed is {args.seed}, where 0 or more is wanted."
-        )
     path = args.output if args.output.suffix == ".npz" else args.output / PARAMETERS
     for wanted in filter(None, (path, args.sheet)):
-        _check_writable(wanted)
+        check_writable(wanted)
     measured, nodules = _read(args.patches, args.segmentations)
     model = fit(measured, rounds=args.rounds, progress=True)
     model.save(path)
@@ -59,19 +55,6 @@ def run(args: argparse.Namespace) -> int:
         ):
             print("\n".join(evaluation.lines()))
     return 0
-
-
-def _check_writable(path: Path) -> None:
-    """Tell now, not after minutes of fitting, where a file cannot be written."""
-    import os
-
-    from nodegen.errors import OutputError
-
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise OutputError(
-            f"{path} cannot be written: give a file in a folder that is there and writable."
-        )
 
 
 def _read(patches: Path, segmentations: Path) -> tuple[list[Measured], list[Nodule | None]]:

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from nodegen.cli.options import add_device, add_workers
+from nodegen.cli.options import add_device, add_workers, seed
 from nodegen.constants import GRADES
 from nodegen.settings import ADD_BACKS, INTENSITIES, METHODS, WINDOWS
 
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed",
-        type=int,
+        type=seed,
         default=leave,
         help="of all that is random (default: from a hash of the inputs)",
     )
@@ -99,6 +99,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--masks", type=Path, metavar="DIR", help="gets the nodules' masks (default: none)"
     )
     parser.add_argument(
+        "--masks-by-box",
+        type=Path,
+        metavar="DIR",
+        help="gets each nodule's mask by itself, one slice a box, so that overlapping ones lose "
+        "nothing (default: none)",
+    )
+    parser.add_argument(
         "--recipes",
         type=Path,
         metavar="FILE",
@@ -111,12 +118,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate, and say where the result lies."""
+    from nodegen.errors import SettingError
+    from nodegen.io.boxes import BOXES
+    from nodegen.io.files import check_writable, same_file
+    from nodegen.io.stack import find_image
     from nodegen.pipeline import generate, settings_of
     from nodegen.settings import Settings
+    from nodegen.steps.recipe import RECIPES
 
     chosen = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
     settings = Settings(**{**settings_of(args.recipes), **chosen})
-    done = generate(args.input, args.output, settings, recipes=args.recipes, masks=args.masks)
+    check_writable(args.report)
+    if args.report:
+        kept = args.input / BOXES, args.recipes, args.output / RECIPES
+        for path in (find_image(args.input), *filter(None, kept)):
+            if same_file(args.report, path):
+                raise SettingError(
+                    f"--report would overwrite {path}; give the report a name of its own."
+                )
+    done = generate(
+        args.input,
+        args.output,
+        settings,
+        recipes=args.recipes,
+        masks=args.masks,
+        masks_by_box=args.masks_by_box,
+    )
+    for note in done.notes:
+        print(note)
     count = len(done.recipes)
     print(f"{count} nodule{'s' * (count != 1)}, seed {done.seed}: {done.image}")
     off = [recipe["index"] for recipe in done.recipes if "off" in recipe["flags"]]

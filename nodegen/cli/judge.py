@@ -36,9 +36,10 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.evaluation.fidelity.judge import judge, read_pair
     from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
     from nodegen.evaluation.fidelity.table import markdown
-    from nodegen.io.files import write_text
+    from nodegen.io.files import check_writable, write_text
     from nodegen.progress import track
 
+    check_writable(args.json)
     given = {len(args.before), len(args.after), len(args.boxes)}
     if len(given) != 1:
         raise SettingError(

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from nodegen.cli.options import seed, whole
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
@@ -18,23 +20,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="radiographs to measure on; may be given several times",
     )
     parser.add_argument(
-        "--cases", type=int, default=80, help="boxes for each cascade (default: %(default)s)"
+        "--cases", type=whole(1), default=80, help="boxes for each cascade (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the boxes (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the boxes (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure the margins of both cascades, store them with the model and print them."""
     from nodegen.constants import CLASSES
-    from nodegen.errors import SettingError
     from nodegen.io.stack import read_stack
     from nodegen.renderer import Renderer
     from nodegen.settings import Settings
     from nodegen.training.cases import draw_cases
     from nodegen.training.margins import BOUND, measure_margins, store_margins
 
-    if args.cases < 1:
-        raise SettingError(f"cases is {args.cases}, where 1 or more is wanted; choose some.")
     # The paper's contrast: what holds for it holds for weaker nodules, too.
     renderer = Renderer(Settings(model=args.model, contrast="paper"))
     stacks = [read_stack(path) for path in args.stack]

@@ -1,9 +1,67 @@
 """Options that several commands share."""
 
 import argparse
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 from nodegen.settings import DEVICES
+
+
+SEED_MOST = 2**63 - 1
+
+
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Read an option's value as a whole number of a range, and name the range where it is not."""
+    if most == SEED_MOST:
+        wanted = f"a whole number of {least} to 2^63 - 1"
+    elif most is not None:
+        wanted = f"a whole number of {least} to {most}"
+    else:
+        wanted = f"a whole number from {least} on"
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least or (most is not None and value > most):
+            raise argparse.ArgumentTypeError(f"it is {text!r}, where {wanted} is allowed")
+        return value
+
+    return read
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """Read an option's value as a number of a range."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"it is {text!r}, where a number of {least:g} to {most:g} is allowed"
+            )
+        return value
+
+    return read
+
+
+def listed(one: Callable[[str], int]) -> Callable[[str], list[int]]:
+    """Read an option's value as numbers with commas between them, as 1,2,3."""
+
+    def read(text: str) -> list[int]:
+        words = [word.strip() for word in text.split(",") if word.strip()]
+        if not words:
+            raise argparse.ArgumentTypeError(f"it is {text!r}, where numbers as 1,2,3 are wanted")
+        return [one(word) for word in words]
+
+    return read
+
+
+seed = whole(0, SEED_MOST)
 
 
 def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:
@@ -20,7 +78,7 @@ def add_workers(parser: argparse.ArgumentParser, default: object = None) -> None
     """Add ``--workers``; ``argparse.SUPPRESS`` as the default leaves it to the settings."""
     parser.add_argument(
         "--workers",
-        type=int,
+        type=whole(1),
         default=default,
         metavar="N",
         help="slices rendered side by side, which changes no byte (default: one for each "

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from nodegen.cli.options import seed, whole
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
@@ -12,13 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--slices",
-        type=int,
+        type=whole(1),
         default=3,
         metavar="N",
         help="number of radiographs (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="S",
+        "--seed", type=seed, default=0, metavar="S",
         help="the same seed gives the same stack (default: %(default)s)",
     )  # fmt: skip
 

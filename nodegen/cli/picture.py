@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from nodegen.cli.options import whole
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
@@ -21,11 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, required=True, metavar="FILE", help="the PNG to write"
     )
     parser.add_argument(
-        "--rows", type=int, default=4, metavar="N", help="boxes to show (default: %(default)s)"
+        "--rows", type=whole(1), default=4, metavar="N", help="boxes to show (default: %(default)s)"
     )
     parser.add_argument(
         "--side",
-        type=int,
+        type=whole(1, 4096),
         default=320,
         metavar="PX",
         help="side of each panel (default: %(default)s)",
@@ -36,8 +38,10 @@ def run(args: argparse.Namespace) -> None:
     """Draw the picture, and say where it lies."""
     from nodegen.evaluation.picture import before_after
     from nodegen.io.boxes import BOXES, read_boxes
+    from nodegen.io.files import check_writable
     from nodegen.io.stack import find_image, read_stack
 
+    check_writable(args.output)
     before = read_stack(find_image(args.before)).pixels
     after = read_stack(find_image(args.after)).pixels
     boxes = read_boxes(args.before / BOXES, before.shape)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_patches
+from nodegen.cli.options import add_patches, listed, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -11,11 +11,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_patches(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR",
         help="folder of the library; an interrupted run is continued")  # fmt: skip
-    parser.add_argument("--workers", type=int, default=None, metavar="N",
+    parser.add_argument("--workers", type=whole(1), default=None, metavar="N",
         help="processes (default: one for each core)")  # fmt: skip
-    parser.add_argument("--axes", type=int, nargs="+", choices=(0, 1, 2), default=[0, 1, 2],
-        metavar="AXIS", help="axes of the patch array (slice, row, column) to project along; "
-        "the baseline's is 1 (default: 0 1 2)")  # fmt: skip
+    parser.add_argument("--axes", type=listed(whole(0, 2)), default=[0, 1, 2],
+        metavar="LIST", help="axes of the patch array (slice, row, column) to project along; "
+        "the baseline's is 1 (default: 0,1,2)")  # fmt: skip
     parser.add_argument("--diameters", type=Path, default=None, metavar="CSV",
         help="the organisers' ct_nodules.csv, to be compared with (default: none)")  # fmt: skip
 

@@ -3,12 +3,14 @@
 import argparse
 from pathlib import Path
 
+from nodegen.cli.options import seed, whole
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--count", type=int, required=True, metavar="N",
+    parser.add_argument("--count", type=whole(1), required=True, metavar="N",
         help="nodules to draw")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, metavar="S",
+    parser.add_argument("--seed", type=seed, default=0, metavar="S",
         help="the same count and seed give the same nodules (default: %(default)s)")  # fmt: skip
     parser.add_argument("--output", type=Path, required=True, metavar="DIR",
         help="gets patches/, segmentations/ and ct_nodules.csv")  # fmt: skip
@@ -18,16 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw, write, and say what to do with it."""
-    from nodegen.errors import SettingError
     from nodegen.nodules.model import SHIPPED, NoduleModel
     from nodegen.nodules.patches import PATCH_MARK, PATCHES, SEGMENTATIONS, write_patches
     from nodegen.nodules.synthesise import synthesise
     from nodegen.progress import track
 
-    if args.count < 1 or args.seed < 0:
-        raise SettingError(
-            f"count is {args.count} and seed is {args.seed}, where at least 1 and 0 are wanted."
-        )
     model = NoduleModel.load(args.parameters or SHIPPED)
     drawn = synthesise(model, args.count, args.seed)
     width = len(str(args.count - 1))

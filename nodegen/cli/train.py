@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_device
+from nodegen.cli.options import add_device, seed, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="paper: its setting, for a large GPU; compact: under an hour on two CPU cores "
         "(default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the run (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the run (default: %(default)s)")
     add_device(parser)
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in --output (default: off)"
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--stop-after",
-        type=int,
+        type=whole(1, 16),
         default=16,
         metavar="SCALES",
         help="leave after so many scales, to be resumed later (default: %(default)s, all)",

@@ -18,7 +18,7 @@ from nodegen.errors import OutputError
 from nodegen.io.files import WholeFile, cannot_write
 from nodegen.io.geometry import Geometry
 from nodegen.io.metaimage import ELEMENTS
-from nodegen.io.stack import METAIMAGE, TIFF
+from nodegen.io.stack import SUFFIXES, TIFF
 
 # Of isal, 0 to 3: a seventh of the time that zlib's least takes, for files a tenth larger.
 COMPRESSION = 2
@@ -52,11 +52,7 @@ class StackWriter:
         self.path, self.geometry, self.shape = path, geometry, tuple(shape)
         self.dtype = np.dtype(dtype)
         self.written = 0
-        if path.suffix.lower() not in (*METAIMAGE, *TIFF):
-            raise OutputError(
-                f"{path} ends in {path.suffix or 'no suffix'}, where one of "
-                f"{', '.join((*METAIMAGE, *TIFF))} is wanted; give such a name."
-            )
+        check_suffix(path)
         self._sink: _MetaImage | _Tiff
         kind = _Tiff if path.suffix.lower() in TIFF else _MetaImage
         self._sink = kind(path, geometry, self.shape, self.dtype)
@@ -141,6 +137,21 @@ class StackWriter:
 
     def _failed(self, error: BaseException) -> OutputError:
         return cannot_write(self.path, error)
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a name that is no stack's.
+
+    Raises
+    ------
+    OutputError
+        Where it ends otherwise than stacks do.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutputError(
+            f"{path} ends in {path.suffix or 'no suffix'}, where one of {', '.join(SUFFIXES)} is "
+            "wanted; give such a name."
+        )
 
 
 def files_of(path: Path) -> tuple[Path, ...]:

@@ -6,21 +6,33 @@
 
 import csv
 import shutil
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+from scipy import ndimage
 
-from nodegen.errors import NodegenError, OutputError, SettingError
+from nodegen.errors import NodegenError, OutputError, SettingError, StackError
+from nodegen.io.files import locked, write_text
+from nodegen.io.geometry import Geometry
+from nodegen.io.stack import read_stack
+from nodegen.io.stack_writer import StackWriter
 
 PATCH_MARK, SEGMENTATION_MARK = "_dcm_", "_seg_"
 SUFFIX = ".mha"
 PATCHES, SEGMENTATIONS = "patches", "segmentations"
 DIAMETERS = "ct_nodules.csv"
+AIR_HU, TISSUE_HU = -300.0, -700.0  # every patch of a lung nodule reaches below and above
+PROBABILITY = 0.5  # from which on a voxel belongs to the nodule
+# Pieces of one nodule lie within; in the organisers' masks 5.1 mm apart at most (297 seen).
+GAP_MM = 10.0
+STRAY = 0.05  # of a mask's voxels that may lie farther off, and are left out: slips of the pen
 SPACING_TOLERANCE = 0.01  # of 1 mm: diameters count voxels, so a voxel must be a millimetre
+
+
+# How far a patch's geometry and its segmentation's may differ: rounding in their headers.
+_SAME = {"spacing": SPACING_TOLERANCE, "origin": 0.1, "direction": 0.001}
 
 
 class PairError(NodegenError):
@@ -76,6 +88,8 @@ def _name(key: tuple[str, str]) -> str:
 def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     """Read a pair as it lies in its files; headers' orientations do not turn it.
 
+    Voxels of the mask that lie far from the nodule, and are few, are left out of it.
+
     Returns
     -------
     volume_hu : ndarray, shape (slice, row, column)
@@ -91,33 +105,104 @@ def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
         raise PairError("the segmentation has no patch")
     if pair.segmentation is None:
         raise PairError("the patch has no segmentation")
-    volume, spacing = _read(pair.patch, "patch")
-    labels, _ = _read(pair.segmentation, "segmentation")
+    volume, place = _read(pair.patch, "patch")
+    labels, its_place = _read(pair.segmentation, "segmentation")
     if volume.shape != labels.shape:
         raise PairError(f"the patch has shape {volume.shape} and the segmentation {labels.shape}")
-    if any(abs(side - 1) > SPACING_TOLERANCE for side in spacing):
-        raise PairError(f"the patch's voxels are {spacing} mm, not 1 mm: resample it first")
-    if not np.isfinite(volume).all():
-        raise PairError("the patch holds values that are not finite")
-    mask = labels > 0
+    for what, tolerance in _SAME.items():
+        one, other = getattr(place, what), getattr(its_place, what)
+        if max(abs(a - b) for a, b in zip(one, other, strict=True)) > tolerance:
+            raise PairError(
+                f"the patch has {what} {_numbers(one)} and the segmentation {_numbers(other)}: "
+                "resample one to the other's voxels first"
+            )
+    if any(abs(side - 1) > SPACING_TOLERANCE for side in place.spacing):
+        raise PairError(
+            f"the patch's voxels are {_numbers(place.spacing)} mm, not 1 mm: resample it first"
+        )
+    _check_hu(volume)
+    return volume, _one_nodule(_mask(labels))
+
+
+def _read(path: Path, what: str) -> tuple[np.ndarray, Geometry]:
+    try:
+        stack = read_stack(path)
+    except StackError as error:
+        raise PairError(f"the {what} cannot be read ({str(error).rstrip('.')})") from None
+    if stack.geometry.dimension != 3:
+        raise PairError(f"the {what} has {stack.geometry.dimension} dimensions, not 3")
+    return stack.pixels, stack.geometry
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in values) + ")"
+
+
+def _check_hu(volume: np.ndarray) -> None:
+    """Refuse values that are no HU: with an offset, in another unit, or all the same."""
+    low, high = float(volume.min()), float(volume.max())
+    if low == high:
+        raise PairError(f"the patch is constant ({low:g}): there is nothing to project")
+    if low > AIR_HU:
+        raise PairError(
+            f"the patch's values begin at {low:g}, and a lung's HU far lower: it is in another "
+            "unit or has an offset, such as 1024, that is to be taken off first"
+        )
+    if high < TISSUE_HU:
+        raise PairError(
+            f"the patch's values end at {high:g}, and a nodule's HU lie higher: it is in another "
+            "unit or has an offset that is to be taken off first"
+        )
+
+
+def _mask(labels: np.ndarray) -> np.ndarray:
+    """The nodule in a segmentation: labels, or probabilities of which a half and more count."""
+    values = np.unique(labels)
+    if values[0] < 0:
+        raise PairError(f"the segmentation holds {values[0]:g}, where 0 and more are allowed")
+    if np.issubdtype(labels.dtype, np.floating) and not np.all(values == np.rint(values)):
+        if values[-1] > 1:
+            raise PairError(
+                "the segmentation holds neither labels nor probabilities, but fractions up to "
+                f"{values[-1]:g}"
+            )
+        mask = np.asarray(labels >= PROBABILITY)
+    else:
+        found = values[values > 0]
+        if len(found) > 1:
+            raise PairError(
+                f"the segmentation holds {len(found)} labels ({found[0]:g}, {found[1]:g}, …) where "
+                "one nodule is wanted: write each to a pair of its own"
+            )
+        mask = np.asarray(labels > 0)
     if not mask.any():
         raise PairError("the segmentation is empty")
-    return volume, mask
+    if mask.all():
+        raise PairError("the segmentation covers the whole patch")
+    return mask
 
 
-def _read(path: Path, what: str) -> tuple[np.ndarray, tuple[float, ...]]:
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        # ITK's words fill a page; their last line names the fault.
-        why = str(error).strip().splitlines()[-1].strip()
-        raise PairError(f"the {what} cannot be read ({why})") from None
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+def _one_nodule(mask: np.ndarray) -> np.ndarray:
+    """Leave out of a mask what lies far from the nodule; refuse it where that is much."""
+    pieces, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    if count == 1:
+        return mask
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    near: np.ndarray = np.asarray(pieces == sizes.argmax())
+    while True:  # a piece near a piece that belongs belongs, too
+        within = ndimage.distance_transform_edt(~near) <= GAP_MM
+        grown = np.isin(pieces, np.unique(pieces[within & mask]))
+        if np.array_equal(grown, near):
+            break
+        near = grown
+    stray = int(mask.sum() - near.sum())
+    if stray > STRAY * mask.sum():
         raise PairError(
-            f"the {what} has {image.GetDimension()} dimensions and "
-            f"{image.GetNumberOfComponentsPerPixel()} values a voxel, not 3 and 1"
+            f"the segmentation has pieces more than {GAP_MM:g} mm apart: write each nodule to a "
+            "pair of its own"
         )
-    return sitk.GetArrayFromImage(image), image.GetSpacing()
+    return near
 
 
 def write_patches(folder: Path, nodules: Iterable[tuple[str, np.ndarray, np.ndarray, int]]) -> None:
@@ -141,7 +226,13 @@ def write_patches(folder: Path, nodules: Iterable[tuple[str, np.ndarray, np.ndar
             raise OutputError(
                 f"{folder} holds {name} already, and nothing is overwritten: give a new folder."
             )
-    made = not folder.exists()
+    with locked(folder):
+        _write_patches(folder, nodules)
+
+
+def _write_patches(
+    folder: Path, nodules: Iterable[tuple[str, np.ndarray, np.ndarray, int]]
+) -> None:
     beside = folder / ".part"
     try:
         shutil.rmtree(beside, ignore_errors=True)
@@ -153,28 +244,26 @@ def write_patches(folder: Path, nodules: Iterable[tuple[str, np.ndarray, np.ndar
             partner = name.replace(PATCH_MARK, SEGMENTATION_MARK)
             write_volume(beside / SEGMENTATIONS / f"{partner}{SUFFIX}", mask)
             rows.append(f"{name}{SUFFIX},{diameter_mm}")
-        (beside / DIAMETERS).write_text("\n".join(rows) + "\n")
+        write_text(beside / DIAMETERS, "\n".join(rows) + "\n")
         for name in (PATCHES, SEGMENTATIONS, DIAMETERS):
             (beside / name).replace(folder / name)
-    except (OSError, RuntimeError) as error:
-        # ITK's words fill a page; their last line names the fault.
-        why = getattr(error, "strerror", None) or str(error).strip().splitlines()[-1].strip()
+    except (OSError, OutputError) as error:
+        why = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise OutputError(
             f"The patches cannot be written to {folder} ({why}): "
             "give a folder that can be written, with room left."
         ) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-        if made:
-            with suppress(OSError):
-                folder.rmdir()  # does so only where it is empty
 
 
 def write_volume(path: Path, volume: np.ndarray) -> None:
     """Write a patch or a mask, (slice, row, column) at 1 mm, centred on the origin; compressed."""
-    image = sitk.GetImageFromArray(volume)
-    image.SetOrigin([-(size - 1) / 2 for size in image.GetSize()])
-    sitk.WriteImage(image, str(path), useCompression=True)
+    origin = tuple(-(size - 1) / 2 for size in volume.shape[::-1])
+    geometry = replace(Geometry.plain(3), origin=origin)
+    with StackWriter(path, geometry, volume.shape, volume.dtype) as writer:
+        for slice_ in volume:
+            writer.write(slice_)
 
 
 def read_diameters(path: Path) -> dict[str, int]:

@@ -24,9 +24,11 @@ import numpy as np
 
 from nodegen.constants import PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError, SettingError
+from nodegen.io.files import locked, write_bytes
 from nodegen.nodules.patches import DIAMETERS, SUFFIX, Pair, PairError, find_pairs, read_pair
 from nodegen.progress import track
-from nodegen.steps.library import VERSION, Nodule, write_library, write_whole
+from nodegen.schemas import LIBRARY_VERSION
+from nodegen.steps.library import Nodule, write_library
 from nodegen.steps.opacity import added_water, along
 from nodegen.steps.projection import cut_to_mask, diameter_mm, project
 
@@ -121,7 +123,18 @@ def prepare(
     if not axes or not set(axes) <= {0, 1, 2}:
         raise SettingError(f"The axes are {axes}: give some of 0, 1 and 2.")
     pairs = find_pairs(patches, segmentations)
-    output = Path(output)
+    with locked(Path(output)):
+        return _prepare(pairs, patches, Path(output), workers, axes, progress)
+
+
+def _prepare(
+    pairs: Sequence[Pair],
+    patches: Path,
+    output: Path,
+    workers: int,
+    axes: Sequence[int],
+    progress: bool,
+) -> Prepared:
     parts = output / PARTS
     try:
         parts.mkdir(parents=True, exist_ok=True)
@@ -142,8 +155,8 @@ def prepare(
                 nodules += projected
                 if not projected:
                     skipped[pair.name] = "its projections are constant inside the mask"
-        write_whole(output / SKIPPED, _table(("name", "reason"), dict(sorted(skipped.items()))))
-        write_whole(output / DIAMETERS, _table(("img_name", "diameter"), diameters))
+        write_bytes(output / SKIPPED, _table(("name", "reason"), dict(sorted(skipped.items()))))
+        write_bytes(output / DIAMETERS, _table(("img_name", "diameter"), diameters))
         if not nodules:
             name, reason = next(iter(skipped.items()))
             raise LibraryError(
@@ -164,7 +177,7 @@ def prepare(
 
 def _mark(pair: Pair, axes: Sequence[int]) -> str:
     """Name of a pair's part: changes with its files' sizes and times, and with the axes."""
-    said = [f"library {VERSION}", pair.name, *map(str, axes)]
+    said = [f"library {LIBRARY_VERSION}", pair.name, *map(str, axes)]
     for path in (pair.patch, pair.segmentation):
         state = path.stat() if path is not None and path.exists() else None
         said.append(f"{state.st_size} {state.st_mtime_ns}" if state else "-")
@@ -211,7 +224,7 @@ def _make_parts(pairs: list[Pair], axes: Sequence[int], parts: str) -> dict[str,
         }
         stream = io.BytesIO()
         np.savez(stream, diameter=diameter_mm(np.any(mask, axis=PROJECTION_AXIS)), **arrays)
-        write_whole(Path(parts) / f"{_mark(pair, axes)}.npz", stream.getvalue(), sync=False)
+        write_bytes(Path(parts) / f"{_mark(pair, axes)}.npz", stream.getvalue())
         done[pair.name] = None
     return done
 

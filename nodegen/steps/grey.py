@@ -52,9 +52,10 @@ def to_output(untouched: np.ndarray, slice01: np.ndarray, intensity: str) -> np.
         change = change.astype(np.float64)
     output = untouched.astype(np.float64)
     if max(high, -low) > _HALF:  # in two steps, neither of which overflows
-        output += change * (0.5 * high - 0.5 * low)
-        np.clip(output, low, high, out=output)
-        output += change * (0.5 * high - 0.5 * low)
+        with np.errstate(over="ignore"):  # what lies beyond the range is clipped in any case
+            output += change * (0.5 * high - 0.5 * low)
+            np.clip(output, low, high, out=output)
+            output += change * (0.5 * high - 0.5 * low)
     else:
         output += change * (high - low)
     np.clip(output, low, high, out=output)

@@ -28,7 +28,7 @@ import csv
 import hashlib
 import io
 import json
-import os
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +38,7 @@ import numpy as np
 from scipy import ndimage
 
 from nodegen.constants import (
+    ABSORPTION_MAX,
     ALIKE_MOST,
     CANDIDATES_DIVISOR,
     CANDIDATES_DIVISOR_ELSE,
@@ -45,13 +46,14 @@ from nodegen.constants import (
     EMPTY_RAY,
 )
 from nodegen.errors import LibraryError, OutputError
+from nodegen.io.files import write_bytes
+from nodegen.schemas import LIBRARY_FORMAT, LIBRARY_VERSION, LibraryFile, SchemaFault, check
 from nodegen.steps.projection import cut_to_mask
 
-FORMAT = "nodegen nodule library"
-VERSION = 2  # 1 had no opacities
 INDEX, TABLE, ARRAY, OPACITY = "library.json", "nodules.csv", "nodules.npy", "opacity.npy"
 PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])
 SAMPLE = np.dtype("<f2")
+TOLERANCE = np.float32(1e-3)  # of a projection's range: rounding of its mean
 REMEDY = (
     "make the library again with `nodegen prepare`, or leave the option out to use the built-in"
 )
@@ -203,7 +205,7 @@ class Library:
                 f"The nodule library {folder} has no readable {TABLE} ({_why(error)}): {REMEDY}."
             ) from None
         sha256 = hashlib.sha256(table).hexdigest()
-        if sha256 != index["nodules_csv_sha256"]:
+        if sha256 != index.nodules_csv_sha256:
             raise LibraryError(
                 f"{TABLE} of the nodule library {folder} is not the one that {INDEX} names "
                 f"(its SHA-256 differs): {REMEDY}."
@@ -213,11 +215,11 @@ class Library:
             sum(row.rows * row.columns for row in rows),
             sum(row.fine_rows * row.fine_columns for row in rows),
         )
-        promised = index["pixels"], index["samples"]
-        if not rows or len(rows) != index["entries"] or lengths != promised:
+        promised = index.pixels, index.samples
+        if not rows or len(rows) != index.entries or lengths != promised:
             raise LibraryError(
                 f"The nodule library {folder} lists {len(rows)} entries of {lengths[0]} pixels and "
-                f"{lengths[1]} samples, and {INDEX} promises {index['entries']} of {promised[0]} "
+                f"{lengths[1]} samples, and {INDEX} promises {index.entries} of {promised[0]} "
                 f"and {promised[1]}, at least 1: {REMEDY}."
             )
         pixels = _map(folder, ARRAY, PIXEL, lengths[0])
@@ -314,14 +316,20 @@ class Library:
                 f"damaged (its SHA-256 differs from {TABLE}): {REMEDY}."
             )
         shape = (row.rows, row.columns)
+        projection = np.ascontiguousarray(pixels["projection"]).reshape(shape)
+        mask = np.ascontiguousarray(pixels["mask"]).reshape(shape)
+        opacity = samples.astype(np.float32).reshape(row.fine_rows, row.fine_columns)
+        # A hash says that nobody altered it by chance, not that it was right to begin with.
+        least, most = np.float32(EMPTY_RAY) - TOLERANCE, np.float32(math.exp(ABSORPTION_MAX))
+        whole = np.all((projection >= least) & (projection <= most + TOLERANCE))
+        if not (whole and mask.any() and np.isfinite(opacity).all()):
+            raise LibraryError(
+                f"Nodule {index} ({row.name}, axis {row.axis}) of the library {self.folder} is no "
+                f"projection: its values are not all numbers of {least:.2f} to {most:.2f}, its "
+                f"mask is empty, or its opacities are no finite numbers: {REMEDY}."
+            )
         return Nodule(
-            np.ascontiguousarray(pixels["projection"]).reshape(shape),
-            np.ascontiguousarray(pixels["mask"]).reshape(shape),
-            row.diameter_mm,
-            row.name,
-            row.axis,
-            samples.astype(np.float32).reshape(row.fine_rows, row.fine_columns),
-            row.step_mm,
+            projection, mask, row.diameter_mm, row.name, row.axis, opacity, row.step_mm
         )
 
 
@@ -383,8 +391,8 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
     table = text.getvalue().encode()
     sha256 = hashlib.sha256(table).hexdigest()
     index = {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": LIBRARY_FORMAT,
+        "version": LIBRARY_VERSION,
         "entries": len(chunks),
         "pixels": offset,
         "samples": fine_offset,
@@ -392,14 +400,15 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
     }
     arrays = {ARRAY: _npy(chunks), OPACITY: _npy(fine_chunks)}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         # Without its index the folder holds no library: whatever happens in between, no reader
         # can meet the array of one and the table of another.
         (folder / INDEX).unlink(missing_ok=True)
-        for name, content in arrays.items():
-            write_whole(folder / name, content)
-        write_whole(folder / TABLE, table)
-        write_whole(folder / INDEX, (json.dumps(index, indent=2) + "\n").encode())
+        for name, content in (
+            *arrays.items(),
+            (TABLE, table),
+            (INDEX, (json.dumps(index, indent=2) + "\n").encode()),
+        ):
+            write_bytes(folder / name, content, sync=True)
     except OSError as error:
         raise OutputError(
             f"The nodule library cannot be written to {folder} ({_why(error)}): "
@@ -408,18 +417,7 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
     return sha256
 
 
-def write_whole(path: Path, content: bytes, sync: bool = True) -> None:
-    """Write a file so that it is there whole or not at all; ``sync``: even after a power cut."""
-    beside = path.with_name(f".{path.name}.part")
-    with open(beside, "wb") as stream:
-        stream.write(content)
-        if sync:
-            stream.flush()
-            os.fsync(stream.fileno())
-    beside.replace(path)
-
-
-def _read_index(folder: Path) -> dict[str, Any]:
+def _read_index(folder: Path) -> LibraryFile:
     if not folder.is_dir():
         raise LibraryError(f"There is no nodule library at {folder}: {REMEDY}.")
     try:
@@ -428,20 +426,14 @@ def _read_index(folder: Path) -> dict[str, Any]:
         raise LibraryError(
             f"{folder} holds no finished nodule library (no {INDEX}): {REMEDY}."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LibraryError(
             f"{INDEX} of the nodule library {folder} cannot be read ({_why(error)}): {REMEDY}."
         ) from None
-    wanted = {"entries": int, "pixels": int, "samples": int, "nodules_csv_sha256": str}
-    if (
-        not isinstance(index, dict)
-        or (index.get("format"), index.get("version")) != (FORMAT, VERSION)
-        or any(type(index.get(key)) is not kind for key, kind in wanted.items())
-    ):
-        raise LibraryError(
-            f"{folder / INDEX} is not the index of a {FORMAT} of version {VERSION}: {REMEDY}."
-        )
-    return index
+    try:
+        return check(LibraryFile, index, folder / INDEX)
+    except SchemaFault as fault:
+        raise LibraryError(f"{fault}: {REMEDY}.") from None
 
 
 def _parse(folder: Path, table: bytes) -> list[Row]:

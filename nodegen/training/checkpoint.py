@@ -6,23 +6,20 @@ state is replaced last, so a kill at any point leaves the previous checkpoint in
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from nodegen.errors import TrainingError
-from nodegen.io.files import write_text
+from nodegen.io.files import write_bytes, write_text
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     """Save tensors as safetensors, atomically."""
-    partial = path.with_name(f".{path.name}.partial")
-    save_file({k: v.detach().contiguous().cpu() for k, v in tensors.items()}, partial)
-    os.replace(partial, path)
+    write_bytes(path, save({k: v.detach().contiguous().cpu() for k, v in tensors.items()}))
 
 
 def _pack(network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -70,16 +67,23 @@ class Checkpoint:
         """Restore the networks and return the state, or None where ``scale`` has none saved."""
         if not self.state_file.is_file():
             return None
-        state: dict[str, Any] = json.loads(self.state_file.read_text())
-        if state["scale"] != scale:
-            return None
+        try:
+            state: dict[str, Any] = json.loads(self.state_file.read_bytes())
+            if state["scale"] != scale:
+                return None
+            _ = state["iteration"] + 0, [state["files"][name] for name in networks]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TrainingError(
+                f"The checkpoint {self.state_file} cannot be read ({type(error).__name__}); delete "
+                f"the folder {self.folder} to train scale {scale} anew."
+            ) from error
         for name, (network, optimiser) in networks.items():
             path = self.folder / state["files"][name]
             try:
                 _unpack(load_file(path), network, optimiser)
             except Exception as error:
                 raise TrainingError(
-                    f"the checkpoint {path} cannot be read ({error}); delete the folder "
-                    f"{self.folder} to train scale {scale} anew"
+                    f"The checkpoint {path} cannot be read ({error}); delete the folder "
+                    f"{self.folder} to train scale {scale} anew."
                 ) from error
         return state
