@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nodegen import __version__
-from nodegen.errors import RecipeError
+from nodegen.errors import RecipeError, SettingError
 from nodegen.io.boxes import BOXES, read_boxes
 from nodegen.io.outputs import Outputs
 from nodegen.io.stack import Stack, find_image, read_stack
@@ -174,8 +174,15 @@ def settings_of(recipes: Path | None) -> dict[str, Any]:
     RecipeError
         Where the file cannot be read.
     """
-    known = load(recipes)[0].get("settings") if recipes else {}
-    return {k: v for k, v in known.items() if k in _REPLAYED} if isinstance(known, dict) else {}
+    if recipes is None:
+        return {}
+    known = load(recipes)[0].get("settings", {})
+    chosen = {k: v for k, v in known.items() if k in _REPLAYED}
+    try:
+        Settings(**chosen)
+    except SettingError as error:
+        raise RecipeError(f"The settings in {recipes} are not allowed: {error}") from None
+    return chosen
 
 
 def _check_replay(

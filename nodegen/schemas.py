@@ -17,15 +17,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nodegen.constants import CLASSES, SCALES
-from nodegen.settings import ADD_BACKS, CONTRASTS, INTENSITIES, METHODS, WINDOWS
 
 KIND = "Multiple 2D bounding boxes"
 LIBRARY_FORMAT, LIBRARY_VERSION = "nodegen nodule library", 2  # 1 had no opacities
 CASCADE_FORMAT = "nodegen-cascade-1"
-
-
-def _one_of(words: tuple[str, ...]) -> str:
-    return f"one of {', '.join(words)}"
 
 
 Whole = Annotated[int, Field(ge=0)]
@@ -77,7 +72,7 @@ class RecipeEntry(_Model):
     name: str = Field(description="text, the nodule's name in the library")
     mirror: bool = Field(description="true or false")
     turn_deg: float = Field(ge=-360, le=360, description="a number of degrees, -360 to 360")
-    signal: Literal["hyposignal", "hypersignal"] = Field(description=_one_of(CLASSES))
+    signal: Literal["hyposignal", "hypersignal"] = Field(description=f"one of {', '.join(CLASSES)}")
     n0: int = Field(ge=0, lt=SCALES, description=f"a whole number of 0 to {SCALES - 1}, a scale")
     weight: float = Field(ge=0, le=1, description="a number of 0 to 1")
     contrast: float = Field(ge=0, le=10, description="a number of 0 to 10")
@@ -91,25 +86,14 @@ class RecipeEntry(_Model):
     flags: list[str] = Field(default=[], description="a list of words for what is noteworthy")
 
 
-class RecipeSettings(_Model):
-    """The settings of a run that decide its pixels."""
-
-    method: Literal[METHODS] = Field("singan", description=_one_of(METHODS))  # type: ignore[valid-type]
-    intensity: Literal[INTENSITIES] = Field("challenge", description=_one_of(INTENSITIES))  # type: ignore[valid-type]
-    finish: bool = Field(True, description="true or false")
-    add_back: Literal[ADD_BACKS] = Field("grain", description=_one_of(ADD_BACKS))  # type: ignore[valid-type]
-    contrast: Literal[CONTRASTS] = Field("real", description=_one_of(CONTRASTS))  # type: ignore[valid-type]
-    windows: Literal[WINDOWS] = Field("default", description=_one_of(WINDOWS))  # type: ignore[valid-type]
-
-
 class RecipesFile(_Model):
     """``recipes.json``: a run's header and the recipe of each box."""
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
         description="a whole number of 0 to 2^63 - 1"
     )
-    settings: RecipeSettings = Field(
-        default_factory=lambda: RecipeSettings.model_validate({}), description="an object"
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="an object, the settings that decide the run's pixels"
     )
     pixels_sha256: Sha256 | None = Field(None, description="64 hexadecimal digits")
     model_sha256: Sha256 | None = Field(None, description="64 hexadecimal digits")

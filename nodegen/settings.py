@@ -77,6 +77,10 @@ class Settings:
                 f"contrast is {self.contrast!r} and subtlety is {self.subtlety!r}; both say how "
                 "far nodules stand out; leave one of them out."
             )
+        if not isinstance(self.finish, bool):
+            raise SettingError(
+                f"finish is {self.finish!r}, where True or False is allowed; choose one of them."
+            )
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise SettingError(f"seed is {self.seed}, where 0 to 2^63 - 1 is allowed; choose one.")
         if self.workers is not None and self.workers < 1:

@@ -56,7 +56,8 @@ class Harmonise:
         """Blend ``nodule`` into ``crop`` (row, column) in 0..1, as the recipe says."""
         if not nodule.mask.any():
             return crop.copy()
-        images = [crop + nodule.shadow]
+        # As `paste`, and as the image that the cascade was trained on: white is the ceiling.
+        images = [np.minimum(crop + nodule.shadow, 1.0)]
         if self.add_back == "grain":
             images.append(crop)
         window = support(nodule.mask)

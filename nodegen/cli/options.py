@@ -7,7 +7,6 @@ from pathlib import Path
 
 from nodegen.settings import DEVICES
 
-
 SEED_MOST = 2**63 - 1
 
 

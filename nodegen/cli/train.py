@@ -2,14 +2,21 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nodegen.cli.options import add_device, seed, whole
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument(
-        "--image", type=Path, required=True, help="training image, 256 x 256 px, in 0..1 or 0..4095"
+        "--image",
+        type=Path,
+        required=True,
+        help="training image, 256 x 256 px, in 0..1, 0..4095 or 8 bit",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run")
     parser.add_argument(
@@ -38,14 +45,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _image(path: Path) -> "np.ndarray":
+    from nodegen.errors import TrainingError
+    from nodegen.io.stack import read_stack
+
+    pixels: np.ndarray = read_stack(path).pixels
+    if len(pixels) > 1:
+        raise TrainingError(
+            f"{path} holds {len(pixels)} slices where one training image is wanted; cut one with "
+            "`nodegen training-crop`."
+        )
+    first: np.ndarray = pixels[0]
+    return first
+
+
 def run(args: argparse.Namespace) -> int:
     """Train, and say where the cascade lies."""
-    from nodegen.io.stack import read_stack
     from nodegen.settings import choose_device
     from nodegen.training.run import train
 
     folder = train(
-        read_stack(args.image).pixels[0],
+        _image(args.image),
         args.output,
         profile=args.profile,
         seed=args.seed,

@@ -8,8 +8,11 @@ for what is compressed); what it would pass over with a line in a log is refused
 
 from __future__ import annotations
 
+import logging
 import math
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,13 +58,15 @@ def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
     with path.open("rb") as file:
         chain = _chain(path, file)
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with _listening() as told, tifffile.TiffFile(path) as tiff:
             if len(tiff.pages) != len(chain):
                 raise _damaged(path, f"it has {len(chain)} pages, and {len(tiff.pages)} are whole")
             pages: list[Any] = [tiff.pages.get(number) for number in range(len(chain))]
             kept = _kept(path, pages)
             pixels = _pixels(path, tiff, kept)
             tags = _tags(path, kept[0])
+        if told:
+            raise _damaged(path, told[0])
     except StackError:
         raise
     except MemoryError as error:
@@ -72,6 +77,25 @@ def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
     plane = [_MM[unit] * below / above if unit in _MM else 1.0 for above, below in (along, across)]
     spacing = (*plane, 1.0)[: pixels.ndim]
     return pixels, replace(Geometry.plain(pixels.ndim), spacing=spacing, tags=tags)
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    """Collect what tifffile logs as errors, a tag that it cannot read, say, and print nothing."""
+    told: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("tifffile")
+    silent = logging.NullHandler()
+    propagate, logger.propagate = logger.propagate, False
+    for each in (handler, silent):
+        logger.addHandler(each)
+    try:
+        yield told
+    finally:
+        for each in (handler, silent):
+            logger.removeHandler(each)
+        logger.propagate = propagate
 
 
 def _damaged(path: Path, why: str) -> StackError:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nodegen.errors import SettingError
+from nodegen.errors import OutputError, SettingError
 from nodegen.io.boxes import BOXES, write_boxes
-from nodegen.io.stack import Geometry
+from nodegen.io.files import locked
+from nodegen.io.geometry import Geometry
 from nodegen.io.stack_writer import StackWriter
 from nodegen.phantom.anatomy import SIDE, draw_anatomy
 from nodegen.phantom.boxes import draw_boxes
@@ -56,10 +57,14 @@ def write_phantom(output: Path, slices: int, seed: int, *, progress: bool = True
         raise SettingError(f"{slices} slices were asked for; ask for at least 1 with --slices.")
     if seed < 0:
         raise SettingError(f"The seed is {seed}; give one of at least 0 with --seed.")
+    if (output / BOXES).exists() and not (output / IMAGE_NAME).exists():
+        raise OutputError(
+            f"{output} holds a {BOXES} that is no phantom's, and nothing is overwritten; give a "
+            "folder of its own."
+        )
     boxes = []
-    with StackWriter(
-        output / IMAGE_NAME, GEOMETRY, (slices, SIDE, SIDE), np.dtype(np.uint16)
-    ) as writer:
+    form = GEOMETRY, (slices, SIDE, SIDE), np.dtype(np.uint16)
+    with locked(output), StackWriter(output / IMAGE_NAME, *form) as writer:
         for index in track(range(slices), slices, "simulating", "slice", progress):
             patient, places = np.random.SeedSequence([seed, index]).spawn(2)
             anatomy = draw_anatomy(np.random.default_rng(patient))

@@ -7,7 +7,7 @@ from nodegen.io.boxes import Box
 
 
 def top_threshold(slice01: np.ndarray) -> float:
-    """Top threshold of a slice, above which a pixel belongs to its brightest class.
+    """Top threshold of a slice, from which on a pixel belongs to its brightest class.
 
     Parameters
     ----------
@@ -62,5 +62,6 @@ def last_bins(counts: np.ndarray, classes: int) -> list[int]:
 def signal_class(slice01: np.ndarray, box: Box, threshold: float) -> str:
     """``"hypersignal"`` where at least half of the box lies above the top threshold."""
     inside = slice01[box.top : box.bottom, box.left : box.right]
-    bright = float(np.mean(inside > threshold))
+    # At the threshold begins the top class's first bin.
+    bright = float(np.mean(inside >= threshold))
     return "hypersignal" if bright >= HYPERSIGNAL_SHARE else "hyposignal"

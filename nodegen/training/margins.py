@@ -53,7 +53,7 @@ def full_change(cascade: Cascade, case: Case) -> np.ndarray:
 
 def _change(cascade: Cascade, case: Case, windows: str) -> np.ndarray:
     blend = Harmonise({case.recipe.signal: cascade}, windows=windows)
-    images = np.stack([case.crop + case.nodule.shadow, case.crop])
+    images = np.stack([np.minimum(case.crop + case.nodule.shadow, 1.0), case.crop])
     paste, untouched = blend.harmonised(images, support(case.nodule.mask), case.recipe)
     return np.asarray(paste - untouched)
 

@@ -1,6 +1,7 @@
 """A training run from beginning to end: image in, cascade, card, log and pictures out."""
 
 import hashlib
+import io
 import json
 import platform
 import sys
@@ -16,9 +17,9 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from nodegen.cascade.weights import save_cascade
-from nodegen.constants import CROP_PX, GREY_MAX, SCALES
+from nodegen.constants import CHALLENGE_MAX, CROP_PX, GREY_MAX, SCALES
 from nodegen.errors import TrainingError
-from nodegen.io.files import write_text
+from nodegen.io.files import locked, write_bytes, write_text
 from nodegen.training.card import write_page
 from nodegen.training.profiles import PROFILES
 from nodegen.training.scale import Training, stream
@@ -46,7 +47,7 @@ def train(
     Parameters
     ----------
     image : ndarray, shape (256, 256)
-        The training image: 0..1, or grey levels of 0..4095.
+        The training image: 0..1, grey levels of 0..4095, or 8 bit (0..255).
     folder : Path
         Gets ``scales/``, ``checkpoint/``, ``log.jsonl``, a picture of each scale, and, in the end,
         the cascade in ``cascade/``.
@@ -69,6 +70,21 @@ def train(
         Where the image does not fit, or ``folder`` holds another run.
     """
     unit = _checked(image)
+    with locked(folder):
+        return _train(unit, folder, profile, seed, device, resume, source, stop_after, progress)
+
+
+def _train(
+    unit: np.ndarray,
+    folder: Path,
+    profile: str,
+    seed: int,
+    device: torch.device | None,
+    resume: bool,
+    source: str,
+    stop_after: int,
+    progress: bool,
+) -> Path | None:
     run = {
         "profile": profile,
         "seed": seed,
@@ -96,11 +112,13 @@ def _checked(image: np.ndarray) -> np.ndarray:
             f"The training image has the shape {image.shape}, where one of {CROP_PX} x {CROP_PX} "
             "px is wanted; cut one with `nodegen training-crop`."
         )
+    if image.dtype == np.uint8:
+        return np.ascontiguousarray(image, dtype=np.float32) / CHALLENGE_MAX
     unit = np.ascontiguousarray(image, dtype=np.float32)
     if not np.isfinite(unit).all() or unit.min() < 0 or unit.max() > GREY_MAX:
         raise TrainingError(
-            f"The training image holds values from {unit.min():g} to {unit.max():g}, where 0..1 or "
-            f"0..{GREY_MAX} is wanted; cut one with `nodegen training-crop`."
+            f"The training image holds values from {unit.min():g} to {unit.max():g}, where 0..1, "
+            f"0..{GREY_MAX}, or 8 bit is wanted; cut one with `nodegen training-crop`."
         )
     return unit if unit.max() <= 1 else unit / GREY_MAX
 
@@ -113,11 +131,18 @@ def _claim(folder: Path, run: dict[str, Any], resume: bool) -> None:
                 f"{folder} already holds a training run; add --resume to go on with it, or give "
                 "another --output."
             )
-        earlier = json.loads(path.read_text())
+        try:
+            earlier = json.loads(path.read_bytes())
+            known = {key: earlier[key] for key in run}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TrainingError(
+                f"{path} cannot be read ({type(error).__name__}), so nobody knows what run lies in "
+                f"{folder}; give another --output."
+            ) from error
         for key, value in run.items():
-            if earlier[key] != value:
+            if known[key] != value:
                 raise TrainingError(
-                    f"The run in {folder} was started with {key} {earlier[key]}, not {value}; give "
+                    f"The run in {folder} was started with {key} {known[key]}, not {value}; give "
                     "the same, or another --output."
                 )
     write_text(path, json.dumps(run, indent=2) + "\n")
@@ -146,7 +171,9 @@ def _picture(training: Training, folder: Path) -> None:
     strip = torch.cat(draws, dim=-1)[0, 0].cpu().numpy()
     grey = np.clip((strip + 1) * 127.5, 0, 255).astype(np.uint8)
     zoom = max(1, CROP_PX // grey.shape[0])
-    Image.fromarray(grey.repeat(zoom, 0).repeat(zoom, 1)).save(folder / f"scale_{n:02d}.png")
+    drawn = io.BytesIO()
+    Image.fromarray(grey.repeat(zoom, 0).repeat(zoom, 1)).save(drawn, format="PNG")
+    write_bytes(folder / f"scale_{n:02d}.png", drawn.getvalue())
 
 
 def _export(training: Training, folder: Path, run: dict[str, Any]) -> Path:

@@ -30,6 +30,7 @@ from nodegen.constants import (
     RECONSTRUCTION_WEIGHT,
     SCALES,
 )
+from nodegen.errors import TrainingError
 from nodegen.training.checkpoint import Checkpoint, save_tensors
 from nodegen.training.generator import Discriminator, Generator
 from nodegen.training.profiles import Profile
@@ -284,10 +285,17 @@ class Training:
         """Take up the scales that an earlier run finished in the same folder."""
         while len(self.scales) < SCALES and self._file(len(self.scales), "generator").is_file():
             n = len(self.scales)
-            weights = self._load(n, "generator")
-            amplitude = float(weights.pop("amplitude"))
             generator = Generator(self.profile.channels[n])
-            generator.load_state_dict(weights)
+            try:
+                weights = self._load(n, "generator")
+                amplitude = float(weights.pop("amplitude"))
+                generator.load_state_dict(weights)
+            except Exception as error:  # safetensors' own, and torch's for other shapes
+                path = self._file(n, "generator")
+                raise TrainingError(
+                    f"{path} cannot be read ({type(error).__name__}); delete it and those of the "
+                    "scales after it, to train them anew."
+                ) from error
             generator = self._laid_out(generator).eval()
             self.scales.append(TrainedScale(generator.requires_grad_(False), amplitude))
 
