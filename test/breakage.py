@@ -1,0 +1,171 @@
+"""Break runs off at random moments, and check that nothing is lost, half written or left behind.
+
+    python test/breakage.py [--repeats 100] [--seed 0]
+
+Each repeat starts a run into a folder that holds an earlier run's result, and breaks it: by SIGKILL,
+by SIGHUP, by a disk that ends at a random byte, or by a second run into the same folder. Then the
+folder must hold the earlier result whole, under its own name or as NAME.earlier, or the new one
+whole; and a run that follows must leave its own files there and nothing else.
+"""
+
+import argparse
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+import nodegen.pipeline  # noqa: F401  before the forks: so much less for each run to do
+from nodegen.cli import main
+from nodegen.io.boxes import Box, write_boxes
+from nodegen.io.geometry import Geometry
+from nodegen.io.stack_writer import StackWriter
+
+SHAPE = (6, 220, 220)  # (slice, row, column)
+FILES = ("77.mhd", "77.zraw", "recipes.json")
+EARLIER, NEW, NEXT = 1, 2, 3  # seeds
+
+
+def write_input(folder):
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    with StackWriter(folder / "77.mhd", Geometry.plain(3), SHAPE, np.uint16) as writer:
+        for _ in range(SHAPE[0]):
+            writer.write(rng.integers(0, 4096, SHAPE[1:]).astype(np.uint16))
+    boxes = [Box(z, 60, 60, 110, 110, z) for z in range(SHAPE[0])]
+    write_boxes(folder / "nodules.json", boxes)
+
+
+def start(source, output, seed, before=lambda: None):
+    """Start a run in a process of its own, and return its id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        silent = os.open(os.devnull, os.O_RDWR)
+        for stream in (1, 2):
+            os.dup2(silent, stream)
+        before()
+        folders = ["--input", str(source), "--output", str(output)]
+        code = main(["generate", *folders, "--method", "paste", "--seed", str(seed)])
+    finally:
+        os._exit(code)
+
+
+def wait(pid):
+    """The exit code of a run, or minus the signal that ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def whole(found, wanted, suffix=""):
+    return all(found.get(f"{name}{suffix}") == wanted[name] for name in FILES)
+
+
+def check(folder, made, *, failed):
+    """Whether a broken run lost nothing and left nothing half."""
+    found = content(folder)
+    for name in FILES:  # under a result's name there is a whole one, or none
+        known = [made[seed][name] for seed in (EARLIER, NEW)]
+        assert name not in found or found[name] in known, f"{name} is half written"
+    if failed:  # it told that it failed: nothing looks like its result
+        assert not set(FILES) & set(found), f"a failed run left {sorted(found)}"
+        assert whole(found, made[EARLIER], ".earlier"), "the earlier result is lost"
+    else:
+        kept = {name.removesuffix(".earlier"): data for name, data in found.items()}
+        assert whole(found, made[NEW]) or set(FILES) <= set(kept), "the earlier result is lost"
+    return "new" if whole(found, made[NEW]) else "earlier"
+
+
+def kill(source, folder, made, rng, seconds):
+    pid = start(source, folder, NEW)
+    time.sleep(rng.uniform(0, seconds))
+    os.kill(pid, signal.SIGKILL)
+    code = wait(pid)
+    return code, check(folder, made, failed=False)
+
+
+def hang_up(source, folder, made, rng, seconds):
+    pid = start(source, folder, NEW)
+    time.sleep(rng.uniform(0, seconds))
+    os.kill(pid, signal.SIGHUP)
+    code = wait(pid)
+    assert code in (0, 128 + signal.SIGHUP, -signal.SIGHUP), code  # the last: before it was at work
+    assert not [name for name in content(folder) if name.endswith(".partial")]
+    return code, check(folder, made, failed=False)
+
+
+def full_disk(source, folder, made, rng, seconds):
+    most = sum(map(len, made[NEW].values()))
+    limit = int(rng.integers(0, most))
+
+    def before():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    code = wait(start(source, folder, NEW, before))
+    assert code in (0, 2), code
+    assert not [name for name in content(folder) if name.endswith(".partial")]
+    return code, check(folder, made, failed=code == 2)
+
+
+def two_runs(source, folder, made, rng, seconds):
+    first = start(source, folder, EARLIER)
+    time.sleep(rng.uniform(0, 1.2 * seconds))
+    second = start(source, folder, NEW)
+    codes = wait(first), wait(second)
+    assert codes in ((0, 0), (0, 2), (2, 0)), codes
+    found = content(folder)
+    winner = NEW if codes[1] == 0 else EARLIER
+    if codes != (0, 0):
+        assert whole(found, made[winner]), "neither run's result is there whole"
+    assert any(whole(found, made[seed]) for seed in (EARLIER, NEW)), "two results are mixed"
+    assert set(found) == set(FILES), sorted(found)
+    return codes, "whole"
+
+
+SCENES = {"kill -9": kill, "SIGHUP": hang_up, "full disk": full_disk, "two runs": two_runs}
+
+
+def break_runs(folder, repeats, seed):
+    """Play every scene so often, each into a folder of its own; count what came of it."""
+    rng = np.random.default_rng(seed)
+    source = folder / "input"
+    write_input(source)
+    made = {}
+    for number in (EARLIER, NEW, NEXT):
+        began = time.monotonic()
+        assert wait(start(source, folder / f"made-{number}", number)) == 0
+        seconds = time.monotonic() - began
+        made[number] = content(folder / f"made-{number}")
+        assert set(made[number]) == set(FILES)
+        assert json.loads(made[number]["recipes.json"])["seed"] == number
+    for name, scene in SCENES.items():
+        output, seen = folder / scene.__name__, Counter()
+        for _ in range(repeats):
+            assert wait(start(source, output, EARLIER)) == 0
+            seen[scene(source, output, made, rng, seconds)] += 1
+            assert wait(start(source, output, NEXT)) == 0
+            assert content(output) == made[NEXT], f"leftovers: {sorted(content(output))}"
+        told = ", ".join(f"{codes} with the {what} result {n}" for (codes, what), n in seen.items())
+        print(f"{name}: {repeats} times; exit codes {told}", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        break_runs(Path(place), args.repeats, args.seed)
+    sys.exit(0)

@@ -1,0 +1,21 @@
+"""Runs that are killed, hung up on, out of disk, or two at once: see ``breakage.py``."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPEATS = os.environ.get("NODEGEN_BREAKAGE", "2")
+
+
+def test_nothing_is_lost_half_written_or_left_behind():
+    script = Path(__file__).with_name("breakage.py")
+    done = subprocess.run(
+        [sys.executable, str(script), "--repeats", REPEATS],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(script.parents[1])},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"{REPEATS} times") == 4
