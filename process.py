@@ -98,8 +98,12 @@ def generate_case(renderer: Renderer, input_dir: Path, output_dir: Path) -> dict
     """Process one case, and give its entry in ``results.json``."""
     from nodegen.pipeline import generate
 
-    image = generate(input_dir, output_dir, renderer=renderer).image
-    name = {"type": "metaio_image", "filename": image.name}
+    # Whatever fails from here on, no older file may tell of a result.
+    (output_dir / RESULTS).unlink(missing_ok=True)
+    done = generate(input_dir, output_dir, renderer=renderer)
+    for note in done.notes:
+        print(note, flush=True)
+    name = {"type": "metaio_image", "filename": done.image.name}
     return {"outputs": [name], "inputs": [dict(name)], "error_messages": []}
 
 
