@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,8 @@ def generate_case(renderer: Renderer, input_dir: Path, output_dir: Path) -> dict
     from nodegen.pipeline import generate
 
     # Whatever fails from here on, no older file may tell of a result.
-    (output_dir / RESULTS).unlink(missing_ok=True)
+    with suppress(OSError):
+        (output_dir / RESULTS).unlink()
     done = generate(input_dir, output_dir, renderer=renderer)
     for note in done.notes:
         print(note, flush=True)

@@ -4,8 +4,8 @@
 
 Each repeat starts a run into a folder that holds an earlier run's result, and breaks it: by
 SIGKILL, by SIGHUP, by a disk that ends at a random byte, or by a second run into the same folder.
-Then the folder must hold the earlier result whole, under its own name or as NAME.earlier, or the new one
-whole; and a run that follows must leave its own files there and nothing else.
+Then the folder must hold the earlier result whole, under its own name or as NAME.earlier, or the
+new one whole; and a run that follows must leave its own files there and nothing else.
 """
 
 import argparse

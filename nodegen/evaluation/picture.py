@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from nodegen.constants import CHALLENGE_MAX
 from nodegen.errors import SettingError
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
+from nodegen.steps.grey import rescale
 
 AROUND = 2.0  # an enlarged view shows this many times the box's larger side
 SMALLEST_VIEW_PX = 96  # and at least so many pixels of the slice
@@ -17,7 +19,7 @@ INK = 235  # grey level of words and outlines
 
 
 def _grey(pixels: np.ndarray, low: float, high: float) -> Image.Image:
-    scaled = (pixels.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
+    scaled = rescale(pixels, low, high, CHALLENGE_MAX)
     return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
 
 

@@ -13,6 +13,7 @@ import fcntl
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -255,11 +256,14 @@ def check_writable(path: Path | None) -> None:
         if not place.is_file():
             return  # a device
     parent = next(p for p in place.parents if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+    try:
+        with tempfile.TemporaryFile(dir=parent):  # asking is not enough: root may, and cannot
+            return
+    except OSError as error:
         raise OutputError(
-            f"{path} cannot be written, since {parent} is no folder that may be written to; give a "
-            "file in one that may."
-        )
+            f"{path} cannot be written, since {parent} is no folder that may be written to "
+            f"({error.strerror}); give a file in one that may."
+        ) from error
 
 
 def same_file(one: Path, other: Path) -> bool:

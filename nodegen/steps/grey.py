@@ -28,6 +28,22 @@ def to_unit(pixels: np.ndarray) -> np.ndarray:
     return unit.astype(np.float32, copy=False)
 
 
+def rescale(pixels: np.ndarray, low: float, high: float, top: float) -> np.ndarray:
+    """Map ``low``..``high`` to 0..``top`` (float32), in double precision, of any pixel type.
+
+    What lies beyond the range goes beyond it; an empty range gives 0.
+    """
+    if not high > low:
+        return np.zeros(pixels.shape, dtype=np.float32)
+    wide = pixels.astype(np.float64)
+    if max(abs(low), abs(high), float(np.abs(wide).max(initial=0))) > _HALF:
+        wide *= 0.25
+        low, high = 0.25 * low, 0.25 * high
+    wide -= low
+    wide *= top / (high - low)
+    return wide.astype(np.float32)
+
+
 def _narrow(dtype: np.dtype) -> bool:
     """Whether single precision holds every value of a pixel type."""
     return dtype.kind in "iu" and dtype.itemsize <= 2

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from nodegen.constants import CROP_PX, TRAINING_BLUR_PX, TRAINING_NODULES, TRAINING_PEAK
 from nodegen.errors import TrainingError
 from nodegen.steps.contrast import normalise
+from nodegen.steps.grey import to_unit
 from nodegen.steps.library import Library
 from nodegen.steps.resample import centred, resample
 
@@ -123,13 +124,11 @@ def training_crop(
             f"The image has {columns} x {rows} px, and a training crop needs at least "
             f"{CROP_PX} x {CROP_PX}; take a larger radiograph."
         )
-    low, high = float(image.min()), float(image.max())
-    if high <= low:
+    if image.min() == image.max():
         raise TrainingError("The image has a single grey level; take a radiograph with contrast.")
     left = int(np.clip(centre[0] - CROP_PX // 2, 0, columns - CROP_PX))
     top = int(np.clip(centre[1] - CROP_PX // 2, 0, rows - CROP_PX))
-    crop = image[top : top + CROP_PX, left : left + CROP_PX].astype(np.float32)
-    crop = (crop - low) / (high - low)
+    crop: np.ndarray = to_unit(image)[top : top + CROP_PX, left : left + CROP_PX].copy()
     for projection, place in zip(projections, placements, strict=True):
         nodule = resample(normalise(projection), place.side_px)
         shadow = centred(nodule, (CROP_PX, CROP_PX), place.row, place.column)
@@ -137,4 +136,4 @@ def training_crop(
         # Bright ground leaves less room below white; a clipped dome would be learnt as a plateau.
         headroom = 1.0 - float(np.percentile(crop[shadow > 0.5], 95))
         crop += min(place.peak, max(headroom, 0.1)) * shadow
-    return np.clip(crop, 0.0, 1.0)
+    return np.asarray(np.clip(crop, 0.0, 1.0))
