@@ -16,8 +16,8 @@ LIMIT = "limit"  # what was asked is more than any nodule shows
 WHITE = "white"  # the place is too bright for what was asked
 OFF = "off"  # what was got is more than 15 % off what was asked
 
-# Of the slice's own range: what shows nothing. The darkest lung of 20 radiographs in NODE21's form
-# has a median of several times as much in any of their boxes.
+# Of the slice's own range: what shows nothing. Of 166 boxes in real radiographs in NODE21's form
+# none has more than 0.18 of its pixels there, and the darkest one's median is 0.28.
 NOTHING = 1 / 255
 SHARE = 0.5  # of the box's pixels
 
