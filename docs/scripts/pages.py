@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import mkdocs_gen_files
 
 import nodegen
 from nodegen.cli import COMMANDS
+from nodegen.schemas import FILES
 
 
 def cell(text: str) -> str:
@@ -89,3 +91,7 @@ pages = {
 for page, text in pages.items():
     with mkdocs_gen_files.open(page, "w") as file:
         file.write(text)
+
+for name, model in FILES.items():
+    with mkdocs_gen_files.open(f"schemas/{name.replace('.json', '.schema.json')}", "w") as file:
+        json.dump(model.model_json_schema(), file, indent=2)
