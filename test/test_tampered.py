@@ -131,7 +131,7 @@ def test_a_cascades_hash_does_not_change_with_its_card(tmp_path):
 def test_weights_that_are_no_numbers_are_refused(tmp_path, tiny_model):
     shutil.copytree(tiny_model, tmp_path / "model")
     save_cascade(tmp_path / "model" / "hyposignal", states(np.nan), [0.05] * SCALES, {})
-    with pytest.raises(ModelError, match="Scale 3 of the weights in .* not finite"):
+    with pytest.raises(ModelError, match=r"Scale 3 of the weights in .* not finite"):
         _ = Renderer(Settings(model=tmp_path / "model")).cascades
 
 
