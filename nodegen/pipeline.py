@@ -178,6 +178,12 @@ def settings_of(recipes: Path | None) -> dict[str, Any]:
         return {}
     known = load(recipes)[0].get("settings", {})
     chosen = {k: v for k, v in known.items() if k in _REPLAYED}
+    for name, value in chosen.items():
+        if not isinstance(value, bool if name == "finish" else str):
+            raise RecipeError(
+                f"The settings in {recipes} have {value!r} as {name}, where "
+                f"{'true or false' if name == 'finish' else 'text'} is wanted; take them anew."
+            )
     try:
         Settings(**chosen)
     except SettingError as error:

@@ -1,10 +1,9 @@
 """Files that may be edited: each field is checked, and what is rendered never holds a NaN."""
 
 import copy
-import hashlib
 import json
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ from nodegen.io.stack import read_stack
 from nodegen.pipeline import generate
 from nodegen.schemas import FILES, RecipeEntry
 from nodegen.settings import MODEL
-from nodegen.steps.library import ARRAY, INDEX, PIXEL, TABLE, Library
+from nodegen.steps.library import Library, write_library
 from nodegen.steps.recipe import Recipe, load
 from nodegen.steps.signal import signal_class, top_threshold
 from nodegen.training.generator import Generator
@@ -63,7 +62,7 @@ def test_any_recipe_is_refused_by_name_or_rendered_to_numbers(
         assert 0 <= slice01.min() <= slice01.max() <= 1
 
 
-def replay(make_input, tmp_path, change):
+def replayed(make_input, tmp_path, change):
     folder = make_input(BOXES)
     generate(folder, tmp_path / "a", PASTE, progress=False)
     content = json.loads((tmp_path / "a" / "recipes.json").read_text())
@@ -83,7 +82,7 @@ EDITS = {
     "NaN": (lambda c: c["recipes"][0].update(contrast=float("nan")), "is NaN where a number of 0"),
     "a weight of 7": (lambda c: c["recipes"][0].update(weight=7), '"weight" of recipe 0'),
     "unknown method": (lambda c: c["settings"].update(method="magic"), "method is 'magic'"),
-    "finish of text": (lambda c: c["settings"].update(finish="no"), "finish is 'no'"),
+    "finish of text": (lambda c: c["settings"].update(finish="no"), "have 'no' as finish"),
     "another library": (lambda c: c.update(library_sha256="a" * 64), "made with library_sha256"),
 }  # fmt: skip
 
@@ -92,11 +91,11 @@ EDITS = {
 def test_edited_recipes_are_refused_by_name(make_input, tmp_path, edit):
     change, says = EDITS[edit]
     with pytest.raises(NodegenError, match=says):
-        replay(make_input, tmp_path, change)
+        replayed(make_input, tmp_path, change)
 
 
 def test_a_replay_on_other_pixels_says_so(make_input, tmp_path):
-    assert replay(make_input, tmp_path, lambda content: None).notes == []
+    assert replayed(make_input, tmp_path, lambda content: None).notes == []
     folder = make_input(BOXES, name="other", dtype=np.uint8)
     done = generate(folder, tmp_path / "c", recipes=tmp_path / "edited.json", progress=False)
     assert "for a stack of other pixels" in done.notes[0]
@@ -155,20 +154,11 @@ def test_each_field_of_a_cascade_is_checked(tmp_path, tiny_model, key, value, sa
 
 
 def test_a_nodule_of_nan_is_refused_though_its_hashes_are_right(tmp_path):
-    folder = shutil.copytree(MODEL / "nodules", tmp_path / "library")
-    pixels = np.load(folder / ARRAY)
-    lines = (folder / TABLE).read_text().splitlines()
-    cells = lines[1].split(",")
-    size = int(cells[3]) * int(cells[4])
-    pixels["projection"][0] = np.nan
-    cells[-1] = hashlib.sha256(np.asarray(pixels[:size], PIXEL).tobytes()).hexdigest()
-    np.save(folder / ARRAY, pixels)
-    table = "\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n"
-    (folder / TABLE).write_text(table)
-    index = json.loads((folder / INDEX).read_text())
-    index["nodules_csv_sha256"] = hashlib.sha256(table.encode()).hexdigest()
-    (folder / INDEX).write_text(json.dumps(index))
-    library = Library.open(folder)
+    shipped = Library.open(MODEL / "nodules")
+    poisoned = shipped[0].projection.copy()
+    poisoned[0, 0] = np.nan
+    write_library(tmp_path, [replace(shipped[0], projection=poisoned), shipped[1]])
+    library = Library.open(tmp_path)
     assert library[1].mask.any()
     with pytest.raises(LibraryError, match=r"Nodule 0 .* is no projection"):
         _ = library[0]

@@ -32,7 +32,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -328,9 +328,7 @@ class Library:
                 f"projection: its values are not all numbers of {least:.2f} to {most:.2f}, its "
                 f"mask is empty, or its opacities are no finite numbers: {REMEDY}."
             )
-        return Nodule(
-            projection, mask, row.diameter_mm, row.name, row.axis, opacity, row.step_mm
-        )
+        return Nodule(projection, mask, row.diameter_mm, row.name, row.axis, opacity, row.step_mm)
 
 
 def _npy(parts: list[np.ndarray]) -> bytes:
