@@ -366,6 +366,7 @@ def test_an_arm_made_elsewhere_has_the_places_of_all_others(folders):
         (["--sizes", "300,400"], "None of the 8 real radiographs"),
         (["--sizes", "x"], "sizes is 'x'"),
         (["--primary", "one"], "primary is 'one'"),
+        (["--on-the-fly"], "whose nodules are made once"),
         (["--backgrounds", "nowhere"], "nowhere"),
     ],
 )

@@ -141,7 +141,8 @@ def test_on_the_fly_each_round_has_nodules_of_its_own(tmp_path):
     assert depth.content(fly) == depth.content(fly)
 
 
-def test_the_command_at_depth_detector(tmp_path, capfd):
+@pytest.mark.parametrize("options", [[], ["--on-the-fly"]])
+def test_the_command_at_depth_detector(tmp_path, capfd, options):
     from test_utility import SOURCE, write
 
     for name in ("real", "healthy"):
@@ -156,12 +157,13 @@ def test_the_command_at_depth_detector(tmp_path, capfd):
     (tmp_path / "places.csv").write_text(
         lines[0] + "\n" + "".join(f"a,{x},{y},{w},{h}\n" for x, y, w, h in SOURCE)
     )
+    arms = "strawman,sham,untouched,real,strawman+real-1"
     code = main(["utility", "--depth", "detector", "--real", str(tmp_path / "real"), "--boxes",
                  str(tmp_path / "boxes.csv"), "--backgrounds", str(tmp_path / "healthy"),
                  "--places", str(tmp_path / "places.csv"), "--output", str(tmp_path / "out"),
                  "--sizes", "8,140", "--steps", "3", "--seeds", "1", "--per-image", "2",
-                 "--folds", "2", "--arms", "strawman,sham,real,strawman+real-1",
-                 "--primary", "strawman,sham"])  # fmt: skip
+                 "--folds", "2", "--arms", arms, "--primary", "strawman,sham",
+                 *options])  # fmt: skip
     assert code == 0
     assert capfd.readouterr().err == ""
     content = json.loads((tmp_path / "out" / "utility-detector.json").read_text())

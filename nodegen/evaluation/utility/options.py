@@ -64,5 +64,10 @@ class Options:
                 raise UtilityError(
                     f"{name} is {getattr(self, name)}, where {least} or more is wanted; give more."
                 )
+        if self.on_the_fly and self.depth == "patches":
+            raise UtilityError(
+                "The depth is patches, whose nodules are made once; take on-the-fly away, or a "
+                "depth of whole radiographs."
+            )
         if self.steps is not None and self.steps < 1:
             raise UtilityError(f"steps is {self.steps}, where 1 or more is wanted; give more.")

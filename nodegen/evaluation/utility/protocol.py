@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nodegen.evaluation.utility.arms import Arm
+from nodegen.evaluation.utility.arms import MADE, UNTOUCHED, Arm
 from nodegen.evaluation.utility.cases import Radiograph
 from nodegen.evaluation.utility.depths import Depth, Fly, State
 from nodegen.evaluation.utility.made import Maker
@@ -68,7 +68,8 @@ class Protocol:
     folds : int
         Of the cross-validation of arms that train on real nodules.
     on_the_fly : bool
-        Whether nodules are drawn anew in every round; for depths of whole radiographs.
+        Whether nodules are drawn anew in every round; for depths of whole radiographs, and arms of
+        synthetic nodules alone.
     """
 
     def __init__(
@@ -147,11 +148,12 @@ class Protocol:
 
     def _made(self, arm: Arm) -> tuple[Any, str]:
         """What an arm's synthetic nodules are trained on; the last arm's is held."""
-        name = str(arm.made)
+        fly = self.on_the_fly and arm.name in MADE and arm.name != UNTOUCHED
+        name = f"{arm.made} {fly}"
         if name not in self._prepared:
             self._prepared.clear()
             data: Any
-            if self.on_the_fly and arm.folder is None:
+            if fly:
                 data = Fly(self.maker, arm, self.backgrounds)
             else:
                 data = self.depth.prepare(self.maker.examples(arm, self.backgrounds))
