@@ -211,16 +211,36 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
     assert arms[3].folder == tmp_path
     assert arms[3].ratio == 3
     assert arms[4].then
+    assert parse_arms(["poisson@contrast:300", "poisson"])[0].made == "poisson@contrast:300"
+    with pytest.raises(SettingError, match="contrast is 'x'"):
+        parse_arms(["poisson@contrast:x"])
     assert len(jobs(arms, seeds=2, folds=5)) == 2 * (2 + 3 * 5)
 
 
-@pytest.mark.parametrize("words", [[], ["magic"], ["singan", "singan"], ["real-0"], ["x+real"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["magic"],
+        ["magic@contrast:300"],
+        ["singan@seed:1"],
+        ["singan", "singan"],
+        ["real-0"],
+        ["x+real"],
+    ],
+)
 def test_unknown_arms_are_told(words):
     with pytest.raises(UtilityError):
         parse_arms(words)
 
 
-@pytest.mark.parametrize("made", [m for m in MADE if m not in ("untouched", "singan-paper")])
+MADE_BY_METHODS = (
+    *(m for m in MADE if m not in ("untouched", "singan-paper")),
+    "paste@contrast:900",
+)
+
+
+@pytest.mark.parametrize("made", MADE_BY_METHODS)
 def test_every_method_changes_its_boxes_and_sham_changes_nothing(made, tiny_model, tmp_path):
     settings = Settings(finish=False, intensity="input", model=tiny_model)
     image, boxes = ground(0), [Box(0, 60, 60, 110, 120), Box(0, 160, 150, 210, 200, 1)]

@@ -26,8 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "paper's detector, for a GPU (default: %(default)s)")  # fmt: skip
     parser.add_argument("--arms", metavar="LIST",
         default="singan,poisson,paste,singan-paper,identity,strawman,sham,untouched",
-        help="what networks are trained on, with commas: these, NAME=FOLDER (made elsewhere), "
-        "real, real-25 (percent), singan+real-3 (three synthetic to one real), singan-then-real "
+        help="what networks are trained on, with commas: these, singan@subtlety:obvious (or "
+        "another setting of generate), NAME=FOLDER (made elsewhere), real, real-25 (percent), "
+        "singan+real-3 (three synthetic to one real), singan-then-real "
         "(default: %(default)s)")  # fmt: skip
     parser.add_argument("--primary", default="singan,poisson", metavar="A,B",
         help="the comparison named beforehand, A minus B (default: %(default)s)")  # fmt: skip

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodegen.errors import UtilityError
-from nodegen.settings import METHODS
+from nodegen.settings import METHODS, Settings
 
 PAPER = "singan-paper"  # the paper's contrast and add-back, as written
 STRAWMAN, BRIGHT, SHAM, UNTOUCHED, REAL = "strawman", "strawman-bright", "sham", "untouched", "real"
 MADE = (*METHODS, PAPER, STRAWMAN, BRIGHT, SHAM, UNTOUCHED)
+VARIED = ("add_back", "contrast", "subtlety", "windows")  # settings that an arm may have of its own
 DEFAULT = ("singan", "poisson", "paste", PAPER, "identity", STRAWMAN, SHAM, UNTOUCHED)
 GRAMMAR = (
-    f"{', '.join(MADE)}, NAME=FOLDER, {REAL}, {REAL}-PERCENT (real-25), ARM+{REAL} or "
-    f"ARM+{REAL}-RATIO (singan+real-3: three synthetic nodules to a real one), ARM-then-{REAL}"
+    f"{', '.join(MADE)}, METHOD@SETTING:VALUE (singan@subtlety:obvious), NAME=FOLDER, {REAL}, "
+    f"{REAL}-PERCENT (real-25), ARM+{REAL} or ARM+{REAL}-RATIO (singan+real-3: three synthetic "
+    f"nodules to a real one), ARM-then-{REAL}"
 )
 
 
@@ -27,7 +29,8 @@ class Arm:
     name : str
         As it was asked for.
     made : str or None
-        Which synthetic nodules: one of ``MADE``, or the name of a folder; None: none.
+        Which synthetic nodules: one of ``MADE``, a method with a setting of its own, or the name of
+        a folder; None: none.
     folder : Path or None
         Where the stack lies that was made elsewhere.
     real : float
@@ -78,7 +81,8 @@ def _parse(name: str, folders: dict[str, Path]) -> Arm:
     def made(part: str) -> dict[str, str | Path | None]:
         if part in folders:
             return {"made": part, "folder": folders[part]}
-        if part in MADE:
+        if part in MADE or "@" in part:
+            settings_of(part)  # refuses what is not allowed
             return {"made": part}
         raise UtilityError(f"{name!r} is no arm; choose among {GRAMMAR}.")
 
@@ -94,3 +98,34 @@ def _parse(name: str, folders: dict[str, Path]) -> Arm:
     if then:
         return Arm(name, **made(then[1]), real=1.0, then=True)  # type: ignore[arg-type]
     return Arm(name, **made(name))  # type: ignore[arg-type]
+
+
+def settings_of(made: str) -> dict[str, str]:
+    """The settings of synthetic nodules that differ from those of the run.
+
+    Raises
+    ------
+    UtilityError
+        Where a method or a setting is not known.
+    SettingError
+        Where the setting's value is not allowed.
+
+    Examples
+    --------
+    >>> settings_of("poisson@contrast:200-500")
+    {'method': 'poisson', 'contrast': '200-500'}
+    """
+    if made == PAPER:
+        return {"method": "singan", "add_back": "paper", "contrast": "paper"}
+    method, varied, rest = made.partition("@")
+    if not varied:
+        return {"method": method} if method in METHODS else {}
+    name, _, value = rest.partition(":")
+    if method not in METHODS or name not in VARIED:
+        raise UtilityError(
+            f"{made!r} is no arm; write METHOD@SETTING:VALUE with one of {', '.join(METHODS)} and "
+            f"one of {', '.join(VARIED)}."
+        )
+    own = {"method": method, name: value}
+    Settings(**own)  # type: ignore[arg-type]
+    return own

@@ -16,7 +16,7 @@ from nodegen.io.stack import SUFFIXES, Stack, read_stack
 # NIH ChestX-ray14 names a file by the patient, then by the number of the visit: 00002361_008.
 NIH_NAME = re.compile(r"(\d{8})_\d{3}")
 THUMB_PX = 32  # side of the thumbnails that are compared
-# Of 115 radiographs no two of different patients correlate above 0.953; the same one at half the
+# Of 115 radiographs no two of different patients correlate above 0.955; the same one at half the
 # size, in a grey scale stretched or with noise of 100 grey levels stays above 0.999.
 SAME_RADIOGRAPH = 0.985
 
@@ -164,14 +164,16 @@ def check_leaks(training: Sequence[Radiograph], test: Sequence[Radiograph]) -> N
 
 def thumbnails(radiographs: Sequence[Radiograph]) -> np.ndarray:
     """Thumbnails as unit vectors, shape (radiograph, pixel): their products are correlations."""
-    from skimage.transform import resize
+    import torch
+    from torch.nn.functional import interpolate
 
     rows = []
     for one in radiographs:
         pixels = one.load()
         step = max(min(pixels.shape) // (4 * THUMB_PX), 1)  # a sparse grid is enough, and quick
-        small = resize(pixels[::step, ::step].astype(np.float32), (THUMB_PX, THUMB_PX),
-                       anti_aliasing=True).ravel()  # fmt: skip
+        sparse = torch.from_numpy(pixels[::step, ::step].astype(np.float32))[None, None]
+        scaled = interpolate(sparse, (THUMB_PX, THUMB_PX), mode="bilinear", antialias=True)
+        small = scaled.numpy().ravel()
         small -= small.mean()
         rows.append(small / max(float(np.linalg.norm(small)), 1e-12))
     return np.reshape(rows, (-1, THUMB_PX**2))

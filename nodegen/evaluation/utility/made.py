@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nodegen.errors import UtilityError
-from nodegen.evaluation.utility.arms import BRIGHT, PAPER, SHAM, STRAWMAN, UNTOUCHED, Arm
+from nodegen.evaluation.utility.arms import BRIGHT, SHAM, STRAWMAN, UNTOUCHED, Arm, settings_of
 from nodegen.evaluation.utility.cases import Radiograph
 from nodegen.evaluation.utility.store import Store, code_hash, content_hash
 from nodegen.evaluation.utility.strawman import strawman
@@ -94,11 +94,9 @@ class Maker:
         """
         if made not in self._renderers:
             default = "identity" if self.settings.add_back == "grain" else "singan"
-            method = {PAPER: "singan", SHAM: default}.get(made, made)
-            settings = replace(self.settings, method=method, finish=False, intensity="input")
-            if made == PAPER:
-                settings = replace(settings, add_back="paper", contrast="paper")
-            self._renderers[made] = Renderer(settings)
+            own = {"method": default} if made == SHAM else settings_of(made)
+            settings = replace(self.settings, finish=False, intensity="input")
+            self._renderers[made] = Renderer(replace(settings, **own))  # type: ignore[arg-type]
         return self._renderers[made]
 
     def kept(self, made: str, one: Radiograph) -> np.ndarray:

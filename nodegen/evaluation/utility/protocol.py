@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nodegen.evaluation.utility.arms import MADE, UNTOUCHED, Arm
+from nodegen.evaluation.utility.arms import UNTOUCHED, Arm
 from nodegen.evaluation.utility.cases import Radiograph
 from nodegen.evaluation.utility.depths import Depth, Fly, State
 from nodegen.evaluation.utility.made import Maker
@@ -148,7 +148,7 @@ class Protocol:
 
     def _made(self, arm: Arm) -> tuple[Any, str]:
         """What an arm's synthetic nodules are trained on; the last arm's is held."""
-        fly = self.on_the_fly and arm.name in MADE and arm.name != UNTOUCHED
+        fly = self.on_the_fly and not (arm.real or arm.folder or arm.made == UNTOUCHED)
         name = f"{arm.made} {fly}"
         if name not in self._prepared:
             self._prepared.clear()
