@@ -112,7 +112,7 @@ def test_wrong_boxes_are_told(phantoms, tmp_path, capfd, text, says):
 
 
 def test_a_kind_of_trust_that_does_not_occur_is_told(phantoms):
-    with pytest.raises(EvaluationError, match="'expert' does not occur"):
+    with pytest.raises(EvaluationError, match="'expert' is not among"):
         measure_folder(*phantoms, main=["expert"], progress=False)
 
 

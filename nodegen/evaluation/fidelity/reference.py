@@ -96,7 +96,7 @@ class Reference:
         for trust in trusts:
             if trust not in kinds:
                 raise EvaluationError(
-                    f"The kind of trust {trust!r} does not occur among the real nodules, which have "
+                    f"The kind of trust {trust!r} is not among the real nodules, which have "
                     f"{', '.join(kinds)}; choose among them."
                 )
         return replace(self, main=tuple(trusts) or self.main)
