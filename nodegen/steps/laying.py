@@ -12,6 +12,7 @@ from scipy import ndimage
 from nodegen.steps.library import Nodule
 from nodegen.steps.opacity import plateau, visible_disc
 
+STICKS_OUT = 1.1  # most that a disc of another aspect is larger than its box allows
 SILHOUETTE = 0.2  # of the plateau: thinner rays are not the mask's
 
 
@@ -85,7 +86,8 @@ def lay(
         The nodule's silhouette; never empty.
     """
     centre, size = turned_extent(nodule, mirror, turn_deg)
-    scale = fill * np.sqrt(np.prod(box_px) / np.prod(size))  # px a sample
+    sides = np.divide(box_px, size)  # px a sample that would fill the box each way
+    scale = fill * min(float(np.sqrt(sides.prod())), STICKS_OUT * float(sides.min()))
     source = np.pad(nodule.opacity / max(plateau(nodule.opacity), 1e-6), 2).astype(np.float32)
     if scale < 1:
         source = ndimage.gaussian_filter(source, 0.5 * np.sqrt(scale**-2 - 1), mode="constant")
