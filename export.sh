@@ -16,10 +16,11 @@ trap 'rm -f "$archive.partial"' EXIT
 pack=(gzip -n)
 command -v pigz >/dev/null && pack=(pigz -n)
 
-# Either says on stderr how far it is.
+# At a terminal, either says how far it is.
 progress=(dd bs=1M iflag=fullblock status=progress)
 command -v pv >/dev/null &&
   progress=(pv --size "$(docker inspect --format '{{.Size}}' "$image")" --name packing)
+[[ -t 2 ]] || progress=(cat)
 echo "Packing $image with ${pack[0]}" >&2
 docker save "$image" | "${progress[@]}" | "${pack[@]}" > "$archive.partial"
 mv "$archive.partial" "$archive"

@@ -7,6 +7,8 @@ from typing import Any
 from nodegen.bench.machine import SPEEDS, STACKS, expected_s
 from nodegen.io.files import write_bytes
 
+QUIET = 0.9  # share of a thread's time for which it has the processor
+
 
 def table(figures: dict[str, Any]) -> str:
     """A Markdown table of the main figures.
@@ -19,6 +21,7 @@ def table(figures: dict[str, Any]) -> str:
         f"{figures['machine']}, of which {figures['cpus']} may be used; torch {figures['torch']}; "
         f"a plain convolution on one thread: {speed:.0f} GFLOP/s. On a machine of another speed, a "
         "time is its worth in GFLOP over that machine's GFLOP/s.",
+        *_busy(figures),
         "",
         "| one box, side in px | " + " | ".join(generators) + " |",
         "|---|" + "---|" * len(generators),
@@ -72,6 +75,18 @@ def table(figures: dict[str, Any]) -> str:
         f"convolutions of the same shapes ({figures['peak_gflops']:.0f} GFLOP/s).",
     ]
     return "\n".join([*lines, "", *_expected(figures)])
+
+
+def _busy(figures: dict[str, Any]) -> list[str]:
+    """A warning where the machine had other work, and so its times are not those of its own."""
+    left = figures["convolution_gflops"] / figures["convolution_gflops_by_cpu"]
+    if left > QUIET:
+        return []
+    return [
+        "",
+        f"**Other work took {1 - left:.0%} of the processor meanwhile.** Of these figures, only "
+        "those in CPU time and the ratios hold.",
+    ]
 
 
 def _workers(number: str, figures: dict[str, float]) -> str:
