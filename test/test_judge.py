@@ -198,7 +198,7 @@ def test_of_an_8_bit_stack_nothing_changed_far_away(tmp_path, intensity, make_in
     pair = read_pair(folder / "77.mha", tmp_path / "out" / "77.mha", folder / "nodules.json")
     verdict = judge([pair])
     assert verdict.far == 0
-    assert verdict.rows[0]["contrast"] > 100
+    assert verdict.rows[0]["contrast"] > 20, "and a nodule stands in the box"
 
 
 def test_several_pairs_are_judged_together_and_tables_say_so(tmp_path, capfd):
