@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nodegen import Box, Renderer, Settings
+from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
 from nodegen.io.metaimage import ELEMENTS
 from nodegen.steps.grey import to_output, to_unit
 
@@ -70,6 +71,17 @@ def test_a_renderer_takes_every_type_over_its_whole_range(dtype, low, high):
         change = to_unit(made.image) - to_unit(plain.image)
         assert np.abs(change).max() < 0.01
         assert np.abs(to_unit(made.image) - to_unit(pixels)).max() > 0.01
+
+
+@pytest.mark.parametrize(("dtype", "low", "high"), RANGES[:-1])  # 1e-300 is 0 of 0..1
+@pytest.mark.parametrize("intensity", ["challenge", "input"])
+def test_the_judge_sees_no_change_where_there_is_none(dtype, low, high, intensity):
+    pixels = spread(dtype, low, high)
+    written = to_output(pixels, to_unit(pixels), intensity)
+    before, after = grey_levels_of_pair(pixels[None], written[None])
+    np.testing.assert_array_equal(before, after)
+    assert np.isfinite(before).all()
+    assert len(np.unique(before)) > 1
 
 
 def test_a_flat_slice_is_no_fault():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nodegen.constants import CHALLENGE_MAX, GREY_MAX
-from nodegen.steps.grey import to_output, to_unit
+from nodegen.steps.grey import rescale, to_output, to_unit
 
 
 def full_range(pixels: np.ndarray) -> tuple[float, float]:
@@ -25,8 +25,7 @@ def to_grey_levels(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
     """Map ``low``..``high`` to 0..4095; what is that already stays in its own type."""
     if low == 0 and high == GREY_MAX:
         return pixels
-    gain = np.float32(GREY_MAX) / np.maximum(np.float32(high) - np.float32(low), np.float32(1e-12))
-    return np.asarray((pixels.astype(np.float32) - np.float32(low)) * gain)
+    return np.stack([rescale(slice_, low, high, GREY_MAX) for slice_ in pixels])
 
 
 def grey_levels_of_pair(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
