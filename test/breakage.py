@@ -1,6 +1,6 @@
 """Break runs off at random moments, and check that nothing is lost, half written or left behind.
 
-    python test/breakage.py [--repeats 100] [--seed 0]
+    python test/breakage.py [--repeats 100] [--seed 0] [--scene SIGHUP]
 
 Each repeat starts a run into a folder that holds an earlier run's result, and breaks it: by
 SIGKILL, by SIGHUP, by a disk that ends at a random byte, or by a second run into the same folder.
@@ -52,6 +52,7 @@ def start(source, output, seed, before=lambda: None):
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (1, 2):
             os.dup2(silent, stream)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, say, has it switched off
         before()
         folders = ["--input", str(source), "--output", str(output)]
         code = main(["generate", *folders, "--method", "paste", "--seed", str(seed)])
@@ -137,8 +138,8 @@ def two_runs(source, folder, made, rng, seconds):
 SCENES = {"kill -9": kill, "SIGHUP": hang_up, "full disk": full_disk, "two runs": two_runs}
 
 
-def break_runs(folder, repeats, seed):
-    """Play every scene so often, each into a folder of its own; count what came of it."""
+def break_runs(folder, repeats, seed, names=tuple(SCENES)):
+    """Play each scene so often, each into a folder of its own; count what came of it."""
     rng = np.random.default_rng(seed)
     source = folder / "input"
     write_input(source)
@@ -150,7 +151,8 @@ def break_runs(folder, repeats, seed):
         made[number] = content(folder / f"made-{number}")
         assert set(made[number]) == set(FILES)
         assert json.loads(made[number]["recipes.json"])["seed"] == number
-    for name, scene in SCENES.items():
+    for name in names:
+        scene = SCENES[name]
         output, seen = folder / scene.__name__, Counter()
         for _ in range(repeats):
             assert wait(start(source, output, EARLIER)) == 0
@@ -165,7 +167,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--scene", choices=SCENES, help="one of them alone (default: all)")
     args = parser.parse_args()
+    names = (args.scene,) if args.scene else tuple(SCENES)
     with tempfile.TemporaryDirectory() as place:
-        break_runs(Path(place), args.repeats, args.seed)
+        break_runs(Path(place), args.repeats, args.seed, names)
     sys.exit(0)
