@@ -263,7 +263,7 @@ def test_bad_recipes_are_told_in_one_sentence(make_input, tmp_path, capfd, fault
         (["--method", "magic"], r"argument --method: invalid choice: 'magic'"),
         (
             ["--seed", "-1"],
-            r"--seed: it is .-1., where a whole number of 0 to 2\^63 - 1 is allowed",
+            r"--seed: it is .-1., where a whole number of 0 to 2\^63 - 1",
         ),
         (["--device", "cuda"], r"device is 'cuda', but torch finds no CUDA device here"),
         (["--frobnicate"], r"unrecognized arguments: --frobnicate"),
