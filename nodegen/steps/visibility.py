@@ -19,11 +19,11 @@ DISC = 0.3  # radius of the disc around the centre, in sides
 RING = (0.6, 1.0)  # inner and outer radius of the surround, in sides
 # Contrast of real nodules in NODE21's boxes, log-normal: smaller ones and those in busier places
 # stand out more, since they would not have been found else.
-MEDIAN, SIGMA = 430 / GREY_MAX, 0.4  # of 0..1, at SIDE_PX; standard deviation of the logarithm
+MEDIAN, SIGMA = 450 / GREY_MAX, 0.4  # of 0..1, at SIDE_PX; standard deviation of the logarithm
 SIDE_PX, SIZE_EXPONENT = 57.0, -0.5  # NODE21's median box; of side over it
 # Below them a nodule is not found, and so has no box: set by eye on 37 boxes, the place known.
-FAINTEST, LEAST_CONTRAST = 1.25, 180 / GREY_MAX  # visibility; contrast in 0..1
-TYPICAL_SPREAD, SPREAD_EXPONENT = 260 / GREY_MAX, 0.4
+FAINTEST, LEAST_CONTRAST = 1.3, 180 / GREY_MAX  # visibility; contrast in 0..1
+TYPICAL_SPREAD, SPREAD_EXPONENT = 260 / GREY_MAX, 0.6
 MOST_SIGMAS = 2.0  # draws beyond it are held there
 TYPICAL_DENSITY, DENSITY_EXPONENT = 0.82, 0.4  # of the library: a denser nodule stands out more
 LEAST_SPREAD = 0.02  # of 0..1: of a surround without any structure
@@ -60,7 +60,9 @@ def as_real(side_px: float, spread: float, deviate: float, density: float) -> fl
     drawn = np.exp(SIGMA * np.clip(deviate, -MOST_SIGMAS, MOST_SIGMAS))
     dense = np.clip(density / TYPICAL_DENSITY, 0.25, 4.0) ** DENSITY_EXPONENT
     least = max(LEAST_CONTRAST, FAINTEST * spread)
-    return min(max(float(typical * drawn * dense), least), MOST_CONTRAST)
+    wanted = float(typical * drawn * dense)
+    # A soft bound, so that what would be fainter does not all end at one visibility.
+    return min((wanted**4 + least**4) ** 0.25, MOST_CONTRAST)
 
 
 def graded(shares: Mapping[str, float], grade_share: float, within_share: float) -> float:
