@@ -308,6 +308,7 @@ class Renderer:
             turn_deg=fits[best][1],
             fill=drawn.fill,
             blur_px=drawn.blur_px,
+            exponent=drawn.exponent,
             asked=round(asked, 4),
         )
         # No brighter than white: what a bright place has left is shared by the whole nodule.
@@ -455,9 +456,10 @@ class Renderer:
         at = y - rows.start, x - columns.start
         if not self._paper:
             size = recipe.box.height, recipe.box.width
-            shadow, mask = lay(
+            opacity, mask = lay(
                 nodule, recipe.mirror, recipe.turn_deg, size, recipe.fill, canvas, at
             )
+            shadow = opacity**recipe.exponent
             part = support(mask)
             exposed = np.zeros_like(shadow)
             exposed[part] = tapered(expose(shadow[part], recipe.blur_px), mask[part])

@@ -81,6 +81,7 @@ class RecipeEntry(_Model):
     )
     fill: float = Field(0.0, ge=0, le=2, description="a number of 0 to 2, sides of the box")
     blur_px: float = Field(0.0, ge=0, le=50, description="a number of px, 0 to 50")
+    exponent: float = Field(1.0, gt=0, le=4, description="a number above 0 and up to 4")
     asked: float = Field(0.0, ge=0, description="a number of 0 or more, a visibility")
     got: float = Field(0.0, description="a finite number, a visibility")
     flags: list[str] = Field(default=[], description="a list of words for what is noteworthy")

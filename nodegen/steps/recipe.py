@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from nodegen.constants import CLASSES, DETECTOR_BLUR_PX, FILL, N0, WEIGHT
+from nodegen.constants import CLASSES, DETECTOR_BLUR_PX, FILL, MARGIN_EXPONENT, N0, WEIGHT
 from nodegen.errors import RecipeError
 from nodegen.io.boxes import Box
 from nodegen.schemas import RecipeEntry, RecipesFile, SchemaFault, check
 from nodegen.steps.library import Library
 
 RECIPES = "recipes.json"  # beside the written stack
-OTHERS = 2  # nodules drawn besides the first; of them all, the one that fits its box best is taken
+OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
 _BOX, _SLICE, _NOISE = 1, 2, 3  # what a random stream is for; part of its key
 
 
@@ -59,6 +59,8 @@ class Recipe:
         Side of the visible disc over the box's; 0 with the paper's contrast.
     blur_px : float
         Detector's blur, standard deviation.
+    exponent : float
+        On the opacity, 1 at its plateau: below 1 its margin is steeper.
     asked : float
         Visibility asked for, see :mod:`nodegen.steps.visibility`; 0 with the paper's contrast.
     got : float
@@ -85,6 +87,7 @@ class Recipe:
     noise: int
     fill: float = 0.0
     blur_px: float = 0.0
+    exponent: float = 1.0
     asked: float = 0.0
     got: float = 0.0
     flags: list[str] = field(default_factory=list)
@@ -110,6 +113,7 @@ class Draw:
     others: tuple[int, ...]
     deviate: float
     shares: tuple[float, float]
+    exponent: float
 
 
 def hash_of(pixels: np.ndarray) -> Any:
@@ -164,6 +168,7 @@ def draw(seed: int, box: Box, occurrence: int, library: Library, paper: bool = F
         others=tuple(int(candidates[i]) for i in rng.integers(len(candidates), size=OTHERS)),
         deviate=float(rng.standard_normal()),
         shares=(float(rng.random()), float(rng.random())),
+        exponent=round(float(rng.uniform(*MARGIN_EXPONENT)), 3),
     )
 
 
