@@ -9,6 +9,8 @@ from nodegen.io.files import write_bytes
 
 QUIET = 0.9  # share of a thread's time for which it has the processor
 
+QUIET = 0.9  # share of a thread's time for which it has the processor
+
 
 def table(figures: dict[str, Any]) -> str:
     """A Markdown table of the main figures.
