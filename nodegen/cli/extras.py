@@ -9,6 +9,8 @@ EXTRAS = {
     "skimage": "data",
     "SimpleITK": "data",
     "evalutils": "exec",
+    "monai": "utility",
+    "torchvision": "fasterrcnn",
 }
 
 
