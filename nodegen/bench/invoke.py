@@ -1,6 +1,6 @@
 """What the server costs: the first case, the next ones, and its memory after many.
 
-``python -m nodegen.bench.invoke [--cases 200]``, in a clone, whose ``serve.py`` it starts.
+``python -m nodegen.bench.invoke [--cases 200] [--input DIR]``, in a clone; it starts ``serve.py``.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ def main(argv: list[str] | None = None) -> int:
     """Start the server, ask it for one case again and again, and print what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=200, metavar="N", help="(default: 200)")
+    parser.add_argument(
+        "--input", type=Path, metavar="DIR", help="the case (default: a phantom of one slice)"
+    )
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
-        source, output = Path(name) / "input", Path(name) / "output"
+        source, output = args.input or Path(name) / "input", Path(name) / "output"
         output.mkdir()
-        write_phantom(source, 1, seed=0)
+        if args.input is None:
+            write_phantom(source, 1, seed=0)
         started = time.perf_counter()
         folders = "--input", str(source), "--output", str(output)
         command = [sys.executable, str(SERVER), *folders, "--port", "0"]
