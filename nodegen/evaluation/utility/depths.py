@@ -18,6 +18,14 @@ from nodegen.io.files import write_bytes
 
 State = dict[str, torch.Tensor]
 HERE = "evaluation/utility"
+CODE = {
+    depth: code_hash(*(f"{HERE}/{name}.py" for name in names))
+    for depth, names in {
+        "patches": ("patches", "network"),
+        "detector": ("wholes", "detector"),
+        "fasterrcnn": ("wholes", "detector", "fasterrcnn"),
+    }.items()
+}
 
 
 class Depth(Protocol):
@@ -59,8 +67,7 @@ class PatchDepth:
 
     def identity(self) -> list[Any]:
         """Training settings, code and torch."""
-        code = code_hash(f"{HERE}/patches.py", f"{HERE}/network.py")
-        return [asdict(self.training), code, torch.__version__]
+        return [asdict(self.training), CODE["patches"], torch.__version__]
 
     def content(self, data: patches.Patches) -> str:
         """Hash of patches and labels."""
@@ -104,8 +111,7 @@ class WholeDepth:
 
     def identity(self) -> list[Any]:
         """Training settings, code and torch."""
-        code = code_hash(*(f"{HERE}/{name}.py" for name in ("wholes", "detector", self.name)))
-        return [self.name, asdict(self.training), code, torch.__version__]
+        return [self.name, asdict(self.training), CODE[self.name], torch.__version__]
 
     def content(self, data: Any) -> str:
         """Hash of images and boxes; of on-the-fly data, of what it is drawn from."""

@@ -1,6 +1,6 @@
 """Making an arm's radiographs: the same places and the same nodules for each method."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from nodegen.steps.recipe import finish_stream
 
 SHAM_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
 BRIGHTNESS = {STRAWMAN: 1.0, BRIGHT: 600 / 350}  # of the strawman's median height, 350 of 4095
-CODE = ("blend", "cascade", "steps", "renderer.py", "constants.py",
-        "evaluation/utility/made.py", "evaluation/utility/strawman.py")  # fmt: skip
-Make = Callable[[np.ndarray, Sequence[Box], int], np.ndarray]
+METHODS_CODE = code_hash("blend", "cascade", "steps", "renderer.py", "constants.py",
+                         "evaluation/utility/made.py")  # fmt: skip
+STRAWMAN_CODE = code_hash("evaluation/utility/strawman.py", "steps/grey.py", "steps/finish.py")
 
 
 class Maker:
@@ -112,11 +112,11 @@ class Maker:
     def identity(self, made: str) -> list[Any]:
         """What a method's nodules depend on besides radiograph, boxes and seed."""
         if made in BRIGHTNESS:
-            return [code_hash("evaluation/utility/strawman.py")]
+            return [STRAWMAN_CODE]
         renderer = self.renderer(made)
         left = ("device", "workers", "seed", "model", "nodules", "intensity", "finish")
         choices = {k: v for k, v in asdict(renderer.settings).items() if k not in left}
-        return [renderer.model_sha256, renderer.library.sha256, code_hash(*CODE), choices]
+        return [renderer.model_sha256, renderer.library.sha256, METHODS_CODE, choices]
 
 
 class _Made:

@@ -42,7 +42,11 @@ def content_hash(*parts: Any) -> str:
 
 @cache
 def code_hash(*names: str) -> str:
-    """Hash of the source of modules or packages of nodegen, named by path: ``"steps"``."""
+    """Hash of the source of modules or packages of nodegen, named by path: ``"steps"``.
+
+    To be taken when those modules are imported: a file that is edited later does not change what
+    runs.
+    """
     digest = hashlib.sha256()
     for name in names:
         path = _PACKAGE / name
