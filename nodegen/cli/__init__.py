@@ -16,6 +16,9 @@ __all__ = ["COMMANDS", "USAGE_FAULT", "Terminated", "guarded", "main"]
 COMMANDS = {
     "generate": "draw a synthetic nodule into each box of a stack",
     "phantom": "simulate a stack of radiographs with boxes",
+    "place": "draw boxes where nodules lie, for any radiographs",
+    "dataset": "make a training set from radiographs",
+    "standardise": "bring radiographs to NODE21's grey scale and crop",
     "picture": "lay a stack before and after side by side",
     "judge": "measure how real the nodules of a stack are",
     "compare": "run several methods with the same recipes, and judge them",
@@ -28,6 +31,7 @@ COMMANDS = {
     "synthesise-nodules": "draw CT patches of nodules from the fitted model",
     "training-crop": "cut a training image around pasted nodules",
     "train": "train a cascade on one image",
+    "train-lungs": "train the network for lungs, and fit where nodules lie",
     "margins": "measure how far beyond a mask the cascades must compute",
     "bench": "measure what a box, a slice and a stack cost",
 }

@@ -8,6 +8,8 @@ EXTRAS = {
     "sklearn": "evaluation",
     "skimage": "data",
     "SimpleITK": "data",
+    "pandas": "train",
+    "pydicom": "dicom",
     "evalutils": "exec",
     "monai": "utility",
     "torchvision": "fasterrcnn",

@@ -1,0 +1,47 @@
+"""``nodegen place``: boxes where nodules lie, for any radiographs."""
+
+import argparse
+from pathlib import Path
+
+from nodegen.cli.dataset import size_range, whole_range
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument(
+        "inputs", type=Path, nargs="+", metavar="INPUT", help="radiographs: files, or folders"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR",
+        help="gets nodules.json; of several files, in a folder for each",
+    )  # fmt: skip
+    parser.add_argument(
+        "--nodules", type=whole_range, default=(1, 3), metavar="N[-M]",
+        help="boxes in a radiograph, each number as likely (default: 1-3)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--size-mm", type=size_range, metavar="A-B", help="larger side (default: as NODE21's)"
+    )
+    parser.add_argument(
+        "--pictures", type=Path, metavar="DIR",
+        help="gets a PNG for each radiograph: lungs, density and boxes (default: none)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of all that is random (default: %(default)s)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Place, and say where the boxes lie."""
+    from nodegen.placement import place_files
+
+    for path, count in place_files(
+        args.inputs,
+        args.output,
+        nodules=args.nodules,
+        size_mm=args.size_mm,
+        seed=args.seed,
+        pictures=args.pictures,
+    ):
+        print(f"{count} box{'es' * (count != 1)}: {path}")
+    return 0

@@ -1,0 +1,212 @@
+"""Lungs and places: against the phantom's exact lungs, outlines by eye, and NODE21's boxes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+from scipy import stats
+
+from nodegen.cli import main
+from nodegen.errors import ModelError, SettingError, StackError
+from nodegen.io.boxes import read_boxes
+from nodegen.io.radiograph import read_radiograph
+from nodegen.phantom.anatomy import draw_anatomy
+from nodegen.phantom.fields import lung_fields
+from nodegen.phantom.render import radiograph
+from nodegen.placement.frame import Frame, mapped, mm_per_px
+from nodegen.placement.lungs import Edges, Lungs, find_lungs
+from nodegen.placement.prior import GAP_PX, Prior
+from nodegen.training.places import fit_places, read_box_table
+
+SAMPLE = Path(__file__).parent / "sample" / "input" / "phantom.mha"
+OUTLINES = json.loads((Path(__file__).parent / "data" / "lung_outlines.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def chest():
+    """A simulated radiograph that no training saw, and its exact lungs."""
+    anatomy = draw_anatomy(np.random.default_rng(987))
+    return radiograph(anatomy), lung_fields(anatomy)
+
+
+@pytest.fixture(scope="module")
+def lungs(chest) -> Lungs:
+    return find_lungs(chest[0])
+
+
+def dice(one: np.ndarray, other: np.ndarray) -> float:
+    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
+
+
+# --- lungs ---------------------------------------------------------------------------------------
+
+
+def test_lungs_of_a_phantom(chest, lungs):
+    for lung in (1, 2):
+        assert dice(lungs.labels == lung, chest[1] == lung) > 0.95
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pixels: 4095 - pixels,
+        lambda pixels: (pixels / 16).astype(np.uint8),
+        lambda pixels: np.sqrt(pixels.astype(np.float32)),
+        lambda pixels: np.pad(pixels, ((0, 300), (0, 0))),
+        lambda pixels: pixels[::2, ::2],
+    ],
+    ids=["inverted", "8 bit", "gamma", "padded", "small"],
+)
+def test_lungs_hold_in_other_films(chest, change):
+    pixels = change(chest[0])
+    found = find_lungs(pixels).labels > 0
+    truth = chest[1] > 0
+    if pixels.shape == (1324, 1024):
+        truth = np.pad(truth, ((0, 300), (0, 0)))
+    elif pixels.shape == (512, 512):
+        truth = truth[::2, ::2]
+    assert dice(found, truth) > 0.9
+
+
+def test_a_mirrored_chest_has_its_lungs_on_their_sides(chest, lungs):
+    mirrored = find_lungs(np.ascontiguousarray(chest[0][:, ::-1])).labels
+    assert dice(mirrored[:, ::-1] == 1, lungs.labels == 2) > 0.95
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((64, 64)), np.ones((3, 64, 64))])
+def test_what_holds_no_lungs_is_refused(pixels):
+    with pytest.raises(StackError):
+        find_lungs(pixels)
+
+
+def test_weights_that_are_altered_are_refused(tmp_path):
+    with pytest.raises(ModelError, match="cannot be read"):
+        find_lungs(np.zeros((64, 64)), tmp_path)
+
+
+def test_lungs_of_real_radiographs_outlined_by_eye(shared):
+    found = []
+    for stem, outline in OUTLINES.items():
+        (path,) = (p for p in sorted(shared.rglob(f"{stem}.mha"))[:1])
+        labels = find_lungs(read_radiograph(path).pixels).labels > 0
+        drawn = Image.new("L", (1024, 1024))
+        for lung in outline.values():
+            ImageDraw.Draw(drawn).polygon([tuple(point) for point in lung], fill=1)
+        found.append(dice(labels, np.asarray(drawn) > 0))
+    assert len(found) == 20
+    assert np.mean(found) > 0.92
+    assert min(found) > 0.85
+
+
+# --- coordinates ---------------------------------------------------------------------------------
+
+
+edges = st.builds(
+    lambda x, y, width, height: Edges(x, y, x + width, y + height),
+    st.floats(0, 100), st.floats(0, 200), st.floats(50, 400), st.floats(100, 800),
+)  # fmt: skip
+
+
+@settings(max_examples=50)
+@given(edges, edges, st.floats(-100, 1500), st.floats(-100, 1500))
+def test_points_come_back_from_the_mean_chest(right, left, x, y):
+    shift = right.right + 40 - left.left
+    frame = Frame(right, Edges(left.left + shift, left.top, left.right + shift, left.bottom))
+    target = Prior.load().mean_chest
+    u, v, area = mapped(np.array([x]), np.array([y]), frame, target)
+    back = mapped(u, v, target, frame)
+    assert back[0][0] == pytest.approx(x, abs=1e-6)
+    assert back[1][0] == pytest.approx(y, abs=1e-6)
+    assert area[0] * back[2][0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "expected"), [((0.35, 0.35), 0.35), ((1.0, 1.0), 0.36), (None, 0.36)]
+)
+def test_a_pixel_size_that_fits_no_chest_is_not_believed(spacing, expected):
+    frame = Frame(Edges(100, 100, 450, 800), Edges(550, 100, 900, 800))
+    assert mm_per_px(frame, spacing) == pytest.approx(expected)
+
+
+# --- places --------------------------------------------------------------------------------------
+
+
+def test_boxes_keep_apart_and_lie_on_the_body(chest, lungs):
+    prior = Prior.load()
+    for seed in range(30):
+        boxes = prior.draw(lungs, chest[0], 3, np.random.default_rng(seed))
+        assert len(boxes) == 3
+        for box in boxes:
+            assert 0 <= box.left < box.right <= 1024
+            assert 0 <= box.top < box.bottom <= 1024
+            assert (chest[0][box.top : box.bottom, box.left : box.right] > 40).mean() > 0.95
+            for other in boxes[: box.index]:
+                assert (
+                    box.left >= other.right + GAP_PX
+                    or other.left >= box.right + GAP_PX
+                    or box.top >= other.bottom + GAP_PX
+                    or other.top >= box.bottom + GAP_PX
+                )
+
+
+@pytest.mark.parametrize("size_mm", [(6.0, 8.0), (20.0, 20.0), (40.0, 60.0)])
+def test_sizes_are_those_asked_for(chest, lungs, size_mm):
+    mm = mm_per_px(Frame.of(lungs))
+    for seed in range(10):
+        for box in Prior.load().draw(lungs, chest[0], 2, np.random.default_rng(seed), size_mm):
+            larger = max(box.width, box.height) * mm
+            assert size_mm[0] - mm <= larger <= size_mm[1] + mm
+
+
+def test_sizes_that_are_none_are_refused(chest, lungs):
+    with pytest.raises(SettingError, match="from small to large"):
+        Prior.load().draw(lungs, chest[0], 1, np.random.default_rng(0), (9.0, 3.0))
+
+
+def test_density_is_one_in_all_and_none_off_the_body(chest, lungs):
+    density = Prior.load().density(lungs, chest[0])
+    assert density.sum() == pytest.approx(1)
+    assert (density[chest[0][4::8, 4::8] == 0] == 0).all()
+
+
+def test_places_and_sizes_are_those_of_held_out_boxes(shared):
+    """Fitted on half of NODE21's images, tested on the boxes of the other half."""
+    table = read_box_table(shared / "cxr" / "node21_boxes.csv")
+    names = pd.Series(table.img_name.unique()).sample(frac=0.5, random_state=1)
+    fitted, held = table[table.img_name.isin(names)], table[~table.img_name.isin(names)]
+    law = fit_places(fitted, Prior.load().mean_chest)
+    rng = np.random.default_rng(2)
+    which = rng.choice(len(law["weights"]), 4000, p=np.array(law["weights"]) / sum(law["weights"]))
+    drawn = np.array(
+        [rng.multivariate_normal(law["means"][k], law["covariances"][k]) for k in which]
+    )
+    x, y = held.x + held.width / 2, held.y + held.height / 2
+    larger = held[["width", "height"]].max(axis=1)
+    size = np.exp(rng.normal(*law["log_side"], 4000)).clip(*law["side_limits"])
+    for ours, theirs in ((drawn[:, 0], x), (drawn[:, 1], y), (size, larger)):
+        assert stats.ks_2samp(ours, theirs).statistic < 0.09
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def test_the_command_writes_boxes_for_each_slice_and_pictures(tmp_path, capsys):
+    arguments = ["place", str(SAMPLE), "--nodules", "2", "--seed", "4"]
+    for output in ("a", "b"):
+        assert main([*arguments, "--output", str(tmp_path / output)]) == 0
+    assert "4 boxes" in capsys.readouterr().out
+    first, again = (tmp_path / output / "nodules.json" for output in ("a", "b"))
+    assert first.read_text() == again.read_text()
+    assert [box.slice for box in read_boxes(first, (2, 1024, 1024))] == [0, 0, 1, 1]
+    assert main([*arguments, "--output", str(tmp_path / "c"), "--pictures", str(tmp_path)]) == 0
+    assert len(list(tmp_path.glob("*.png"))) == 2
+
+
+def test_the_command_refuses_what_is_not_there(tmp_path, capsys):
+    assert main(["place", str(tmp_path / "none"), "--output", str(tmp_path / "o")]) == 2
+    assert "no file or folder" in capsys.readouterr().err
