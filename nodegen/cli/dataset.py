@@ -1,0 +1,159 @@
+"""``nodegen dataset``: a training set from radiographs."""
+
+import argparse
+import re
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from nodegen.cli.options import add_device
+from nodegen.settings import METHODS
+
+RENDER = ("method", "contrast", "subtlety", "device")  # options that are settings of the rendering
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    leave = argparse.SUPPRESS
+    parser.add_argument(
+        "inputs", type=Path, nargs="+", metavar="INPUT", help="radiographs: files, or folders"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="gets the set; with a set that was begun with the same options, it is gone on with",
+    )
+    many = parser.add_mutually_exclusive_group(required=True)
+    many.add_argument("--images", type=int, metavar="N", help="images in all")
+    many.add_argument("--copies", type=int, metavar="K", help="images for each radiograph")
+    parser.add_argument(
+        "--nodules", type=whole_range, default=(1, 3), metavar="N[-M]",
+        help="in an image, each number as likely; 0 leaves it untouched (default: 1-3)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--size-mm", type=size_range, metavar="A-B", help="larger side (default: as NODE21's)"
+    )
+    parser.add_argument(
+        "--visibility", type=size_range, default=(0.3, 100.0), metavar="A-B",
+        help="contrast over the spread of the ground around; nodules outside this range are drawn "
+        "again (default: 0.3 or more)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--class", dest="signal", metavar="CLASS",
+        help="hyposignal or hypersignal (default: by each nodule's place)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--split", type=_shares, default=(80, 10, 10), metavar="A/B/C",
+        help="shares of train, val and test, patients never parted (default: 80/10/10)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", dest="formats", type=_names, default=("coco",), metavar="NAMES",
+        help="of coco, yolo, node21, csv, monai, nndetection, with commas (default: coco)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pixels", dest="bits", type=int, default=16, metavar="BITS",
+        help="8 or 16; NODE21's 0..4095 become 0..255 in 8 bit (default: 16)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--boxes", default="tight", metavar="WHICH",
+        help="tight: around what is visible; given: as placed (default: tight)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--masks",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="a PNG for each nodule (default: --masks)",
+    )
+    parser.add_argument(
+        "--pairs", action="store_true", help="the same images without nodules as well"
+    )
+    parser.add_argument(
+        "--standardise", action="store_true",
+        help="bring radiographs to NODE21's grey scale and crop first",
+    )  # fmt: skip
+    parser.add_argument(
+        "--patient-pattern", metavar="REGEX",
+        help="its first group is the patient in a file's name (default: NIH's names, else a "
+        "patient a file)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of all that is random (default: %(default)s)"
+    )
+    parser.add_argument("--method", choices=METHODS, default=leave,
+        help="how nodules are blended in (default: singan)")  # fmt: skip
+    parser.add_argument("--contrast", default=leave, metavar="real|paper|A-B",
+        help="real, paper or grey levels, as for `nodegen generate` (default: real)")  # fmt: skip
+    parser.add_argument("--subtlety", default=leave, metavar="real|GRADE|GRADE=WEIGHT,…",
+        help="how subtle nodules are, as for `nodegen generate` (default: real)")  # fmt: skip
+    add_device(parser, leave)
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--shard", type=_shard, default=(1, 1), metavar="I/N",
+        help="make only this share, from 1/N to N/N; the last to end finishes the set",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the set, and say where it lies."""
+    from nodegen.dataset.run import make_dataset
+    from nodegen.dataset.settings import DatasetSettings
+    from nodegen.settings import Settings
+
+    render = Settings(**{name: getattr(args, name) for name in RENDER if hasattr(args, name)})
+    own = {field.name for field in fields(DatasetSettings)} - {"render"}
+    settings = DatasetSettings(render=render, **{name: getattr(args, name) for name in own})
+    try:
+        made = make_dataset(
+            args.inputs, args.output, settings, workers=args.workers, shard=args.shard
+        )
+    except KeyboardInterrupt:
+        print(
+            "nodegen: interrupted; what is done is kept, run the same command to go on.",
+            file=sys.stderr,
+        )
+        return 130
+    for name, why in made.skipped.items():
+        print(f"left out {name}: {why}")
+    if made.complete:
+        print(f"{made.images} images: {made.output}, see report.md and contact_sheet.png there")
+    else:
+        print(f"{made.done} of {made.images} images: {made.output}; the other shards go on")
+    return 0
+
+
+def size_range(text: str) -> tuple[float, float]:
+    """Read a range such as 6-30, or a single number."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range such as 6-30")
+    return float(found[1]), float(found[2] or found[1])
+
+
+def whole_range(text: str) -> tuple[int, int]:
+    """Read a range of whole numbers such as 0-3, or a single one."""
+    low, high = size_range(text)
+    if not (low.is_integer() and high.is_integer()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of whole numbers such as 0-3")
+    return int(low), int(high)
+
+
+def _shares(text: str) -> tuple[int, int, int]:
+    found = re.fullmatch(r"(\d+)/(\d+)/(\d+)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no three shares such as 80/10/10")
+    return int(found[1]), int(found[2]), int(found[3])
+
+
+def _shard(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 1/4")
+    return int(found[1]), int(found[2])
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

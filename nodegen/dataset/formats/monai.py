@@ -1,0 +1,33 @@
+"""MONAI: ``monai.json`` over ``images``, as ``load_decathlon_datalist`` reads it.
+
+Boxes are ``[x_min, y_min, x_max, y_max]``, px; label 0 is a nodule.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from nodegen.dataset.settings import DatasetSettings
+
+KEYS = {"training": "train", "validation": "val", "test": "test"}
+
+
+def write_image(*_: Any) -> list[str]:
+    """Nothing besides the image itself."""
+    return []
+
+
+def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[tuple[str, str]]:
+    """Yield the list of all splits."""
+    content: dict[str, Any] = {"name": "nodegen", "labels": {"0": "nodule"}}
+    for key, split in KEYS.items():
+        content[key] = [
+            {
+                "image": f"images/{split}/{record['name']}.png",
+                "box": [nodule["box"] for nodule in record["nodules"]],
+                "label": [0] * len(record["nodules"]),
+            }
+            for record in records
+            if record["split"] == split
+        ]
+    yield "monai.json", json.dumps(content) + "\n"

@@ -1,0 +1,69 @@
+"""The contact sheet: images of a set with their boxes, and nodules enlarged."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from nodegen.dataset.images import png
+from nodegen.io.radiograph import read_radiograph
+
+SHOWN = 24  # images, spread over the set
+COLUMNS = 6
+TILE_PX = 256
+ENLARGED = 96  # side of the cut around a nodule, px, in the lower part of a tile
+INK = (255, 176, 0)
+
+
+def contact_sheet(output: Path, records: list[dict[str, Any]]) -> bytes:
+    """A PNG: of each image the whole with its boxes, and under it its nodules enlarged.
+
+    Parameters
+    ----------
+    output : pathlib.Path
+        Folder of the set.
+    records : list of dict
+        Of the images that were made.
+    """
+    step = max(len(records) / SHOWN, 1)
+    chosen = [records[int(i * step)] for i in range(min(SHOWN, len(records)))]
+    tiles = [_tile(output, record) for record in chosen]
+    blank = np.zeros((TILE_PX + ENLARGED, TILE_PX, 3), np.uint8)
+    while len(tiles) % COLUMNS:
+        tiles.append(blank)
+    rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
+    return png(np.vstack(rows) if rows else blank)
+
+
+def _tile(output: Path, record: dict[str, Any]) -> np.ndarray:
+    pixels = _grey(output, record)
+    tile = Image.new("RGB", (TILE_PX, TILE_PX + ENLARGED))
+    scale = TILE_PX / max(pixels.shape)
+    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    whole = Image.fromarray(pixels)
+    tile.paste(whole.resize(size, Image.Resampling.BOX))
+    pen = ImageDraw.Draw(tile)
+    for number, nodule in enumerate(record["nodules"]):
+        corners = [value * scale for value in nodule["box"]]
+        pen.rectangle(corners, outline=INK)
+        left, top, right, bottom = nodule["given"]
+        x, y, half = (left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top)
+        cut = whole.crop((round(x - half), round(y - half), round(x + half), round(y + half)))
+        if number < TILE_PX // ENLARGED + 1:
+            side = TILE_PX // 3
+            tile.paste(cut.resize((side, side), Image.Resampling.BICUBIC), (number * side, TILE_PX))
+    pen.text((4, 4), record["name"], fill=INK, font=ImageFont.load_default(12))
+    return np.asarray(tile)
+
+
+def _grey(output: Path, record: dict[str, Any]) -> np.ndarray:
+    """The image in 8 bit, from whichever of its files is there."""
+    for name in sorted(record["files"]):
+        if name.startswith(("images/", "yolo/images/", "node21/")) or "/images" in name:
+            pixels = read_radiograph(output / name).pixels.astype(np.float32)
+            low, high = np.percentile(pixels[pixels > pixels.min()], (1, 99.5))
+            scaled = (pixels - low) * (255 / max(high - low, 1e-6))
+            made: np.ndarray = np.clip(scaled, 0, 255).astype(np.uint8)
+            return made
+    return np.zeros((record["height"], record["width"]), np.uint8)

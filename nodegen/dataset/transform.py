@@ -1,0 +1,152 @@
+"""Nodules on the fly: a transform for training loops, in MONAI's dictionary style."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodegen.dataset.example import make_example
+from nodegen.errors import SettingError
+from nodegen.io.boxes import Box
+from nodegen.io.radiograph import Radiograph
+from nodegen.placement.lungs import Lungs, find_lungs
+from nodegen.placement.prior import Prior
+from nodegen.renderer import Renderer
+from nodegen.settings import Settings
+
+KEPT_LUNGS = 4096  # radiographs whose lungs are kept in memory, packed to an eighth of a byte a px
+Places = Callable[[np.ndarray, Lungs, np.random.Generator], list[Box]]
+
+
+class AddNodules:
+    """Draws nodules into the radiograph of a dictionary, and adds boxes, labels and masks.
+
+    It works in any data loader. In a worker process of torch's ``DataLoader`` the random stream
+    follows from ``seed`` and from the worker's own seed, which differs for each worker and epoch;
+    so ``torch.manual_seed`` before the loop makes a training repeatable.
+
+    Parameters
+    ----------
+    key : str
+        The radiograph's: an array or tensor, `(row, column)` or `(1, row, column)`.
+    nodules : tuple of int
+        Fewest and most nodules, each number as likely.
+    size_mm : tuple of float, optional
+        Range of the larger side; None: as NODE21's.
+    signal : {"hyposignal", "hypersignal"}, optional
+        None: decided for each nodule by its place.
+    boxes : {"tight", "given"}
+        Around what is visible, or as drawn.
+    seed : int
+    settings : Settings, optional
+        How nodules are drawn.
+    places : callable, optional
+        Of (pixels, lungs, rng); returns boxes to be used instead of drawn ones, such as places
+        that a detector missed. An empty list leaves the image untouched.
+
+    Examples
+    --------
+    >>> from nodegen.phantom.anatomy import draw_anatomy
+    >>> from nodegen.phantom.render import radiograph
+    >>> add = AddNodules(nodules=(2, 2), settings=Settings(method="paste"))
+    >>> made = add({"image": radiograph(draw_anatomy(np.random.default_rng(0)))[None]})
+    >>> made["image"].shape, made["box"].shape, made["label"].tolist(), made["mask"].shape
+    ((1, 1024, 1024), (2, 4), [0, 0], (2, 1024, 1024))
+    """
+
+    def __init__(
+        self,
+        key: str = "image",
+        *,
+        nodules: tuple[int, int] = (1, 3),
+        size_mm: tuple[float, float] | None = None,
+        signal: str | None = None,
+        boxes: str = "tight",
+        seed: int = 0,
+        settings: Settings | None = None,
+        places: Places | None = None,
+    ):
+        if not 0 <= nodules[0] <= nodules[1]:
+            raise SettingError(f"nodules is {nodules}; give fewest and most, such as (1, 3).")
+        if boxes not in ("tight", "given"):
+            raise SettingError(f"boxes is {boxes!r}, where tight or given is allowed.")
+        self.key, self.nodules, self.size_mm, self.signal = key, nodules, size_mm, signal
+        self.boxes, self.seed, self.places = boxes, seed, places
+        self.renderer = Renderer(settings)
+        self._rng: np.random.Generator | None = None
+        self._stream: int | None = None
+        self._lungs: OrderedDict[bytes, tuple[np.ndarray, tuple[int, ...], float]] = OrderedDict()
+
+    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy of the dictionary with nodules.
+
+        Returns
+        -------
+        dict
+            ``key`` with nodules, in its own type and shape; ``box``, float32 `(nodule, 4)`, x_min,
+            y_min, x_max, y_max in px; ``label``, int64 `(nodule,)` of zeros; ``mask``, uint8
+            `(nodule, row, column)`.
+        """
+        given = data[self.key]
+        pixels = np.asarray(given)
+        flat = pixels[0] if pixels.ndim == 3 and pixels.shape[0] == 1 else pixels
+        rng = self._random()
+        lungs = self._lungs_of(flat)
+        boxes = self.places(flat, lungs, rng) if self.places else None
+        low, high = self.nodules
+        count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
+        example = make_example(
+            Radiograph(flat, None, Path()),
+            lungs,
+            count,
+            int(rng.integers(2**63)),
+            self.renderer,
+            Prior.load(),
+            size_mm=self.size_mm,
+            signal=self.signal,
+            boxes=boxes,
+        )
+        corners = [n.tight if self.boxes == "tight" else n.given for n in example.nodules]
+        masks = [nodule.mask for nodule in example.nodules]
+        return {
+            **data,
+            self.key: _like(given, example.image.reshape(pixels.shape)),
+            "box": np.array(corners, np.float32).reshape(-1, 4),
+            "label": np.zeros(len(corners), np.int64),
+            "mask": np.array(masks, np.uint8).reshape(-1, *flat.shape),
+        }
+
+    def _random(self) -> np.random.Generator:
+        """The stream of this process; a new one where a loader has started a new epoch."""
+        from torch.utils.data import get_worker_info
+
+        worker = get_worker_info()
+        stream = None if worker is None else int(worker.seed)
+        if self._rng is None or stream != self._stream:
+            key = [self.seed] if stream is None else [self.seed, stream]
+            self._rng, self._stream = np.random.default_rng(key), stream
+        return self._rng
+
+    def _lungs_of(self, pixels: np.ndarray) -> Lungs:
+        """Lungs, kept from an earlier epoch where the same radiograph came."""
+        key = blake2b(np.ascontiguousarray(pixels).data, digest_size=16).digest()
+        if key not in self._lungs:
+            found = find_lungs(pixels)
+            bits = np.packbits([found.labels == 1, found.labels == 2])
+            self._lungs[key] = bits, (2, *pixels.shape), found.confidence
+            if len(self._lungs) > KEPT_LUNGS:
+                self._lungs.popitem(last=False)
+        bits, shape, confidence = self._lungs[key]
+        right, left = np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape)
+        return Lungs(right + 2 * left, confidence)
+
+
+def _like(given: Any, made: np.ndarray) -> Any:
+    if isinstance(given, np.ndarray):
+        return made
+    import torch
+
+    return torch.as_tensor(made).to(given.dtype)

@@ -1,0 +1,369 @@
+"""Training sets: what is in them, what trainers read, and the same bytes however they were made."""
+
+import csv
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+from radiographs import write_radiographs
+
+from nodegen.cli import main
+from nodegen.dataset import example
+from nodegen.dataset.images import from_run_lengths, run_lengths
+from nodegen.dataset.plan import draw_plan
+from nodegen.dataset.run import make_dataset
+from nodegen.dataset.settings import FORMATS, DatasetSettings
+from nodegen.errors import NodegenError, OutputError, SettingError
+from nodegen.settings import Settings
+
+QUICK = Settings(method="poisson")
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def radiographs(tmp_path_factory) -> Path:
+    return write_radiographs(tmp_path_factory.mktemp("radiographs"))
+
+
+def asked(**more) -> DatasetSettings:
+    plain = {"images": 5, "nodules": (0, 2), "seed": 3, "render": QUICK}
+    return DatasetSettings(**{**plain, **more})
+
+
+@pytest.fixture(scope="module")
+def made(radiographs, tmp_path_factory) -> Path:
+    """A set in all forms, by one process."""
+    output = tmp_path_factory.mktemp("set") / "set"
+    done = make_dataset([radiographs], output, asked(formats=FORMATS, pairs=True), progress=False)
+    assert done.complete
+    return output
+
+
+def records(output: Path) -> list[dict]:
+    return [json.loads(line) for line in (output / "manifest.jsonl").read_text().splitlines()]
+
+
+def sums(output: Path) -> str:
+    return (output / "SHA256SUMS").read_text()
+
+
+# --- what is in it -------------------------------------------------------------------------------
+
+
+def test_every_file_is_in_the_sums_with_its_hash(made):
+    told = dict(reversed(line.split("  ")) for line in sums(made).splitlines())
+    there = {
+        p.relative_to(made).as_posix()
+        for p in made.rglob("*")
+        if p.is_file() and not p.name.startswith(".") and p.parent.name != "records"
+    }
+    assert there == {*told, "SHA256SUMS"}
+    for name, digest in told.items():
+        assert hashlib.sha256((made / name).read_bytes()).hexdigest() == digest
+
+
+def test_numbers_of_nodules_are_those_of_the_plan(made, radiographs):
+    plan = draw_plan([radiographs], asked(formats=FORMATS, pairs=True))
+    assert [len(r["nodules"]) for r in records(made)] == [item.nodules for item in plan.items]
+    assert {item.nodules for item in plan.items} == {0, 1, 2}
+
+
+def test_patients_are_never_parted(radiographs):
+    for seed in range(20):
+        plan = draw_plan([radiographs], asked(seed=seed, split=(50, 25, 25)))
+        splits = {}
+        for item in plan.items:
+            splits.setdefault(plan.sources[item.source].patient, set()).add(item.split)
+        assert set(splits) == {"00000001", "00000002"}
+        assert all(len(found) == 1 for found in splits.values())
+
+
+def test_with_and_without_differ_around_the_nodules_alone(made):
+    for record in records(made):
+        place = f"{record['split']}/{record['name']}.png"
+        image, untouched = (
+            np.asarray(Image.open(made / folder / place)).astype(int)
+            for folder in ("images", "untouched")
+        )
+        near = np.zeros(image.shape, bool)
+        for nodule in record["nodules"]:
+            left, top, right, bottom = nodule["given"]
+            near[max(top - 30, 0) : bottom + 30, max(left - 30, 0) : right + 30] = True
+        assert (image == untouched)[~near].all()
+        for nodule in record["nodules"]:
+            left, top, right, bottom = nodule["tight"]
+            assert (image - untouched)[top:bottom, left:right].mean() > 0
+    assert image.max() <= 4095
+
+
+def test_boxes_hold_what_is_seen_and_do_not_touch(made):
+    for record in records(made):
+        given = [nodule["given"] for nodule in record["nodules"]]
+        for number, one in enumerate(given):
+            for other in given[number + 1 :]:
+                assert (
+                    one[2] <= other[0]
+                    or other[2] <= one[0]
+                    or one[3] <= other[1]
+                    or (other[3] <= one[1])
+                )
+        for number, nodule in enumerate(record["nodules"], 1):
+            mask = Image.open(made / f"masks/{record['split']}/{record['name']}_{number}.png")
+            rows, columns = np.nonzero(np.asarray(mask))
+            left, top, right, bottom = nodule["given"]
+            assert left - 6 <= columns.min() <= columns.max() <= right + 6
+            assert top - 6 <= rows.min() <= rows.max() <= bottom + 6
+            assert nodule["tight"][0] < nodule["tight"][2]
+
+
+def test_poor_nodules_are_drawn_again_and_logged(radiographs, tmp_path, monkeypatch):
+    monkeypatch.setattr(example, "ATTEMPTS", 3)
+    make_dataset(
+        [radiographs],
+        tmp_path / "set",
+        asked(images=1, nodules=(1, 1), visibility=(90, 99)),
+        progress=False,
+    )
+    (record,) = records(tmp_path / "set")
+    assert not record["passed"]
+    assert len(record["faults"]) == 3
+    assert "has a visibility of" in record["faults"][0][0]
+    assert record["name"] in (tmp_path / "set" / "report.md").read_text()
+
+
+def test_sizes_follow_what_was_asked(radiographs, tmp_path):
+    wanted = asked(images=3, nodules=(2, 2), size_mm=(20, 22))
+    make_dataset([radiographs], tmp_path / "set", wanted, progress=False)
+    for record in records(tmp_path / "set"):
+        for nodule in record["nodules"]:
+            left, top, right, bottom = nodule["given"]
+            assert 19 <= max(right - left, bottom - top) * record["mm_per_px"] <= 23
+
+
+# --- what trainers read --------------------------------------------------------------------------
+
+
+def test_coco_by_pycocotools(made):
+    coco = pytest.importorskip("pycocotools.coco")
+    found = 0
+    for path in (made / "annotations").iterdir():
+        read = coco.COCO(str(path))
+        split = path.stem.removeprefix("instances_")
+        for image in read.loadImgs(read.getImgIds()):
+            assert (made / "images" / split / image["file_name"]).is_file()
+            for number, note in enumerate(read.loadAnns(read.getAnnIds(image["id"])), 1):
+                stem = Path(image["file_name"]).stem
+                mask = np.asarray(Image.open(made / f"masks/{split}/{stem}_{number}.png")) > 0
+                assert np.array_equal(read.annToMask(note).astype(bool), mask)
+                assert note["area"] == mask.sum()
+                assert min(note["bbox"]) >= 0
+                found += 1
+    assert found == sum(len(record["nodules"]) for record in records(made)) > 0
+
+
+def test_yolo_by_its_documented_rules(made):
+    lines = (made / "yolo/data.yaml").read_text().splitlines()
+    splits = [line.split(": ")[1] for line in lines if line.split(":")[0] in ("train", "val")]
+    assert lines[-2:] == ["names:", "  0: nodule"]
+    assert all((made / "yolo" / folder).is_dir() for folder in splits)
+    for record in records(made):
+        image = Image.open(made / f"yolo/images/{record['split']}/{record['name']}.png")
+        assert image.mode == "L"
+        label = made / f"yolo/labels/{record['split']}/{record['name']}.txt"
+        rows = [[float(v) for v in line.split()] for line in label.read_text().splitlines()]
+        assert len(rows) == len(record["nodules"])
+        for row, nodule in zip(rows, record["nodules"], strict=True):
+            kind, x, y, width, height = row
+            left, _, _, bottom = nodule["box"]
+            assert kind == 0
+            assert (x - width / 2) * image.width == pytest.approx(left, abs=0.01)
+            assert (y + height / 2) * image.height == pytest.approx(bottom, abs=0.01)
+
+
+def test_monai_by_its_own_list_reader(made):
+    data = pytest.importorskip("monai.data")
+    entries = data.load_decathlon_datalist(
+        str(made / "monai.json"), is_segmentation=False, data_list_key="training"
+    )
+    assert entries
+    assert all(Path(entry["image"]).is_file() for entry in entries)
+    assert all(len(entry["box"]) == len(entry["label"]) for entry in entries)
+
+
+def test_node21_as_its_training_set_is(made):
+    rows = []
+    for path in made.glob("node21/*/metadata.csv"):
+        table = list(csv.DictReader(path.open()))
+        rows += table
+        for row in table:
+            image = sitk.ReadImage(str(path.parent / "images" / row["img_name"]))
+            assert image.GetPixelID() == sitk.sitkUInt16
+            assert image.GetDimension() == 2
+            assert row["img_name"][0] == ("n" if row["label"] == "1" else "c")
+    assert len(rows) == sum(max(len(record["nodules"]), 1) for record in records(made))
+
+
+def test_nndetection_labels_number_the_nodules(made):
+    task = made / "nndetection/Task100_Nodegen"
+    assert json.loads((task / "dataset.json").read_text())["dim"] == 2
+    for record in records(made):
+        part = "Ts" if record["split"] == "test" else "Tr"
+        labels = sitk.ReadImage(str(task / f"raw_splitted/labels{part}/{record['name']}.nii.gz"))
+        image = sitk.ReadImage(
+            str(task / f"raw_splitted/images{part}/{record['name']}_0000.nii.gz")
+        )
+        assert labels.GetSize() == image.GetSize()
+        values = np.unique(sitk.GetArrayFromImage(labels)).tolist()
+        assert values == list(range(len(record["nodules"]) + 1))
+
+
+def test_card_is_valid_croissant_and_its_rows_are_read(made):
+    croissant = pytest.importorskip("mlcroissant")
+    card = croissant.Dataset(jsonld=made / "croissant.json")
+    assert not card.metadata.ctx.issues.errors
+    rows = list(card.records("nodules"))
+    assert len(rows) == sum(max(len(record["nodules"]), 1) for record in records(made))
+
+
+@settings(max_examples=50, deadline=None)
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+def test_run_lengths_come_back(mask):
+    assert np.array_equal(from_run_lengths(run_lengths(mask)), mask)
+
+
+# --- the same bytes, however they were made ------------------------------------------------------
+
+
+def test_two_workers_make_the_same_bytes(made, radiographs, tmp_path):
+    wanted = asked(formats=FORMATS, pairs=True)
+    make_dataset([radiographs], tmp_path / "set", wanted, workers=2, progress=False)
+    assert sums(tmp_path / "set") == sums(made)
+
+
+def test_four_shards_in_any_order_make_the_same_bytes(made, radiographs, tmp_path):
+    wanted = asked(formats=FORMATS, pairs=True)
+    for number in (3, 1, 4, 2):
+        done = make_dataset(
+            [radiographs], tmp_path / "set", wanted, shard=(number, 4), progress=False
+        )
+    assert done.complete
+    assert sums(tmp_path / "set") == sums(made)
+
+
+def test_a_killed_run_is_gone_on_with(made, radiographs, tmp_path):
+    output = tmp_path / "set"
+    command = [
+        sys.executable, "-m", "nodegen", "dataset", str(radiographs), "--output", str(output),
+        "--images", "5", "--nodules", "0-2", "--seed", "3", "--method", "poisson", "--pairs",
+        "--format", ",".join(FORMATS),
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as run:
+        while run.poll() is None and not list(output.glob("records/*.json")):
+            time.sleep(0.01)
+        run.send_signal(signal.SIGKILL)
+    before = {p: p.stat().st_mtime_ns for p in output.glob("records/*.json")}
+    assert len(before) < 5
+    done = make_dataset([radiographs], output, asked(formats=FORMATS, pairs=True), progress=False)
+    assert done.complete
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    assert sums(output) == sums(made)
+
+
+def test_an_image_whose_file_was_cut_short_is_made_anew(made, radiographs, tmp_path):
+    wanted = asked(formats=("csv",))
+    make_dataset([radiographs], tmp_path / "set", wanted, progress=False)
+    whole = sums(tmp_path / "set")
+    broken = next((tmp_path / "set/images").rglob("*.png"))
+    broken.write_bytes(broken.read_bytes()[:100])
+    make_dataset([radiographs], tmp_path / "set", wanted, progress=False)
+    assert sums(tmp_path / "set") == whole
+
+
+# --- a user's faults -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"images": None}, "either --images or --copies"),
+        ({"copies": 2}, "either --images or --copies"),
+        ({"images": 0}, "at least 1"),
+        ({"nodules": (3, 1)}, "from few to many"),
+        ({"size_mm": (30, 6)}, "from small to large"),
+        ({"visibility": (2, 1)}, "from faint to obvious"),
+        ({"split": (0, 0, 0)}, "three shares"),
+        ({"formats": ("coco", "voc")}, "'voc'"),
+        ({"bits": 12}, "--pixels is 12"),
+        ({"signal": "bright"}, "--class is 'bright'"),
+        ({"seed": -1}, "--seed is -1"),
+    ],
+)
+def test_settings_that_are_none(change, words):
+    with pytest.raises(SettingError, match=words):
+        asked(**change)
+
+
+def test_a_set_with_other_settings_is_left_alone(made, radiographs):
+    before = sums(made)
+    with pytest.raises(OutputError, match="other radiographs or settings"):
+        make_dataset([radiographs], made, asked(seed=4), progress=False)
+    assert sums(made) == before
+
+
+def test_a_folder_with_other_files_is_left_alone(radiographs, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError, match="is not empty"):
+        make_dataset([radiographs], tmp_path, asked(), progress=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_damaged_radiograph_is_left_out_and_said_so(radiographs, tmp_path):
+    folder = write_radiographs(tmp_path / "in")
+    (folder / "00000009_000.png").write_bytes(b"no picture")
+    wanted = asked(copies=1, images=None, formats=("csv",))
+    done = make_dataset([folder], tmp_path / "set", wanted, progress=False)
+    assert done.complete
+    assert list(done.skipped) == ["00000009_000.png"]
+    assert "00000009_000.png" in (tmp_path / "set/report.md").read_text()
+    assert len(list((tmp_path / "set/images").rglob("*.png"))) == 3
+
+
+def test_no_radiograph_at_all(tmp_path):
+    with pytest.raises(NodegenError, match="no radiograph in"):
+        make_dataset([tmp_path], tmp_path / "set", asked(), progress=False)
+    with pytest.raises(NodegenError, match="no file or folder"):
+        make_dataset([tmp_path / "nowhere"], tmp_path / "set", asked(), progress=False)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--images", "2", "--nodules", "many"],
+        ["--images", "2", "--split", "80"],
+        ["--images", "2", "--shard", "0/0"],
+        ["--images", "2", "--copies", "2"],
+        [],
+    ],
+)
+def test_the_command_names_what_it_does_not_take(arguments, radiographs, tmp_path, capsys):
+    command = ["dataset", str(radiographs), "--output", str(tmp_path / "set"), *arguments]
+    try:
+        code = main(command)
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "set").exists()
