@@ -20,7 +20,7 @@ def test_help_tells_every_option_and_its_default(command, capsys):
     parser = argparse.ArgumentParser()
     importlib.import_module(f"nodegen.cli.{command.replace('-', '_')}").add_arguments(parser)
     for action in parser._actions[1:]:  # the first is --help
-        assert action.option_strings[0] in said
+        assert (action.option_strings or [action.metavar])[0] in said
         assert action.help
         assert action.required or "default" in action.help, f"{action.option_strings} says none"
 

@@ -26,8 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="gets the set; with a set that was begun with the same options, it is gone on with",
     )
     many = parser.add_mutually_exclusive_group(required=True)
-    many.add_argument("--images", type=int, metavar="N", help="images in all")
-    many.add_argument("--copies", type=int, metavar="K", help="images for each radiograph")
+    many.add_argument("--images", type=int, metavar="N", help="images in all (default: none)")
+    many.add_argument(
+        "--copies", type=int, metavar="K", help="images for each radiograph (default: none)"
+    )
     parser.add_argument(
         "--nodules", type=whole_range, default=(1, 3), metavar="N[-M]",
         help="in an image, each number as likely; 0 leaves it untouched (default: 1-3)",
@@ -67,11 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a PNG for each nodule (default: --masks)",
     )
     parser.add_argument(
-        "--pairs", action="store_true", help="the same images without nodules as well"
+        "--pairs",
+        action="store_true",
+        help="the same images without nodules as well (default: none)",
     )
     parser.add_argument(
         "--standardise", action="store_true",
-        help="bring radiographs to NODE21's grey scale and crop first",
+        help="bring radiographs to NODE21's grey scale and crop first (default: as they are)",
     )  # fmt: skip
     parser.add_argument(
         "--patient-pattern", metavar="REGEX",
@@ -93,7 +97,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="I/N",
-        help="make only this share, from 1/N to N/N; the last to end finishes the set",
+        help="make only this share, from 1/N to N/N; the last to end finishes the set "
+        "(default: 1/1)",
     )  # fmt: skip
 
 
