@@ -1,8 +1,8 @@
 """The draw of a study: which real nodules, which synthetic ones beside them, in which order.
 
 Everything random is drawn here from the seed. A synthetic nodule takes the size and the place of a
-real one, in another film of the same group, and is chosen among several for being as subtle, so
-that neither size, place nor subtlety tells the two apart.
+real one, in another film of the same group with a like ground there, and is chosen among several
+for being as subtle, so that neither size, place nor subtlety tells the two apart.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from nodegen.errors import SettingError
-from nodegen.evaluation.reader_study.films import Film, Place
+from nodegen.evaluation.reader_study.films import Film, Place, surround
 from nodegen.io.boxes import Box
 from nodegen.progress import track
 from nodegen.renderer import Renderer
@@ -22,7 +22,7 @@ from nodegen.renderer import Renderer
 KINDS = ("choice", "rating", "marking")
 APART = 0.5  # box sides that must lie between a new nodule and any that is known
 FILLED = 0.98  # of a box's pixels must show the film, not the black around it
-SITES = 60  # films tried for a place before it is given up
+ALIKE = 5  # films from which one is drawn: those whose ground is most like the real nodule's
 UNTOUCHED_SHARE = 1 / 5  # of a rating study's cases: places without a nodule
 FILM_SHARE = 1 / 3  # of a marking study's films: real, synthetic, untouched
 MOST_NODULES = 3  # synthetic ones in a film that is marked
@@ -199,20 +199,37 @@ def balanced(
 
 
 def _site(nodule: Place, hosts: Sequence[Film], rng: np.random.Generator) -> tuple[Film, Box]:
-    """A nodule's place in another film of its group where no nodule is known."""
+    """A nodule's place in another film of its group where no nodule is known.
+
+    Of all films with room there, one of those whose ground is most like the real nodule's: the same
+    place is lung in one film and diaphragm in another, which would give the nodule away.
+    """
     others = [film for film in hosts if film.name != nodule.film.name]
     same = [film for film in others if film.group == nodule.film.group]
     for pool in (same, others):
-        for index in rng.permutation(len(pool))[:SITES]:
-            film, box = pool[index], nodule.box
-            part = film.pixels[box.top : box.bottom, box.left : box.right]
-            whole = part.shape == (box.height, box.width) and (part > 0).mean() >= FILLED
-            if whole and not any(_near(box, other) for other in film.boxes):
-                return film, box
+        fitting = [film for film in pool if _has_room(film, nodule.box)]
+        if fitting:
+            fitting.sort(key=lambda film: _unlike(nodule, film))
+            return fitting[int(rng.integers(min(ALIKE, len(fitting))))], nodule.box
     raise SettingError(
         f"No film has room for a nodule of {nodule.box.width} x {nodule.box.height} px at the place "
         f"of one in {nodule.film.name}; give more untouched films."
     )
+
+
+def _has_room(film: Film, box: Box) -> bool:
+    part = film.pixels[box.top : box.bottom, box.left : box.right]
+    whole = part.shape == (box.height, box.width) and (part > 0).mean() >= FILLED
+    return bool(whole) and not any(_near(box, other) for other in film.boxes)
+
+
+def _unlike(nodule: Place, film: Film) -> float:
+    """How much brighter or darker, and how much more or less even, a film is around a place."""
+    level, spread, _ = surround(nodule.pixels, nodule.box)
+    other_level, other_spread, _ = surround(film.pixels, nodule.box)
+    if not spread or not other_spread:
+        return np.inf
+    return abs(level - other_level) / spread + abs(float(np.log(other_spread / spread)))
 
 
 def _near(box: Box, other: Box) -> bool:

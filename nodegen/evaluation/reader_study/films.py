@@ -73,6 +73,12 @@ class Place:
 
 def visibility(pixels: np.ndarray, box: Box) -> float:
     """Mean of a box's middle minus the median around it, over the standard deviation around it."""
+    level, spread, middle = surround(pixels, box)
+    return (middle - level) / spread if spread else 0.0
+
+
+def surround(pixels: np.ndarray, box: Box) -> tuple[float, float, float]:
+    """Median and standard deviation around a box, and the mean of its middle, grey levels."""
     x, y = box.centre
     reach_x, reach_y = (SURROUND[1] * side / 2 for side in (box.width, box.height))
     top, left = max(int(y - reach_y), 0), max(int(x - reach_x), 0)
@@ -80,10 +86,9 @@ def visibility(pixels: np.ndarray, box: Box) -> float:
     rows, columns = np.indices(part.shape) + 0.5
     radius = np.hypot((columns + left - x) * 2 / box.width, (rows + top - y) * 2 / box.height)
     around = part[(radius >= SURROUND[0]) & (radius <= SURROUND[1]) & (part > 0)]
-    spread = float(around.std()) if around.size else 0.0
-    if not spread:
-        return 0.0
-    return (float(part[radius < INNER].mean()) - float(np.median(around))) / spread
+    if not around.size:
+        return 0.0, 0.0, 0.0
+    return float(np.median(around)), float(around.std()), float(part[radius < INNER].mean())
 
 
 def read_films(folder: Path, boxes: Path | None = None) -> list[Film]:

@@ -39,7 +39,9 @@ async function open() {
   }
   const one = cases[state.at];
   Object.assign(state, { answer: kind === "marking" ? { marks: [] } : {}, told: false, cursor: null });
-  $("told").textContent = "";
+  const before = cases[state.at - 1];
+  $("told").textContent =
+    before?.practice && !one.practice ? "That was the practice. From now on nothing is told." : "";
   $("told").className = "";
   const practice = cases.filter((each) => each.practice).length;
   $("progress").textContent = one.practice
@@ -158,9 +160,6 @@ function next() {
   if (!kept.save()) {
     $("fault").textContent = "This browser keeps no answers: save them before you close the page.";
     $("fault").hidden = false;
-  }
-  if (one.practice && cases[state.at + 1]?.practice === false) {
-    $("told").textContent = "That was the practice. From now on nothing is told.";
   }
   open();
 }

@@ -1,0 +1,535 @@
+"""The reader study: how it is drawn, answered in a browser, and analysed."""
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from nodegen.cli import main
+from nodegen.errors import BoxesError, SettingError, StackError
+from nodegen.evaluation.reader_study import Plan, analyse, plan_study, write_study
+from nodegen.evaluation.reader_study.design import balanced, stratify
+from nodegen.evaluation.reader_study.films import Film, read_films, surround, visibility
+from nodegen.io.boxes import Box, write_boxes
+from nodegen.io.stack import Geometry
+from nodegen.io.stack_writer import StackWriter
+from nodegen.renderer import Renderer
+from nodegen.settings import Settings
+
+SIDE = 320
+RENDERER = Renderer(Settings(method="paste", finish=False))
+
+
+def film(number, boxes=(), group="a", rng=None):
+    rng = rng or np.random.default_rng(number)
+    pixels = rng.normal(1500, 60, (SIDE, SIDE))
+    rows, columns = np.indices(pixels.shape)
+    for left, top, right, bottom in boxes:
+        away = np.hypot(rows - (top + bottom) / 2, columns - (left + right) / 2) / (right - left)
+        pixels += (200 + 50 * number) * np.clip(1 - 4 * away**2, 0, None)
+    drawn = tuple(Box(0, *box, i) for i, box in enumerate(boxes))
+    return Film(f"film{number}", group, pixels.astype(np.uint16), (0.2, 0.2), drawn)
+
+
+def films_with_nodules(count=12):
+    places = [(40, 40, 80, 80), (200, 60, 250, 110), (60, 220, 120, 280), (220, 210, 260, 250)]
+    return [film(i, [places[i % 4], places[(i + 1) % 4]]) for i in range(count)]
+
+
+def untouched_films(count=12):
+    return [film(100 + i) for i in range(count)]
+
+
+def draw(kind="rating", cases=20, practice=2, **more):
+    plan = Plan(kind, cases, practice, **more)
+    return plan, plan_study(plan, films_with_nodules(), untouched_films(), [], RENDERER)
+
+
+# --- the draw -------------------------------------------------------------------------------------
+
+
+def test_a_rating_study_has_real_synthetic_and_untouched_places():
+    _, cases = draw(cases=20, practice=0)
+    assert Counter(case.places[0].kind for case in cases) == {
+        "real": 8, "synthetic": 8, "untouched": 4,
+    }  # fmt: skip
+
+
+def test_a_choice_pairs_a_real_with_a_synthetic_one_of_its_size_and_place():
+    _, cases = draw("choice", cases=10)
+    assert len(cases) == 12
+    first = Counter()
+    for case in cases:
+        kinds = [place.kind for place in case.places]
+        assert sorted(kinds) == ["real", "synthetic"]
+        first[kinds[0]] += 1
+        real, made = sorted(case.places, key=lambda place: place.kind)
+        assert made.box.width == real.box.width
+        assert made.box.centre == real.box.centre
+        assert made.film.name != real.film.name
+        assert np.any(made.pixels != made.film.pixels)
+    assert min(first.values()) >= 2, "the real one stands on either side"
+
+
+def test_new_nodules_keep_away_from_known_ones():
+    _, cases = draw("choice", cases=10)
+    for case in cases:
+        for place in case.places:
+            for known in place.film.boxes if place.kind == "synthetic" else ():
+                apart_x = max(known.left - place.box.right, place.box.left - known.right)
+                apart_y = max(known.top - place.box.bottom, place.box.top - known.bottom)
+                assert max(apart_x, apart_y) >= 0.5 * max(known.side, place.box.side)
+
+
+def test_the_same_seed_draws_the_same_study(tmp_path):
+    pages = []
+    for name in ("a", "b", "c"):
+        plan, cases = draw(cases=6, practice=2, seed=int(name == "c"))
+        write_study(tmp_path / f"{name}.html", cases, plan)
+        pages.append((tmp_path / f"{name}.html").read_bytes())
+    assert pages[0] == pages[1] != pages[2]
+
+
+def test_more_candidates_come_closer_in_subtlety():
+    def away(candidates):
+        _, cases = draw("choice", cases=12, practice=0, candidates=candidates, seed=3)
+        return np.mean([abs(c.places[0].subtlety - c.places[1].subtlety) for c in cases])
+
+    assert away(6) < away(1)
+
+
+def test_strata_are_drawn_evenly_and_films_in_turn():
+    places = stratify_places()
+    strata = stratify(places)
+    assert {word["size"] for word in strata} == {"small", "medium", "large"}
+    names = [word["zone"] for word in strata]
+    chosen = balanced(names, places, 8, np.random.default_rng(0))
+    counts = Counter(names[i] for i in chosen)
+    assert max(counts.values()) - min(counts.values()) <= 1
+    assert max(Counter(places[i].film.name for i in chosen).values()) == 1
+
+
+def stratify_places():
+    from nodegen.evaluation.reader_study.films import Place
+
+    made = [film(i, [(40 + 9 * i, 30 + 14 * i, 70 + 12 * i, 60 + 16 * i)]) for i in range(12)]
+    return [Place("real", one, one.boxes[0], one.pixels) for one in made]
+
+
+def test_a_marking_study_has_films_of_three_kinds():
+    _, cases = draw("marking", cases=9, practice=0)
+    assert Counter(case.kind for case in cases) == {"real": 3, "synthetic": 3, "untouched": 3}
+    for case in cases:
+        assert bool(case.places) == (case.kind != "untouched")
+    made = next(case for case in cases if case.kind == "synthetic")
+    assert visibility(made.film.pixels, made.places[0].box) > 0.3
+
+
+def test_synthetic_nodules_may_be_given():
+    plan = Plan("choice", 4, 0)
+    made = [film(50 + i, [(40, 40, 80, 80)]) for i in range(6)]
+    cases = plan_study(plan, films_with_nodules(), [], made, RENDERER)
+    given = {
+        place.film.name for case in cases for place in case.places if place.kind == "synthetic"
+    }
+    assert given <= {one.name for one in made}
+    assert len(given) == 4
+
+
+def test_surround_and_visibility_of_a_known_disc():
+    pixels = np.random.default_rng(0).normal(1000, 10, (100, 100))
+    pixels[40:60, 40:60] += 50
+    level, spread, middle = surround(pixels, Box(0, 40, 40, 60, 60))
+    assert (level, spread, middle) == pytest.approx((1000, 10, 1050), abs=3)
+    assert visibility(pixels, Box(0, 40, 40, 60, 60)) == pytest.approx((middle - level) / spread)
+    assert visibility(np.full((100, 100), 7), Box(0, 40, 40, 60, 60)) == 0
+
+
+@pytest.mark.parametrize(
+    ("plan", "real", "untouched", "says"),
+    [
+        (Plan("rating", 500, 0), 12, 0, "real nodules of 30 to 130 px are wanted"),
+        (Plan("choice", 4, 0, sides=(200, 300)), 12, 0, "there are 0"),
+        (Plan("marking", 30, 0), 3, 30, "films with real nodules are wanted"),
+        (Plan("marking", 9, 0), 12, 2, "untouched films are wanted"),
+    ],
+)
+def test_too_few_are_told(plan, real, untouched, says):
+    with pytest.raises(SettingError, match=says):
+        plan_study(plan, films_with_nodules(real), untouched_films(untouched), [], RENDERER)
+
+
+def test_plans_that_cannot_be_are_told():
+    for wrong in ({"kind": "guess"}, {"cases": 1}, {"practice": -1}, {"candidates": 0}):
+        with pytest.raises(SettingError):
+            Plan(**wrong)
+
+
+# --- blinding -------------------------------------------------------------------------------------
+
+
+def data_of(path):
+    found = re.search(
+        r'<script type="application/json" id="data">(.*?)</script>', path.read_text(), re.S
+    )
+    return json.loads(found[1])
+
+
+@pytest.mark.parametrize("kind", ["choice", "rating", "marking"])
+def test_the_page_says_nothing_of_the_truth(tmp_path, kind):
+    plan, cases = draw(kind, cases=9, practice=2)
+    key = json.loads(write_study(tmp_path / "s.html", cases, plan).read_text())
+    data = data_of(tmp_path / "s.html")
+    assert data["study"] == key["study"]
+    assert [case["case"] for case in data["cases"]] == list(key["cases"])
+    assert [case["practice"] for case in data["cases"]] == [True] * 2 + [False] * 9
+    for case in data["cases"]:
+        assert set(case) == {"case", "practice", "panes"} | (
+            {"truth"} if case["practice"] else set()
+        )
+        for pane in case["panes"]:
+            assert set(pane) <= {"pixels", "width", "height", "slope", "spacing", "box"}
+    text = json.dumps([case for case in data["cases"] if not case["practice"]])
+    assert not re.search(r"film\d|synthetic|real|untouched", text)
+
+
+# --- reading folders ------------------------------------------------------------------------------
+
+
+def write_film(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with StackWriter(path, Geometry.plain(2), (1, *pixels.shape), np.uint16) as writer:
+        writer.write(pixels)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    real = tmp_path / "real"
+    rows = ["stem,x,y,width,height,trust"]
+    for one in films_with_nodules(8):
+        write_film(real / "site" / f"{one.name}.mha", one.pixels)
+        rows += [
+            f"{one.name},{b.left},{b.top},{b.width},{b.height},hand" for b in one.boxes
+        ]  # fmt: skip
+    (real / "boxes.csv").write_text("\n".join(rows) + "\n")
+    return real
+
+
+def test_a_folder_and_its_boxes_are_read(folder):
+    films = read_films(folder, folder / "boxes.csv")
+    assert [one.name for one in films] == [f"film{i}" for i in range(8)]
+    assert films[1].boxes == films_with_nodules(8)[1].boxes
+    assert films[1].trust == ("hand", "hand")
+    assert {one.group for one in films} == {"site"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("stem,x,y\n", "columns"),
+        ("stem,x,y,width,height\nfilm1,1,2,x,4\n", "Line 2"),
+        ("stem,x,y,width,height\nfilm1,1,2,3\n", "Line 2"),
+        ("stem,x,y,width,height\nfilm1,1,2,0,4\n", "Line 2"),
+        ("stem,x,y,width,height\nother,1,2,3,4\n", "names none of the films"),
+    ],
+)
+def test_a_wrong_csv_is_told(folder, text, says):
+    (folder / "wrong.csv").write_text(text)
+    with pytest.raises(BoxesError, match=says):
+        read_films(folder, folder / "wrong.csv")
+
+
+def test_what_is_missing_is_told(folder, tmp_path):
+    with pytest.raises(BoxesError, match="cannot be read"):
+        read_films(folder, folder / "none.csv")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(StackError, match="holds no radiograph"):
+        read_films(tmp_path / "empty")
+
+
+def test_the_command_makes_a_study_and_analyses_it(folder, tmp_path, capfd):
+    made = tmp_path / "made"
+    made.mkdir()
+    host = film(7)
+    write_film(made / "77.mha", host.pixels)
+    write_boxes(made / "nodules.json", [Box(0, 20 + 70 * i, 40, 60 + 70 * i, 80) for i in range(4)])
+    page = tmp_path / "study.html"
+    arguments = ["--real", str(folder), "--kind", "choice", "--cases", "3", "--practice", "1"]
+    arguments += ["--synthetic", str(made), "--output", str(page)]
+    assert main(["reader-study", *arguments]) == 0
+    said = capfd.readouterr()
+    assert said.err == ""
+    assert said.out.splitlines()[-1] == f"key, not for them: {tmp_path / 'study.key.json'}"
+    answers = [
+        {"case": case["case"], "side": 0, "confidence": 2, "seconds": 3.5}
+        for case in data_of(page)["cases"]
+    ]
+    given = {"study": data_of(page)["study"], "reader": "A", "answers": answers}
+    (tmp_path / "a.json").write_text(json.dumps(given))
+    read = ["--analyse", str(tmp_path / "a.json"), "--key", str(tmp_path / "study.key.json")]
+    assert main(["reader-study", *read, "--output", str(tmp_path / "out")]) == 0
+    assert "| share right |" in capfd.readouterr().out
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "analysis.csv", "analysis.html", "cases.csv",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "--output is missing"),
+        (["--output", "x.html"], "--real is missing"),
+        (["--analyse", "a.json", "--output", "x"], "--key is missing"),
+        (["--analyse", "a.json", "--output", "x", "--key", "k.json"], "k.json cannot be read"),
+    ],
+)
+def test_missing_options_are_told(arguments, says, capfd):
+    assert main(["reader-study", *arguments]) == 2
+    assert says in capfd.readouterr().err
+
+
+def test_the_plan_is_printed(capfd):
+    assert main(["reader-study", "--plan"]) == 0
+    assert "| 60 | ± 0.147 |" in capfd.readouterr().out
+
+
+# --- the analysis ---------------------------------------------------------------------------------
+
+
+def study_files(tmp_path, kind, answer, readers=("A", "B"), cases=12):
+    """A study, and answers by a rule from a case's truth, the reader and a random number."""
+    plan, drawn = draw(kind, cases=cases, practice=1)
+    key = write_study(tmp_path / "s.html", drawn, plan)
+    truth = json.loads(key.read_text())
+    rng = np.random.default_rng(0)
+    paths = []
+    for reader in readers:
+        answers = [
+            {"case": name, "seconds": 2.0, **answer(case, reader, rng)}
+            for name, case in truth["cases"].items()
+            if not case["practice"]
+        ]
+        path = tmp_path / f"{reader}.json"
+        path.write_text(json.dumps({"study": truth["study"], "reader": reader, "answers": answers}))
+        paths.append(path)
+    return key, paths
+
+
+def test_a_reader_who_knows_is_always_right(tmp_path):
+    def knows(case, reader, rng):
+        kinds = [place["kind"] for place in case["places"]]
+        return {"side": kinds.index("real"), "confidence": 3}
+
+    analysis = analyse(*study_files(tmp_path, "choice", knows), tmp_path / "out")
+    assert analysis.of("share right").value == 1
+    assert analysis.kappa == 1
+    assert analysis.seconds == {"A": (2, 2, 2), "B": (2, 2, 2)}
+
+
+def test_ratings_are_analysed(tmp_path):
+    def sees(case, reader, rng):
+        return {"rating": {"real": 6, "synthetic": 1, "untouched": 0}[case["places"][0]["kind"]]}
+
+    analysis = analyse(*study_files(tmp_path, "rating", sees, cases=20), tmp_path / "out")
+    assert analysis.of("AUC").value == analysis.of("AUC, seen").value == 1
+    assert analysis.of("seen, untouched").value == 0
+    assert analysis.of("seen, synthetic").value == 1
+
+    def guesses(case, reader, rng):
+        return {"rating": int(rng.integers(0, 7))}
+
+    key, paths = study_files(tmp_path, "rating", guesses, cases=20)
+    analysis = analyse(key, paths, tmp_path / "out")
+    area = analysis.of("AUC")
+    assert area.low < 0.5 < area.high
+    with open(tmp_path / "out" / "analysis.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["reader"] for row in rows} == {"all", "A", "B"}
+    assert any(row["subgroup"].startswith("size: ") for row in rows)
+    with open(tmp_path / "out" / "cases.csv", newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == 2 * len(analysis.study.cases)
+
+
+def test_marks_are_given_to_the_nodules_that_they_hit(tmp_path):
+    def marks(case, reader, rng):
+        hits = [
+            {"x": (n["box"][0] + n["box"][2]) / 2, "y": n["box"][3] + 5, "confidence": 4}
+            for n in case["nodules"]
+            if n["kind"] == "real"
+        ]
+        return {"marks": [*hits, {"x": 5, "y": 5, "confidence": 1}]}
+
+    analysis = analyse(*study_files(tmp_path, "marking", marks), tmp_path / "out")
+    assert analysis.of("hit, real").value == 1
+    assert analysis.of("hit, synthetic").value == 0
+    assert analysis.of("JAFROC, real").value == 1
+    assert analysis.of("JAFROC, synthetic").value == 0, "a stray mark beats a nodule left unmarked"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda given: given.update(study="other"), "answers the study other"),
+        (lambda given: given.update(reader="B"), "second set of answers by B"),
+        (lambda given: given["answers"][0].update(rating=9), "that the page cannot give"),
+        (lambda given: given.pop("answers"), "holds no answers"),
+        (lambda given: given.update(answers=[]), "No case was answered by all readers"),
+    ],
+)
+def test_answers_that_do_not_fit_are_told(tmp_path, change, says):
+    key, paths = study_files(tmp_path, "rating", lambda *_: {"rating": 3})
+    given = json.loads(paths[0].read_text())
+    change(given)
+    paths[0].write_text(json.dumps(given))
+    with pytest.raises(SettingError, match=says):
+        analyse(key, paths, tmp_path / "out")
+
+
+# --- in a browser ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["choice", "rating", "marking"])
+def study(request, tmp_path_factory):
+    plan, cases = draw(request.param, cases=6, practice=1, candidates=1)
+    path = tmp_path_factory.mktemp(request.param) / "study.html"
+    return request.param, path, json.loads(write_study(path, cases, plan).read_text())
+
+
+def begin(chromium, path, width=1440, touch=False, reader="Dr A"):
+    chromium.open(path, width, touch)
+    chromium.js("localStorage.clear(); location.reload()")
+    chromium.wait("document.getElementById('start')?.open")
+    chromium.settle()
+    chromium.js("document.getElementById('reader').value = arguments[0]", reader)
+    chromium.click("#begin")
+    chromium.wait("document.getElementById('films').dataset.case")
+
+
+def answer(chromium, kind):
+    """Answer a case with keys alone, and go on."""
+    case = chromium.js("return document.getElementById('films').dataset.case")
+    practice = "Practice" in chromium.js("return document.getElementById('progress').textContent")
+    if kind == "choice":
+        chromium.press("ArrowRight", "2")
+    elif kind == "rating":
+        chromium.press("5")
+    else:
+        chromium.press("c", "ArrowDown", " ", "3", "c")
+    chromium.press(*["Enter"] * (1 + practice))
+    chromium.wait("document.getElementById('films').dataset.case !== arguments[0]", case)
+    chromium.settle()
+
+
+def test_a_study_is_answered_by_keys_resumed_and_exported(chromium, study):
+    kind, path, key = study
+    begin(chromium, path)
+    assert "Practice 1 of 1" in chromium.js(
+        "return document.getElementById('progress').textContent"
+    )
+    answer(chromium, kind)
+    answer(chromium, kind)
+    answer(chromium, kind)
+    chromium.reload()
+    chromium.wait("document.getElementById('start')?.open")
+    assert chromium.js("return document.getElementById('reader').value") == "Dr A"
+    chromium.click("#begin")
+    chromium.wait("document.getElementById('progress').textContent === 'Case 3 of 6'")
+    chromium.wait("document.getElementById('films').dataset.case")
+    for _ in range(4):
+        answer(chromium, kind)
+    chromium.wait("document.getElementById('end').open")
+    given = json.loads(chromium.downloads("#end [data-act=export]"))
+    assert given["study"] == key["study"]
+    assert [a["case"] for a in given["answers"]] == list(key["cases"])[1:]
+    assert len(given["practice"]) == 1
+    assert all(0 < a["seconds"] < 60 for a in given["answers"])
+    expected = {
+        "choice": {"side": 1, "confidence": 2}, "rating": {"rating": 5}, "marking": {},
+    }[kind]  # fmt: skip
+    assert all(expected.items() <= a.items() for a in given["answers"])
+    if kind == "marking":
+        (mark,) = given["answers"][0]["marks"]
+        assert mark == {"x": SIDE / 2, "y": SIDE / 2 + 2, "confidence": 3}
+    rows = list(csv.DictReader(io.StringIO(chromium.downloads("#end [data-act=export-csv]"))))
+    assert len(rows) == 6
+    answers = path.with_name("answers.json")
+    answers.write_text(json.dumps(given))
+    analysis = analyse(path.with_name("study.key.json"), [answers], path.parent / "out")
+    assert len(analysis.study.cases) == 6
+    assert chromium.faults() == []
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_a_study_is_answered_by_mouse_or_fingers(chromium, study, width):
+    kind, path, _ = study
+    touch = width == 390
+    begin(chromium, path, width, touch)
+    assert chromium.js("return document.documentElement.scrollWidth") <= width
+    assert chromium.js("return document.getElementById('next').disabled") is (kind != "marking")
+    x, y = chromium.place("#films canvas")
+    tap = (lambda: chromium.fingers([(x, y)])) if touch else (lambda: chromium.drag((x, y), (x, y)))
+    if kind == "choice":
+        chromium.click("[data-side='0']")
+        chromium.click("[data-confidence='1']")
+    elif kind == "rating":
+        chromium.click("[data-rating='0']")
+    else:
+        tap()
+        assert chromium.js("return document.getElementById('marks-count').value") == "1"
+        assert chromium.js("return document.getElementById('next').disabled"), "no confidence yet"
+        chromium.click("[data-confidence='4']")
+        chromium.press("Backspace")
+        assert chromium.js("return document.getElementById('marks-count').value") == "none"
+    chromium.click("#next")
+    told = chromium.js("return document.getElementById('told').textContent")
+    assert re.match(r"The real one is on the|It is |\d|No", told)
+    chromium.click("#next")
+    chromium.wait("document.getElementById('progress').textContent === 'Case 1 of 6'")
+    assert chromium.js("return document.getElementById('told').textContent") == (
+        "That was the practice. From now on nothing is told."
+    )
+    assert chromium.faults() == []
+
+
+def test_the_view_is_changed_and_starts_anew_with_each_case(chromium, study):
+    kind, path, _ = study
+    begin(chromium, path)
+    chromium.press("w")
+    first = chromium.canvas()["mean"]
+    x, y = chromium.place("#films canvas")
+    chromium.drag((x, y), (x, y + 60))
+    assert chromium.canvas()["mean"] < first - 5
+    chromium.press("p")
+    assert chromium.canvas()["mean"] == pytest.approx(first, abs=0.01)
+    chromium.wheel((x, y), -300)
+    assert chromium.canvas()["mean"] != pytest.approx(first, abs=0.01)
+    chromium.press("f")
+    if kind != "marking":
+        assert chromium.canvas()["yellow"] > 20
+        chromium.press("x")
+        assert chromium.canvas()["yellow"] == 0
+    chromium.faults()
+
+
+def test_axe_finds_nothing_serious_in_a_study(chromium, study):
+    _, path, _ = study
+    chromium.open(path)
+    chromium.js("localStorage.clear(); location.reload()")
+    chromium.wait("document.getElementById('start')?.open")
+    assert chromium.axe() == []
+    begin(chromium, path)
+    assert chromium.axe() == []
+
+
+def test_axe_finds_nothing_serious_in_an_analysis(chromium, tmp_path):
+    key, paths = study_files(tmp_path, "rating", lambda c, r, rng: {"rating": int(rng.integers(7))})
+    analyse(key, paths, tmp_path / "out")
+    for width in (1440, 390):
+        chromium.open(tmp_path / "out" / "analysis.html", width)
+        assert chromium.js("return document.documentElement.scrollWidth") <= width
+        assert chromium.axe() == []
+    assert chromium.faults() == []
