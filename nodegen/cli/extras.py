@@ -3,6 +3,7 @@
 # Packages by the name that is imported, with the extra of pyproject.toml that brings them.
 EXTRAS = {
     "PIL": "report",
+    "contourpy": "report",
     "jinja2": "report",
     "matplotlib": "report",
     "sklearn": "evaluation",

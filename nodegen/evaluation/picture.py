@@ -1,4 +1,4 @@
-"""One picture of a stack before and after: whole slices, and their boxes enlarged."""
+"""One picture of a stack with its nodules: whole slices, and boxes enlarged before and after."""
 
 import io
 from pathlib import Path
@@ -12,42 +12,70 @@ from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
 from nodegen.steps.grey import rescale
 
-AROUND = 2.0  # an enlarged view shows this many times the box's larger side
+AROUND = 2.4  # an enlarged view shows this many times the box's larger side
 SMALLEST_VIEW_PX = 96  # and at least so many pixels of the slice
 CAPTION_PX = 22  # height of the line of words above each panel
-INK = 235  # grey level of words and outlines
+INK, MARK = (235, 235, 235), (255, 210, 74)  # colour of words, and of boxes
+TICK = 0.25  # of a box's side: length of the marks at its corners, which leave the nodule free
+ENDS = (0.5, 99.5)  # percentiles of the view that are black and white, before and after alike
 
 
 def _grey(pixels: np.ndarray, low: float, high: float) -> Image.Image:
     scaled = rescale(pixels, low, high, CHALLENGE_MAX)
-    return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
+    return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8)).convert("RGB")
 
 
 def _panel(image: Image.Image, words: str, side: int) -> Image.Image:
-    """`image` scaled into a square of `side` px, under its caption."""
-    panel = Image.new("L", (side, side + CAPTION_PX))
-    image = image.resize(
-        (max(1, round(side * image.width / max(image.size))),
-         max(1, round(side * image.height / max(image.size)))),
-        Image.Resampling.LANCZOS,
-    )  # fmt: skip
-    panel.paste(image, (0, CAPTION_PX))
+    """`image` in the middle of a square of `side` px, under its caption."""
+    panel = Image.new("RGB", (side, side + CAPTION_PX))
+    left, top = (side - image.width) // 2, CAPTION_PX + (side - image.height) // 2
+    panel.paste(image, (left, top))
     ImageDraw.Draw(panel).text((4, 3), words, fill=INK, font=ImageFont.load_default(14))
     return panel
+
+
+def _scaled(image: Image.Image, side: int) -> tuple[Image.Image, float]:
+    """An image whose larger side is `side` px, and its scale."""
+    scale = side / max(image.size)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(size, Image.Resampling.LANCZOS), scale
+
+
+def visible(before: np.ndarray, after: np.ndarray, box: Box) -> float:
+    """How far a box's middle has changed, in standard deviations of what lies in it before.
+
+    Parameters
+    ----------
+    before, after : numpy.ndarray
+        Its slice, `(row, column)`, each from 0 to 1 of its own grey scale.
+    """
+    x, y = (round(v) for v in box.centre)
+    reach = max(box.side // 4, 1)
+    middle = slice(y - reach, y + reach), slice(x - reach, x + reach)
+    whole = slice(box.top, box.bottom), slice(box.left, box.right)
+    spread = float(before[whole].std()) or 1.0
+    return float((after[middle] - before[middle]).mean()) / spread
+
+
+def _unit(stack: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """A slice in 0..1 of the grey scale of another."""
+    low, high = float(scale.min()), float(scale.max())
+    return np.asarray((stack.astype(np.float32) - low) / max(high - low, 1e-6))
 
 
 def before_after(
     before: np.ndarray, after: np.ndarray, boxes: list[Box], path: Path, *, rows: int, side: int
 ) -> None:
-    """Write a picture: for each box a row of slice before, slice after, and both enlarged.
+    """Write a picture: for each box a row of its slice with nodules, and the box before and after.
 
     Parameters
     ----------
     before, after : numpy.ndarray
         Two stacks `(slice, row, column)` of the same shape. Grey levels run from the untouched
         slice's minimum to its maximum; where the pixel types differ, each slice has its own scale.
+        Enlarged, both have the window of what is shown.
     boxes : list of Box
-        The first box of each slice comes first, then the second ones.
+        Those whose nodules are seen best come first.
     path : pathlib.Path
         The PNG to write.
     rows : int
@@ -71,34 +99,48 @@ def before_after(
         raise SettingError(f"rows is {rows} and side is {side} px; give at least 1 for both.")
     if not boxes:
         raise SettingError("The list of boxes is empty; give a stack with at least one box.")
-    seen: dict[int, int] = {}
-    turns = []
-    for box in boxes:
-        seen[box.slice] = turn = seen.get(box.slice, -1) + 1
-        turns.append((turn, box.slice, box.index, box))
+    slices = {}
+    for number in {box.slice for box in boxes}:
+        old, new = before[number], after[number]
+        slices[number] = _unit(old, old), _unit(new, old if old.dtype == new.dtype else new)
+    order = sorted(boxes, key=lambda box: -visible(*slices[box.slice], box))
     lines = []
-    for *_, box in sorted(turns, key=lambda turn: turn[:3])[:rows]:
-        old, new = before[box.slice], after[box.slice]
-        scale = old if old.dtype == new.dtype else new
-        views = (
-            _grey(old, float(old.min()), float(old.max())),
-            _grey(new, float(scale.min()), float(scale.max())),
-        )
+    for box in order[:rows]:
+        old, new = slices[box.slice]
+        whole, scale = _scaled(_grey(new, 0, 1), side)
+        pen = ImageDraw.Draw(whole)
+        for other in boxes:
+            if other.slice == box.slice:
+                corners = [v * scale for v in _corners(other)]
+                pen.rectangle(corners, outline=MARK, width=1 + (other == box))
         x, y = box.centre
         half = max(AROUND * max(box.width, box.height), SMALLEST_VIEW_PX) / 2
-        window = round(x - half), round(y - half), round(x + half), round(y + half)
-        panels = []
-        for view, words in zip(views, ("before", "after"), strict=True):
-            marked = view.copy()
-            pen = ImageDraw.Draw(marked)
-            pen.rectangle(window, outline=0, width=6)  # dark around it: it shows on bright, too
-            pen.rectangle(window, outline=INK, width=3)
-            panels.append(_panel(marked, f"slice {box.slice}, {words}", side))
-        panels += [
-            _panel(view.crop(window), f"box {box.index}, {words}", side)
-            for view, words in zip(views, ("before", "after"), strict=True)
-        ]
+        top, left = max(round(y - half), 0), max(round(x - half), 0)
+        window = slice(top, round(y + half)), slice(left, round(x + half))
+        low, high = np.percentile([old[window], new[window]], ENDS)
+        panels = [_panel(whole, f"slice {box.slice}, after", side)]
+        for unit, words in ((old, "before"), (new, "after")):
+            view, scale = _scaled(_grey(unit[window], low, high), side)
+            _tick(
+                view, [(v - s) * scale for v, s in zip(_corners(box), (left, top) * 2, strict=True)]
+            )
+            panels.append(_panel(view, f"box {box.index}, {words}", side))
         lines.append(np.hstack([np.asarray(panel) for panel in panels]))
     made = io.BytesIO()
     Image.fromarray(np.vstack(lines)).save(made, format="PNG", optimize=True)
     write_bytes(path, made.getvalue())
+
+
+def _corners(box: Box) -> tuple[int, int, int, int]:
+    return box.left, box.top, box.right, box.bottom
+
+
+def _tick(view: Image.Image, corners: list[float]) -> None:
+    """Mark a box's four corners."""
+    pen = ImageDraw.Draw(view)
+    left, top, right, bottom = corners
+    for x, towards_x in ((left, 1), (right, -1)):
+        for y, towards_y in ((top, 1), (bottom, -1)):
+            length_x, length_y = TICK * (right - left), TICK * (bottom - top)
+            pen.line([x, y, x + towards_x * length_x, y], fill=MARK, width=2)
+            pen.line([x, y, x, y + towards_y * length_y], fill=MARK, width=2)

@@ -5,8 +5,8 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+from contourpy import contour_generator
 from PIL import Image
-from skimage.measure import approximate_polygon, find_contours
 
 from nodegen.evaluation.fidelity.change import region_of
 from nodegen.io.boxes import Box
@@ -16,7 +16,6 @@ Polygon = list[list[float]]  # of [x, y], px of the slice
 THUMB_PX = 56  # side of a box's small picture
 THUMB_AROUND = 2.0  # it shows so many of the box's larger sides
 THUMB_QUALITY = 70
-TOLERANCE_PX = 0.5  # of an outline: points that say less are left out
 OUTLINE_AROUND = 1.5  # an outline is sought within so many of the box's sides
 
 
@@ -63,10 +62,7 @@ def outlines(mask: np.ndarray, origin: Sequence[int] = (0, 0)) -> list[Polygon]:
     origin : (x, y)
         Of the mask in its slice, px.
     """
-    padded = np.pad(mask.astype(np.float32), 1)
-    found = []
-    for contour in find_contours(padded, 0.5):
-        # Pixel (row, column) covers [row, row + 1): its middle lies half a pixel on; less the pad.
-        points = approximate_polygon(contour, TOLERANCE_PX)[:-1] - 0.5
-        found.append([[round(x + origin[0], 1), round(y + origin[1], 1)] for y, x in points])
-    return found
+    # A pixel's value stands at its middle, half a pixel on; the pad closes what touches the rim.
+    lines = contour_generator(z=np.pad(mask.astype(np.float32), 1)).lines(0.5)
+    shift = np.array(origin) - 0.5
+    return [np.round(np.asarray(line)[:-1] + shift, 1).tolist() for line in lines]
