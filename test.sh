@@ -15,6 +15,14 @@ cd "$(dirname "$0")"
 # Strict: a broken link, or a public name without a docstring's part that is linked to, fails.
 DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
+# The pages' modules are linted, and the pages checked by axe, where npm can get the two; nothing of
+# them is shipped.
+if command -v npm >/dev/null && { [[ -d node_modules/axe-core ]] || npm install --silent; }; then
+  npm run --silent lint
+else
+  echo "No npm, or no network: the pages' modules are not linted, and axe does not check the pages"
+fi
+
 if docker info >/dev/null 2>&1; then
   # An image of its own, so that the tests never run one that was built from other files.
   export NODEGEN_IMAGE=nodegen:test

@@ -64,7 +64,8 @@ class Chromium:
 
     def promised(self, code, *arguments):
         """The value of a promise that a piece of code returns."""
-        wrapped = f"const done = arguments[arguments.length - 1]; (async () => {{ {code} }})().then(done);"
+        last = "const done = arguments[arguments.length - 1];"
+        wrapped = f"{last} (async () => {{ {code} }})().then(done);"
         return self.driver.execute_async_script(wrapped, *arguments)
 
     def wait(self, condition, *arguments, seconds=20):
@@ -138,7 +139,8 @@ class Chromium:
             "URL.createObjectURL = (blob) => { blob.text().then((t) => { window.saved = t; });"
             "  URL.createObjectURL = make; return '#'; };"
             "HTMLAnchorElement.prototype.click = function () {};"
-            "document.querySelector(arguments[0]).click(); delete HTMLAnchorElement.prototype.click;",
+            "document.querySelector(arguments[0]).click();"
+            "delete HTMLAnchorElement.prototype.click;",
             selector,
         )
         self.wait("window.saved !== null")
@@ -178,5 +180,5 @@ class Chromium:
         return self.promised(
             "const found = await axe.run(document, {resultTypes: ['violations']});"
             "return found.violations.filter((v) => ['serious', 'critical'].includes(v.impact))"
-            ".map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120) + n.any.map((a) => a.message)).join(' | ')}`);"
+            ".map((v) => [v.id, ...v.nodes.map((n) => n.html + n.any.map((a) => a.message))]);"
         )

@@ -99,11 +99,12 @@ def test_a_share_over_readers_widens_with_their_differences():
 
 def test_fleiss_worked_example():
     # Fleiss 1971: 30 patients, 6 raters, 5 diagnoses, kappa 0.430.
-    table = """0 0 0 6 0|0 3 0 0 3|0 1 4 0 1|0 0 0 0 6|0 3 0 3 0|2 0 4 0 0|0 0 4 0 2|2 0 3 1 0|2 0 0 4 0
-    |0 0 0 0 6|1 0 0 5 0|1 1 0 4 0|0 3 3 0 0|1 0 0 5 0|0 2 0 3 1|0 0 5 0 1|3 0 0 1 2|5 1 0 0 0|0 2 0 4 0
-    |1 0 2 0 3|0 0 0 0 6|0 1 0 5 0|0 2 0 1 3|2 0 0 4 0|1 0 0 4 1|0 5 0 1 0|4 0 0 0 2|0 2 0 4 0|1 0 5 0 0
-    |0 0 0 0 6"""
-    counts = np.array([[int(v) for v in row.split()] for row in table.split("|")])
+    table = """
+    00060 03003 01401 00006 03030 20400 00402 20310 20040 00006
+    10050 11040 03300 10050 02031 00501 30012 51000 02040 10203
+    00006 01050 02013 20040 10041 05010 40002 02040 10500 00006
+    """
+    counts = np.array([[int(digit) for digit in row] for row in table.split()])
     assert counts.shape == (30, 5)
     answers = np.array([np.repeat(range(5), row) for row in counts]).T
     assert fleiss_kappa(answers) == pytest.approx(0.430, abs=5e-4)

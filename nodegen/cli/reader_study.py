@@ -1,4 +1,4 @@
-"""``nodegen reader-study``: can people tell synthetic nodules from real ones?"""
+"""``nodegen reader-study``: make a study of real and synthetic nodules, or analyse one."""
 
 import argparse
 from pathlib import Path
@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: boxes.csv in --real)")  # fmt: skip
     make.add_argument("--untouched", type=Path, action="append", default=[], metavar="DIR",
         help="folder of radiographs without nodules; may be given several times "
-        "(default: none; synthetic nodules go into the films of --real, beside their own)")  # fmt: skip
+        "(default: none; synthetic nodules go into the films of --real, beside "
+        "their own)")  # fmt: skip
     make.add_argument("--synthetic", type=Path, action="append", default=[], metavar="DIR",
         help="folder of a stack with synthetic nodules and its recipes.json or nodules.json; may "
         "be given several times (default: none; nodegen draws them)")  # fmt: skip
@@ -48,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     read = parser.add_argument_group("to analyse it")
     read.add_argument("--analyse", type=Path, nargs="+", metavar="FILE",
-        help="the answers that the readers sent back, one file a reader (default: none)")  # fmt: skip
+        help="the answers that the readers sent back, one file a reader "
+        "(default: none)")  # fmt: skip
     read.add_argument("--key", type=Path, metavar="FILE",
         help="the study's key.json (default: none, required with --analyse)")  # fmt: skip
     parser.add_argument("--plan", action="store_true",

@@ -14,15 +14,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from nodegen.errors import SettingError
-from nodegen.evaluation.reader_study.films import Film, Place, surround
+from nodegen.evaluation.reader_study.films import Film, Place
+from nodegen.evaluation.reader_study.hosts import drawn_into, nearest, site, twin_of
 from nodegen.io.boxes import Box
 from nodegen.progress import track
 from nodegen.renderer import Renderer
 
 KINDS = ("choice", "rating", "marking")
-APART = 0.5  # box sides that must lie between a new nodule and any that is known
-FILLED = 0.98  # of a box's pixels must show the film, not the black around it
-ALIKE = 5  # films from which one is drawn: those whose ground is most like the real nodule's
 UNTOUCHED_SHARE = 1 / 5  # of a rating study's cases: places without a nodule
 FILM_SHARE = 1 / 3  # of a marking study's films: real, synthetic, untouched
 MOST_NODULES = 3  # synthetic ones in a film that is marked
@@ -138,10 +136,10 @@ def _places(
     for index in track(todo, len(todo), "nodules", "nodule"):
         nodule, words = nodules[index], {k: v for k, v in strata[index].items() if k != "stratum"}
         if made:
-            twin = _nearest(nodule, pool)
+            twin = nearest(nodule, pool)
             pool.remove(twin)
         else:
-            twin = _twin(nodule, hosts, plan.candidates, renderer, rng)
+            twin = twin_of(nodule, hosts, plan.candidates, renderer, rng)
         if plan.kind == "choice":
             both = (nodule, twin) if rng.random() < 0.5 else (twin, nodule)
             cases.append(Case(both, strata=words))
@@ -150,14 +148,18 @@ def _places(
             cases.append(Case((place,), strata=words))
             shown += 1
     for index in chosen[pairs:]:
-        film, box = _site(nodules[index], hosts, rng)
+        film, box = site(nodules[index], hosts, rng)
         words = {k: v for k, v in strata[index].items() if k != "stratum"}
         cases.append(Case((Place("untouched", film, box, film.pixels),), strata=words))
     return cases
 
 
 def stratify(places: Sequence[Place]) -> list[dict[str, str]]:
-    """Size, subtlety (thirds of those given) and zone of each place, and the three in one."""
+    """Size, subtlety (thirds of those given) and zone of each place; group and trust of its box.
+
+    A synthetic nodule is told of with the words of the real one that it stands beside. ``stratum``
+    is the first three in one.
+    """
     sizes = np.array([place.size for place in places], dtype=float)
     subtle = np.array([place.subtlety for place in places])
     found = []
@@ -168,7 +170,8 @@ def stratify(places: Sequence[Place]) -> list[dict[str, str]]:
         strict=True,
     ):
         words = {"size": size, "subtlety": seen, "zone": place.zone}
-        found.append({**words, "stratum": "/".join(words.values())})
+        stratum = "/".join(words.values())
+        found.append({**words, "group": place.film.group, "trust": place.trust, "stratum": stratum})
     return found
 
 
@@ -180,7 +183,7 @@ def _thirds(values: np.ndarray, names: tuple[str, str, str]) -> list[str]:
 def balanced(
     strata: Sequence[str], places: Sequence[Place], count: int, rng: np.random.Generator
 ) -> list[int]:
-    """Indices of ``count`` places, as evenly from all strata, and then from all films, as can be."""
+    """Indices of ``count`` places, as evenly from all strata, and then all films, as can be."""
     waiting: dict[str, list[int]] = defaultdict(list)
     for index in rng.permutation(len(places)):
         waiting[strata[index]].append(int(index))
@@ -196,89 +199,6 @@ def balanced(
                 chosen.append(index)
     # Each part of the list holds all strata: the first are paired, the last stay empty.
     return [chosen[i] for i in rng.permutation(count)]
-
-
-def _site(nodule: Place, hosts: Sequence[Film], rng: np.random.Generator) -> tuple[Film, Box]:
-    """A nodule's place in another film of its group where no nodule is known.
-
-    Of all films with room there, one of those whose ground is most like the real nodule's: the same
-    place is lung in one film and diaphragm in another, which would give the nodule away.
-    """
-    others = [film for film in hosts if film.name != nodule.film.name]
-    same = [film for film in others if film.group == nodule.film.group]
-    for pool in (same, others):
-        fitting = [film for film in pool if _has_room(film, nodule.box)]
-        if fitting:
-            fitting.sort(key=lambda film: _unlike(nodule, film))
-            return fitting[int(rng.integers(min(ALIKE, len(fitting))))], nodule.box
-    raise SettingError(
-        f"No film has room for a nodule of {nodule.box.width} x {nodule.box.height} px at the place "
-        f"of one in {nodule.film.name}; give more untouched films."
-    )
-
-
-def _has_room(film: Film, box: Box) -> bool:
-    part = film.pixels[box.top : box.bottom, box.left : box.right]
-    whole = part.shape == (box.height, box.width) and (part > 0).mean() >= FILLED
-    return bool(whole) and not any(_near(box, other) for other in film.boxes)
-
-
-def _unlike(nodule: Place, film: Film) -> float:
-    """How much brighter or darker, and how much more or less even, a film is around a place."""
-    level, spread, _ = surround(nodule.pixels, nodule.box)
-    other_level, other_spread, _ = surround(film.pixels, nodule.box)
-    if not spread or not other_spread:
-        return np.inf
-    return abs(level - other_level) / spread + abs(float(np.log(other_spread / spread)))
-
-
-def _near(box: Box, other: Box) -> bool:
-    gap = APART * max(box.side, other.side)
-    return (
-        box.left < other.right + gap
-        and other.left < box.right + gap
-        and box.top < other.bottom + gap
-        and other.top < box.bottom + gap
-    )
-
-
-def _twin(
-    nodule: Place, hosts: Sequence[Film], candidates: int, renderer: Renderer,
-    rng: np.random.Generator,
-) -> Place:  # fmt: skip
-    """The synthetic nodule among several that is as subtle as the real one."""
-    wanted, best = nodule.subtlety, None
-    for _ in range(candidates):
-        film, box = _site(nodule, hosts, rng)
-        place = _drawn(film, (box,), int(rng.integers(2**31)), renderer)[0]
-        if best is None or abs(place.subtlety - wanted) < abs(best.subtlety - wanted):
-            best = place
-    assert best is not None
-    return best
-
-
-def _drawn(film: Film, boxes: Sequence[Box], seed: int, renderer: Renderer) -> list[Place]:
-    """Nodules drawn into a film, all into one."""
-    pixels = np.asarray(renderer.apply(film.pixels, list(boxes), seed).image)
-    return [Place("synthetic", film, box, pixels, seed=seed) for box in boxes]
-
-
-def _nearest(nodule: Place, pool: Sequence[Place]) -> Place:
-    """Of those made already the one closest in size, place and subtlety."""
-    if not pool:
-        raise SettingError(
-            "There are fewer synthetic nodules than real ones are wanted; give more, or ask for "
-            "fewer cases."
-        )
-
-    def away(place: Place) -> float:
-        (x, y), (u, v) = nodule.box.centre, place.box.centre
-        far = np.hypot(x - u, y - v) / max(nodule.pixels.shape)
-        return float(
-            abs(np.log(place.size / nodule.size)) + far + abs(place.subtlety - nodule.subtlety) / 2
-        )
-
-    return min(pool, key=away)
 
 
 # --- whole films: marking -------------------------------------------------------------------------
@@ -314,9 +234,9 @@ def _films(
         places = [Place("real", model, b, model.pixels) for b in (fitting or model.boxes)]
         boxes: list[Box] = []
         for place in places[:MOST_NODULES]:
-            _, box = _site(place, [replace(host, name="", boxes=tuple(boxes))], rng)
+            _, box = site(place, [replace(host, name="", boxes=tuple(boxes))], rng)
             boxes.append(box)
-        drawn = _drawn(host, boxes, int(rng.integers(2**31)), renderer)
+        drawn = drawn_into(host, boxes, int(rng.integers(2**31)), renderer)
         cases.append(
             _film_case("synthetic", replace(host, pixels=drawn[0].pixels, boxes=tuple(boxes)))
         )

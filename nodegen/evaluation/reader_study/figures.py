@@ -1,0 +1,135 @@
+"""The figures of each kind of study, from its key and its answers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodegen.evaluation.reader_study.answers import Study
+from nodegen.evaluation.reader_study.statistics import (
+    NOTHING,
+    Estimate,
+    MarkedFilm,
+    auc,
+    fleiss_kappa,
+    jafroc_over_readers,
+    over_readers_and_cases,
+    share_over_readers,
+)
+
+REAL_FROM = 4  # the ratings 4 to 6 say "real"
+HIT_PX = 12  # a mark so far outside a box still hits it: a hand is not that exact
+MEANINGS = {
+    "share right": "How often the real nodule was told from the synthetic one; 0.5 is guessing.",
+    "AUC": "Real against synthetic by the rating, a nodule that was not seen counting as the least "
+    "real; 0.5 is guessing.",
+    "AUC, seen": "The same among the nodules that the reader saw.",
+    "seen, real": "Share of real nodules of which the reader said that there is one.",
+    "seen, synthetic": "The same of synthetic nodules.",
+    "seen, untouched": "The same of places without a nodule: false alarms.",
+    "JAFROC, real": "Share of pairs in which a real nodule was marked more confidently than any "
+    "place of a film without nodules; 1 is perfect.",
+    "JAFROC, synthetic": "The same of synthetic nodules.",
+    "hit, real": "Share of real nodules that were marked.",
+    "hit, synthetic": "Share of synthetic nodules that were marked.",
+}
+
+
+def _answers(study: Study, readers: Sequence[str]) -> list[dict[str, dict[str, Any]]]:
+    return [r.answers for r in study.readings if r.reader in readers]
+
+
+def _kind(study: Study, case: str, side: int = 0) -> str:
+    return str(study.key[case]["places"][side]["kind"])
+
+
+Figures = Iterator[tuple[str, Estimate]]
+
+
+def _choice(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figures:
+    right = [
+        [_kind(study, case, mine[case]["side"]) == "real" for case in cases]
+        for mine in _answers(study, readers)
+    ]
+    yield "share right", share_over_readers(np.array(right, dtype=bool))
+
+
+def _rating(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figures:
+    kinds = np.array([_kind(study, case) for case in cases])
+    ratings = np.array([[a[case]["rating"] for case in cases] for a in _answers(study, readers)])
+    told = kinds != "untouched"
+
+    def area(seen_only: bool) -> Callable[[np.ndarray], np.ndarray]:
+        def figure(kept: np.ndarray) -> np.ndarray:
+            values = []
+            for mine in ratings[:, told][:, kept]:
+                use = mine > 0 if seen_only else np.ones(len(mine), dtype=bool)
+                real = kinds[told][kept] == "real"
+                values.append(auc(mine[use & real], mine[use & ~real]))
+            return np.array(values)
+
+        return figure
+
+    yield "AUC", over_readers_and_cases(area(False), int(told.sum()))
+    yield "AUC, seen", over_readers_and_cases(area(True), int(told.sum()))
+    right = (ratings >= REAL_FROM) == (kinds == "real")
+    yield "share right", share_over_readers(right[:, told])
+    for kind in ("real", "synthetic", "untouched"):
+        yield f"seen, {kind}", share_over_readers(ratings[:, kinds == kind] > 0)
+
+
+def _marking(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figures:
+    for kind in ("real", "synthetic"):
+        here = [case for case in cases if study.key[case]["kind"] in (kind, "untouched")]
+        films = [
+            [_marked(study.key[case], mine[case]["marks"]) for case in here]
+            for mine in _answers(study, readers)
+        ]
+        yield f"JAFROC, {kind}", jafroc_over_readers(films) if here else NOTHING
+        hit = [[v > -np.inf for film in mine for v in film.lesions] for mine in films]
+        yield f"hit, {kind}", share_over_readers(np.array(hit, dtype=bool))
+
+
+def _marked(truth: dict[str, Any], marks: Sequence[dict[str, Any]]) -> MarkedFilm:
+    """Marks given to the nodules that they hit; each mark to the nearest of them."""
+    boxes = [nodule["box"] for nodule in truth["nodules"]]
+    hits: list[list[float]] = [[] for _ in boxes]
+    false = []
+    for mark in marks:
+        x, y = mark["x"], mark["y"]
+        near = [
+            (np.hypot(x - (left + right) / 2, y - (top + bottom) / 2), i)
+            for i, (left, top, right, bottom) in enumerate(boxes)
+            if left - HIT_PX <= x <= right + HIT_PX and top - HIT_PX <= y <= bottom + HIT_PX
+        ]
+        if near:
+            hits[min(near)[1]].append(float(mark["confidence"]))
+        else:
+            false.append(float(mark["confidence"]))
+    return MarkedFilm(tuple(max(h, default=-np.inf) for h in hits), tuple(false))
+
+
+FIGURES_OF = {"choice": _choice, "rating": _rating, "marking": _marking}
+
+
+def agreement(study: Study) -> float:
+    """Agreement on what was said: which side, real or not, anything marked or not."""
+    said: dict[str, Callable[[dict[str, Any]], int]] = {
+        "choice": lambda answer: int(answer["side"]),
+        "rating": lambda answer: int(answer["rating"] >= REAL_FROM),
+        "marking": lambda answer: int(bool(answer["marks"])),
+    }
+    one = said[study.kind]
+    return fleiss_kappa(
+        np.array([[one(r.answers[case]) for case in study.cases] for r in study.readings])
+    )
+
+
+def seconds(study: Study) -> dict[str, tuple[float, float, float]]:
+    """Quartiles of each reader's seconds a case."""
+    found = {}
+    for reading in study.readings:
+        times = [reading.answers[case].get("seconds", np.nan) for case in study.cases]
+        low, middle, high = np.nanpercentile(np.array(times, dtype=float), (25, 50, 75))
+        found[reading.reader] = float(low), float(middle), float(high)
+    return found
