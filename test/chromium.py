@@ -47,6 +47,9 @@ class Chromium:
         self.driver.quit()
 
     def open(self, page, width=1440, touch=False):
+        """Open a page in a window so wide, with nothing kept from the pages before."""
+        if self.driver.current_url.startswith("file:"):  # all of them share one store
+            self.js("localStorage.clear()")
         height = 1000 if width > 500 else 844
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch}
         self.cdp("Emulation.setDeviceMetricsOverride", **metrics)

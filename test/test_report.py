@@ -175,20 +175,13 @@ WIDTHS = (1440, 1024, 390)
 FILM = "#films canvas"
 
 
-@pytest.fixture(scope="module")
-def opened(chromium, page):
-    """The page, opened once; each test leaves it as it wishes and begins with `fresh`."""
-    chromium.open(page)
-    return chromium
-
-
 @pytest.fixture
-def fresh(opened, page):
-    opened.open(page)
-    opened.js("localStorage.clear(); location.reload()")
-    opened.wait("document.getElementById('films')?.dataset.case === '0'")
-    opened.settle()
-    return opened
+def fresh(chromium, page):
+    """The page, just opened, with its first film drawn."""
+    chromium.open(page)
+    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    chromium.settle()
+    return chromium
 
 
 def words(browser, selector):

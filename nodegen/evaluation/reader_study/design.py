@@ -131,6 +131,7 @@ def _places(
         [strata[i]["stratum"] for i in range(len(nodules))], nodules, pairs + empty, rng
     )
     hosts = [*real, *untouched]
+    used = Counter(nodules[i].film.name for i in chosen[:pairs])
     cases, shown, todo = [], 0, chosen[:pairs]
     pool = [Place("synthetic", film, box, film.pixels) for film in made for box in film.boxes]
     for index in track(todo, len(todo), "nodules", "nodule"):
@@ -139,7 +140,8 @@ def _places(
             twin = nearest(nodule, pool)
             pool.remove(twin)
         else:
-            twin = twin_of(nodule, hosts, plan.candidates, renderer, rng)
+            twin = twin_of(nodule, hosts, used, plan.candidates, renderer, rng)
+            used[twin.film.name] += 1
         if plan.kind == "choice":
             both = (nodule, twin) if rng.random() < 0.5 else (twin, nodule)
             cases.append(Case(both, strata=words))
@@ -148,7 +150,8 @@ def _places(
             cases.append(Case((place,), strata=words))
             shown += 1
     for index in chosen[pairs:]:
-        film, box = site(nodules[index], hosts, rng)
+        film, box = site(nodules[index], hosts, used, rng)
+        used[film.name] += 1
         words = {k: v for k, v in strata[index].items() if k != "stratum"}
         cases.append(Case((Place("untouched", film, box, film.pixels),), strata=words))
     return cases
@@ -234,7 +237,7 @@ def _films(
         places = [Place("real", model, b, model.pixels) for b in (fitting or model.boxes)]
         boxes: list[Box] = []
         for place in places[:MOST_NODULES]:
-            _, box = site(place, [replace(host, name="", boxes=tuple(boxes))], rng)
+            _, box = site(place, [replace(host, name="", boxes=tuple(boxes))], Counter(), rng)
             boxes.append(box)
         drawn = drawn_into(host, boxes, int(rng.integers(2**31)), renderer)
         cases.append(

@@ -1,5 +1,6 @@
 """Where a synthetic nodule is drawn: into which film, and which of several is taken."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,11 +15,19 @@ FILLED = 0.98  # of a box's pixels must show the film, not the black around it
 ALIKE = 5  # films from which one is drawn: those whose ground is most like the real nodule's
 
 
-def site(nodule: Place, hosts: Sequence[Film], rng: np.random.Generator) -> tuple[Film, Box]:
+def site(
+    nodule: Place, hosts: Sequence[Film], used: Counter[str], rng: np.random.Generator
+) -> tuple[Film, Box]:
     """A nodule's place in another film of its group where no nodule is known.
 
     Of all films with room there, one of those whose ground is most like the real nodule's: the same
-    place is lung in one film and diaphragm in another, which would give the nodule away.
+    place is lung in one film and diaphragm in another, which would give the nodule away. Of these,
+    the one that was shown least: who meets a film again may know what was not there before.
+
+    Parameters
+    ----------
+    used : Counter
+        How often each film was shown.
     """
     others = [film for film in hosts if film.name != nodule.film.name]
     same = [film for film in others if film.group == nodule.film.group]
@@ -26,7 +35,8 @@ def site(nodule: Place, hosts: Sequence[Film], rng: np.random.Generator) -> tupl
         fitting = [film for film in pool if _has_room(film, nodule.box)]
         if fitting:
             fitting.sort(key=lambda film: _unlike(nodule, film))
-            return fitting[int(rng.integers(min(ALIKE, len(fitting))))], nodule.box
+            alike = [fitting[i] for i in rng.permutation(min(ALIKE, len(fitting)))]
+            return min(alike, key=lambda film: used[film.name]), nodule.box
     raise SettingError(
         f"No film has room for a nodule of {nodule.box.width} x {nodule.box.height} px at the "
         f"place of one in {nodule.film.name}; give more untouched films."
@@ -59,13 +69,15 @@ def _near(box: Box, other: Box) -> bool:
 
 
 def twin_of(
-    nodule: Place, hosts: Sequence[Film], candidates: int, renderer: Renderer,
+    nodule: Place, hosts: Sequence[Film], used: Counter[str], candidates: int, renderer: Renderer,
     rng: np.random.Generator,
 ) -> Place:  # fmt: skip
-    """The synthetic nodule among several that is as subtle as the real one."""
+    """The synthetic nodule among several, in several films, that is as subtle as the real one."""
     wanted, best = nodule.subtlety, None
+    tried = used.copy()
     for _ in range(candidates):
-        film, box = site(nodule, hosts, rng)
+        film, box = site(nodule, hosts, tried, rng)
+        tried[film.name] += 1
         place = drawn_into(film, (box,), int(rng.integers(2**31)), renderer)[0]
         if best is None or abs(place.subtlety - wanted) < abs(best.subtlety - wanted):
             best = place
