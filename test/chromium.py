@@ -154,11 +154,12 @@ class Chromium:
         return self.js(
             "const c = document.querySelectorAll('#films canvas')[arguments[0]];"
             "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
-            "let grey = 0, yellow = 0, teal = 0; for (let i = 0; i < d.length; i += 4) {"
+            "let grey = 0, yellow = 0, teal = 0, blue = 0; for (let i = 0; i < d.length; i += 4) {"
             "  grey += d[i] + d[i + 1] + d[i + 2];"
             "  if (d[i] > 240 && d[i + 1] > 190 && d[i + 2] < 110) yellow++;"
-            "  if (d[i] < 140 && d[i + 1] > 200 && d[i + 2] > 170) teal++; }"
-            "return {mean: grey / (0.75 * d.length), yellow, teal};",
+            "  if (d[i] < 140 && d[i + 1] > 200 && d[i + 2] > 170) teal++;"
+            "  if (d[i] < 160 && d[i + 1] < 200 && d[i + 2] > 240) blue++; }"
+            "return {mean: grey / (0.75 * d.length), yellow, teal, blue};",
             number,
         )
 

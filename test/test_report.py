@@ -40,7 +40,8 @@ def treated(count=6, methods=METHODS, side=300):
         header = {"seed": SEED, "settings": {"finish": False}, "model_sha256": "ab" * 32}
         after = np.rint(after).astype(np.uint16)
         pair = Pair(before, after, boxes)
-        yield Treated(method, "</script>stack", pair, header, recipes, SPACING)
+        lungs = {1: np.hypot(rows - side / 2, columns - side / 2) < side / 3}
+        yield Treated(method, "</script>stack", pair, header, recipes, SPACING, lungs)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -410,7 +411,13 @@ def test_outlines_by_key(fresh):
     assert fresh.canvas()["teal"] == 0
     fresh.press("o")
     assert fresh.canvas()["teal"] > 100
-    assert fresh.js("return document.querySelector('[data-outline=lungs]').disabled"), "none known"
+    known = "!document.querySelector('[data-outline=lungs]').disabled"
+    assert not fresh.js(f"return {known}"), "the first slice's lungs are not known"
+    fresh.press("ArrowDown", "o", "0")
+    fresh.wait(known)
+    assert fresh.canvas()["blue"] == 0
+    fresh.press("l")
+    assert fresh.canvas()["blue"] > 100
 
 
 def test_fingers_change_the_window_zoom_and_move(chromium, page):

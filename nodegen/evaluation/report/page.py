@@ -19,7 +19,7 @@ from nodegen.evaluation.fidelity.table import (
     quantiles_text,
     told_text,
 )
-from nodegen.evaluation.report.films import nodule_outline, thumb
+from nodegen.evaluation.report.films import nodule_outline, outlines, thumb
 from nodegen.evaluation.report.plots import distributions
 from nodegen.evaluation.report.words import FEW_BOXES, as_data, words
 from nodegen.evaluation.viewer import Page, pack, stored
@@ -46,6 +46,8 @@ class Treated:
         As in ``recipes.json``; empty where none are known.
     spacing : (float, float), optional
         Of a pixel, x and y, mm; None: unknown, and lengths are told in px.
+    lungs : dict of ndarray
+        By slice, a mask (row, column) of the lungs, whose outline may be shown; none where unknown.
     """
 
     method: str
@@ -54,6 +56,7 @@ class Treated:
     header: Mapping[str, Any] = field(default_factory=dict)
     recipes: Sequence[Mapping[str, Any]] = ()
     spacing: tuple[float, float] | None = None
+    lungs: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 class Report:
@@ -109,6 +112,7 @@ class Report:
                 "slope": slope,
                 "spacing": treated.spacing,
                 "pixels": key,
+                "lungs": outlines(treated.lungs[number]) if number in treated.lungs else [],
             }
             self.page.add(key, pack(stored(before, slope)))
         slope = self.slices[where]["slope"]
