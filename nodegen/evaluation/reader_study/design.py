@@ -15,8 +15,7 @@ import numpy as np
 
 from nodegen.errors import SettingError
 from nodegen.evaluation.reader_study.films import Film, Place
-from nodegen.evaluation.reader_study.hosts import drawn_into, nearest, site, twin_of
-from nodegen.io.boxes import Box
+from nodegen.evaluation.reader_study.hosts import boxes_in, drawn_into, nearest, site, twin_of
 from nodegen.progress import track
 from nodegen.renderer import Renderer
 
@@ -112,15 +111,7 @@ def _places(
     total = plan.cases + plan.practice
     empty = round(total * UNTOUCHED_SHARE) if plan.kind == "rating" else 0
     pairs = total if plan.kind == "choice" else (total - empty + 1) // 2
-    nodules = [
-        Place("real", film, box, film.pixels, trust)
-        for film in real
-        for box, trust in zip(film.boxes, film.trust or [""] * len(film.boxes), strict=True)
-        if plan.sides[0]
-        <= min(box.width, box.height)
-        <= max(box.width, box.height)
-        <= plan.sides[1]
-    ]
+    nodules = _nodules(plan, real)
     if len(nodules) < pairs + empty:
         raise SettingError(
             f"{pairs + empty} real nodules of {plan.sides[0]} to {plan.sides[1]} px are wanted and "
@@ -155,6 +146,17 @@ def _places(
         words = {k: v for k, v in strata[index].items() if k != "stratum"}
         cases.append(Case((Place("untouched", film, box, film.pixels),), strata=words))
     return cases
+
+
+def _nodules(plan: Plan, real: Sequence[Film]) -> list[Place]:
+    """The real nodules of the sizes asked for."""
+    least, most = plan.sides
+    return [
+        Place("real", film, box, film.pixels, trust)
+        for film in real
+        for box, trust in zip(film.boxes, film.trust or [""] * len(film.boxes), strict=True)
+        if least <= box.side and max(box.width, box.height) <= most
+    ]
 
 
 def stratify(places: Sequence[Place]) -> list[dict[str, str]]:
@@ -232,17 +234,12 @@ def _films(
     if made:
         cases += [_film_case("synthetic", made[i]) for i in rng.permutation(len(made))[:each]]
         return cases
+    nodules = _nodules(plan, real)
     for host, model in zip(blank[empty : empty + each], shown, strict=True):
-        fitting = [b for b in model.boxes if plan.sides[0] <= b.side <= plan.sides[1]]
-        places = [Place("real", model, b, model.pixels) for b in (fitting or model.boxes)]
-        boxes: list[Box] = []
-        for place in places[:MOST_NODULES]:
-            _, box = site(place, [replace(host, name="", boxes=tuple(boxes))], Counter(), rng)
-            boxes.append(box)
+        boxes = boxes_in(host, nodules, min(len(model.boxes), MOST_NODULES), rng)
         drawn = drawn_into(host, boxes, int(rng.integers(2**31)), renderer)
-        cases.append(
-            _film_case("synthetic", replace(host, pixels=drawn[0].pixels, boxes=tuple(boxes)))
-        )
+        made_film = replace(host, pixels=drawn[0].pixels, boxes=tuple(boxes))
+        cases.append(_film_case("synthetic", made_film))
     return cases
 
 

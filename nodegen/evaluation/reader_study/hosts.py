@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -83,6 +84,25 @@ def twin_of(
             best = place
     assert best is not None
     return best
+
+
+def boxes_in(
+    host: Film, nodules: Sequence[Place], count: int, rng: np.random.Generator
+) -> list[Box]:
+    """Up to ``count`` boxes of real nodules that have room in a film, on a ground like theirs."""
+    boxes: list[Box] = []
+    order = sorted(nodules, key=lambda nodule: _unlike(nodule, host))
+    while len(boxes) < count:
+        taken = replace(host, boxes=tuple(boxes))
+        fitting = [nodule.box for nodule in order if _has_room(taken, nodule.box)]
+        if not fitting:
+            break
+        boxes.append(fitting[int(rng.integers(min(ALIKE, len(fitting))))])
+    if not boxes:
+        raise SettingError(
+            f"No nodule of the sizes asked for has room in {host.name}; give other untouched films."
+        )
+    return boxes
 
 
 def drawn_into(film: Film, boxes: Sequence[Box], seed: int, renderer: Renderer) -> list[Place]:

@@ -203,10 +203,10 @@ def write_report_of_run(path: Path, input_dir: Path, run: Run) -> None:
     write_report(path, [one])
 
 
-def spacing_of(image: Path) -> tuple[float, float]:
-    """Spacing of a stack's pixels, x and y, mm, as its file says."""
+def spacing_of(image: Path) -> tuple[float, float] | None:
+    """Spacing of a stack's pixels, x and y, mm; None where its file does not say (a spacing of 1)."""
     x, y, *_ = read_stack(image).geometry.spacing
-    return float(x), float(y)
+    return None if x == y == 1 else (float(x), float(y))
 
 
 def _where(treated: Treated, number: int) -> str:

@@ -54,7 +54,7 @@ async function open() {
       const scene = { ...pane, before: pixels[i], after: pixels[i] };
       scene.boxes = pane.box ? [[...pane.box, true]] : [];
       panes[i].viewport.show(scene, "after");
-      panes[i].canvas.setAttribute("aria-label", one.panes.length > 1 ? `Film, ${i ? "right" : "left"}` : "Film");
+      panes[i].canvas.setAttribute("aria-label", one.panes.length > 1 ? `Film, ${sideNames()[i].toLowerCase()}` : "Film");
       fit(panes[i]);
       resetWindow(panes[i]);
     });
@@ -82,9 +82,14 @@ function addPane() {
   arrange();
 }
 
+const isWide = () => $("films").clientWidth > $("films").clientHeight;
+const sideNames = () => (isWide() ? ["Left", "Right"] : ["Upper", "Lower"]);
+
 function arrange() {
-  const wide = $("films").clientWidth > $("films").clientHeight;
-  $("films").style.setProperty("--columns", wide ? panes.length : 1);
+  $("films").style.setProperty("--columns", isWide() ? panes.length : 1);
+  for (const button of document.querySelectorAll("[data-side]")) {
+    button.textContent = sideNames()[+button.dataset.side];
+  }
 }
 
 const fit = ({ view, viewport }) => view.fit(viewport.scene, viewport.pane);
@@ -170,7 +175,7 @@ function tell(truth) {
   const [words, right] = {
     choice: () => {
       const real = truth.kinds.indexOf("real");
-      return [`The real one is on the ${real ? "right" : "left"}.`, state.answer.side === real];
+      return [`The real one is the ${sideNames()[real].toLowerCase()} one.`, state.answer.side === real];
     },
     rating: () => {
       const said = state.answer.rating;
