@@ -204,7 +204,7 @@ def write_report_of_run(path: Path, input_dir: Path, run: Run) -> None:
 
 
 def spacing_of(image: Path) -> tuple[float, float] | None:
-    """Spacing of a stack's pixels, x and y, mm; None where its file does not say (a spacing of 1)."""
+    """Spacing of a stack's pixels, x and y, mm; None where its file says 1, and so nothing."""
     x, y, *_ = read_stack(image).geometry.spacing
     return None if x == y == 1 else (float(x), float(y))
 

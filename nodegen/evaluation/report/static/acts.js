@@ -1,0 +1,137 @@
+/** What buttons, keys and hands do. */
+import { $ } from "../../viewer/static/dom.js";
+import { download } from "../../viewer/static/keep.js";
+import { draw } from "./draw.js";
+import { fillList, markCurrent, selected } from "./list.js";
+import { cases, current, data, marks, paneSize, panes, shownScene, state, treatmentsOf, view } from "./room.js";
+import { caption, press, show } from "./show.js";
+
+const FLICKER_MS = 700; // slower than three flashes a second (WCAG 2.3.1)
+
+export function setMode(mode) {
+  if (mode === "methods" && treatmentsOf(current().where).length < 2) return;
+  stopFlicker();
+  const sides = state.mode === "methods" || mode === "methods";
+  state.mode = mode;
+  if (sides) show(state.at);
+  else remode(mode);
+}
+
+function remode(mode) {
+  for (const pane of panes) {
+    pane.viewport.mode = mode;
+    caption(pane, mode, current());
+  }
+  press();
+  draw();
+}
+
+export const swap = () => setMode(state.mode === "after" ? "before" : "after");
+
+function stopFlicker() {
+  clearInterval(state.flicker);
+  state.flicker = 0;
+}
+
+export function flicker() {
+  if (state.flicker) {
+    setMode("after");
+    return;
+  }
+  if (state.mode === "methods") setMode("after");
+  state.mode = "after";
+  state.flicker = setInterval(() => {
+    state.mode = state.mode === "after" ? "before" : "after";
+    remode(state.mode);
+  }, FLICKER_MS);
+  remode("after");
+}
+
+export function setTool(tool) {
+  state.tool = tool;
+  press();
+}
+
+export function toggleOutline(name) {
+  state.outlines[name] = !state.outlines[name];
+  press();
+  draw();
+}
+
+export function zoom(factor, px = 0, py = 0) {
+  view.zoom(factor, px, py, shownScene());
+  draw();
+}
+
+export function step(by) {
+  const place = state.list.indexOf(state.at) + by;
+  if (place >= 0 && place < state.list.length) show(state.list[place]);
+}
+
+export function stepSlice(by) {
+  const order = [...new Set(state.list.map((i) => cases[i].where))];
+  const { where, method } = current();
+  const next = order[order.indexOf(where) + by];
+  if (next === undefined) return;
+  const there = state.list.filter((i) => cases[i].where === next);
+  show(there.find((i) => cases[i].method === method) ?? there[0]);
+}
+
+export function nextMethod() {
+  const one = current();
+  const same = cases.flatMap((each, i) =>
+    each.where === one.where && each.index === one.index ? [i] : [],
+  );
+  const next = same[(same.indexOf(state.at) + 1) % same.length];
+  if (!state.list.includes(next)) refilter(true);
+  show(next);
+}
+
+export function setMark(mark) {
+  marks.set(state.at, mark);
+  marked();
+}
+
+export function marked() {
+  fillList(data, state.list, marks, show);
+  markCurrent(state.at);
+  press();
+  $("marked-count").value = `${marks.count} of ${cases.length} marked.`;
+  if (!marks.works) $("marked-count").value += " This browser keeps nothing: export before leaving.";
+}
+
+export const ACTS = {
+  flicker,
+  fit: () => {
+    view.fit(shownScene(), paneSize());
+    draw();
+  },
+  focus: () => {
+    view.focus(current().box, paneSize());
+    draw();
+  },
+  in: () => zoom(1.25),
+  out: () => zoom(1 / 1.25),
+  inverse: () => {
+    view.inverse = !view.inverse;
+    press();
+    draw();
+  },
+  full: () => {
+    const done = document.fullscreenElement
+      ? document.exitFullscreen()
+      : $("desk").requestFullscreen?.();
+    done?.catch?.(() => {});
+  },
+  help: () => $("help").showModal(),
+  json: () => download("marks.json", "application/json", marks.json()),
+  csv: () => download("marks.csv", "text/csv", marks.csv()),
+};
+
+export function refilter(all = false) {
+  if (all) for (const name of ["method", "signal", "marked"]) $(name).value = "";
+  state.list = selected(data, marks);
+  fillList(data, state.list, marks, show);
+  if (state.list.length && !state.list.includes(state.at)) show(state.list[0]);
+  else markCurrent(state.at);
+}

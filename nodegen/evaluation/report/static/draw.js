@@ -1,0 +1,40 @@
+/** Drawing the panes, and the line of words below them. */
+import { $, oncePerFrame } from "../../viewer/static/dom.js";
+import { rulerText } from "../../viewer/static/viewport.js";
+import { current, panes, shownScene, slices, state, view } from "./room.js";
+
+/** Draw all panes in the next frame. */
+export const draw = oncePerFrame(() => {
+  for (const pane of panes) {
+    pane.viewport.draw(view, {
+      shown: state.outlines, ruler: state.ruler, cursor: state.cursor,
+      swipe: state.swipe, most: state.most,
+    }); // prettier-ignore
+    const change = pane.viewport.mode === "change" ? `±${Math.round(state.most)} grey levels, ` : "";
+    pane.scale.textContent = `${change}${(view.scale * 100).toFixed(0)} %`;
+  }
+  const slice = slices[current().where];
+  const order = Object.keys(slices);
+  $("where").textContent =
+    `slice ${order.indexOf(current().where) + 1} of ${order.length}, ` +
+    `level ${Math.round(view.level)}, width ${Math.round(view.width)}`;
+  const length = rulerText(state.ruler.length ? state.ruler : [[0, 0]], slice.spacing);
+  if (length) $("values").textContent = `ruler ${length}`;
+});
+
+/** Tell the grey levels at a place. */
+export function values([x, y]) {
+  const scene = shownScene();
+  if (!scene) return;
+  const [column, row] = [Math.floor(x), Math.floor(y)];
+  if (column < 0 || row < 0 || column >= scene.width || row >= scene.height) {
+    $("values").textContent = "\u00a0";
+    return;
+  }
+  const i = row * scene.width + column;
+  const level = (value) => (value * scene.slope).toFixed(scene.slope < 1 ? 1 : 0);
+  const change = scene.after[i] - scene.before[i];
+  $("values").textContent =
+    `x ${column}, y ${row}: before ${level(scene.before[i])}, after ${level(scene.after[i])}` +
+    ` (${change < 0 ? "−" : "+"}${level(Math.abs(change))})`;
+}

@@ -1,0 +1,116 @@
+/** Showing a case: its films, one pane or several, with all that is said of it. */
+import { $, make } from "../../viewer/static/dom.js";
+import { Viewport } from "../../viewer/static/viewport.js";
+import { draw } from "./draw.js";
+import { markCurrent, nameOf } from "./list.js";
+import { fillPanel, profile } from "./panel.js";
+import { cases, data, marks, panes, state, treatmentsOf, view } from "./room.js";
+import { ahead, mostOf, sceneOf } from "./scenes.js";
+import { applyPreset } from "./window.js";
+
+let shownWhere = null;
+let onPane = () => {};
+
+/** Say what is done with each new pane. */
+export function whenPaneIsMade(act) {
+  onPane = act;
+}
+
+/** Show a case by its index. */
+export async function show(index) {
+  state.at = index;
+  const one = cases[index];
+  markCurrent(index);
+  fillPanel(data, index, marks.of(index));
+  const treatments = state.mode === "methods" ? treatmentsOf(one.where) : [one];
+  try {
+    const made = await Promise.all(treatments.map((each) => sceneOf(one.where, each.change)));
+    if (state.at !== index) return; // meanwhile another box was chosen
+    arrange(one, treatments, made);
+  } catch (fault) {
+    $("fault").textContent = `The radiograph cannot be shown: ${fault.message}`;
+    $("fault").hidden = false;
+  }
+}
+
+function arrange(one, treatments, made) {
+  const side = state.mode === "methods";
+  const wanted = side
+    ? [["before", made[0], one], ...made.map((scene, i) => ["after", scene, treatments[i]])]
+    : [[state.mode, made[0], one]];
+  while (panes.length < wanted.length) addPane();
+  while (panes.length > wanted.length) panes.pop().figure.remove();
+  $("films").style.setProperty("--columns", columnsFor(wanted.length));
+  wanted.forEach(([mode, scene, treated], i) => {
+    const mine = cases.filter((each) => each.change === treated.change && each.where === one.where);
+    scene.boxes = mine.map((each) => [...each.box, each.index === one.index]);
+    scene.nodules = mine.flatMap((each) => each.nodule);
+    panes[i].viewport.show(scene, mode);
+    caption(panes[i], mode, treated);
+  });
+  state.most = mostOf(made[0], one);
+  const moved = shownWhere !== one.where;
+  if (moved) state.ruler = [];
+  if (moved || view.fitted) view.fit(made[0], panes[0].viewport.pane);
+  if (state.preset !== "own") applyPreset(made[0], one);
+  shownWhere = one.where;
+  profile(one, made[0]);
+  for (const button of document.querySelectorAll("[data-outline=lungs]")) {
+    button.disabled = !made[0].lungs?.length;
+    button.title = button.disabled ? "Lungs: no outline is known here" : "Lungs (l)";
+  }
+  document.querySelector("[data-mode=methods]").disabled = treatmentsOf(one.where).length < 2;
+  $("films").dataset.case = state.at;
+  press();
+  draw();
+  ahead(one);
+}
+
+function columnsFor(count) {
+  const { clientWidth, clientHeight } = $("films");
+  let best = 1;
+  let most = 0;
+  for (let columns = 1; columns <= count; columns++) {
+    const side = Math.min(clientWidth / columns, clientHeight / Math.ceil(count / columns));
+    if (side > most) [best, most] = [columns, side];
+  }
+  return best;
+}
+
+function addPane() {
+  const canvas = make("canvas", { tabindex: 0, role: "img" });
+  const scale = make("span", { class: "scale" });
+  const words = make("figcaption");
+  const figure = make("figure", {}, canvas, words, scale);
+  const pane = { figure, canvas, words, scale, viewport: new Viewport(canvas) };
+  $("films").append(figure);
+  panes.push(pane);
+  onPane(pane);
+}
+
+const WORDS = { after: "after", before: "before", swipe: "before | after", change: "change" };
+
+export function caption(pane, mode, one) {
+  const seeds = new Set(treatmentsOf(one.where).map((each) => each.seed)).size > 1;
+  const by = mode === "before" ? "" : `, ${one.method}${seeds ? `, seed ${one.seed}` : ""}`;
+  pane.mode = mode;
+  pane.words.textContent = `${WORDS[mode]}${by}`;
+  pane.canvas.setAttribute("aria-label", `${nameOf(one)}: ${WORDS[mode]}${by}`);
+}
+
+/** Show which buttons are down. */
+export function press() {
+  const down = (attribute, is) => {
+    for (const button of document.querySelectorAll(`[${attribute}]`)) {
+      button.setAttribute("aria-pressed", is(button.getAttribute(attribute)));
+    }
+  };
+  down("data-mode", (mode) => !state.flicker && mode === state.mode);
+  down("data-tool", (tool) => tool === state.tool);
+  down("data-outline", (name) => state.outlines[name]);
+  down("data-mark", (mark) => marks.of(state.at).mark === mark);
+  document.querySelector("[data-act=flicker]").setAttribute("aria-pressed", state.flicker > 0);
+  document.querySelector("[data-act=inverse]").setAttribute("aria-pressed", view.inverse);
+  const pointer = { window: "crosshair", move: "grab", ruler: "cell" }[state.tool];
+  for (const pane of panes) pane.canvas.style.cursor = pointer;
+}
