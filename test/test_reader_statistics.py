@@ -159,6 +159,8 @@ def test_nothing_to_estimate_is_said():
     assert str(share(0, 0)) == "–"
     one_kind = auc_over_readers(np.ones((2, 5)), np.ones(5, dtype=bool))
     assert str(one_kind) == "–"
+    perfect = auc_over_readers(np.arange(20.0)[None], np.arange(20) >= 10)
+    assert str(perfect) == "1.000 (no interval)"
 
 
 def test_more_cases_and_readers_narrow_the_interval():

@@ -59,8 +59,7 @@ def visible(before: np.ndarray, after: np.ndarray, box: Box) -> float:
 
 def _unit(stack: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """A slice in 0..1 of the grey scale of another."""
-    low, high = float(scale.min()), float(scale.max())
-    return np.asarray((stack.astype(np.float32) - low) / max(high - low, 1e-6))
+    return rescale(stack, float(scale.min()), float(scale.max()), 1.0)
 
 
 def before_after(

@@ -27,6 +27,8 @@ class Estimate:
     def __str__(self) -> str:
         if np.isnan(self.value):
             return "–"
+        if np.isnan(self.low):
+            return f"{self.value:.3f} (no interval)"
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
@@ -91,6 +93,8 @@ def over_readers_and_cases(figure: Callable[[np.ndarray], np.ndarray], cases: in
         error = float(np.sqrt(total / readers))
         freedom = total**2 / (between**2 / (readers - 1)) if between > 0 else np.inf
         t = stats.t.ppf((1 + LEVEL) / 2, freedom)
+    if error == 0:  # all right, or all wrong: leaving cases out changes nothing, and tells nothing
+        return Estimate(mean, float("nan"), float("nan"), cases, readers)
     low, high = mean - t * error, mean + t * error
     return Estimate(mean, float(max(low, 0)), float(min(high, 1)), cases, readers)
 
