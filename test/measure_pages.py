@@ -57,7 +57,7 @@ def report(folder, path):
     left, top, right, bottom = BOX
     after[:, top:bottom, left:right] += 100
     boxes = [Box(i, *BOX, i) for i in range(len(before))]
-    write_report(path, [Treated("one", "stack", Pair(before, after, boxes, 0))])
+    write_report(path, [Treated("one", "stack", Pair(before, after, boxes))])
     return len(before)
 
 
