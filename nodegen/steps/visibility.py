@@ -62,7 +62,7 @@ def as_real(side_px: float, spread: float, deviate: float, density: float) -> fl
     least = max(LEAST_CONTRAST, FAINTEST * spread)
     wanted = float(typical * drawn * dense)
     # A soft bound, so that what would be fainter does not all end at one visibility.
-    return min((wanted**4 + least**4) ** 0.25, MOST_CONTRAST)
+    return min(float((wanted**4 + least**4) ** 0.25), MOST_CONTRAST)
 
 
 def graded(shares: Mapping[str, float], grade_share: float, within_share: float) -> float:
