@@ -1,4 +1,7 @@
-"""``nodegen bench``: what a box, a slice and a stack cost."""
+"""``nodegen bench``: what a box, a slice and a stack cost.
+
+Measures what a box, a slice and a stack cost; see [Speed](speed.md).
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,8 @@
-"""``nodegen compare``: run several methods with the same recipes, and judge them."""
+"""``nodegen compare``: run several methods with the same recipes, and judge them.
+
+Runs several methods with the same nodules in the same places, judges all, and writes one table
+(`compare.md`, `.csv`, `.json`) and one report.
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""``nodegen fit-nodules``: CT patches and segmentations → parameters of the model of nodules."""
+"""``nodegen fit-nodules``: CT patches and segmentations → parameters of the model of nodules.
+
+Fits the generative model of lung nodules to CT patches.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""``nodegen generate``: draw a synthetic nodule into each box of a stack."""
+"""``nodegen generate``: draw a synthetic nodule into each box of a stack.
+
+The main job: the core of the container with every choice open. Writes the stack under its own
+name and `recipes.json` to the output folder.
+"""
 
 import argparse
 from dataclasses import fields

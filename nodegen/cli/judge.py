@@ -1,4 +1,7 @@
-"""``nodegen judge``: measure how real the nodules of a stack are."""
+"""``nodegen judge``: measure how real the nodules of a stack are.
+
+Measures every box, whatever made the nodules; see [fidelity](fidelity.md) for what it measures.
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,9 @@
-"""``nodegen margins``: measure how far beyond the mask a cascade must compute."""
+"""``nodegen margins``: measure how far beyond the mask a cascade must compute.
+
+Measures how far beyond a nodule's mask each scale must compute, and stores that with the
+cascades: after training, and before they are used. Without it the windows are larger than need
+be.
+"""
 
 import argparse
 from pathlib import Path

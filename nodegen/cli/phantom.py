@@ -1,4 +1,10 @@
-"""`nodegen phantom`: a simulated radiograph stack with boxes."""
+"""`nodegen phantom`: a simulated radiograph stack with boxes.
+
+Radiographs made by calculation, for trying everything without patient data: a thorax with ribs,
+clavicles, scapulae, spine, heart, vessels, airways and diaphragm is drawn from the seed,
+projected, and exposed with scatter, blur and quantum noise; then brought to NODE21's grey scale.
+Boxes have NODE21's sizes.
+"""
 
 import argparse
 from pathlib import Path

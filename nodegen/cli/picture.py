@@ -1,4 +1,8 @@
-"""`nodegen picture`: a stack before and after in one picture."""
+"""`nodegen picture`: a stack before and after in one picture.
+
+One PNG: a row for each box, those seen best first, with its slice after, every box marked, and
+the box enlarged before and after.
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,9 @@
-"""``nodegen prepare``: CT patches and segmentations → a nodule library."""
+"""``nodegen prepare``: CT patches and segmentations → a nodule library.
+
+Makes a library of NODE21's CT patches, or of any in their form: each nodule is cut out by its
+mask, projected, and stored with its 2D mask. Pairs that cannot be used are listed in
+`skipped.csv` with the reason; an interrupted run goes on where it stopped.
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,9 @@
-"""``nodegen reader-study``: make a study of real and synthetic nodules, or analyse one."""
+"""``nodegen reader-study``: make a study of real and synthetic nodules, or analyse one.
+
+Makes a blinded study of real nodules, synthetic ones and untouched places: one page that a reader
+opens offline and answers, and a key that stays with you. `--analyse` reads the answers that come
+back. See [Reader studies](reader-study.md).
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,8 @@
-"""``nodegen reference``: measure real nodules, to hold synthetic ones against them."""
+"""``nodegen reference``: measure real nodules, to hold synthetic ones against them.
+
+Measures real nodules, to hold synthetic ones against them: the file that `--reference` takes. It
+holds measures and no pixels; see [fidelity](fidelity.md).
+"""
 
 import argparse
 from pathlib import Path

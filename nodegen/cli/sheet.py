@@ -1,4 +1,8 @@
-"""``nodegen sheet``: lay real and synthetic nodules of like size side by side."""
+"""``nodegen sheet``: lay real and synthetic nodules of like size side by side.
+
+Lays real and synthetic nodules of like size side by side, windowed to what is shown, the real one
+on the left under a light line. The picture shows real patients' radiographs: treat it as such.
+"""
 
 import argparse
 from pathlib import Path

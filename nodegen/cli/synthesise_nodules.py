@@ -1,4 +1,8 @@
-"""``nodegen synthesise-nodules``: draw CT patches of nodules from the fitted model."""
+"""``nodegen synthesise-nodules``: draw CT patches of nodules from the fitted model.
+
+Draws nodules from the fitted model, as volumes and masks in the organisers' patch form, which
+`prepare` and every other tool take.
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,10 @@
-"""``nodegen train``: train a cascade on one image."""
+"""``nodegen train``: train a cascade on one image.
+
+Trains a cascade on one image: a progress bar, `log.jsonl` with the losses, a picture of each
+scale, and in the end the cascade with its model card in `cascade/`. Killed at any point, it goes
+on with `--resume` from the last minute, and ends on the CPU in the same weights as an unbroken
+run.
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,8 @@
-"""``nodegen training-crop``: cut a training image around pasted nodules out of a radiograph."""
+"""``nodegen training-crop``: cut a training image around pasted nodules out of a radiograph.
+
+Cuts a training image for `train`: 256 × 256 px **around pasted nodules**, because generators that
+have seen none remove them.
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,9 @@
-"""``nodegen utility``: measure what a detector learns from synthetic nodules."""
+"""``nodegen utility``: measure what a detector learns from synthetic nodules.
+
+Measures what a detector learns from synthetic nodules: trains networks on each arm, tests all on
+the same real nodules, and writes tables, curves and a gallery. See [What a detector
+learns](utility.md).
+"""
 
 import argparse
 from pathlib import Path
