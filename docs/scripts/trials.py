@@ -1,0 +1,63 @@
+"""Draw ``docs/trials.png``: one nodule of the phantom by each way of using the cascade.
+
+From the repository's root: ``python -m docs.scripts.trials`` (or ``PYTHONPATH=. python
+docs/scripts/trials.py``).
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from nodegen import Renderer, Settings
+from nodegen.blend.harmonise import Harmonise, harmonisation_mask
+from nodegen.constants import GRAIN_SIGMA_PX
+from nodegen.io.boxes import BOXES, read_boxes
+from nodegen.io.stack import find_image, read_stack
+from nodegen.steps.crop import crop_window, support
+from nodegen.steps.grey import to_unit
+
+SAMPLE = Path("test/sample/input")
+BOX = 1  # of the sample
+HALF_PX, ZOOM = 64, 2
+
+
+def main() -> None:
+    """Write the strip: untouched, left out, the default, its residual four times, paper."""
+    stack = read_stack(find_image(SAMPLE))
+    boxes = read_boxes(SAMPLE / BOXES, stack.pixels.shape)
+    renderer = Renderer(Settings(device="cpu"))
+    recipe = next(r for r in renderer.plan(stack.pixels, boxes, 3) if r.index == BOX)
+    slice01 = to_unit(stack.pixels[recipe.slice])
+    crop = slice01[crop_window(recipe.box, slice01.shape)].copy()
+    nodule = renderer.place(recipe, slice01.shape)
+    blend, window = renderer.blend, support(nodule.mask)
+    assert isinstance(blend, Harmonise)
+    paste, untouched = blend.harmonised(np.stack([crop + nodule.shadow, crop]), window, recipe)
+    rest = np.zeros_like(crop)
+    drawn = nodule.shadow[window]
+    response = paste - untouched
+    gain = max(float((drawn * response).sum() / (drawn**2).sum()), 0.5)
+    rest[window] = harmonisation_mask(nodule.mask, window) * (response / gain - drawn)
+    rest = gaussian_filter(rest, GRAIN_SIGMA_PX)
+    images = [
+        crop,
+        crop + nodule.shadow,
+        blend(crop, nodule, recipe),
+        crop + nodule.shadow + 4 * rest,
+        Harmonise(renderer.cascades, "paper")(crop, nodule, replace(recipe, weight=0.5)),
+    ]
+    rows, columns = np.nonzero(nodule.mask)
+    y, x = (int(np.clip(v.mean(), HALF_PX, 256 - HALF_PX)) for v in (rows, columns))
+    cut = [i[y - HALF_PX : y + HALF_PX, x - HALF_PX : x + HALF_PX] for i in images]
+    low, high = np.percentile(cut[1], (0.5, 99.8))
+    strip = np.concatenate(cut, axis=1)
+    grey = (np.clip((strip - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    large = Image.fromarray(grey).resize((grey.shape[1] * ZOOM, grey.shape[0] * ZOOM), 3)
+    large.save("docs/trials.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
