@@ -1,7 +1,6 @@
 """Draw ``docs/trials.png``: one nodule of the phantom by each way of using the cascade.
 
-From the repository's root: ``python -m docs.scripts.trials`` (or ``PYTHONPATH=. python
-docs/scripts/trials.py``).
+From the repository's root: ``PYTHONPATH=. python docs/scripts/trials.py``.
 """
 
 from dataclasses import replace
