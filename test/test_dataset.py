@@ -262,18 +262,29 @@ def test_four_shards_in_any_order_make_the_same_bytes(made, radiographs, tmp_pat
     assert sums(tmp_path / "set") == sums(made)
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_a_killed_run_is_gone_on_with(made, radiographs, tmp_path):
     output = tmp_path / "set"
     command = [
         sys.executable, "-m", "nodegen", "dataset", str(radiographs), "--output", str(output),
-        "--images", "5", "--nodules", "0-2", "--seed", "3", "--method", "poisson", "--pairs",
-        "--format", ",".join(FORMATS),
+        "--images", "5", "--nodules", "0-2", "--seed", "3", "--workers", "2",
+        "--method", "poisson", "--pairs", "--format", ",".join(FORMATS),
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as run:
         while run.poll() is None and not list(output.glob("records/*.json")):
             time.sleep(0.01)
+        workers = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
         run.send_signal(signal.SIGKILL)
+    while any(is_running(int(pid)) for pid in workers):
+        time.sleep(0.01)
     before = {p: p.stat().st_mtime_ns for p in output.glob("records/*.json")}
     assert len(before) < 5
     done = make_dataset([radiographs], output, asked(formats=FORMATS, pairs=True), progress=False)

@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -187,8 +188,16 @@ _worker: _Worker | None = None
 
 def _start(plan: Plan, output: Path) -> None:
     global _worker
-    os.environ["OMP_NUM_THREADS"] = "1"
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = _Worker(plan, output)
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end, so that no worker is left where the parent was killed."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _make(source: int) -> list[str]:
