@@ -294,11 +294,11 @@ class Renderer:
         elif grades is not None:
             asked = graded(grades, *drawn.shares)
         else:
-            density = relative_density(nodule.opacity, nodule.step_mm)
+            density = relative_density(nodule.plateau, nodule.disc, nodule.step_mm)
             asked = as_real(box.side, spread, drawn.deviate, density) / spread
         contrast = asked * spread
         flags: list[str] = []
-        if contrast > MOST_CONTRAST and levels is None:
+        if contrast > MOST_CONTRAST and grades is not None:
             contrast = MOST_CONTRAST
             flags.append(LIMIT)
         recipe = replace(
@@ -459,11 +459,10 @@ class Renderer:
             opacity, mask = lay(
                 nodule, recipe.mirror, recipe.turn_deg, size, recipe.fill, canvas, at
             )
-            shadow = opacity**recipe.exponent
             part = support(mask)
-            exposed = np.zeros_like(shadow)
-            exposed[part] = tapered(expose(shadow[part], recipe.blur_px), mask[part])
-            shadow = exposed
+            shadow = np.zeros_like(opacity)
+            steep = opacity[part] ** np.float32(recipe.exponent)
+            shadow[part] = tapered(expose(steep, recipe.blur_px), mask[part])
             middle = self._middle(recipe.box, window)
             mean = max(float(shadow[middle].mean()), LEAST_MIDDLE * float(shadow.max()), 1e-6)
             return PlacedNodule(shadow * np.float32(recipe.contrast / mean), mask, middle)

@@ -21,7 +21,7 @@ from nodegen.steps.library import Nodule
 from nodegen.steps.opacity import FINER, opacity, plateau, relative_density, visible_disc
 from nodegen.steps.visibility import (
     LEAST_SPREAD,
-    MOST_CONTRAST,
+    MOST_AS_REAL,
     as_real,
     disc_of,
     grade_of,
@@ -104,7 +104,7 @@ def test_a_nodule_no_denser_than_lung_adds_nothing():
     assert not water_mm.any()
     assert not visible_disc(water_mm).any()
     assert plateau(water_mm) == 0
-    assert relative_density(water_mm, 1 / FINER) == 0
+    assert relative_density(0.0, visible_disc(water_mm), 1 / FINER) == 0
 
 
 def test_a_cavity_leaves_its_wall_brighter_than_its_middle():
@@ -238,7 +238,7 @@ def test_as_real_rises_with_density_and_falls_with_size():
     assert by_density[0] < by_density[-1]
     by_side = [as_real(side, 0.03, 0.0, 0.8) for side in (25, 57, 120)]
     assert by_side == sorted(by_side, reverse=True)
-    assert as_real(57, 0.3, 2.0, 4.0) == MOST_CONTRAST
+    assert as_real(57, 0.3, 2.0, 4.0) == MOST_AS_REAL
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import numpy as np
 from scipy import ndimage
 
 from nodegen.steps.library import Nodule
-from nodegen.steps.opacity import plateau, visible_disc
 
 STICKS_OUT = 1.1  # most that a disc of another aspect is larger than its box allows
 SILHOUETTE = 0.2  # of the plateau: thinner rays are not the mask's
@@ -24,7 +23,7 @@ def turned_extent(nodule: Nodule, mirror: bool, turn_deg: float) -> tuple[np.nda
     centre, size : ndarray, shape (2,)
         (down, across) from the middle of the opacity's array, in its samples.
     """
-    places = np.argwhere(visible_disc(nodule.opacity)) + 0.5 - np.divide(nodule.opacity.shape, 2)
+    places = np.argwhere(nodule.disc) + 0.5 - np.divide(nodule.opacity.shape, 2)
     turned = places @ _turn(mirror, turn_deg).T
     low, high = turned.min(axis=0), turned.max(axis=0)
     return (low + high) / 2, high - low + 1
@@ -48,7 +47,7 @@ def fit(nodule: Nodule, mirror: bool, turn_deg: float, aspect: float) -> tuple[f
     turn_deg : float
         As given, or a quarter turn more.
     """
-    area = float(visible_disc(nodule.opacity).sum())
+    area = float(nodule.disc.sum())
     _, (down, across) = turned_extent(nodule, mirror, turn_deg)
     off = abs(np.log(down / across / aspect)), abs(np.log(across / down / aspect))
     hollow = abs(np.log(np.pi / 4 * down * across / max(area, 1.0)))
@@ -88,7 +87,7 @@ def lay(
     centre, size = turned_extent(nodule, mirror, turn_deg)
     sides = np.divide(box_px, size)  # px a sample that would fill the box each way
     scale = fill * min(float(np.sqrt(sides.prod())), STICKS_OUT * float(sides.min()))
-    source = np.pad(nodule.opacity / max(plateau(nodule.opacity), 1e-6), 2).astype(np.float32)
+    source = np.pad(nodule.opacity / max(nodule.plateau, 1e-6), 2).astype(np.float32)
     if scale < 1:
         source = ndimage.gaussian_filter(source, 0.5 * np.sqrt(scale**-2 - 1), mode="constant")
     # A canvas pixel's place, from the disc's centre, turned back, is a place among the samples.

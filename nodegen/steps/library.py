@@ -31,6 +31,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,6 +49,7 @@ from nodegen.constants import (
 from nodegen.errors import LibraryError, OutputError
 from nodegen.io.files import write_bytes
 from nodegen.schemas import LIBRARY_FORMAT, LIBRARY_VERSION, LibraryFile, SchemaFault, check
+from nodegen.steps.opacity import plateau, visible_disc
 from nodegen.steps.projection import cut_to_mask
 
 INDEX, TABLE, ARRAY, OPACITY = "library.json", "nodules.csv", "nodules.npy", "opacity.npy"
@@ -106,6 +108,16 @@ class Nodule:
     axis: int
     opacity: np.ndarray
     step_mm: float
+
+    @cached_property
+    def plateau(self) -> float:
+        """Height of the opacity's plateau, mm of water."""
+        return plateau(self.opacity)
+
+    @cached_property
+    def disc(self) -> np.ndarray:
+        """The samples (row, column) of the opacity that are seen."""
+        return visible_disc(self.opacity)
 
     def oriented(self, mirror: bool = False, turn_deg: float = 0.0) -> "Nodule":
         """Mirror the projection, then turn it in the plane; cut to its new bounding box.

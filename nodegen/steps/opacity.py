@@ -169,7 +169,7 @@ def visible_disc(water_mm: np.ndarray) -> np.ndarray:
     return np.asarray(parts == 1 + np.bincount(parts.ravel())[1:].argmax())
 
 
-def relative_density(water_mm: np.ndarray, step_mm: float) -> float:
+def relative_density(height_mm: float, disc: np.ndarray, step_mm: float) -> float:
     """Plateau over the visible disc's diameter: 0.93 of a ball of water, less of ground glass."""
-    area = float(visible_disc(water_mm).sum()) * step_mm**2
-    return float(plateau(water_mm) / max(2 * np.sqrt(area / np.pi), step_mm))
+    area = float(disc.sum()) * step_mm**2
+    return float(height_mm / max(2 * np.sqrt(area / np.pi), step_mm))

@@ -27,7 +27,8 @@ TYPICAL_SPREAD, SPREAD_EXPONENT = 260 / GREY_MAX, 0.6
 MOST_SIGMAS = 2.0  # draws beyond it are held there
 TYPICAL_DENSITY, DENSITY_EXPONENT = 0.82, 0.4  # of the library: a denser nodule stands out more
 LEAST_SPREAD = 0.02  # of 0..1: of a surround without any structure
-MOST_CONTRAST = 820 / GREY_MAX  # of 0..1: what nine in ten of the easiest real nodules stay below
+MOST_AS_REAL = 820 / GREY_MAX  # of 0..1: what nine in ten of the easiest real nodules stay below
+MOST_CONTRAST = 1200 / GREY_MAX  # for a grade: beyond it a nodule glares, whatever its surround
 LEAST_MIDDLE = 0.35  # of the brightest: a hollow middle does not raise its wall beyond that
 LEAST_ROOM = 0.05  # of 0..1, below white, that a nodule may always take
 NEAR = 0.15  # of what was asked: within it, what was got is the same
@@ -62,7 +63,7 @@ def as_real(side_px: float, spread: float, deviate: float, density: float) -> fl
     least = max(LEAST_CONTRAST, FAINTEST * spread)
     wanted = float(typical * drawn * dense)
     # A soft bound, so that what would be fainter does not all end at one visibility.
-    return min(float((wanted**4 + least**4) ** 0.25), MOST_CONTRAST)
+    return min(float((wanted**4 + least**4) ** 0.25), MOST_AS_REAL)
 
 
 def graded(shares: Mapping[str, float], grade_share: float, within_share: float) -> float:
@@ -115,5 +116,5 @@ def spread_around(slice01: np.ndarray, box: Box) -> float:
 def disc_of(shape: tuple[int, int], row: float, column: float, side: float) -> np.ndarray:
     """The disc in which contrast is measured, as a mask of ``shape`` (row, column); never empty."""
     rows, columns = np.ogrid[: shape[0], : shape[1]]
-    away = np.hypot(rows + 0.5 - row, columns + 0.5 - column)
-    return np.asarray(away <= max(DISC * side, 1.0))
+    away = (rows + 0.5 - row) ** 2 + (columns + 0.5 - column) ** 2
+    return np.asarray(away <= max(DISC * side, 1.0) ** 2)
