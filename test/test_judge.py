@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from nodegen.cli import main
 from nodegen.evaluation.fidelity.change import far_change, grain_of, views
 from nodegen.evaluation.fidelity.detectability import (
+    FEWEST,
     chance_error,
     detectability,
     features_of,
@@ -140,7 +141,7 @@ def test_its_error_is_that_of_random_scores(boxes, error):
 
 def test_that_of_too_few_places_is_not_a_number():
     before, after, boxes = treated(np.copy)
-    assert np.isnan(auc_of(before, after, boxes[:4]))
+    assert np.isnan(auc_of(before, after, boxes[: FEWEST - 1]))
 
 
 def test_real_radiographs_give_the_null_values(shared):

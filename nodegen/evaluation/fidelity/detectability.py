@@ -17,6 +17,7 @@ from nodegen.io.boxes import Box
 
 BANDS_PX = ((0.0, 0.7), (0.7, 1.2), (1.2, 2.0))  # sigma of the finer and of the coarser blur
 FOLDS = 5
+FEWEST = 10  # places; of fewer its standard error is above 0.13, and it says nothing
 TREES = 500
 LEAF = 3  # boxes in a leaf at least
 Place = tuple[str, int, int, int, int]  # the radiograph's digest, and the box
@@ -73,10 +74,10 @@ def detectability(
     Returns
     -------
     float
-        0.5 where nothing tells them apart; NaN for fewer than five places.
+        0.5 where nothing tells them apart; NaN for fewer than ``FEWEST`` places.
     """
     names = sorted(set(places))
-    if len(names) < FOLDS:
+    if len(names) < FEWEST:
         return float("nan")
     group = np.array([names.index(place) for place in places] * 2)
     x = np.concatenate([untouched, treated])

@@ -43,7 +43,7 @@ class Verdict:
     quantiles : dict
         p5, p50 and p95 of each measure over all boxes.
     detectability : float
-        AUC from fine grain alone, against the same places untouched; NaN for fewer than five.
+        AUC from fine grain alone, against the same places untouched; NaN for fewer than ten.
     far : float
         Largest change far from any box, grey levels of 0..4095.
     fidelity : Fidelity or None
