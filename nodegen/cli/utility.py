@@ -51,12 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, metavar="N",
         help="batches of each training, epochs for fasterrcnn (default: 700, 900, 10)")  # fmt: skip
     parser.add_argument("--on-the-fly", action="store_true",
-        help="draw nodules anew in every round of training; not for patches or mixes (default: off)")  # fmt: skip
+        help="draw nodules anew in every round of training; not for patches or mixes "
+        "(default: off)")  # fmt: skip
     parser.add_argument("--finish", action=argparse.BooleanOptionalAction, default=False,
         help="noise, blur, noise on every arm's radiographs (default: --no-finish)")  # fmt: skip
     parser.add_argument("--write-places", type=Path, metavar="DIR",
         help="write the backgrounds as a stack with nodules.json, for nodules made elsewhere, and "
-        "stop")  # fmt: skip
+        "stop (default: none)")  # fmt: skip
     parser.add_argument("--model", type=Path, metavar="DIR",
         help="the cascades (default: those of nodegen)")  # fmt: skip
     parser.add_argument("--nodules", type=Path, metavar="DIR",
