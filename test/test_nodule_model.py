@@ -386,11 +386,18 @@ def test_nothing_is_overwritten(drawn, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [["--count", "0"], ["--count", "-3"], ["--count", "1", "--seed", "-1"]], ids=str
+    ("options", "says"),
+    [
+        (["--count", "0"], "it is '0', where a whole number from 1 on is allowed"),
+        (["--count", "-3"], "it is '-3', where a whole number from 1 on is allowed"),
+        (["--count", "1", "--seed", "-1"], "it is '-1', where a whole number of 0 to 2^63 - 1 is"),
+    ],
 )
-def test_settings_that_are_not_allowed(tmp_path, capsys, options):
-    assert main(["synthesise-nodules", *options, "--output", str(tmp_path / "out")]) == 2
-    assert "at least 1 and 0 are wanted" in capsys.readouterr().err
+def test_settings_that_are_not_allowed(tmp_path, capsys, options, says):
+    with pytest.raises(SystemExit) as stop:
+        main(["synthesise-nodules", *options, "--output", str(tmp_path / "out")])
+    assert stop.value.code == 2
+    assert says in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -419,15 +426,23 @@ def test_fitting_from_the_command_line(patches, tmp_path, capsys, small_forest, 
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(("option", "place"), [("--output", "file/p.npz"), ("--sheet", "")])
-def test_what_cannot_be_written_is_told_before_the_fit(patches, tmp_path, capsys, option, place):
+@pytest.mark.parametrize(
+    ("option", "place", "says"),
+    [
+        ("--output", "file/p.npz", "cannot be written"),
+        ("--sheet", "", "is a folder where a file is wanted"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_the_fit(
+    patches, tmp_path, capsys, option, place, says
+):
     (tmp_path / "file").write_text("")
     given = {"--output": tmp_path / "p.npz", option: tmp_path / place}
     given |= {"--patches": patches / "patches", "--segmentations": patches / "segmentations"}
     assert main(["fit-nodules", *(str(word) for pair in given.items() for word in pair)]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert "cannot be written" in err
+    assert says in err
 
 
 def test_fitting_to_too_few_leaves_nothing(patches, tmp_path, capsys):

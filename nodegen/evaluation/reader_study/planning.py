@@ -14,7 +14,7 @@ def auc_error(positive: int, negative: int, area: float = 0.5) -> float:
     Examples
     --------
     >>> round(auc_error(51, 58, 0.893), 3)
-    0.032
+    0.033
     """
     one = area / (2 - area)
     two = 2 * area**2 / (1 + area)
