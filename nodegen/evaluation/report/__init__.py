@@ -1,5 +1,11 @@
 """The report: whole radiographs before and after at full depth, with each box and its measures."""
 
-from nodegen.evaluation.report.page import Treated, spacing_of, write_report, write_report_of_run
+from nodegen.evaluation.report.page import (
+    Treated,
+    lungs_in,
+    spacing_of,
+    write_report,
+    write_report_of_run,
+)
 
-__all__ = ["Treated", "spacing_of", "write_report", "write_report_of_run"]
+__all__ = ["Treated", "lungs_in", "spacing_of", "write_report", "write_report_of_run"]

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nodegen import __version__
+from nodegen.errors import StackError
 from nodegen.evaluation.fidelity.judge import JUDGED, Judge, Pair, Verdict, read_pair
 from nodegen.evaluation.fidelity.reference import Reference
 from nodegen.evaluation.fidelity.table import (
@@ -28,6 +30,7 @@ from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.boxes import BOXES
 from nodegen.io.stack import read_stack
 from nodegen.pipeline import Run
+from nodegen.placement.lungs import find_lungs
 
 
 @dataclass(frozen=True)
@@ -199,8 +202,21 @@ def write_report_of_run(path: Path, input_dir: Path, run: Run) -> None:
     before = Path(input_dir) / run.image.name
     pair = read_pair(before, run.image, Path(input_dir) / BOXES)
     method, spacing = run.header["settings"]["method"], spacing_of(before)
-    one = Treated(method, run.image.stem, pair, run.header, run.recipes, spacing)
+    lungs = lungs_in(pair)
+    one = Treated(method, run.image.stem, pair, run.header, run.recipes, spacing, lungs)
     write_report(path, [one])
+
+
+def lungs_in(pair: Pair) -> dict[int, np.ndarray]:
+    """Masks (row, column) of the lungs, by slice, of those slices that have a box.
+
+    A slice in which no two lungs are found is left out.
+    """
+    found = {}
+    for number in sorted({box.slice for box in pair.boxes}):
+        with suppress(StackError):
+            found[number] = find_lungs(pair.before[number]).labels > 0
+    return found
 
 
 def spacing_of(image: Path) -> tuple[float, float] | None:
