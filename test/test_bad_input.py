@@ -333,6 +333,8 @@ def test_an_interrupt_leaves_no_partial_file(make_input, tmp_path, number, code,
         stdout=subprocess.DEVNULL,
         text=True,
         cwd=ROOT,
+        # A shell that runs the tests in the background has interrupts ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for _ in range(600):  # until the first output is open
         if output.is_dir() and list(output.glob(".*.partial")):
