@@ -252,6 +252,20 @@ def test_every_method_changes_its_boxes_and_sham_changes_nothing(made, tiny_mode
     assert not changed[outside].any()
 
 
+def test_untouched_places_are_called_nodules_by_a_lot_of_each_pair_of_seeds(tmp_path):
+    places = tuple(Box(0, 10 * i, 0, 10 * i + 9, 9, i) for i in range(14))
+    one = Radiograph("a", "a", load=lambda: ground(0), places=places)
+    maker = Maker(Store(tmp_path), Settings(), seed=1)
+    (arm,) = parse_arms(["untouched"])
+    lots = [maker.examples(arm, [one], seed)[0] for seed in range(4)]
+    for lot in lots:
+        assert sorted(lot.nodules + lot.places, key=lambda box: box.index) == list(places)
+        assert len(lot.nodules) == 7
+    for even, odd in (lots[:2], lots[2:]):
+        assert set(odd.nodules) == set(even.places)
+    assert set(lots[2].nodules) not in (set(lots[0].nodules), set(lots[1].nodules))
+
+
 def test_without_contrast_the_generators_change_nothing_with_grain(tiny_model):
     """The reason why the sham may leave them out."""
     renderer = Renderer(Settings(finish=False, model=tiny_model))

@@ -44,8 +44,15 @@ class Maker:
         self.store, self.settings, self.seed = store, settings, seed
         self._renderers: dict[str, Renderer] = {}
 
-    def examples(self, arm: Arm, backgrounds: Sequence[Radiograph]) -> list[Radiograph]:
+    def examples(
+        self, arm: Arm, backgrounds: Sequence[Radiograph], seed: int = 0
+    ) -> list[Radiograph]:
         """The arm's radiographs, to be made (or found made) when their pixels are asked for.
+
+        Parameters
+        ----------
+        seed : int
+            Of the network: which places of an untouched radiograph are called nodules.
 
         Raises
         ------
@@ -56,8 +63,8 @@ class Maker:
             return []
         if arm.folder is not None:
             return _from_folder(arm.name, arm.folder, backgrounds)
-        if arm.made == UNTOUCHED:  # places like all others, half of them called nodules
-            return [replace(b, nodules=b.places[::2], places=b.places[1::2]) for b in backgrounds]
+        if arm.made == UNTOUCHED:
+            return [_by_lot(one, seed) for one in backgrounds]
         return [replace(one, load=_Made(self, arm.made, one)) for one in backgrounds]
 
     def make(
@@ -117,6 +124,19 @@ class Maker:
         left = ("device", "workers", "seed", "model", "nodules", "intensity", "finish")
         choices = {k: v for k, v in asdict(renderer.settings).items() if k not in left}
         return [renderer.model_sha256, renderer.library.sha256, METHODS_CODE, choices]
+
+
+def _by_lot(one: Radiograph, seed: int) -> Radiograph:
+    """Half of a radiograph's places without a nodule called nodules.
+
+    A network that learns such a lot learns one direction of chance, and scores real nodules far
+    from 0.5, on one side or the other. So each even seed has a lot of its own, and the odd one
+    after it the opposite: of a pair, the mean is near 0.5 unless something else gives nodules away.
+    """
+    lot = np.random.default_rng(int(content_hash("lot", one.name, seed // 2), 16))
+    order = [one.places[i] for i in lot.permutation(len(one.places))]
+    halves = tuple(order[: len(order) // 2]), tuple(order[len(order) // 2 :])
+    return replace(one, nodules=halves[seed % 2], places=halves[1 - seed % 2])
 
 
 class _Made:

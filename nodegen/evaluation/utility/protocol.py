@@ -114,7 +114,7 @@ class Protocol:
     def network(self, job: Job) -> tuple[Any, str]:
         """A function that gives the job's trained network, and its key."""
         start = None
-        made = self._made(job.arm) if job.arm.made else None
+        made = self._made(job.arm, job.seed) if job.arm.made else None
         if job.arm.real:
             real = self._real(job)
             if made and job.arm.then:
@@ -146,17 +146,17 @@ class Protocol:
 
         return state, key
 
-    def _made(self, arm: Arm) -> tuple[Any, str]:
+    def _made(self, arm: Arm, seed: int) -> tuple[Any, str]:
         """What an arm's synthetic nodules are trained on; the last arm's is held."""
         fly = self.on_the_fly and not (arm.real or arm.folder or arm.made == UNTOUCHED)
-        name = f"{arm.made} {fly}"
+        name = f"{arm.made} {fly} {seed if arm.made == UNTOUCHED else ''}"
         if name not in self._prepared:
             self._prepared.clear()
             data: Any
             if fly:
                 data = Fly(self.maker, arm, self.backgrounds)
             else:
-                data = self.depth.prepare(self.maker.examples(arm, self.backgrounds))
+                data = self.depth.prepare(self.maker.examples(arm, self.backgrounds, seed))
             self._prepared[name] = data, self.depth.content(data)
         return self._prepared[name]
 
