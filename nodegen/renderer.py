@@ -40,6 +40,7 @@ from nodegen.steps.visibility import (
     disc_of,
     graded,
     spread_around,
+    surround,
 )
 from nodegen.workers import Workers, workers_for
 
@@ -285,7 +286,7 @@ class Renderer:
         }
         best = min(fits, key=lambda index: fits[index][0])
         nodule = drawn_nodules[best]
-        spread = spread_around(slice01, box)
+        level, spread = surround(slice01, box)
         levels = parse_contrast(self.settings.contrast)
         grades = parse_subtlety(self.settings.subtlety)
         if levels is not None:
@@ -295,7 +296,7 @@ class Renderer:
             asked = graded(grades, *drawn.shares)
         else:
             density = relative_density(nodule.plateau, nodule.disc, nodule.step_mm)
-            asked = as_real(box.side, spread, drawn.deviate, density) / spread
+            asked = as_real(box.side, spread, drawn.deviate, density, level) / spread
         contrast = asked * spread
         flags: list[str] = []
         if contrast > MOST_CONTRAST and grades is not None:
