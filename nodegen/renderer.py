@@ -176,6 +176,18 @@ class Renderer:
         parts = "".join(self.cascades[name].sha256 for name in CLASSES)
         return hashlib.sha256(parts.encode()).hexdigest()
 
+    def with_subtlety(self, subtlety: str) -> Renderer:
+        """The same with nodules of another subtlety; both share what is opened.
+
+        Raises
+        ------
+        SettingError
+            Where it is none that :class:`Settings` takes.
+        """
+        other = Renderer(replace(self.settings, subtlety=subtlety))
+        other._lock, other._opened = self._lock, self._opened
+        return other
+
     def open(self) -> None:
         """Open all that rendering needs, instead of when it is first needed."""
         _ = self.library, self.blend

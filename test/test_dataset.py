@@ -173,23 +173,62 @@ def test_coco_by_pycocotools(made):
     assert found == sum(len(record["nodules"]) for record in records(made)) > 0
 
 
+def test_coco_as_detection_networks_of_torchvision_take_it(made):
+    """Boxes, labels and masks by the rules of torchvision's reference training for detection."""
+    coco = pytest.importorskip("pycocotools.coco")
+    from pycocotools import mask as coder
+
+    found = 0
+    for path in (made / "annotations").iterdir():
+        read = coco.COCO(str(path))
+        for number, entry in read.imgs.items():
+            split = path.stem.removeprefix("instances_")
+            shape = np.asarray(Image.open(made / "images" / split / entry["file_name"])).shape
+            assert shape == (entry["height"], entry["width"])
+            notes = [n for n in read.imgToAnns[number] if n["iscrowd"] == 0]
+            boxes = np.array([n["bbox"] for n in notes], float).reshape(-1, 4)
+            boxes[:, 2:] += boxes[:, :2]
+            assert (boxes >= 0).all()
+            assert (boxes[:, :2] < boxes[:, 2:]).all()  # networks refuse empty ones
+            assert (boxes[:, 2:] <= shape[::-1]).all()
+            for note in notes:
+                assert note["category_id"] == 1  # 0 is background
+                code = coder.frPyObjects(note["segmentation"], *shape)
+                mask = coder.decode(code).astype(bool)
+                assert mask.shape == shape
+                assert mask.any()
+                found += 1
+    assert found == sum(len(record["nodules"]) for record in records(made))
+
+
 def test_yolo_by_its_documented_rules(made):
-    lines = (made / "yolo/data.yaml").read_text().splitlines()
-    splits = [line.split(": ")[1] for line in lines if line.split(":")[0] in ("train", "val")]
-    assert lines[-2:] == ["names:", "  0: nodule"]
-    assert all((made / "yolo" / folder).is_dir() for folder in splits)
-    for record in records(made):
-        image = Image.open(made / f"yolo/images/{record['split']}/{record['name']}.png")
-        assert image.mode == "L"
-        label = made / f"yolo/labels/{record['split']}/{record['name']}.txt"
-        rows = [[float(v) for v in line.split()] for line in label.read_text().splitlines()]
-        assert len(rows) == len(record["nodules"])
-        for row, nodule in zip(rows, record["nodules"], strict=True):
-            kind, x, y, width, height = row
-            left, _, _, bottom = nodule["box"]
-            assert kind == 0
-            assert (x - width / 2) * image.width == pytest.approx(left, abs=0.01)
-            assert (y + height / 2) * image.height == pytest.approx(bottom, abs=0.01)
+    """As its reader finds and checks images and labels."""
+    yaml = pytest.importorskip("yaml")
+    told = yaml.safe_load((made / "yolo/data.yaml").read_text())
+    assert set(told) <= {"train", "val", "test", "names"}
+    assert {"train", "val"} <= set(told)
+    assert told["names"] == {0: "nodule"}
+    folders = {told[split] for split in ("train", "val", "test") if split in told}
+    images = [path for folder in folders for path in (made / "yolo" / folder).iterdir()]
+    by_name = {record["name"]: record for record in records(made)}
+    assert {path.stem for path in images} == set(by_name)
+    for path in images:
+        image = Image.open(path)
+        assert (image.mode, image.format) == ("L", "PNG")
+        assert min(image.size) > 9
+        label = Path("/labels/".join(str(path).rsplit("/images/", 1))).with_suffix(".txt")
+        rows = np.array([line.split() for line in label.read_text().splitlines()], float)
+        nodules = by_name[path.stem]["nodules"]
+        assert len(rows) == len(nodules)
+        if not nodules:
+            continue
+        assert rows.shape[1] == 5
+        assert (rows[:, 0] == 0).all()
+        assert ((rows >= 0) & (rows <= 1)).all()
+        assert len(np.unique(rows, axis=0)) == len(rows)
+        centres, sizes = rows[:, 1:3] * image.size, rows[:, 3:] * image.size
+        corners = np.hstack([centres - sizes / 2, centres + sizes / 2])
+        np.testing.assert_allclose(corners, [n["box"] for n in nodules], atol=0.01)
 
 
 def test_monai_by_its_own_list_reader(made):

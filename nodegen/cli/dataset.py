@@ -4,26 +4,28 @@ import argparse
 import re
 import sys
 from dataclasses import fields
-from pathlib import Path
 
 from nodegen.cli.options import add_device
 from nodegen.settings import METHODS
 
-RENDER = ("method", "contrast", "subtlety", "device")  # options that are settings of the rendering
+RENDER = ("method", "contrast", "device")  # options that are settings of the rendering
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     leave = argparse.SUPPRESS
     parser.add_argument(
-        "inputs", type=Path, nargs="+", metavar="INPUT", help="radiographs: files, or folders"
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="radiographs: files or folders, also by address, such as s3://bucket/folder",
     )
     parser.add_argument(
         "--output",
-        type=Path,
         required=True,
         metavar="DIR",
-        help="gets the set; with a set that was begun with the same options, it is gone on with",
+        help="folder or address that gets the set; with a set that was begun with the same "
+        "options, it is gone on with",
     )
     many = parser.add_mutually_exclusive_group(required=True)
     many.add_argument("--images", type=int, metavar="N", help="images in all (default: none)")
@@ -89,8 +91,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how nodules are blended in (default: singan)")  # fmt: skip
     parser.add_argument("--contrast", default=leave, metavar="real|paper|A-B",
         help="real, paper or grey levels, as for `nodegen generate` (default: real)")  # fmt: skip
-    parser.add_argument("--subtlety", default=leave, metavar="real|GRADE|GRADE=WEIGHT,…",
-        help="how subtle nodules are, as for `nodegen generate` (default: real)")  # fmt: skip
+    parser.add_argument(
+        "--subtlety", action="append", default=[], metavar="[SPLIT:]real|GRADE|GRADE=WEIGHT,…",
+        help="how subtle nodules are, as for `nodegen generate`; may be given again for a split of "
+        "its own, such as train:obvious (default: real)",
+    )  # fmt: skip
     add_device(parser, leave)
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes (default: %(default)s)"
@@ -100,6 +105,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make only this share, from 1/N to N/N; the last to end finishes the set "
         "(default: 1/1)",
     )  # fmt: skip
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS",
+        help="have the workers of a Dask cluster make it: the address of its scheduler, or its "
+        "scheduler file (default: none)",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,12 +118,25 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.dataset.settings import DatasetSettings
     from nodegen.settings import Settings
 
-    render = Settings(**{name: getattr(args, name) for name in RENDER if hasattr(args, name)})
-    own = {field.name for field in fields(DatasetSettings)} - {"render"}
-    settings = DatasetSettings(render=render, **{name: getattr(args, name) for name in own})
+    render = {name: getattr(args, name) for name in RENDER if hasattr(args, name)}
+    for text in args.subtlety:
+        if ":" not in text:
+            render["subtlety"] = text
+    pairs = tuple(tuple(text.split(":", 1)) for text in args.subtlety if ":" in text)
+    own = {field.name for field in fields(DatasetSettings)} - {"render", "subtlety"}
+    settings = DatasetSettings(
+        render=Settings(**render),
+        subtlety=pairs,  # type: ignore[arg-type]
+        **{name: getattr(args, name) for name in own},
+    )
     try:
         made = make_dataset(
-            args.inputs, args.output, settings, workers=args.workers, shard=args.shard
+            args.inputs,
+            args.output,
+            settings,
+            workers=args.workers,
+            shard=args.shard,
+            scheduler=args.scheduler,
         )
     except KeyboardInterrupt:
         print(

@@ -14,6 +14,8 @@ EXTRAS = {
     "evalutils": "exec",
     "monai": "utility",
     "torchvision": "fasterrcnn",
+    "dask": "cluster",
+    "distributed": "cluster",
 }
 
 

@@ -6,39 +6,21 @@ run draws the same plan.
 
 import hashlib
 import json
-import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from nodegen import __version__
 from nodegen.dataset.settings import SPLITS, DatasetSettings, derived_seed
-from nodegen.errors import OutputError, SettingError
-from nodegen.io.files import write_text
-from nodegen.io.radiograph import DICOM, count_slices, find_radiographs
+from nodegen.dataset.sources import Source, find_files, sources_of
+from nodegen.errors import OutputError
+from nodegen.io.store import Store
 
 PLAN, FORMAT = "plan.json", "nodegen-dataset-1"
-NIH_PATIENT = re.compile(r"^(\d{8})_\d{3}$")  # ChestX-ray14: patient, follow-up
-
-
-@dataclass(frozen=True)
-class Source:
-    """One radiograph that images are made from.
-
-    Attributes
-    ----------
-    path : str
-        Of the file, relative to the folder that was given.
-    slice : int
-    patient : str
-        From the file's name; images of one patient stay in one split.
-    """
-
-    path: str
-    slice: int
-    patient: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +50,7 @@ class Plan:
     """The whole set before anything is made."""
 
     settings: DatasetSettings
-    roots: dict[str, Path]  # of each radiograph's file; not part of what is kept
+    roots: dict[str, Store]  # of each radiograph's file; not part of what is kept
     sources: list[Source]
     items: list[Item]
 
@@ -81,22 +63,31 @@ class Plan:
             parts.append(f' "{name}": [\n  {lines}\n ]')
         return ",\n".join(parts) + "\n}\n"
 
-    def path(self, source: Source) -> Path:
-        """Where a radiograph lies."""
-        return self.roots[source.path] / source.path
+    def root(self, source: Source) -> Store:
+        """Where a radiograph's file lies."""
+        return self.roots[source.path]
 
-    def of_source(self, number: int) -> list[Item]:
-        """The images that are made from one radiograph."""
-        return [item for item in self.items if item.source == number]
+    @cached_property
+    def by_source(self) -> dict[int, list[Item]]:
+        """The images that are made from each radiograph."""
+        found: dict[int, list[Item]] = {}
+        for item in self.items:
+            found.setdefault(item.source, []).append(item)
+        return found
 
 
-def draw_plan(inputs: list[Path], settings: DatasetSettings) -> Plan:
+def draw_plan(
+    inputs: Sequence[str | Path], settings: DatasetSettings, output: Store | None = None
+) -> Plan:
     """Draw the plan.
 
     Parameters
     ----------
-    inputs : list of pathlib.Path
-        Files and folders of radiographs.
+    inputs : sequence of str or pathlib.Path
+        Files and folders of radiographs, or fsspec's addresses of such.
+    output : Store, optional
+        Where a plan may lie already; from one of the same files it is taken how many radiographs
+        each holds, so that they need not be opened again.
 
     Raises
     ------
@@ -105,18 +96,10 @@ def draw_plan(inputs: list[Path], settings: DatasetSettings) -> Plan:
     SettingError
         Where the pattern of patients does not fit, or two files have the same name.
     """
-    sources: list[Source] = []
-    roots: dict[str, Path] = {}
-    for path, root in find_radiographs(inputs):
-        name = path.relative_to(root).as_posix()
-        if name in roots:
-            raise SettingError(
-                f"{root / name} and {roots[name] / name} have the same name; give the folder above "
-                "both."
-            )
-        roots[name] = root
-        patient = _patient(path, settings.patient_pattern)
-        sources += [Source(name, number, patient) for number in range(count_slices(path))]
+    roots = find_files(inputs)
+    sources = _kept_sources(output, roots) or [
+        source for name, root in roots.items() for source in sources_of(name, root, settings)
+    ]
     splits = _splits([source.patient for source in sources], settings)
     rng = np.random.default_rng([settings.seed, 1])
     total = settings.images or len(sources) * (settings.copies or 0)
@@ -137,7 +120,7 @@ def draw_plan(inputs: list[Path], settings: DatasetSettings) -> Plan:
     return Plan(settings, roots, sources, items)
 
 
-def keep_plan(plan: Plan, output: Path) -> None:
+def keep_plan(plan: Plan, output: Store) -> None:
     """Write the plan, or see that the one that lies there is the same.
 
     Raises
@@ -145,39 +128,35 @@ def keep_plan(plan: Plan, output: Path) -> None:
     OutputError
         Where the folder holds another set, or other files.
     """
-    kept = output / PLAN
-    if kept.is_file():
-        if kept.read_text() == plan.text():
-            return
-        raise OutputError(
-            f"{output} holds a set with other radiographs or settings; give the same ones to go on "
-            "with it, or another --output."
-        )
-    if output.is_dir() and any(not p.name.startswith(".") for p in output.iterdir()):
-        raise OutputError(f"{output} is not empty and holds no set; give an empty --output.")
-    write_text(kept, plan.text())
+    with output.locked():  # against a run that begins at the same time
+        if _kept(output) is None:
+            if not output.is_empty():
+                raise OutputError(
+                    f"{output} is not empty and holds no set; give an empty --output."
+                )
+            output.create(PLAN, plan.text().encode())
+        if _kept(output) != plan.text():
+            raise OutputError(
+                f"{output} holds a set with other radiographs or settings; give the same ones to "
+                "go on with it, or another --output."
+            )
 
 
-def _patient(path: Path, pattern: str | None) -> str:
-    if pattern is None:
-        if path.suffix.lower() in DICOM:
-            from nodegen.io.dicom import patient_of
-
-            return patient_of(path) or path.stem
-        nih = NIH_PATIENT.match(path.stem)
-        return nih.group(1) if nih else path.stem
+def _kept(output: Store) -> str | None:
     try:
-        found = re.search(pattern, path.name)
-    except re.error as error:
-        raise SettingError(
-            f"--patient-pattern {pattern!r} is no regular expression ({error}); mend it."
-        ) from error
-    if not found or not found.groups():
-        raise SettingError(
-            f"--patient-pattern {pattern!r} finds no group in {path.name}; give one whose first "
-            "group is the patient, such as '^([0-9]+)_'."
-        )
-    return found.group(1)
+        return output.read(PLAN).decode()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _kept_sources(output: Store | None, roots: Mapping[str, Store]) -> list[Source] | None:
+    """The radiographs of the plan that lies there, where they are of these files."""
+    try:
+        kept = json.loads((_kept(output) if output else None) or "{}")
+        sources = [Source(**told) for told in kept.get("sources", [])]
+    except (ValueError, TypeError, AttributeError):
+        return None  # no plan of ours: said when it is compared
+    return sources if [s.path for s in sources if s.slice == 0] == list(roots) else None
 
 
 def _splits(patients: list[str], settings: DatasetSettings) -> dict[str, str]:

@@ -1,27 +1,26 @@
 """Make a set: in one process, in several, or a share of it; and go on where a run was stopped."""
 
-import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any
 
-from nodegen.dataset.example import make_example
+from nodegen.dataset.cluster import make_on_cluster
 from nodegen.dataset.finish import finish_set
-from nodegen.dataset.plan import Plan, draw_plan, keep_plan
+from nodegen.dataset.plan import Item, draw_plan, keep_plan
 from nodegen.dataset.settings import DatasetSettings
-from nodegen.dataset.write import read_record, write_example, write_skipped
+from nodegen.dataset.sources import Source
+from nodegen.dataset.worker import Maker
+from nodegen.dataset.write import read_records
 from nodegen.errors import OutputError, SettingError, StackError
-from nodegen.io.radiograph import read_radiograph
-from nodegen.placement.lungs import find_lungs
-from nodegen.placement.prior import Prior
+from nodegen.io.store import Store
 from nodegen.progress import track
-from nodegen.renderer import Renderer
+
+Task = tuple[Store, Source, list[Item]]  # where a radiograph lies, and the images that it lacks
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,14 @@ class Made:
 
     Attributes
     ----------
-    output : pathlib.Path
+    output : str
     images, done : int
         Of the whole set, and how many of them are there.
     skipped : dict
         Radiographs that could not be used, and why.
     """
 
-    output: Path
+    output: str
     images: int
     done: int
     skipped: dict[str, str]
@@ -49,30 +48,34 @@ class Made:
 
 
 def make_dataset(
-    inputs: list[Path],
-    output: Path,
+    inputs: Sequence[str | Path],
+    output: str | Path,
     settings: DatasetSettings,
     *,
     workers: int = 1,
     shard: tuple[int, int] = (1, 1),
+    scheduler: str | None = None,
     progress: bool = True,
 ) -> Made:
     """Make a training set, or go on with one.
 
     The same radiographs and settings give the same bytes, whatever the number of workers and
-    shards, and however often it was stopped.
+    shards, wherever it lies, and however often it was stopped.
 
     Parameters
     ----------
-    inputs : list of pathlib.Path
-        Files and folders of radiographs.
-    output : pathlib.Path
-        Empty, missing, or with a set that was begun with the same radiographs and settings.
+    inputs : sequence of str or pathlib.Path
+        Files and folders of radiographs, or fsspec's addresses of such.
+    output : str or pathlib.Path
+        Folder or address: empty, missing, or with a set that was begun with the same radiographs
+        and settings.
     workers : int
         Processes, with one thread of torch each.
     shard : (int, int)
         Which share of the radiographs, counted from 1, of how many. Whichever shard sees the set
         complete finishes it.
+    scheduler : str, optional
+        Address of a Dask cluster's scheduler, whose workers make the images.
     progress : bool
         Whether stdout shows how far it is.
 
@@ -87,41 +90,71 @@ def make_dataset(
             f"--workers is {workers} and --shard {number}/{of}; give at least one worker, and a "
             "shard from 1/n to n/n."
         )
-    plan = draw_plan(inputs, settings)
-    keep_plan(plan, output)
+    if scheduler and workers > 1:
+        raise SettingError(
+            f"--scheduler and --workers {workers} are given; a cluster has its own workers: leave "
+            "--workers out."
+        )
+    store = Store.at(output)
+    plan = draw_plan(inputs, settings, store)
+    if scheduler or workers > 1:
+        for place in (store, *plan.roots.values()):
+            if not place.is_shared:
+                raise SettingError(
+                    f"{place} lies in the memory of one process, which others do not see; leave "
+                    "--workers and --scheduler out, or give another address."
+                )
+    keep_plan(plan, store)
+    done = {record["name"] for record in read_records(store, plan.items)}
     todo = [
-        source
-        for source in range(number - 1, len(plan.sources), of)
-        if any(read_record(output, item) is None for item in plan.of_source(source))
+        (plan.root(source), source, lacking)
+        for place, source in enumerate(plan.sources)
+        if place % of == number - 1
+        and (lacking := [i for i in plan.by_source.get(place, ()) if i.name not in done])
     ]
-    total = sum(
-        read_record(output, item) is None for source in todo for item in plan.of_source(source)
-    )
-    made = _in_process(plan, output, todo) if workers == 1 else _pool(plan, output, todo, workers)
+    if scheduler:
+        made = make_on_cluster(settings, store, todo, scheduler)
+    elif workers > 1:
+        made = _pool(settings, store, todo, workers)
+    else:
+        made = _in_process(settings, store, todo)
+    total = sum(len(items) for _, _, items in todo)
     for _ in track(made, total, "radiographs with nodules", "image", progress):
         pass
-    records = [record for item in plan.items if (record := read_record(output, item))]
+    records = list(read_records(store, plan.items))
+    _check_there(store, todo, {record["name"] for record in records})
     skipped = {r["source"]: r["skipped"] for r in records if "skipped" in r}
     if records and len(skipped) == len(plan.sources):
         name, why = next(iter(skipped.items()))
         raise StackError(f"None of the radiographs could be used, {name} for one: {why}")
     if len(records) == len(plan.items):
-        finish_set(plan, output, records)
-    return Made(output, len(plan.items), len(records), skipped)
+        finish_set(plan, store, records)
+    return Made(str(output), len(plan.items), len(records), skipped)
 
 
-def _in_process(plan: Plan, output: Path, todo: list[int]) -> Iterator[str]:
-    worker = _Worker(plan, output)
-    for source in todo:
-        yield from worker.make(source)
+def _check_there(store: Store, todo: list[Task], there: set[str]) -> None:
+    """See that what workers made is seen from here."""
+    gone = [item.name for _, _, items in todo for item in items if item.name not in there]
+    if gone:
+        raise OutputError(
+            f"{len(gone)} images that were made, {gone[0]} for one, are not in {store}; give an "
+            "--output that all workers share, such as s3://bucket/folder or a folder on a network "
+            "drive, and change nothing in it meanwhile."
+        )
 
 
-def _pool(plan: Plan, output: Path, todo: list[int], workers: int) -> Iterator[str]:
+def _in_process(settings: DatasetSettings, store: Store, todo: list[Task]) -> Iterator[str]:
+    maker = Maker(settings, store)
+    for task in todo:
+        yield from maker.make(*task)
+
+
+def _pool(settings: DatasetSettings, store: Store, todo: list[Task], workers: int) -> Iterator[str]:
     pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_start, initargs=(plan, output)
+        workers, mp_context=get_context("spawn"), initializer=_start, initargs=(settings, store)
     )
     try:
-        futures = [pool.submit(_make, source) for source in todo]
+        futures = [pool.submit(_make, task) for task in todo]
         for future in as_completed(futures):
             yield from future.result()
     except BrokenProcessPool as error:
@@ -133,63 +166,13 @@ def _pool(plan: Plan, output: Path, todo: list[int], workers: int) -> Iterator[s
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _Worker:
-    """What a process opens once, and the images of one radiograph after the other."""
-
-    def __init__(self, plan: Plan, output: Path):
-        import torch
-
-        torch.set_num_threads(1)  # also so that sums are rounded in the same way everywhere
-        self.plan, self.output = plan, output
-        self.renderer = Renderer(plan.settings.render)
-        self.prior = Prior.load()
-
-    def make(self, number: int) -> Iterator[str]:
-        """Make the images of one radiograph that are not there; yields once for each."""
-        source, settings = self.plan.sources[number], self.plan.settings
-        todo = [i for i in self.plan.of_source(number) if read_record(self.output, i) is None]
-        path = self.plan.path(source)
-        try:
-            radiograph = read_radiograph(path, source.slice)
-            if settings.standardise:
-                from nodegen.dataset.standardise import standardise
-
-                radiograph = standardise(radiograph).radiograph
-            lungs = find_lungs(radiograph.pixels)
-        except StackError as error:
-            for item in todo:
-                write_skipped(self.output, item, source, str(error))
-                yield item.name
-            return
-        facts: dict[str, Any] = {
-            "source_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            "lungs_confidence": round(lungs.confidence, 3),
-            "library_sha256": self.renderer.library.sha256,
-            "model_sha256": self.renderer.model_sha256,
-        }
-        for item in todo:
-            example = make_example(
-                radiograph,
-                lungs,
-                item.nodules,
-                item.seed,
-                self.renderer,
-                self.prior,
-                size_mm=settings.size_mm,
-                signal=settings.signal,
-                visibility=settings.visibility,
-            )
-            write_example(self.output, item, source, radiograph, example, settings, facts)
-            yield item.name
+_maker: Maker | None = None
 
 
-_worker: _Worker | None = None
-
-
-def _start(plan: Plan, output: Path) -> None:
-    global _worker
+def _start(settings: DatasetSettings, store: Store) -> None:
+    global _maker
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = _Worker(plan, output)
+    _maker = Maker(settings, store)
 
 
 def _end_with_parent() -> None:
@@ -200,6 +183,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _make(source: int) -> list[str]:
-    assert _worker is not None
-    return list(_worker.make(source))
+def _make(task: Task) -> list[str]:
+    assert _maker is not None
+    return list(_maker.make(*task))

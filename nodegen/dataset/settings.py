@@ -1,7 +1,7 @@
 """What a user may choose of a training set."""
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from nodegen.constants import CLASSES
@@ -64,6 +64,8 @@ class DatasetSettings:
         Whether radiographs are brought to NODE21's form first.
     render : Settings
         How nodules are drawn.
+    subtlety : tuple of (str, str)
+        Split, and the subtlety of its nodules, where it is not that of ``render``.
     """
 
     images: int | None = None
@@ -82,6 +84,7 @@ class DatasetSettings:
     patient_pattern: str | None = None
     standardise: bool = False
     render: Settings = field(default_factory=Settings)
+    subtlety: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if (self.images is None) == (self.copies is None):
@@ -114,6 +117,7 @@ class DatasetSettings:
             ("pixels", (self.bits,), (8, 16)),
             ("boxes", (self.boxes,), BOXES),
             ("class", (self.signal,), (None, *CLASSES)),
+            ("subtlety SPLIT:", [split for split, _ in self.subtlety], SPLITS),
         ):
             unknown = [value for value in given if value not in allowed]
             if unknown:
@@ -122,8 +126,14 @@ class DatasetSettings:
                     f"{', '.join(str(value) for value in allowed if value is not None)} is "
                     "allowed; choose one of them."
                 )
+        for _, grades in self.subtlety:
+            replace(self.render, subtlety=grades)  # checked by the settings of rendering
         if not 0 <= self.seed < 2**63:
             raise SettingError(f"--seed is {self.seed}, where 0 to 2^63 - 1 is allowed.")
+
+    def subtlety_of(self, split: str) -> str:
+        """Of the nodules of one split."""
+        return dict(self.subtlety).get(split, self.render.subtlety)
 
     def described(self) -> dict[str, Any]:
         """All choices, as they are kept beside the set; folders of models as their names alone."""

@@ -1,6 +1,5 @@
 """The contact sheet: images of a set with their boxes, and nodules enlarged."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from nodegen.dataset.images import png
 from nodegen.io.radiograph import read_radiograph
+from nodegen.io.store import Store
 
 SHOWN = 24  # images, spread over the set
 COLUMNS = 6
@@ -16,13 +16,13 @@ ENLARGED = 96  # side of the cut around a nodule, px, in the lower part of a til
 INK = (255, 176, 0)
 
 
-def contact_sheet(output: Path, records: list[dict[str, Any]]) -> bytes:
+def contact_sheet(output: Store, records: list[dict[str, Any]]) -> bytes:
     """A PNG: of each image the whole with its boxes, and under it its nodules enlarged.
 
     Parameters
     ----------
-    output : pathlib.Path
-        Folder of the set.
+    output : Store
+        The set.
     records : list of dict
         Of the images that were made.
     """
@@ -36,7 +36,7 @@ def contact_sheet(output: Path, records: list[dict[str, Any]]) -> bytes:
     return png(np.vstack(rows) if rows else blank)
 
 
-def _tile(output: Path, record: dict[str, Any]) -> np.ndarray:
+def _tile(output: Store, record: dict[str, Any]) -> np.ndarray:
     pixels = _grey(output, record)
     tile = Image.new("RGB", (TILE_PX, TILE_PX + ENLARGED))
     scale = TILE_PX / max(pixels.shape)
@@ -57,11 +57,12 @@ def _tile(output: Path, record: dict[str, Any]) -> np.ndarray:
     return np.asarray(tile)
 
 
-def _grey(output: Path, record: dict[str, Any]) -> np.ndarray:
+def _grey(output: Store, record: dict[str, Any]) -> np.ndarray:
     """The image in 8 bit, from whichever of its files is there."""
     for name in sorted(record["files"]):
         if name.startswith(("images/", "yolo/images/", "node21/")) or "/images" in name:
-            pixels = read_radiograph(output / name).pixels.astype(np.float32)
+            with output.local(name) as path:
+                pixels = read_radiograph(path).pixels.astype(np.float32)
             low, high = np.percentile(pixels[pixels > pixels.min()], (1, 99.5))
             scaled = (pixels - low) * (255 / max(high - low, 1e-6))
             made: np.ndarray = np.clip(scaled, 0, 255).astype(np.uint8)

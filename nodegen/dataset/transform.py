@@ -2,15 +2,17 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nodegen.constants import GRADES
 from nodegen.dataset.example import make_example
 from nodegen.errors import SettingError
-from nodegen.io.boxes import Box
+from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.radiograph import Radiograph
 from nodegen.placement.lungs import Lungs, find_lungs
 from nodegen.placement.prior import Prior
@@ -18,7 +20,35 @@ from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 
 KEPT_LUNGS = 4096  # radiographs whose lungs are kept in memory, packed to an eighth of a byte a px
-Places = Callable[[np.ndarray, Lungs, np.random.Generator], list[Box]]
+Places = Callable[[np.ndarray, Lungs, np.random.Generator], list[Box] | None]
+
+
+@dataclass(frozen=True)
+class ObviousFirst:
+    """A curriculum for :class:`AddNodules`: obvious nodules first, at last as real ones are.
+
+    The first of ``epochs`` shows JSRT's most obvious grade alone; the others join one after the
+    other, from obvious to extremely subtle.
+
+    Attributes
+    ----------
+    epochs : int
+        Until subtlety is as that of real nodules.
+
+    Examples
+    --------
+    >>> [ObviousFirst(10)(epoch) for epoch in (0, 3, 10)]
+    ['obvious', 'obvious,relatively-obvious', 'real']
+    """
+
+    epochs: int = 10
+
+    def __call__(self, epoch: int) -> str:
+        """Subtlety in an epoch, counted from 0."""
+        if epoch >= self.epochs:
+            return "real"
+        grades = list(reversed(GRADES))
+        return ",".join(grades[: 1 + epoch * len(grades) // self.epochs])
 
 
 class AddNodules:
@@ -43,9 +73,15 @@ class AddNodules:
     seed : int
     settings : Settings, optional
         How nodules are drawn.
-    places : callable, optional
-        Of (pixels, lungs, rng); returns boxes to be used instead of drawn ones, such as places
-        that a detector missed. An empty list leaves the image untouched.
+    places : callable or str, optional
+        Boxes to be used instead of drawn ones, such as those that a detector missed: a function of
+        (pixels, lungs, rng) that returns a list of `Box`, or the key under which the dictionary
+        holds them, `(nodule, 4)`, x_min, y_min, x_max, y_max in px. None of them leaves the image
+        untouched; where the function returns None, or the dictionary has no such key, they are
+        drawn.
+    subtlety : callable, optional
+        Of the epoch, see :meth:`set_epoch`; returns the subtlety of its nodules, as
+        `Settings.subtlety` takes it: a curriculum, such as :class:`ObviousFirst`.
 
     Examples
     --------
@@ -67,18 +103,27 @@ class AddNodules:
         boxes: str = "tight",
         seed: int = 0,
         settings: Settings | None = None,
-        places: Places | None = None,
+        places: Places | str | None = None,
+        subtlety: Callable[[int], str] | None = None,
     ):
+        import torch
+
         if not 0 <= nodules[0] <= nodules[1]:
             raise SettingError(f"nodules is {nodules}; give fewest and most, such as (1, 3).")
         if boxes not in ("tight", "given"):
             raise SettingError(f"boxes is {boxes!r}, where tight or given is allowed.")
         self.key, self.nodules, self.size_mm, self.signal = key, nodules, size_mm, signal
         self.boxes, self.seed, self.places = boxes, seed, places
-        self.renderer = Renderer(settings)
+        self.renderer, self.subtlety = Renderer(settings), subtlety
+        # In shared memory, so that workers that are kept for several epochs see it as well.
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
         self._rng: np.random.Generator | None = None
         self._stream: int | None = None
         self._lungs: OrderedDict[bytes, tuple[np.ndarray, tuple[int, ...], float]] = OrderedDict()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say before an epoch which one it is, counted from 0; workers of a loader see it too."""
+        self._epoch[0] = epoch
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of the dictionary with nodules.
@@ -95,7 +140,7 @@ class AddNodules:
         flat = pixels[0] if pixels.ndim == 3 and pixels.shape[0] == 1 else pixels
         rng = self._random()
         lungs = self._lungs_of(flat)
-        boxes = self.places(flat, lungs, rng) if self.places else None
+        boxes = self._places(data, flat, lungs, rng)
         low, high = self.nodules
         count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
         example = make_example(
@@ -103,7 +148,7 @@ class AddNodules:
             lungs,
             count,
             int(rng.integers(2**63)),
-            self.renderer,
+            self._renderer(),
             Prior.load(),
             size_mm=self.size_mm,
             signal=self.signal,
@@ -118,6 +163,23 @@ class AddNodules:
             "label": np.zeros(len(corners), np.int64),
             "mask": np.array(masks, np.uint8).reshape(-1, *flat.shape),
         }
+
+    def _renderer(self) -> Renderer:
+        if self.subtlety is None:
+            return self.renderer
+        return self.renderer.with_subtlety(self.subtlety(int(self._epoch[0])))
+
+    def _places(
+        self, data: Mapping[str, Any], pixels: np.ndarray, lungs: Lungs, rng: np.random.Generator
+    ) -> list[Box] | None:
+        """Boxes that are asked for; None where they are to be drawn."""
+        if isinstance(self.places, str):
+            told = data.get(self.places)
+            corners = None if told is None else np.asarray(told, float).reshape(-1, 4)
+            boxes = None if corners is None else [Box(0, *map(round, c)) for c in corners]
+        else:
+            boxes = self.places(pixels, lungs, rng) if self.places else None
+        return None if boxes is None else fit_boxes(boxes, (1, *pixels.shape))
 
     def _random(self) -> np.random.Generator:
         """The stream of this process; a new one where a loader has started a new epoch."""

@@ -6,6 +6,7 @@ whatever a killed run left of the image is written anew, with the same bytes.
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from nodegen.dataset.plan import Item, Source
 from nodegen.dataset.settings import DatasetSettings
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.radiograph import Radiograph
+from nodegen.io.store import Store
 
 RECORDS, IMAGES, UNTOUCHED, MASKS = "records", "images", "untouched", "masks"
 Record = dict[str, Any]
@@ -36,7 +38,7 @@ def write_example(
     Parameters
     ----------
     output : pathlib.Path
-        Folder of the set.
+        Folder of the set, or one that is sent there.
     facts : dict
         What else the record is to tell, such as the hash of the radiograph's file.
 
@@ -84,11 +86,11 @@ def write_example(
     for name in settings.formats:
         names += FORMATS[name].write_image(output, record, radiograph, example, settings)
     record["files"] = {name: _described(output / name) for name in sorted(names)}
-    write_text(output / RECORDS / f"{item.name}.json", json.dumps(record) + "\n")
+    write_text(output / record_name(item), json.dumps(record) + "\n")
     return record
 
 
-def write_skipped(output: Path, item: Item, source: Source, why: str) -> None:
+def write_skipped(output: Store, item: Item, source: Source, why: str) -> None:
     """Write the record of an image that its radiograph does not allow."""
     record = {
         "name": item.name,
@@ -99,20 +101,41 @@ def write_skipped(output: Path, item: Item, source: Source, why: str) -> None:
         "skipped": why,
         "files": {},
     }
-    write_text(output / RECORDS / f"{item.name}.json", json.dumps(record) + "\n")
+    with output.staged(record_name(item)) as folder:
+        write_text(folder / record_name(item), json.dumps(record) + "\n")
 
 
-def read_record(output: Path, item: Item) -> Record | None:
+def record_name(item: Item) -> str:
+    """Where the record of an image lies in a set."""
+    return f"{RECORDS}/{item.name}.json"
+
+
+def read_record(output: Store, item: Item) -> Record | None:
     """The record of an image that is done and whose files are there; None of any other."""
-    path = output / RECORDS / f"{item.name}.json"
     try:
-        record: Record = json.loads(path.read_bytes())
+        content = output.read(record_name(item))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return _whole(content, output.size)
+
+
+def read_records(output: Store, items: Iterable[Item]) -> Iterator[Record]:
+    """The records of those images that are done, in the order of the images."""
+    sizes = output.sizes()
+    names = [name for item in items if (name := record_name(item)) in sizes]
+    for content in output.read_many(names):
+        if record := _whole(content, sizes.get):
+            yield record
+
+
+def _whole(content: bytes | None, size: Callable[[str], int | None]) -> Record | None:
+    """A record as it was written, where the files that it names have the sizes that it says."""
+    try:
+        record: Record = json.loads(content or b"")
         files = record["files"].items()
-        if all((output / name).stat().st_size == told["bytes"] for name, told in files):
-            return record
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return None
+        return record if all(size(name) == told["bytes"] for name, told in files) else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None  # cut short: not written by one step
 
 
 def _told(nodule: Nodule, settings: DatasetSettings) -> dict[str, Any]:

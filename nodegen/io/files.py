@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from typing import BinaryIO
 from nodegen.errors import OutputError
 
 PARTIAL = ".partial"
+SCRATCH = "nodegen-scratch-"  # temporary folders' names begin so
 _NAME_MAX = 200  # bytes of a file's name that its partial file's name repeats; 255 are allowed
 
 
@@ -179,6 +181,12 @@ def clear_partials(path: Path) -> None:
             _clear(path.with_name(name))
 
 
+def clear_all_partials(folder: Path) -> None:
+    """Remove the partial files anywhere in a folder that no run is at work on."""
+    for partial in folder.rglob(f".*{PARTIAL}"):
+        _clear(partial)
+
+
 def _clear(partial: Path) -> None:
     with suppress(OSError):
         handle = os.open(partial, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -199,11 +207,48 @@ def _lock(handle: int) -> bool:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def scratch() -> Iterator[Path]:
+    """A temporary folder, removed at the end; it is locked, so that it can be told from leftovers.
+
+    See :func:`clear_scratch`.
+    """
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=SCRATCH))
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        _lock(handle)
+        if folder.is_dir():
+            break
+        os.close(handle)  # another process took it for a leftover before it was locked
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def clear_scratch() -> None:
+    """Remove the temporary folders that killed processes left."""
+    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        with suppress(OSError):
+            handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if _lock(handle):
+                    shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(handle)
+
+
+@contextmanager
+def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold a folder against other runs that would write their results into it.
 
     The lock is on the folder itself and leaves no file; the system takes it off a run that is
     killed. On file systems without locks nothing is held.
+
+    Parameters
+    ----------
+    wait : bool
+        Whether to wait for a run that holds it, instead of raising.
 
     Raises
     ------
@@ -221,7 +266,7 @@ def locked(folder: Path) -> Iterator[None]:
         raise cannot_write(folder, error) from error
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise OutputError(
                 f"Another run is writing into {folder}; wait until it is done, or give another "

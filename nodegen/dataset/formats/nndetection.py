@@ -5,7 +5,6 @@ Train and val lie together in ``imagesTr``, which nnDetection parts into folds i
 """
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from nodegen.dataset.example import Example
 from nodegen.dataset.images import windowed
 from nodegen.dataset.settings import DatasetSettings
-from nodegen.io.files import write_text
+from nodegen.io.files import scratch, write_bytes, write_text
 from nodegen.io.radiograph import Radiograph
 
 TASK = "nndetection/Task100_Nodegen"
@@ -65,7 +64,6 @@ def _write_nifti(path: Path, pixels: np.ndarray, mm: float) -> None:
 
     image = sitk.GetImageFromArray(pixels)
     image.SetSpacing((mm, mm))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{path.name}")  # its ending tells ITK the form
-    sitk.WriteImage(image, str(partial), useCompression=True)
-    os.replace(partial, path)
+    with scratch() as folder:  # a file's ending tells ITK the form
+        sitk.WriteImage(image, str(folder / path.name), useCompression=True)
+        write_bytes(path, (folder / path.name).read_bytes())

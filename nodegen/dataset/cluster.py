@@ -1,0 +1,123 @@
+"""A set by the workers of a Dask cluster, each image a task.
+
+A task holds all that it needs, so that no worker is indispensable: Dask gives the tasks of one that
+is lost to others, and each begins by looking whether its image is there already.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+from nodegen import __version__
+from nodegen.dataset.plan import Item
+from nodegen.dataset.settings import DatasetSettings, derived_seed
+from nodegen.dataset.sources import Source
+from nodegen.dataset.worker import Maker
+from nodegen.errors import NodegenError, OutputError, SettingError
+from nodegen.io.store import Store
+
+AHEAD = 1000  # tasks that the scheduler holds: more keep no worker busier, and cost it memory
+RETRIES = 3  # of an image at which a worker failed, not counting workers that were lost
+CONNECT_S = 30.0
+
+
+def make_on_cluster(
+    settings: DatasetSettings,
+    store: Store,
+    todo: list[tuple[Store, Source, list[Item]]],
+    address: str,
+) -> Iterator[str]:
+    """Have images made; yields the name of each.
+
+    Parameters
+    ----------
+    todo : list of (Store, Source, list of Item)
+        Radiographs, where they lie, and the images that they lack.
+    address : str
+        Of the scheduler, or its scheduler file.
+
+    Raises
+    ------
+    SettingError
+        Where there is no such scheduler.
+    OutputError
+        Where it is lost, or workers end at one image again and again.
+    """
+    from distributed import Client, as_completed
+    from distributed.scheduler import KilledWorker
+
+    tasks = iter((root.absolute(), source, item) for root, source, items in todo for item in items)
+    first = list(islice(tasks, AHEAD))
+    if not first:
+        return
+    try:
+        where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+        client = Client(**where, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingError(
+            f"No Dask scheduler answers at {address} ({error}); give one such as "
+            "tcp://10.0.0.1:8786, which `dask scheduler` prints, or its scheduler file."
+        ) from error
+
+    def submit(root: Store, source: Source, item: Item) -> object:
+        return client.submit(
+            make_image,
+            settings,
+            store.absolute(),
+            root,
+            source,
+            item,
+            __version__,
+            key=f"{item.name}-{derived_seed(item.seed, settings, store, root)}",
+            retries=RETRIES,
+            pure=False,
+        )
+
+    with client:
+        if not client.scheduler_info(n_workers=1)["workers"]:
+            print("The cluster has no workers yet; waiting for them.", flush=True)
+        flying = as_completed([submit(*task) for task in first])
+        try:
+            for future in flying:
+                name: str = future.result()
+                future.release()
+                flying.update([submit(*task) for task in islice(tasks, 1)])
+                yield name
+        except NodegenError:
+            raise
+        except KilledWorker as error:
+            raise OutputError(
+                f"Workers were lost at the same image again and again ({error}); give them more "
+                "memory, and run the same command again to go on."
+            ) from error
+        except (CancelledError, OSError) as error:
+            raise OutputError(
+                f"The scheduler at {address} was lost, or a file could not be read or written "
+                f"({error or 'it was ended'}); run the same command again to go on."
+            ) from error
+
+
+def make_image(
+    settings: DatasetSettings, store: Store, root: Store, source: Source, item: Item, version: str
+) -> str:
+    """Make one image, in a worker.
+
+    Raises
+    ------
+    OutputError
+        Where the worker has another nodegen.
+    """
+    if version != __version__:
+        raise OutputError(
+            f"A worker has nodegen {__version__} where the set is made by {version}; install the "
+            "same on all machines."
+        )
+    (name,) = _maker(settings, store).make(root, source, [item])
+    return name
+
+
+@lru_cache(maxsize=1)
+def _maker(settings: DatasetSettings, store: Store) -> Maker:
+    return Maker(settings, store)

@@ -1,0 +1,115 @@
+"""The radiographs that a set is made from: their files, and the patient of each."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from nodegen.dataset.settings import DatasetSettings
+from nodegen.errors import SettingError, StackError
+from nodegen.io.radiograph import DICOM, PICTURES, READABLE, count_slices, find_radiographs
+from nodegen.io.store import Store
+
+NIH_PATIENT = re.compile(r"^(\d{8})_\d{3}$")  # ChestX-ray14: patient, follow-up
+
+
+@dataclass(frozen=True)
+class Source:
+    """One radiograph that images are made from.
+
+    Attributes
+    ----------
+    path : str
+        Of the file, relative to the folder that was given.
+    slice : int
+    patient : str
+        From the file's name; images of one patient stay in one split.
+    """
+
+    path: str
+    slice: int
+    patient: str
+
+
+def find_files(inputs: Sequence[str | Path]) -> dict[str, Store]:
+    """Files of radiographs, by their names, with where each lies.
+
+    Parameters
+    ----------
+    inputs : sequence of str or pathlib.Path
+        Files and folders, or fsspec's addresses of such.
+
+    Raises
+    ------
+    StackError
+        Where one does not exist or holds none.
+    SettingError
+        Where two have the same name.
+    """
+    stores = [Store.at(given) for given in inputs]
+    folders = [store.folder for store in stores if store.folder is not None]
+    found: dict[str, tuple[str, Store]] = {}
+    for path, root in find_radiographs(folders) if folders else ():
+        found[str(path)] = path.relative_to(root).as_posix(), Store(str(root))
+    for store in stores:
+        if store.folder is None:
+            for name, root in _find_remote(store):
+                found.setdefault(f"{root}/{name}", (name, root))
+    roots: dict[str, Store] = {}
+    for whole in sorted(found, key=PurePosixPath):
+        name, store = found[whole]
+        if name in roots:
+            raise SettingError(
+                f"{whole} and {roots[name]}/{name} have the same name; give the folder above both."
+            )
+        roots[name] = store
+    return roots
+
+
+def _find_remote(store: Store) -> list[tuple[str, Store]]:
+    names = list(store.sizes())
+    if names == [""]:  # a file itself
+        folder, _, name = store.address.rpartition("/")
+        return [(name, Store(folder))]
+    found = [name for name in names if PurePosixPath(name).suffix.lower() in READABLE]
+    if not found:
+        raise StackError(
+            f"There is no radiograph in {store}; give files or folders of {', '.join(READABLE)}."
+        )
+    return [(name, store) for name in found]
+
+
+def sources_of(name: str, root: Store, settings: DatasetSettings) -> Iterator[Source]:
+    """The radiographs of one file; one of PNG and JPEG is not opened for it."""
+    if PurePosixPath(name).suffix.lower() in PICTURES:
+        yield Source(name, 0, _patient(Path(name), settings.patient_pattern))
+        return
+    with root.local(name) as path:
+        try:
+            patient, slices = _patient(path, settings.patient_pattern), count_slices(path)
+        except StackError:  # said when it is read, and then it is left out
+            patient, slices = path.stem, 1
+    for number in range(slices):
+        yield Source(name, number, patient)
+
+
+def _patient(path: Path, pattern: str | None) -> str:
+    if pattern is None:
+        if path.suffix.lower() in DICOM:
+            from nodegen.io.dicom import patient_of
+
+            return patient_of(path) or path.stem
+        nih = NIH_PATIENT.match(path.stem)
+        return nih.group(1) if nih else path.stem
+    try:
+        found = re.search(pattern, path.name)
+    except re.error as error:
+        raise SettingError(
+            f"--patient-pattern {pattern!r} is no regular expression ({error}); mend it."
+        ) from error
+    if not found or not found.groups():
+        raise SettingError(
+            f"--patient-pattern {pattern!r} finds no group in {path.name}; give one whose first "
+            "group is the patient, such as '^([0-9]+)_'."
+        )
+    return found.group(1)

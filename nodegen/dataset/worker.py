@@ -1,0 +1,90 @@
+"""What a process that makes images opens once, and the images of one radiograph after the other."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from nodegen.dataset.example import make_example
+from nodegen.dataset.plan import Item
+from nodegen.dataset.settings import DatasetSettings
+from nodegen.dataset.sources import Source
+from nodegen.dataset.write import read_record, record_name, write_example, write_skipped
+from nodegen.errors import StackError
+from nodegen.io.files import clear_scratch
+from nodegen.io.radiograph import read_radiograph
+from nodegen.io.store import Store
+from nodegen.placement.lungs import find_lungs
+from nodegen.placement.prior import Prior
+from nodegen.renderer import Renderer
+
+
+class Maker:
+    """Makes images of a set.
+
+    Parameters
+    ----------
+    store : Store
+        Of the set.
+    """
+
+    def __init__(self, settings: DatasetSettings, store: Store):
+        self.settings, self.store = settings, store
+        clear_scratch()
+        self.renderer = Renderer(settings.render)
+        self.prior = Prior.load()
+
+    def make(self, root: Store, source: Source, items: list[Item]) -> Iterator[str]:
+        """Make those images of one radiograph that are not there; yields the name of each.
+
+        Parameters
+        ----------
+        root : Store
+            Where the radiograph's file lies.
+        """
+        import torch
+
+        torch.set_num_threads(1)  # also so that sums are rounded in the same way everywhere
+        settings = self.settings
+        todo = []
+        for item in items:
+            if read_record(self.store, item) is None:
+                todo.append(item)
+            else:  # by another run, or by a worker that was killed before it could say so
+                yield item.name
+        if not todo:
+            return
+        with root.local(source.path) as path:
+            try:
+                radiograph = read_radiograph(path, source.slice)
+                if settings.standardise:
+                    from nodegen.dataset.standardise import standardise
+
+                    radiograph = standardise(radiograph).radiograph
+                lungs = find_lungs(radiograph.pixels)
+            except StackError as error:
+                why = str(error).replace(str(path), source.path)
+                for item in todo:
+                    write_skipped(self.store, item, source, why)
+                    yield item.name
+                return
+            facts: dict[str, Any] = {
+                "source_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "lungs_confidence": round(lungs.confidence, 3),
+                "library_sha256": self.renderer.library.sha256,
+                "model_sha256": self.renderer.model_sha256,
+            }
+            for item in todo:
+                example = make_example(
+                    radiograph,
+                    lungs,
+                    item.nodules,
+                    item.seed,
+                    self.renderer.with_subtlety(settings.subtlety_of(item.split)),
+                    self.prior,
+                    size_mm=settings.size_mm,
+                    signal=settings.signal,
+                    visibility=settings.visibility,
+                )
+                with self.store.staged(record_name(item)) as folder:
+                    write_example(folder, item, source, radiograph, example, settings, facts)
+                yield item.name

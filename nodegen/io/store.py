@@ -1,0 +1,285 @@
+"""Where a set lies: a local folder, or any address that fsspec opens, such as ``s3://bucket/set``.
+
+A local folder is written to in place, by the atomic writer of :mod:`nodegen.io.files`. For any
+other address files are made in a local folder first and sent when they are whole; the one that says
+that the others are there, their marker, goes last. So whatever a killed process left, a marker that
+can be read has its files.
+
+Keys and endpoints are fsspec's own affair: its environment variables (``FSSPEC_S3_ENDPOINT_URL``),
+its configuration, and those of the service.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nodegen.errors import OutputError, SettingError
+from nodegen.io.files import locked, scratch, write_bytes
+
+AT_ONCE = 256  # files that are asked for together: bounds the memory
+_LOCAL = re.compile(r"^(?:file|local)://")
+_SHORTENED = re.compile(r"^[a-z][a-z0-9+.-]+:/")
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of files by their names, each with ``/`` between its parts.
+
+    Attributes
+    ----------
+    address : str
+        A path, or an address of fsspec.
+
+    Examples
+    --------
+    >>> store = Store.at("memory://example/set")
+    >>> with store.staged("done.json") as folder:
+    ...     for name in ("a.txt", "done.json"):
+    ...         (folder / name).write_text(name) and None
+    >>> store.sizes()
+    {'a.txt': 5, 'done.json': 9}
+    >>> store.read("a.txt")
+    b'a.txt'
+    """
+
+    address: str
+
+    @classmethod
+    def at(cls, given: str | os.PathLike[str]) -> Store:
+        """The store at a path or an address; ``file://`` is a path.
+
+        Raises
+        ------
+        SettingError
+            Where nothing is known that opens such an address.
+        """
+        text = os.fspath(given)
+        if "://" not in text:
+            if _SHORTENED.match(text):
+                raise SettingError(
+                    f"{text} looks like an address that has lost a slash, as in a Path; give it as "
+                    "text."
+                )
+            return cls(text)
+        if _LOCAL.match(text):
+            return cls(_LOCAL.sub("", text))
+        store = cls(text.rstrip("/"))
+        try:
+            store._opened()
+        except ImportError as error:
+            raise SettingError(
+                f"{text} needs a package that is not installed ({error}); install it, for s3:// by "
+                "`pip install 'nodegen[cluster]'`."
+            ) from error
+        except ValueError as error:
+            raise SettingError(
+                f"{text} is no address that can be opened ({error}); give a folder, or an address "
+                "such as s3://bucket/folder."
+            ) from error
+        return store
+
+    def __str__(self) -> str:
+        return self.address
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, where it is a local one."""
+        return None if "://" in self.address else Path(self.address)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes see it as well."""
+        return not self.address.startswith("memory://")
+
+    def absolute(self) -> Store:
+        """The same, whatever the working folder of who opens it."""
+        return self if self.folder is None else Store(os.path.abspath(self.folder))
+
+    # --- what is there ----------------------------------------------------------------------------
+
+    def sizes(self) -> dict[str, int]:
+        """Name and size of each file, bytes, hidden ones left out; empty where there is nothing."""
+        if self.folder is not None:
+            return dict(_walk(self.folder, ""))
+        with self._told():
+            files, root = self._opened()
+            files.invalidate_cache()
+            try:
+                found = files.find(root, detail=True)
+            except FileNotFoundError:
+                return {}
+        sizes = {path[len(root) :].lstrip("/"): told["size"] or 0 for path, told in found.items()}
+        return {name: sizes[name] for name in sorted(sizes) if not _is_hidden(name)}
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; None where it is not there."""
+        try:
+            if self.folder is not None:
+                return (self.folder / name).stat().st_size
+            files, root = self._opened()
+            files.invalidate_cache()
+            with self._told():
+                return int(files.size(f"{root}/{name}"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def is_empty(self) -> bool:
+        """Whether nothing is there but hidden files."""
+        if self.folder is None:
+            return not self.sizes()
+        return not self.folder.is_dir() or all(p.name[0] == "." for p in self.folder.iterdir())
+
+    # --- in ---------------------------------------------------------------------------------------
+
+    def read(self, name: str) -> bytes:
+        """A file's content.
+
+        Raises
+        ------
+        FileNotFoundError
+            Where it is not there.
+        """
+        if self.folder is not None:
+            return (self.folder / name).read_bytes()
+        with self._told():
+            files, root = self._opened()
+            content: bytes = files.cat_file(f"{root}/{name}")
+            return content
+
+    def read_many(self, names: Iterable[str]) -> Iterator[bytes | None]:
+        """The content of each file in turn, fetched together; None of one that cannot be read."""
+        if self.folder is not None:
+            for name in names:
+                try:
+                    yield self.read(name)
+                except OSError:
+                    yield None
+            return
+        files, root = self._opened()
+        wanted = [f"{root}/{name}" for name in names]
+        for start in range(0, len(wanted), AT_ONCE):
+            some = wanted[start : start + AT_ONCE]
+            with self._told():
+                found = files.cat(some, on_error="return")
+            for path in some:
+                content = found.get(path)
+                yield content if isinstance(content, bytes) else None
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        """A file by a local path, for as long as the block lasts.
+
+        With it come those that differ from it in the ending alone, as MetaImage's ``.raw`` does.
+        """
+        if self.folder is not None:
+            yield self.folder / name
+            return
+        with scratch() as folder:
+            for one in {name, *self._beside(name)}:
+                (folder / Path(one).name).write_bytes(self.read(one))
+            yield folder / Path(name).name
+
+    def _beside(self, name: str) -> list[str]:
+        if not name.lower().endswith(".mhd"):
+            return []
+        files, root = self._opened()
+        stem = f"{root}/{name[:-4]}."
+        beside = files.ls(f"{root}/{name}".rpartition("/")[0], detail=False)
+        return [path[len(root) + 1 :] for path in beside if path.startswith(stem)]
+
+    # --- out --------------------------------------------------------------------------------------
+
+    def create(self, name: str, content: bytes) -> None:
+        """Write a file that is not there yet; where another process was quicker, its file stays."""
+        if self.folder is not None:
+            write_bytes(self.folder / name, content)  # by who holds the lock
+            return
+        with self._told(), suppress(FileExistsError):
+            files, root = self._opened()
+            _pipe(files, {f"{root}/{name}": content}, mode="create")
+
+    @contextmanager
+    def staged(self, marker: str) -> Iterator[Path]:
+        """A local folder to write into: the store's own, or one that is sent when the block ends.
+
+        Parameters
+        ----------
+        marker : str
+            The file that is sent after all the others.
+        """
+        if self.folder is not None:
+            yield self.folder
+            return
+        with scratch() as folder:
+            yield folder
+            made = {name: (folder / name).read_bytes() for name, _ in _walk(folder, "")}
+            files, root = self._opened()
+            last = {f"{root}/{marker}": made.pop(marker)} if marker in made else {}
+            with self._told():
+                for some in ({f"{root}/{name}": content for name, content in made.items()}, last):
+                    if some:
+                        _pipe(files, some)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Wait for, and hold, the folder against others; elsewhere than on a disk nothing is held.
+
+        There are no locks there. Files appear whole, and are the same whoever writes them.
+        """
+        return nullcontext() if self.folder is None else locked(self.folder, wait=True)
+
+    # ----------------------------------------------------------------------------------------------
+
+    def _opened(self) -> tuple[Any, str]:
+        """The file system, which fsspec keeps, and the path in it."""
+        from fsspec.core import url_to_fs
+
+        files, root = url_to_fs(self.address)
+        return files, root.rstrip("/")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever a service says against it, in one sentence."""
+        try:
+            yield
+        except (FileNotFoundError, FileExistsError, OutputError):
+            raise
+        except Exception as error:  # each service has its own kinds
+            raise OutputError(
+                f"{self.address} cannot be used ({error}); see that it is there, that your keys "
+                "allow it, and that it can be reached."
+            ) from error
+
+
+def _pipe(files: Any, contents: dict[str, bytes], **how: Any) -> None:
+    """Write files; folders are made where the file system wants any."""
+    try:
+        files.pipe(contents, **how)
+    except FileNotFoundError:
+        for folder in {path.rpartition("/")[0] for path in contents}:
+            files.makedirs(folder, exist_ok=True)
+        files.pipe(contents, **how)
+
+
+def _walk(folder: Path, above: str) -> Iterator[tuple[str, int]]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        with suppress(FileNotFoundError):  # renamed meanwhile
+            if entry.is_dir():
+                yield from _walk(Path(entry.path), f"{above}{entry.name}/")
+            elif entry.is_file():
+                yield f"{above}{entry.name}", entry.stat().st_size
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))

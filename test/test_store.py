@@ -1,0 +1,117 @@
+"""Stores: a folder, memory and S3 hold the same files in the same way."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from nodegen.errors import OutputError, SettingError
+from nodegen.io import files
+from nodegen.io.store import Store
+
+
+@pytest.fixture(params=["folder", "file", "memory"])
+def store(request, tmp_path):
+    if request.param == "memory":
+        from fsspec.implementations.memory import MemoryFileSystem
+
+        MemoryFileSystem.store.clear()
+        MemoryFileSystem.pseudo_dirs[:] = [""]
+        return Store.at("memory://bucket/set")
+    return Store.at(f"{'file://' if request.param == 'file' else ''}{tmp_path / 'set'}")
+
+
+def put(store, **contents):
+    with store.staged("marker") as folder:
+        for name, content in contents.items():
+            files.write_bytes(folder / name.replace("_", "/"), content)
+
+
+def test_what_is_written_is_there(store):
+    assert store.is_empty()
+    assert store.sizes() == {}
+    assert store.size("a") is None
+    put(store, b_one=b"1", a=b"22", marker=b"")
+    assert store.sizes() == {"a": 2, "b/one": 1, "marker": 0}
+    assert store.size("a") == 2
+    assert store.read("b/one") == b"1"
+    assert list(store.read_many(["a", "none", "b/one"])) == [b"22", None, b"1"]
+    with store.local("b/one") as path:
+        assert (path.name, path.read_bytes()) == ("one", b"1")
+    assert not store.is_empty()
+    with pytest.raises(FileNotFoundError):
+        store.read("none")
+
+
+def test_a_header_comes_with_its_pixels(store):
+    put(store, **{"b_a.mhd": b"header", "b_a.raw": b"pixels", "b_ab.raw": b"others"})
+    with store.local("b/a.mhd") as path:
+        assert path.with_suffix(".raw").read_bytes() == b"pixels"
+
+
+def test_the_plan_of_who_came_first_stays():
+    store = Store.at("memory://bucket/first")
+    store.create("plan", b"mine")
+    store.create("plan", b"yours")
+    assert store.read("plan") == b"mine"
+
+
+def test_the_marker_is_sent_last(monkeypatch):
+    from nodegen.io import store as module
+
+    sent, send = [], module._pipe
+
+    def noted(service, contents, **how):
+        sent.append(sorted(contents))
+        send(service, contents, **how)
+
+    monkeypatch.setattr(module, "_pipe", noted)
+    put(Store.at("memory://bucket/last"), z=b"1", marker=b"2", a=b"3")
+    assert sent == [
+        ["/bucket/last/a", "/bucket/last/z"],
+        ["/bucket/last/marker"],
+    ]
+
+
+def test_nothing_is_sent_of_what_failed():
+    store = Store.at("memory://bucket/failed")
+    with suppress(ZeroDivisionError), store.staged("marker") as folder:
+        (folder / "half").write_text("half")
+        raise ZeroDivisionError
+    assert store.is_empty()
+    assert not folder.exists()
+
+
+def test_temporary_folders_of_killed_processes_are_cleared(tmp_path, monkeypatch):
+    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / f"{files.SCRATCH}left"
+    left.mkdir()
+    (left / "half").write_text("half")
+    with files.scratch() as held:
+        files.clear_scratch()
+        assert held.is_dir()
+        assert not left.exists()
+    assert not held.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("nowhere://bucket/set", "no address that can be opened"),
+        (Path("s3://bucket/set"), "lost a slash"),
+    ],
+)
+def test_addresses_that_are_none(given, words):
+    with pytest.raises(SettingError, match=words):
+        Store.at(given)
+
+
+def test_what_a_service_says_is_told_in_one_sentence(monkeypatch):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def refuse(*_, **__):
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(MemoryFileSystem, "find", refuse)
+    with pytest.raises(OutputError, match=r"cannot be used .*Access Denied"):
+        Store.at("memory://bucket/set").sizes()
