@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import hypothesis
 import numpy as np
@@ -81,3 +82,32 @@ def chromium(tmp_path_factory):
     browser = Chromium(tmp_path_factory.mktemp("profile"))
     yield browser
     browser.quit()
+
+
+@pytest.fixture
+def memory():
+    """An address in memory, empty."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
+    return "memory://bucket"
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """An address in an S3 of our own, empty."""
+    server = pytest.importorskip("moto.server", reason="needs an S3: pip install 'moto[server]'")
+    s3fs = pytest.importorskip("s3fs", reason="needs s3fs: pip install nodegen[cluster]")
+    running = server.ThreadedMotoServer(port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    bucket = uuid4().hex  # what is in them stays as long as the process
+    s3fs.S3FileSystem().mkdir(bucket)
+    yield f"s3://{bucket}"
+    s3fs.S3FileSystem.clear_instance_cache()
+    running.stop()

@@ -26,6 +26,7 @@ from nodegen.dataset.plan import draw_plan
 from nodegen.dataset.run import make_dataset
 from nodegen.dataset.settings import FORMATS, DatasetSettings
 from nodegen.errors import NodegenError, OutputError, SettingError
+from nodegen.io.store import Store
 from nodegen.settings import Settings
 
 QUICK = Settings(method="poisson")
@@ -340,6 +341,37 @@ def test_an_image_whose_file_was_cut_short_is_made_anew(made, radiographs, tmp_p
     broken.write_bytes(broken.read_bytes()[:100])
     make_dataset([radiographs], tmp_path / "set", wanted, progress=False)
     assert sums(tmp_path / "set") == whole
+
+
+# --- at any address ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", ["memory", "s3"])
+def test_sets_at_addresses_have_the_same_bytes(service, made, radiographs, request):
+    address = request.getfixturevalue(service)
+    source, output = Store.at(f"{address}/in"), Store.at(f"{address}/out")
+    with source.staged("") as folder:
+        for path in radiographs.iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+    wanted = asked(formats=FORMATS, pairs=True)
+
+    def make():
+        done = make_dataset([source.address], output.address, wanted, progress=False)
+        assert done.complete
+        assert output.read("SHA256SUMS").decode() == sums(made)
+
+    make()
+    expected = {p.relative_to(made).as_posix() for p in made.rglob("*") if p.is_file()}
+    assert set(output.sizes()) == expected
+    # As a killed run leaves it: an image without its record, a record without one of its files.
+    files, root = output._opened()
+    files.rm(f"{root}/records/s00001.json")
+    files.rm(f"{root}/{next(n for n in output.sizes() if n.startswith('masks/'))}")
+    kept = output.read("records/s00000.json")
+    make()
+    assert output.read("records/s00000.json") == kept
+    with pytest.raises(OutputError, match="other radiographs or settings"):
+        make_dataset([source.address], output.address, asked(seed=4), progress=False)
 
 
 # --- a user's faults -----------------------------------------------------------------------------

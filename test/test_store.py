@@ -10,14 +10,10 @@ from nodegen.io import files
 from nodegen.io.store import Store
 
 
-@pytest.fixture(params=["folder", "file", "memory"])
+@pytest.fixture(params=["folder", "file", "memory", "s3"])
 def store(request, tmp_path):
-    if request.param == "memory":
-        from fsspec.implementations.memory import MemoryFileSystem
-
-        MemoryFileSystem.store.clear()
-        MemoryFileSystem.pseudo_dirs[:] = [""]
-        return Store.at("memory://bucket/set")
+    if request.param in ("memory", "s3"):
+        return Store.at(f"{request.getfixturevalue(request.param)}/set")
     return Store.at(f"{'file://' if request.param == 'file' else ''}{tmp_path / 'set'}")
 
 
@@ -49,8 +45,9 @@ def test_a_header_comes_with_its_pixels(store):
         assert path.with_suffix(".raw").read_bytes() == b"pixels"
 
 
-def test_the_plan_of_who_came_first_stays():
-    store = Store.at("memory://bucket/first")
+@pytest.mark.parametrize("service", ["memory", "s3"])
+def test_the_plan_of_who_came_first_stays(service, request):
+    store = Store.at(f"{request.getfixturevalue(service)}/set")
     store.create("plan", b"mine")
     store.create("plan", b"yours")
     assert store.read("plan") == b"mine"

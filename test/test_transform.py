@@ -6,8 +6,9 @@ import torch
 from radiographs import phantoms
 from torch.utils.data import DataLoader, Dataset
 
-from nodegen import Box, Settings
-from nodegen.dataset.transform import AddNodules
+from nodegen import Box, Renderer, Settings
+from nodegen.constants import GRADES
+from nodegen.dataset.transform import AddNodules, ObviousFirst
 from nodegen.errors import SettingError
 
 QUICK = Settings(method="paste", finish=False)
@@ -55,6 +56,83 @@ def test_places_that_are_given_are_used():
 
     made = AddNodules(boxes="given", settings=QUICK, places=missed)({"image": phantoms()[0]})
     assert made["box"].tolist() == [[120, 200, 150, 232]]
+
+
+@pytest.mark.parametrize(
+    ("missed", "found"),
+    [
+        ([[120.2, 200, 149.8, 232]], [[120, 200, 150, 232]]),
+        (torch.tensor([[-8, 200, 30, 232]]), [[0, 200, 30, 232]]),
+        ([], []),
+    ],
+)
+def test_places_that_a_detector_missed_come_with_the_image(missed, found):
+    add = AddNodules(boxes="given", settings=QUICK, places="missed")
+    made = add({"image": phantoms()[0], "missed": missed})
+    assert made["box"].tolist() == found
+    assert len(add({"image": phantoms()[0]})["box"]) >= 1  # drawn, where none are told
+
+
+def test_obvious_nodules_come_first(monkeypatch):
+    asked = []
+
+    def noted(self, pixels, boxes, *more):
+        asked.append(self.settings.subtlety)
+        return iter(())
+
+    monkeypatch.setattr(Renderer, "plan", noted)
+    add = AddNodules(nodules=(1, 1), settings=QUICK, subtlety=ObviousFirst(10))
+    for epoch in (0, 2, 9, 10):
+        add.set_epoch(epoch)
+        add({"image": phantoms()[0]})
+    grades = list(reversed(GRADES))
+    assert list(dict.fromkeys(asked)) == [grades[0], ",".join(grades[:2]), ",".join(grades), "real"]
+
+
+def test_workers_that_are_kept_see_the_epoch():
+    add = AddNodules(nodules=(0, 0), settings=QUICK, subtlety=str)
+    loader = DataLoader(
+        Radiographs(lambda data: add._epoch.clone()),
+        batch_size=None,
+        num_workers=1,
+        persistent_workers=True,
+    )
+    seen = []
+    for epoch in (0, 7):
+        add.set_epoch(epoch)
+        seen += [int(number) for number in loader]
+    assert seen == [0, 0, 7, 7]
+
+
+def test_in_a_chain_of_torchio_subjects_get_nodules_and_replay_them():
+    tio = pytest.importorskip("torchio", reason="needs TorchIO: pip install torchio")
+    from nodegen.dataset.torchio import RandomNodules
+
+    pixels = phantoms()[0][:, :448].astype(np.float32)
+    subject = tio.Subject(image=tio.ScalarImage(tensor=pixels.T[None, ..., None]), name="a")
+    chain = tio.Compose(
+        [RandomNodules(AddNodules(nodules=(2, 2), settings=QUICK)), tio.RescaleIntensity((0, 1))]
+    )
+    torch.manual_seed(1)
+    made, other = chain(subject), chain(subject)
+    torch.manual_seed(1)
+    again, replayed = chain(subject), made.get_composed_history()(subject)
+    assert made["name"] == "a"
+    assert made.spatial_shape == (448, 512, 1)
+    assert not torch.equal(made["box"], other["box"])
+    for same in (again, replayed):
+        assert torch.equal(made["box"], same["box"])
+        assert torch.equal(made.image.data, same.image.data)
+        assert torch.equal(made.mask.data, same.mask.data)
+    untouched = tio.RescaleIntensity((0, 1))(subject)
+    for number, (left, top, right, bottom) in enumerate(made["box"].int().tolist(), 1):
+        inside = (slice(left, right), slice(top, bottom))
+        assert (made.mask.data[0, :, :, 0] == number)[inside].any()
+        assert not torch.equal(
+            made.image.data[0, :, :, 0][inside], untouched.image.data[0, :, :, 0][inside]
+        )
+    batch = next(iter(tio.SubjectsLoader(tio.SubjectsDataset([subject] * 2, chain), batch_size=2)))
+    assert batch["image"]["data"].shape == (2, 1, 448, 512, 1)
 
 
 def test_workers_and_epochs_draw_anew_and_a_seed_repeats_them():

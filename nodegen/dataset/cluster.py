@@ -78,7 +78,7 @@ def make_on_cluster(
     with client:
         if not client.scheduler_info(n_workers=1)["workers"]:
             print("The cluster has no workers yet; waiting for them.", flush=True)
-        flying = as_completed([submit(*task) for task in first])
+        flying = as_completed([submit(*task) for task in first], loop=client.loop)
         try:
             for future in flying:
                 name: str = future.result()

@@ -121,6 +121,10 @@ class AddNodules:
         self._stream: int | None = None
         self._lungs: OrderedDict[bytes, tuple[np.ndarray, tuple[int, ...], float]] = OrderedDict()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the lungs that were found: copies find their own."""
+        return {**self.__dict__, "_lungs": OrderedDict()}
+
     def set_epoch(self, epoch: int) -> None:
         """Say before an epoch which one it is, counted from 0; workers of a loader see it too."""
         self._epoch[0] = epoch
@@ -135,10 +139,13 @@ class AddNodules:
             y_min, x_max, y_max in px; ``label``, int64 `(nodule,)` of zeros; ``mask``, uint8
             `(nodule, row, column)`.
         """
+        return self.add(data, self._random())
+
+    def add(self, data: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+        """The same, with all that is random drawn from ``rng``."""
         given = data[self.key]
         pixels = np.asarray(given)
         flat = pixels[0] if pixels.ndim == 3 and pixels.shape[0] == 1 else pixels
-        rng = self._random()
         lungs = self._lungs_of(flat)
         boxes = self._places(data, flat, lungs, rng)
         low, high = self.nodules
