@@ -20,6 +20,7 @@ from PIL import Image
 from radiographs import write_radiographs
 
 from nodegen.cli import main
+from nodegen.constants import GRADES
 from nodegen.dataset import example
 from nodegen.dataset.images import from_run_lengths, run_lengths
 from nodegen.dataset.plan import draw_plan
@@ -28,6 +29,7 @@ from nodegen.dataset.settings import FORMATS, DatasetSettings
 from nodegen.errors import NodegenError, OutputError, SettingError
 from nodegen.io.store import Store
 from nodegen.settings import Settings
+from nodegen.steps.visibility import grade_of
 
 QUICK = Settings(method="poisson")
 ROOT = Path(__file__).parent.parent
@@ -151,6 +153,29 @@ def test_sizes_follow_what_was_asked(radiographs, tmp_path):
         for nodule in record["nodules"]:
             left, top, right, bottom = nodule["given"]
             assert 19 <= max(right - left, bottom - top) * record["mm_per_px"] <= 23
+
+
+def test_splits_have_a_subtlety_of_their_own_and_images_an_order(radiographs, tmp_path):
+    wanted = ["--images", "6", "--nodules", "0-2", "--split", "50/0/50", "--format", "csv"]
+    grades = ["--subtlety", "extremely-subtle", "--subtlety", "train:obvious"]
+    command = ["dataset", str(radiographs), "--output", str(tmp_path / "set"), "--method", "paste"]
+    assert main([*command, *wanted, *grades]) == 0
+    made = records(tmp_path / "set")
+    asked_for = {"train": GRADES["obvious"], "test": GRADES["extremely-subtle"]}
+    for record in made:
+        low, high = asked_for[record["split"]]
+        assert all(low <= nodule["recipe"]["asked"] <= high for nodule in record["nodules"])
+        assert all(n["subtlety"] == grade_of(n["visibility"]) for n in record["nodules"])
+    rows = list(csv.DictReader((tmp_path / "set/boxes.csv").open()))
+    for split in asked_for:
+        here = {row["image"]: int(row["order"]) for row in rows if row["split"] == split}
+        assert sorted(here.values()) == list(range(1, len(here) + 1))
+        faintest = {
+            name: min(float(r["visibility"]) for r in rows if r["image"] == name)
+            for name in sorted(here, key=here.get)
+            if all(r["visibility"] for r in rows if r["image"] == name)
+        }
+        assert list(faintest.values()) == sorted(faintest.values(), reverse=True)
 
 
 # --- what trainers read --------------------------------------------------------------------------
@@ -391,6 +416,8 @@ def test_sets_at_addresses_have_the_same_bytes(service, made, radiographs, reque
         ({"bits": 12}, "--pixels is 12"),
         ({"signal": "bright"}, "--class is 'bright'"),
         ({"seed": -1}, "--seed is -1"),
+        ({"subtlety": (("training", "obvious"),)}, "'training'"),
+        ({"subtlety": (("train", "plain"),)}, "subtlety is 'plain'"),
     ],
 )
 def test_settings_that_are_none(change, words):

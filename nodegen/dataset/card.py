@@ -47,7 +47,7 @@ CONTEXT = {
     "transform": "cr:transform",
 }
 NUMBERS = {
-    **dict.fromkeys(("x_min", "y_min", "x_max", "y_max", "slice", "seed"), "sc:Integer"),
+    **dict.fromkeys(("x_min", "y_min", "x_max", "y_max", "slice", "seed", "order"), "sc:Integer"),
     **dict.fromkeys(("given_x_min", "given_y_min", "given_x_max", "given_y_max"), "sc:Integer"),
     **dict.fromkeys(("size_mm", "contrast", "visibility"), "sc:Float"),
 }

@@ -19,6 +19,7 @@ from nodegen.dataset.settings import DatasetSettings
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.radiograph import Radiograph
 from nodegen.io.store import Store
+from nodegen.steps.visibility import grade_of
 
 RECORDS, IMAGES, UNTOUCHED, MASKS = "records", "images", "untouched", "masks"
 Record = dict[str, Any]
@@ -146,6 +147,7 @@ def _told(nodule: Nodule, settings: DatasetSettings) -> dict[str, Any]:
         "size_mm": round(nodule.size_mm, 2),
         "contrast": round(nodule.contrast, 4),
         "visibility": round(nodule.visibility, 3),
+        "subtlety": grade_of(nodule.visibility),
         "region": nodule.region,
         "area": int(nodule.mask.sum()),
         "rle": run_lengths(nodule.mask),

@@ -1,17 +1,51 @@
-"""CSV: ``boxes.csv``, a row for each nodule, and one without a box for each image that has none."""
+"""CSV: ``boxes.csv``, a row for each nodule, and one without a box for each image that has none.
+
+Sorted by ``order``, the images of a split go from obvious to subtle, for trainers that show them so.
+"""
 
 import csv
 import io
 from collections.abc import Iterator
 from typing import Any
 
-from nodegen.dataset.settings import DatasetSettings
+from nodegen.dataset.settings import SPLITS, DatasetSettings
 
 COLUMNS = (
     "image", "split", "label", "x_min", "y_min", "x_max", "y_max", "size_mm", "contrast",
     "visibility", "region", "signal", "given_x_min", "given_y_min", "given_x_max", "given_y_max",
-    "nodule", "source", "slice", "patient", "seed",
+    "subtlety", "order", "nodule", "source", "slice", "patient", "seed",
 )  # fmt: skip
+
+MEASURED = ("size_mm", "contrast", "visibility", "subtlety", "region")
+
+
+def orders(records: list[dict[str, Any]]) -> dict[str, int]:
+    """Place of each image in its split, from 1: by its faintest nodule, the most visible first.
+
+    Images without nodules are spread evenly among them.
+
+    Examples
+    --------
+    >>> images = [("a", [1.2]), ("b", []), ("c", [3.0, 2.0])]
+    >>> orders([{"name": name, "split": "train", "nodules": [{"visibility": v} for v in seen]}
+    ...         for name, seen in images])
+    {'c': 1, 'b': 2, 'a': 3}
+    """
+    places: dict[str, int] = {}
+    for split in SPLITS:
+        here = [record for record in records if record["split"] == split]
+        faintest = {
+            r["name"]: min(n["visibility"] for n in r["nodules"]) for r in here if r["nodules"]
+        }
+        parts = (
+            sorted(faintest, key=lambda name: (-faintest[name], name)),
+            [record["name"] for record in here if not record["nodules"]],
+        )
+        spread = sorted(
+            ((number + 0.5) / len(part), name) for part in parts for number, name in enumerate(part)
+        )
+        places |= {name: place for place, (_, name) in enumerate(spread, 1)}
+    return places
 
 
 def write_image(*_: Any) -> list[str]:
@@ -24,9 +58,11 @@ def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[
     made = io.StringIO()
     writer = csv.DictWriter(made, COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
+    places = orders(records)
     for record in records:
         image = {
             "image": f"images/{record['split']}/{record['name']}.png",
+            "order": places[record["name"]],
             **{name: record[name] for name in ("split", "source", "slice", "patient", "seed")},
         }
         for nodule in record["nodules"]:
@@ -40,7 +76,7 @@ def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[
                         f"given_{corner}": value
                         for corner, value in zip(corners, nodule["given"], strict=True)
                     },
-                    **{k: nodule[k] for k in ("size_mm", "contrast", "visibility", "region")},
+                    **{name: nodule[name] for name in MEASURED},
                     "signal": nodule["recipe"]["signal"],
                     "nodule": nodule["recipe"]["name"],
                 }
