@@ -4,8 +4,8 @@
 
 Each time the worker that has lived longest is killed, and a new one started. In the end every image
 must be there once, whole, and as one process alone makes it; none may have been made again after it
-was done. Told are CPU time and memory by quarters of the set: the first must grow in proportion, the
-second not at all.
+was done. Told are CPU time and memory by quarters of the set: the first must grow in proportion,
+the second not at all.
 """
 
 import argparse

@@ -58,18 +58,14 @@ def test_places_that_are_given_are_used():
     assert made["box"].tolist() == [[120, 200, 150, 232]]
 
 
-@pytest.mark.parametrize(
-    ("missed", "found"),
-    [
+def test_places_that_a_detector_missed_come_with_the_image():
+    add = AddNodules(boxes="given", settings=QUICK, places="missed")
+    for missed, found in (
         ([[120.2, 200, 149.8, 232]], [[120, 200, 150, 232]]),
         (torch.tensor([[-8, 200, 30, 232]]), [[0, 200, 30, 232]]),
         ([], []),
-    ],
-)
-def test_places_that_a_detector_missed_come_with_the_image(missed, found):
-    add = AddNodules(boxes="given", settings=QUICK, places="missed")
-    made = add({"image": phantoms()[0], "missed": missed})
-    assert made["box"].tolist() == found
+    ):
+        assert add({"image": phantoms()[0], "missed": missed})["box"].tolist() == found
     assert len(add({"image": phantoms()[0]})["box"]) >= 1  # drawn, where none are told
 
 

@@ -44,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "processor that may be used)",
     )
     parser.add_argument(
+        "--on-the-fly",
+        type=whole(1),
+        metavar="IMAGES",
+        help="measure instead how many images a second one worker of a training loop gets, over so "
+        "many of each method (default: none)",
+    )
+    parser.add_argument(
         "--json", type=Path, metavar="FILE", help="gets all figures (default: none)"
     )
     parser.add_argument(
@@ -64,6 +71,14 @@ def run(args: argparse.Namespace) -> int:
         raise SettingError("One of --stack and --boxes is missing; give both, or neither.")
     for path in (args.json, args.plot):
         check_writable(path)
+    if args.on_the_fly:
+        from nodegen.bench import on_the_fly
+
+        figures = on_the_fly.measure_on_the_fly(args.on_the_fly)
+        print(on_the_fly.table(figures))
+        if args.json:
+            write_text(args.json, json.dumps(figures, indent=2) + "\n")
+        return 0
     figures = measure(
         args.stack,
         args.boxes,

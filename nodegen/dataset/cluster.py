@@ -9,18 +9,23 @@ from concurrent.futures import CancelledError
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from nodegen import __version__
 from nodegen.dataset.plan import Item
 from nodegen.dataset.settings import DatasetSettings, derived_seed
 from nodegen.dataset.sources import Source
 from nodegen.dataset.worker import Maker
-from nodegen.errors import NodegenError, OutputError, SettingError
+from nodegen.errors import OutputError, SettingError
 from nodegen.io.store import Store
 
 AHEAD = 1000  # tasks that the scheduler holds: more keep no worker busier, and cost it memory
 RETRIES = 3  # of an image at which a worker failed, not counting workers that were lost
+# Times that an image is begun anew after Dask gave it up, which it does at the fourth lost worker:
+# machines that may be taken away at any time are lost without any fault of the image.
+LOSSES = 3
 CONNECT_S = 30.0
+Task = tuple[Store, Source, Item]  # where a radiograph lies, and an image to be made of it
 
 
 def make_on_cluster(
@@ -61,37 +66,38 @@ def make_on_cluster(
             "tcp://10.0.0.1:8786, which `dask scheduler` prints, or its scheduler file."
         ) from error
 
-    def submit(root: Store, source: Source, item: Item) -> object:
-        return client.submit(
-            make_image,
-            settings,
-            store.absolute(),
-            root,
-            source,
-            item,
-            __version__,
-            key=f"{item.name}-{derived_seed(item.seed, settings, store, root)}",
-            retries=RETRIES,
-            pure=False,
-        )
+    flying: dict[str, tuple[Task, int]] = {}
+
+    def submit(task: Task, losses: int = 0) -> Any:
+        root, source, item = task
+        # The same from every run of the set, so that two of them at one scheduler share the work.
+        key = f"{item.name}-{derived_seed(item.seed, settings, store, root)}-{losses}"
+        flying[key] = task, losses
+        more = {"key": key, "retries": RETRIES, "pure": False}
+        place = store.absolute()
+        return client.submit(make_image, settings, place, root, source, item, __version__, **more)
 
     with client:
         if not client.scheduler_info(n_workers=1)["workers"]:
             print("The cluster has no workers yet; waiting for them.", flush=True)
-        flying = as_completed([submit(*task) for task in first], loop=client.loop)
+        ended = as_completed(map(submit, first), loop=client.loop)
         try:
-            for future in flying:
-                name: str = future.result()
+            for future in ended:
+                task, losses = flying.pop(future.key)
+                try:
+                    name: str = future.result()
+                except KilledWorker as error:
+                    if losses == LOSSES:
+                        raise OutputError(
+                            f"Workers were lost at the image {task[2].name} again and again, "
+                            "perhaps for want of memory; give them more, and run the same command "
+                            "again to go on."
+                        ) from error
+                    ended.add(submit(task, losses + 1))
+                    continue
                 future.release()
-                flying.update([submit(*task) for task in islice(tasks, 1)])
+                ended.update(map(submit, islice(tasks, 1)))
                 yield name
-        except NodegenError:
-            raise
-        except KilledWorker as error:
-            raise OutputError(
-                f"Workers were lost at the same image again and again ({error}); give them more "
-                "memory, and run the same command again to go on."
-            ) from error
         except (CancelledError, OSError) as error:
             raise OutputError(
                 f"The scheduler at {address} was lost, or a file could not be read or written "

@@ -128,6 +128,7 @@ def make_dataset(
         name, why = next(iter(skipped.items()))
         raise StackError(f"None of the radiographs could be used, {name} for one: {why}")
     if len(records) == len(plan.items):
+        keep_plan(plan, store)  # where there are no locks another run may have begun another set
         finish_set(plan, store, records)
     return Made(str(output), len(plan.items), len(records), skipped)
 

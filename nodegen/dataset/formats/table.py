@@ -1,6 +1,7 @@
 """CSV: ``boxes.csv``, a row for each nodule, and one without a box for each image that has none.
 
-Sorted by ``order``, the images of a split go from obvious to subtle, for trainers that show them so.
+Sorted by ``order``, the images of a split go from obvious to subtle, for trainers that begin with
+what is easy.
 """
 
 import csv
