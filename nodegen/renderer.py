@@ -23,7 +23,7 @@ from nodegen.steps.contrast import match_contrast, normalise
 from nodegen.steps.crop import Window, crop_window, support
 from nodegen.steps.exposure import expose, tapered
 from nodegen.steps.finish import finish
-from nodegen.steps.flags import LIMIT, OFF, WHITE, edges_of, flags_of
+from nodegen.steps.flags import LIMIT, OFF, WHITE, edges_of, flags_of, with_lungs
 from nodegen.steps.grey import to_output, to_unit
 from nodegen.steps.laying import fit, lay
 from nodegen.steps.library import Library
@@ -105,6 +105,8 @@ class Renderer:
 
     def __init__(self, settings: Settings | None = None):
         self.settings = settings or Settings()
+        self._levels = parse_contrast(self.settings.contrast)
+        self._grades = parse_subtlety(self.settings.subtlety)
         self._lock = threading.RLock()
         self._opened: dict[str, Any] = {}
         if self.settings.device == "cuda":
@@ -133,7 +135,7 @@ class Renderer:
     @property
     def library(self) -> Library:
         """The nodules."""
-        folder = self.settings.nodules or MODEL / "nodules"
+        folder = self.settings.library or MODEL / "nodules"
         library: Library = self._once("library", lambda: Library.open(folder))
         return library
 
@@ -299,10 +301,9 @@ class Renderer:
         best = min(fits, key=lambda index: fits[index][0])
         nodule = drawn_nodules[best]
         level, spread = surround(slice01, box)
-        levels = parse_contrast(self.settings.contrast)
-        grades = parse_subtlety(self.settings.subtlety)
-        if levels is not None:
-            low, high = levels
+        grades = self._grades
+        if self._levels is not None:
+            low, high = self._levels
             asked = low * (high / low) ** drawn.shares[1] / GREY_MAX / spread
         elif grades is not None:
             asked = graded(grades, *drawn.shares)
@@ -392,10 +393,10 @@ class Renderer:
         mask : ndarray of uint16, shape (row, column)
             0, or 1 + the box's index.
         recipes : list of Recipe
-            Those given, with the visibility that was got.
+            Those given, with the visibility that was got, and flagged where they lie off the lungs.
         """
         slice01, mask = self.render(untouched, recipes, watch)
-        measured = self.measured(untouched, slice01, recipes)
+        measured = with_lungs(self.measured(untouched, slice01, recipes), to_unit(untouched))
         if self.settings.finish:
             slice01 = finish(slice01, finish_stream(seed, number))
         return to_output(untouched, slice01, intensity), mask, measured

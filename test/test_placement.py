@@ -15,11 +15,11 @@ from nodegen.cli import main
 from nodegen.errors import ModelError, SettingError, StackError
 from nodegen.io.boxes import read_boxes
 from nodegen.io.radiograph import read_radiograph
+from nodegen.lungs.fields import Edges, Lungs, find_lungs
 from nodegen.phantom.anatomy import draw_anatomy
 from nodegen.phantom.fields import lung_fields
 from nodegen.phantom.render import radiograph
 from nodegen.placement.frame import Frame, mapped, mm_per_px
-from nodegen.placement.lungs import Edges, Lungs, find_lungs
 from nodegen.placement.prior import GAP_PX, Prior
 from nodegen.training.places import fit_places, read_box_table
 

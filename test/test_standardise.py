@@ -13,8 +13,8 @@ from scipy import ndimage
 from nodegen.cli import main
 from nodegen.dataset.standardise import ENERGIES, MEAN, REST_ENERGY, bands, energies, standardise
 from nodegen.io.radiograph import Radiograph, read_radiograph
+from nodegen.lungs.fields import find_lungs
 from nodegen.placement.frame import Frame, mapped
-from nodegen.placement.lungs import find_lungs
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from scipy import ndimage
 from nodegen.dataset.settings import VISIBILITY, derived_seed
 from nodegen.io.boxes import Box
 from nodegen.io.radiograph import Radiograph
+from nodegen.lungs.fields import Lungs
+from nodegen.lungs.grid import LEFT, RIGHT
 from nodegen.placement.frame import Frame, mm_per_px
-from nodegen.placement.lungs import LEFT, RIGHT, Lungs
 from nodegen.placement.prior import Prior, hull
 from nodegen.renderer import Renderer
 from nodegen.steps.finish import finish

@@ -19,7 +19,7 @@ from nodegen.io.files import write_text
 from nodegen.io.radiograph import NODE21_MAX, Radiograph, find_radiographs, read_radiographs
 from nodegen.io.stack import Geometry
 from nodegen.io.stack_writer import StackWriter
-from nodegen.placement.lungs import Lungs, find_lungs
+from nodegen.lungs.fields import Lungs, find_lungs
 
 SIDE_PX = 1024
 SIGMAS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # of the Gaussians that part the bands, px

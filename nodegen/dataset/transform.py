@@ -14,7 +14,7 @@ from nodegen.dataset.example import make_example
 from nodegen.errors import SettingError
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.radiograph import Radiograph
-from nodegen.placement.lungs import Lungs, find_lungs
+from nodegen.lungs.fields import Lungs, find_lungs
 from nodegen.placement.prior import Prior
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings

@@ -13,7 +13,7 @@ from nodegen.errors import StackError
 from nodegen.io.files import clear_scratch
 from nodegen.io.radiograph import read_radiograph
 from nodegen.io.store import Store
-from nodegen.placement.lungs import find_lungs
+from nodegen.lungs.fields import find_lungs
 from nodegen.placement.prior import Prior
 from nodegen.renderer import Renderer
 

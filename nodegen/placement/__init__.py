@@ -53,7 +53,7 @@ def place_files(
     from nodegen.io.boxes import BOXES, write_boxes
     from nodegen.io.files import write_bytes
     from nodegen.io.radiograph import find_radiographs, read_radiographs
-    from nodegen.placement.lungs import find_lungs
+    from nodegen.lungs.fields import find_lungs
     from nodegen.placement.picture import picture
     from nodegen.placement.prior import Prior
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodegen.placement.lungs import Edges, Lungs
+from nodegen.lungs.fields import Edges, Lungs
 
 # Internal width of an adult's chest, from the outer edge of one lung to that of the other, mm. It
 # is what the simulated chests have (0.34 mm/px); where a file's pixel size is not to be trusted,

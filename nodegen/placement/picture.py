@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from nodegen.io.boxes import Box
-from nodegen.placement.lungs import LEFT, RIGHT, Lungs
+from nodegen.lungs.fields import Lungs
+from nodegen.lungs.grid import LEFT, RIGHT
 
 LUNG_INK = {RIGHT: (255, 96, 32), LEFT: (32, 176, 255)}
 BOX_INK = (255, 224, 0)

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage, stats
-from skimage.morphology import convex_hull_image
 
 from nodegen.errors import ModelError, SettingError
 from nodegen.io.boxes import Box
+from nodegen.lungs.fields import Edges, Lungs
+from nodegen.lungs.region import hull as hull_of
 from nodegen.placement.frame import Frame, mapped, mm_per_px
-from nodegen.placement.lungs import Edges, Lungs
 from nodegen.settings import MODEL
 
 PRIOR, FORMAT = MODEL / "lungs" / "places.json", "nodegen-places-1"
@@ -182,7 +182,7 @@ class Prior:
 def hull(lungs: Lungs) -> np.ndarray:
     """Mask of the convex hull of both lungs: lung, and what heart and diaphragm hide of it."""
     step = 4  # a coarse hull is as good, and quick
-    coarse = convex_hull_image(lungs.labels[::step, ::step] > 0)
+    coarse = hull_of(lungs.labels[::step, ::step] > 0)
     whole = np.repeat(np.repeat(coarse, step, 0), step, 1)
     return np.asarray(whole[: lungs.labels.shape[0], : lungs.labels.shape[1]])
 

@@ -16,7 +16,8 @@ import torch
 from torch.nn import functional
 
 from nodegen.errors import TrainingError
-from nodegen.placement.network import CLASSES, LungNet, labelled, mean_of_views, to_grid
+from nodegen.lungs.grid import CLASSES, labelled, to_grid
+from nodegen.lungs.network import LungNet, mean_of_views
 from nodegen.progress import track
 from nodegen.training.lung_cases import CASE_PX, UNKNOWN, confident_labels, phantom_case
 from nodegen.training.lung_views import view

@@ -9,8 +9,8 @@ from sklearn.mixture import GaussianMixture
 
 from nodegen.errors import TrainingError
 from nodegen.io.files import write_text
+from nodegen.lungs.fields import Edges, Lungs
 from nodegen.placement.frame import Frame
-from nodegen.placement.lungs import Edges, Lungs
 from nodegen.placement.prior import FORMAT
 
 COMPONENTS = range(4, 15)  # of the mixture, chosen by the Bayesian information criterion

@@ -28,9 +28,8 @@ from nodegen.evaluation.viewer import Page, pack, stored
 from nodegen.evaluation.viewer.page import ONE_FILE_BYTES
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.boxes import BOXES
-from nodegen.io.stack import read_stack
+from nodegen.lungs.fields import find_lungs
 from nodegen.pipeline import Run
-from nodegen.placement.lungs import find_lungs
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,6 @@ class Treated:
         What ``recipes.json`` says beside the recipes.
     recipes : list of dict
         As in ``recipes.json``; empty where none are known.
-    spacing : (float, float), optional
-        Of a pixel, x and y, mm; None: unknown, and lengths are told in px.
     lungs : dict of ndarray
         By slice, a mask (row, column) of the lungs, whose outline may be shown; none where unknown.
     """
@@ -58,7 +55,6 @@ class Treated:
     pair: Pair
     header: Mapping[str, Any] = field(default_factory=dict)
     recipes: Sequence[Mapping[str, Any]] = ()
-    spacing: tuple[float, float] | None = None
     lungs: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
@@ -113,7 +109,7 @@ class Report:
                 "width": before.shape[1],
                 "height": before.shape[0],
                 "slope": slope,
-                "spacing": treated.spacing,
+                "spacing": treated.pair.spacing,
                 "pixels": key,
                 "lungs": outlines(treated.lungs[number]) if number in treated.lungs else [],
             }
@@ -201,9 +197,8 @@ def write_report_of_run(path: Path, input_dir: Path, run: Run) -> None:
     """
     before = Path(input_dir) / run.image.name
     pair = read_pair(before, run.image, Path(input_dir) / BOXES)
-    method, spacing = run.header["settings"]["method"], spacing_of(before)
-    lungs = lungs_in(pair)
-    one = Treated(method, run.image.stem, pair, run.header, run.recipes, spacing, lungs)
+    method, lungs = run.header["settings"]["method"], lungs_in(pair)
+    one = Treated(method, run.image.stem, pair, run.header, run.recipes, lungs)
     write_report(path, [one])
 
 
@@ -217,12 +212,6 @@ def lungs_in(pair: Pair) -> dict[int, np.ndarray]:
         with suppress(StackError):
             found[number] = find_lungs(pair.before[number]).labels > 0
     return found
-
-
-def spacing_of(image: Path) -> tuple[float, float] | None:
-    """Spacing of a stack's pixels, x and y, mm; None where its file says 1, and so nothing."""
-    x, y, *_ = read_stack(image).geometry.spacing
-    return None if x == y == 1 else (float(x), float(y))
 
 
 def _where(treated: Treated, number: int) -> str:

@@ -1,7 +1,5 @@
-"""Find the lung fields of a radiograph."""
+"""Find the lung fields of a radiograph, in its own pixels."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -9,15 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from nodegen.errors import ModelError, StackError
-from nodegen.io.files import write_bytes, write_text
-from nodegen.settings import MODEL
+from nodegen.errors import StackError
+from nodegen.lungs.grid import LEFT, RIGHT, labelled, to_grid
+from nodegen.lungs.weights import LUNGS, read_weights
 
-LUNGS = MODEL / "lungs"
-INDEX, FORMAT = "lungs.json", "nodegen-lungs-1"
 EDGE_QUANTILE = 0.01  # of a lung's pixels lie beyond each edge of its frame, so that spikes do not
 LEAST_SHARE = 0.01  # of the radiograph that each lung fills, or it counts as not found
-RIGHT, LEFT = 1, 2  # labels: the patient's lungs; in the image the right one lies on the left
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,7 @@ def find_lungs(pixels: np.ndarray, model: Path | None = None) -> Lungs:
     >>> lungs.labels.shape, bool(0.2 < (lungs.labels > 0).mean() < 0.6)
     ((1024, 1024), True)
     """
-    from nodegen.placement.network import labelled, mean_of_views, to_grid
+    from nodegen.lungs.network import mean_of_views
 
     if pixels.ndim != 2:
         raise StackError(
@@ -134,55 +129,11 @@ def _edges(lung: np.ndarray) -> Edges:
 
 @lru_cache(maxsize=2)
 def _network(folder: Path) -> Any:
-    from safetensors.torch import load
+    import torch
 
-    from nodegen.placement.network import LungNet
+    from nodegen.lungs.network import LungNet
 
-    path = folder / INDEX
-    try:
-        index = json.loads(path.read_bytes())
-        if index["format"] != FORMAT:
-            raise ValueError(f"its form is {index['format']!r}")
-        data = (folder / index["file"]).read_bytes()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"The weights of the lungs in {folder} cannot be read ({error}); copy the model anew."
-        ) from error
-    if hashlib.sha256(data).hexdigest() != index["sha256"]:
-        raise ModelError(
-            f"The weights {folder / index['file']} are truncated or altered: their SHA-256 is not "
-            f"the one in {INDEX}; copy the model anew."
-        )
     network = LungNet()
-    network.load_state_dict({name: value.float() for name, value in load(data).items()})
+    weights = {name: torch.from_numpy(values) for name, values in read_weights(folder).items()}
+    network.load_state_dict(weights)
     return network.eval()
-
-
-def save_network(network: Any, folder: Path, card: dict[str, Any]) -> Path:
-    """Write the weights in half precision, named with their hash, and ``lungs.json``.
-
-    Parameters
-    ----------
-    network : nodegen.placement.network.LungNet
-    card : dict
-        How they were trained.
-
-    Returns
-    -------
-    pathlib.Path
-        The weights.
-    """
-    from safetensors.torch import save
-
-    tensors = {
-        name: value.detach().half().contiguous()
-        for name, value in network.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    data = save(tensors)
-    digest = hashlib.sha256(data).hexdigest()
-    path = folder / f"lungs-{digest[:12]}.safetensors"
-    write_bytes(path, data)
-    index = {"format": FORMAT, "file": path.name, "sha256": digest, "card": card}
-    write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")
-    return path

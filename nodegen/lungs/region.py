@@ -1,0 +1,89 @@
+"""Where a box lies: on the lungs, on what heart and diaphragm hide of them, or off both.
+
+Quick and rough: one view, on the network's own grid, without torch. What places nodules looks at
+several views, see :mod:`nodegen.lungs.fields`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import ConvexHull
+
+from nodegen.lungs.forward import forward
+from nodegen.lungs.grid import LEFT, RIGHT, labelled, to_grid
+
+# What is seen counts as an upright chest from here on. Of 107 radiographs in NODE21's form, many of
+# sick lungs, the least sure answer was 0.944 and the smallest lung 0.067 of the image; of 27 of
+# them, laid on either side, the surest was 0.931, of noise and of blurred noise 0.877.
+LEAST_CONFIDENCE = 0.94  # mean probability of the labels inside both lungs
+LEAST_SHARE = 0.05  # of the image, in each lung
+
+
+@dataclass(frozen=True)
+class Region:
+    """The convex hull of both lungs: lung, and what heart and diaphragm hide of it.
+
+    Attributes
+    ----------
+    mask : numpy.ndarray of bool, shape (row, column)
+        On the grid.
+    scale : float
+        px of the grid for each px of the radiograph.
+    """
+
+    mask: np.ndarray
+    scale: float
+
+    def share_off(self, left: int, top: int, right: int, bottom: int) -> float:
+        """Share of a box, px of the radiograph and half-open, that lies off the region."""
+        sides = []
+        for low, high in ((top, bottom), (left, right)):
+            # Where the middles of the box's pixels lie on the grid.
+            middles = (np.arange(low, high) + 0.5) * self.scale
+            sides.append(np.minimum(middles.astype(int), len(self.mask) - 1))
+        return 1.0 - float(self.mask[np.ix_(*sides)].mean())
+
+
+def find_region(pixels: np.ndarray) -> Region | None:
+    """Find the region of the lungs; None where what is seen is no upright chest from the front.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray, shape (row, column)
+        Any grey scale.
+
+    Raises
+    ------
+    ModelError
+        Where the weights that nodegen ships are missing or altered.
+    """
+    grid, scale = to_grid(pixels)
+    chances = forward(grid)
+    labels = labelled(chances)
+    rows, columns = (length * scale for length in pixels.shape)
+    least = LEAST_SHARE * rows * columns
+    if min(np.count_nonzero(labels == lung) for lung in (RIGHT, LEFT)) < least:
+        return None
+    if float(chances.max(0)[labels > 0].mean()) < LEAST_CONFIDENCE:
+        return None
+    return Region(hull(labels > 0), scale)
+
+
+def hull(mask: np.ndarray) -> np.ndarray:
+    """The convex hull of a mask (row, column), as a mask: all whose middle lies in it."""
+    rows = np.flatnonzero(mask.any(1))
+    if not len(rows):
+        return np.zeros_like(mask)
+    # The first and the last pixel of a row decide; each reaches from edge to edge.
+    first = mask[rows].argmax(1)
+    last = mask.shape[1] - 1 - mask[rows, ::-1].argmax(1)
+    places = np.array([(row + down, column + across)
+                       for row, ends in zip(rows, zip(first, last, strict=True), strict=True)
+                       for column in ends
+                       for down, across in ((0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5))])  # fmt: skip
+    sides = ConvexHull(places).equations
+    row, column = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    inside = np.ones(mask.shape, bool)
+    for down, across, away in sides:
+        inside &= down * row + across * column + away <= 1e-9
+    return inside
