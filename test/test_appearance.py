@@ -17,7 +17,7 @@ from nodegen.phantom import write_phantom
 from nodegen.settings import parse_contrast, parse_subtlety
 from nodegen.steps.exposure import BAND_GAINS, BAND_SIGMAS_PX, expose, tapered
 from nodegen.steps.laying import fit, lay, turned_extent
-from nodegen.steps.library import Nodule
+from nodegen.steps.nodule import Nodule
 from nodegen.steps.opacity import FINER, opacity, plateau, relative_density, visible_disc
 from nodegen.steps.visibility import (
     LEAST_SPREAD,

@@ -29,7 +29,8 @@ from nodegen.nodules.patches import find_pairs, read_pair, write_patches
 from nodegen.nodules.prepare import project_nodule
 from nodegen.nodules.sheet import contact_sheet
 from nodegen.nodules.synthesise import LARGEST_MM, SIDE, SMALLEST_MM, render, synthesise
-from nodegen.steps.library import Library, Nodule
+from nodegen.steps.library import Library
+from nodegen.steps.nodule import Nodule
 
 COUNT = 24
 

@@ -21,7 +21,8 @@ from nodegen.io.stack import read_stack
 from nodegen.pipeline import generate
 from nodegen.schemas import FILES, RecipeEntry
 from nodegen.settings import MODEL
-from nodegen.steps.library import Library, write_library
+from nodegen.steps.library import Library
+from nodegen.steps.library_writer import write_library
 from nodegen.steps.recipe import Recipe, load
 from nodegen.steps.signal import signal_class, top_threshold
 from nodegen.training.generator import Generator

@@ -13,7 +13,7 @@ from nodegen.cli.options import add_patches, seed, whole
 
 if TYPE_CHECKING:
     from nodegen.nodules.measure import Measured
-    from nodegen.steps.library import Nodule
+    from nodegen.steps.nodule import Nodule
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

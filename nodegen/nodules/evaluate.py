@@ -19,7 +19,7 @@ from nodegen.nodules.measure import Measured
 from nodegen.nodules.prepare import project_nodule
 from nodegen.nodules.synthesise import synthesise
 from nodegen.progress import track
-from nodegen.steps.library import Nodule
+from nodegen.steps.nodule import Nodule
 
 FOLDS = 5
 TREES = 400

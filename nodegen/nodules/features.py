@@ -8,7 +8,7 @@ from skimage.measure import perimeter_crofton, regionprops
 from skimage.transform import resize
 
 from nodegen.steps.contrast import normalise
-from nodegen.steps.library import Nodule
+from nodegen.steps.nodule import Nodule
 
 RINGS = 5  # of the radial profile, from the edge to the middle
 BANDS_PX = (0.5, 1.0, 2.0, 4.0)  # differences of Gaussians between these

@@ -28,7 +28,8 @@ from nodegen.io.files import locked, write_bytes
 from nodegen.nodules.patches import DIAMETERS, SUFFIX, Pair, PairError, find_pairs, read_pair
 from nodegen.progress import track
 from nodegen.schemas import LIBRARY_VERSION
-from nodegen.steps.library import Nodule, write_library
+from nodegen.steps.library_writer import write_library
+from nodegen.steps.nodule import Nodule
 from nodegen.steps.opacity import added_water, along
 from nodegen.steps.projection import cut_to_mask, diameter_mm, project
 

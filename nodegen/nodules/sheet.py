@@ -13,7 +13,7 @@ from nodegen.nodules.features import level
 from nodegen.nodules.model import NoduleModel
 from nodegen.nodules.prepare import project_nodule
 from nodegen.nodules.synthesise import synthesise
-from nodegen.steps.library import Nodule
+from nodegen.steps.nodule import Nodule
 
 SIDE = 8  # nodules in a row and in a column, on each half
 TILE_PX, GAP_PX, CAPTION_PX, TITLE_PX = 80, 8, 14, 28

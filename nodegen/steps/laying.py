@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from nodegen.steps.library import Nodule
+from nodegen.steps.nodule import Nodule
 
 STICKS_OUT = 1.1  # most that a disc of another aspect is larger than its box allows
 SILHOUETTE = 0.2  # of the plateau: thinner rays are not the mask's
