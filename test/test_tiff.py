@@ -7,7 +7,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+import nodegen.io.stack_writer
 from nodegen.errors import StackError
+from nodegen.io.geometry import Geometry
 from nodegen.io.stack import read_stack
 from nodegen.io.stack_writer import StackWriter
 
@@ -40,6 +42,16 @@ def imagej_of_one_page(path):
     path.write_bytes(content)
 
 
+def beyond_4_gb(path):
+    """Pixels and pages that lie behind a thumbnail of 4.4 GB, a hole in the file."""
+    with tifffile.TiffWriter(path, bigtiff=True) as writer:
+        writer.write(shape=(66_000, 66_000), dtype="u1", subfiletype=1, metadata=None)
+        for slice_ in STACK:
+            writer.write(slice_, metadata=None, **GREY)
+    assert path.stat().st_size > 2**32
+    assert path.stat().st_blocks * 512 < 2**20, "the hole takes no room"
+
+
 GREY = {"photometric": "minisblack"}
 TAKEN = {
     "whole": (lambda p: tifffile.imwrite(p, STACK, **GREY), STACK),
@@ -47,6 +59,7 @@ TAKEN = {
     "by Pillow": (lambda p: by_pillow(p, BYTES), BYTES),
     "big-endian": (lambda p: tifffile.imwrite(p, STACK, byteorder=">", **GREY), STACK),
     "BigTIFF": (lambda p: tifffile.imwrite(p, STACK, bigtiff=True, **GREY), STACK),
+    "BigTIFF beyond 4 GB": (beyond_4_gb, STACK),
     "ImageJ": (
         lambda p: tifffile.imwrite(p, STACK, imagej=True, metadata={"axes": "ZYX"}), STACK
     ),
@@ -210,3 +223,12 @@ def test_where_white_is_0_it_stays_so(tmp_path):
             writer.write(slice_)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "y.tif"), BYTES)
     np.testing.assert_array_equal(read_stack(tmp_path / "y.tif").pixels, stack.pixels)
+
+
+def test_what_would_be_too_large_for_a_tiff_becomes_a_bigtiff(tmp_path, monkeypatch):
+    monkeypatch.setattr(nodegen.io.stack_writer, "LARGE_TIFF", STACK.nbytes - 1)
+    with StackWriter(tmp_path / "x.tif", Geometry.plain(3), SHAPE, np.uint16) as writer:
+        for slice_ in STACK:
+            writer.write(slice_)
+    assert (tmp_path / "x.tif").read_bytes()[:4] == b"II+\0"
+    np.testing.assert_array_equal(read_stack(tmp_path / "x.tif").pixels, STACK)
