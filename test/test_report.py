@@ -39,9 +39,9 @@ def treated(count=6, methods=METHODS, side=300):
             recipes.append({"index": i, "signal": signal, "n0": 6, "noise": SEED})
         header = {"seed": SEED, "settings": {"finish": False}, "model_sha256": "ab" * 32}
         after = np.rint(after).astype(np.uint16)
-        pair = Pair(before, after, boxes)
+        pair = Pair(before, after, boxes, SPACING)
         lungs = {1: np.hypot(rows - side / 2, columns - side / 2) < side / 3}
-        yield Treated(method, "</script>stack", pair, header, recipes, SPACING, lungs)
+        yield Treated(method, "</script>stack", pair, header, recipes, lungs)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,7 +11,7 @@ from nodegen.errors import SettingError, StackError
 from nodegen.evaluation.fidelity.judge import Verdict, read_pair
 from nodegen.evaluation.fidelity.reference import Reference
 from nodegen.evaluation.fidelity.table import comma_separated, markdown
-from nodegen.evaluation.report import Treated, lungs_in, spacing_of, write_report
+from nodegen.evaluation.report import Treated, lungs_in, write_report
 from nodegen.io.boxes import BOXES
 from nodegen.io.files import write_text
 from nodegen.io.stack import find_image
@@ -76,7 +76,6 @@ def compare(
     def runs() -> Iterator[Treated]:
         for folder, name in zip(folders, names, strict=True):
             image, before, lungs = find_image(folder), None, None
-            spacing = spacing_of(image)
             for method in methods:
                 for seed in seeds:
                     print(f"{method}, {name}, seed {seed}", flush=True)
@@ -91,7 +90,7 @@ def compare(
                         pair = replace(pair, before=before)  # held once for all runs
                     before = pair.before
                     lungs = lungs_in(pair) if lungs is None else lungs
-                    yield Treated(method, name, pair, done.header, done.recipes, spacing, lungs)
+                    yield Treated(method, name, pair, done.header, done.recipes, lungs)
 
     judged = write_report(output / REPORT, runs(), reference)
     verdicts = {method: judged[method] for method in methods}

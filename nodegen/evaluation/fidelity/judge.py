@@ -86,11 +86,21 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Pair:
-    """The same stack before and after, (slice, row, column) in grey levels, and its boxes."""
+    """The same stack before and after, and its boxes.
+
+    Attributes
+    ----------
+    before, after : ndarray, shape (slice, row, column)
+        In grey levels of 0..4095.
+    boxes : list of Box
+    spacing : (float, float), optional
+        Of a pixel, x and y, mm; None where the file says 1, and so nothing.
+    """
 
     before: np.ndarray
     after: np.ndarray
     boxes: list[Box]
+    spacing: tuple[float, float] | None = None
 
 
 class Judge:
@@ -190,4 +200,6 @@ def read_pair(before: Path, after: Path, boxes: Path) -> Pair:
             "row, column), where the same is wanted; give the two stacks of one run."
         )
     levels = grey_levels_of_pair(old.pixels, new.pixels)
-    return Pair(*levels, read_boxes(boxes, old.pixels.shape))
+    x, y, *_ = old.geometry.spacing
+    spacing = None if x == y == 1 else (float(x), float(y))
+    return Pair(*levels, read_boxes(boxes, old.pixels.shape), spacing)

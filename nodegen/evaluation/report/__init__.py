@@ -3,9 +3,8 @@
 from nodegen.evaluation.report.page import (
     Treated,
     lungs_in,
-    spacing_of,
     write_report,
     write_report_of_run,
 )
 
-__all__ = ["Treated", "lungs_in", "spacing_of", "write_report", "write_report_of_run"]
+__all__ = ["Treated", "lungs_in", "write_report", "write_report_of_run"]
