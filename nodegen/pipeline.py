@@ -202,7 +202,7 @@ def _check_replay(
         if have and header.get(name) and header[name] != have:
             raise RecipeError(
                 f"{path} was made with {name} {str(header[name])[:12]}, and {have[:12]} is in use; "
-                "give the same --model and --nodules as in that run."
+                "give the same --model and --library as in that run."
             )
     slices, rows, columns = stack.pixels.shape
     paper = renderer.settings.contrast == "paper"

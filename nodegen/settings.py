@@ -36,7 +36,7 @@ class Settings:
         ``real``, one of ``GRADES``, or a distribution as in ``subtle=2,obvious=1``.
     seed : int or None
         None: from a hash of the inputs.
-    model, nodules : Path or None
+    model, library : Path or None
         Folder of the cascades and of the nodule library; None: those that nodegen ships.
     workers : int or None
         Slices rendered side by side, which changes no byte; None: one for each processor that the
@@ -49,7 +49,7 @@ class Settings:
     seed: int | None = None
     device: str = "auto"
     model: Path | None = None
-    nodules: Path | None = None
+    library: Path | None = None
     add_back: str = "grain"
     contrast: str = "real"
     subtlety: str = "real"

@@ -229,7 +229,7 @@ def test_a_bad_library_is_told_in_one_sentence(make_input, tmp_path, capfd, faul
     break_it(library)
     folder, output = make_input(), tmp_path / "out"
     arguments = ["--input", str(folder), "--output", str(output), "--method", "paste"]
-    code = main(["generate", *arguments, "--nodules", str(library)])
+    code = main(["generate", *arguments, "--library", str(library)])
     check(code, capfd.readouterr().err, says, output)
 
 

@@ -62,10 +62,7 @@ def test_methods_follow_the_same_recipes_and_are_judged(two_inputs, tmp_path, ti
     ("options", "says"),
     [
         (["--methods", "singan,magic"], "methods are singan, magic"),
-        (["--methods", ""], "methods are none"),
         (["--methods", "paste,paste"], "each once"),
-        (["--seeds", "1,x"], "seeds is '1,x'"),
-        (["--seeds", ""], "no seeds"),
     ],
 )
 def test_wrong_choices_are_told(two_inputs, tmp_path, tiny_model, capfd, options, says):

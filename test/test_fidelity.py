@@ -286,8 +286,8 @@ def test_the_command_writes_a_sheet(tmp_path, make_input):
     boxes = tmp_path / "boxes.csv"
     boxes.write_text("stem,x,y,width,height\n77,60,60,40,50\n")
     path = tmp_path / "sheet.png"
-    stack = ["--synthetic", str(folder / "77.mha"), "--nodules", str(folder / "nodules.json")]
-    given = ["--images", str(folder), "--boxes", str(boxes), *stack, "--output", str(path)]
+    stack = ["--synthetic", str(folder)]
+    given = ["--real", str(folder), "--boxes", str(boxes), *stack, "--output", str(path)]
     assert main(["sheet", *given]) == 0
     with Image.open(path) as sheet:
         assert sheet.mode == "L"
@@ -298,7 +298,7 @@ def test_a_sheet_without_a_pair_is_told(tmp_path, make_input, capfd):
     folder = make_input(boxes=(), shape=(1, 300, 320))
     boxes = tmp_path / "boxes.csv"
     boxes.write_text("stem,x,y,width,height\n77,60,60,40,50\n")
-    stack = ["--synthetic", str(folder / "77.mha"), "--nodules", str(folder / "nodules.json")]
-    given = ["--images", str(folder), "--boxes", str(boxes), *stack]
+    stack = ["--synthetic", str(folder)]
+    given = ["--real", str(folder), "--boxes", str(boxes), *stack]
     assert main(["sheet", *given, "--output", str(tmp_path / "sheet.png")]) == 2
     assert "1 real and 0 synthetic" in capfd.readouterr().err

@@ -67,7 +67,7 @@ def test_a_folder_gives_what_its_nodules_were_made_with(phantoms):
 def test_the_command_writes_what_load_reads(phantoms, tmp_path, capfd):
     folder, boxes = phantoms
     path = tmp_path / "mine.json"
-    given = ["--images", str(folder), "--boxes", str(boxes), "--output", str(path)]
+    given = ["--real", str(folder), "--boxes", str(boxes), "--output", str(path)]
     assert main(["reference", *given, "--main", "official", "--source", "simulated"]) == 0
     assert "| contrast |" in capfd.readouterr().out
     loaded = Reference.load(path)
@@ -103,7 +103,7 @@ def test_wrong_boxes_are_told(phantoms, tmp_path, capfd, text, says):
     boxes = tmp_path / "boxes.csv"
     boxes.write_text(text)
     path = tmp_path / "out.json"
-    given = ["--images", str(phantoms[0]), "--boxes", str(boxes), "--output", str(path)]
+    given = ["--real", str(phantoms[0]), "--boxes", str(boxes), "--output", str(path)]
     assert main(["reference", *given]) == 2
     line = capfd.readouterr().err.splitlines()[-1]
     assert says in line

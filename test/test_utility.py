@@ -339,7 +339,7 @@ def command(folders, *more):
     return main(["utility", "--real", str(folders / "real"), "--boxes",
                  str(folders / "metadata.csv"), "--backgrounds", str(folders / "healthy"),
                  "--places", str(folders / "places.csv"), "--output", str(folders / "out"),
-                 "--sizes", "15,140", "--steps", "4", "--seeds", "2", "--per-image", "3",
+                 "--size-px", "15-140", "--steps", "4", "--networks", "2", "--per-image", "3",
                  "--without", "4", "--folds", "2", *more])  # fmt: skip
 
 
@@ -394,12 +394,8 @@ def test_an_arm_made_elsewhere_has_the_places_of_all_others(folders):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--depth", "deep"], "one of patches, detector, fasterrcnn"),
-        (["--seeds", "0"], "seeds is 0"),
         (["--arms", "magic"], "is no arm"),
-        (["--sizes", "300,400"], "None of the 8 real radiographs"),
-        (["--sizes", "x"], "sizes is 'x'"),
-        (["--primary", "one"], "primary is 'one'"),
+        (["--size-px", "300-400"], "None of the 8 real radiographs"),
         (["--on-the-fly"], "whose nodules are made once"),
         (["--backgrounds", "nowhere"], "nowhere"),
     ],

@@ -161,7 +161,7 @@ def test_the_command_at_depth_detector(tmp_path, capfd, options):
     code = main(["utility", "--depth", "detector", "--real", str(tmp_path / "real"), "--boxes",
                  str(tmp_path / "boxes.csv"), "--backgrounds", str(tmp_path / "healthy"),
                  "--places", str(tmp_path / "places.csv"), "--output", str(tmp_path / "out"),
-                 "--sizes", "8,140", "--steps", "3", "--seeds", "1", "--per-image", "2",
+                 "--size-px", "8-140", "--steps", "3", "--networks", "1", "--per-image", "2",
                  "--folds", "2", "--arms", arms, "--primary", "strawman,sham",
                  *options])  # fmt: skip
     assert code == 0

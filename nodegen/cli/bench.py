@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--slices",
         type=listed(whole(1)),
-        default=[1, 5, 20, 80],
+        default=(1, 5, 20, 80),
         metavar="LIST",
         help="sizes of the stacks that are timed whole (default: 1,5,20,80)",
     )
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=listed(whole(1)),
-        default=[],
+        default=(),
         metavar="LIST",
         help="numbers of workers whose boxes a second are measured (default: 1, and one for each "
         "processor that may be used)",
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         args.stack,
         args.boxes,
         args.repeats,
-        tuple(args.slices),
+        args.slices,
         args.saving_slices,
         tuple(sorted(set(args.workers))),
     )

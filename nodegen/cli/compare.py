@@ -7,20 +7,22 @@ Runs several methods with the same nodules in the same places, judges all, and w
 import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_device, add_reference
+from nodegen.cli.options import (
+    add_device,
+    add_library,
+    add_model,
+    add_paths,
+    add_reference,
+    listed,
+    seed,
+)
 from nodegen.settings import INTENSITIES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument(
-        "--input",
-        type=Path,
-        required=True,
-        action="append",
-        metavar="DIR",
-        help="one image and nodules.json, or a folder of such folders; may be given several times",
-    )
+    add_paths(parser, "--input", "one image and nodules.json, or a folder of such folders",
+        metavar="DIR", required=True)  # fmt: skip
     parser.add_argument(
         "--output",
         type=Path,
@@ -30,13 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--methods",
-        default="singan,poisson,paste",
+        type=listed(str),
+        default=("singan", "poisson", "paste"),
         metavar="LIST",
         help="of singan, poisson, paste, and singan-paper, which is the paper's add-back and "
-        "contrast as written (default: %(default)s)",
+        "contrast as written (default: singan,poisson,paste)",
     )
     parser.add_argument(
-        "--seeds", default="0", metavar="LIST", help="of the runs (default: %(default)s)"
+        "--seeds", type=listed(seed), default=(0,), metavar="LIST", help="of the runs (default: 0)"
     )
     parser.add_argument(
         "--contrast",
@@ -58,50 +61,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_reference(parser)
     add_device(parser)
-    parser.add_argument(
-        "--model", type=Path, metavar="DIR", help="the cascades (default: those of nodegen)"
-    )
-    parser.add_argument(
-        "--nodules", type=Path, metavar="DIR", help="the library (default: that of nodegen)"
-    )
+    add_model(parser)
+    add_library(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and print the table."""
-    from nodegen.errors import SettingError
     from nodegen.evaluation.compare import REPORT, compare
     from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
     from nodegen.evaluation.fidelity.table import markdown
     from nodegen.settings import Settings
 
-    try:
-        seeds = [int(word) for word in _words(args.seeds)]
-    except ValueError:
-        raise SettingError(
-            f"seeds is {args.seeds!r}, where whole numbers with commas between them are wanted; "
-            "give some, as 1,2,3."
-        ) from None
     settings = Settings(
         intensity=args.intensity,
         finish=args.finish,
         contrast=args.contrast,
         device=args.device,
         model=args.model,
-        nodules=args.nodules,
+        library=args.library,
     )
     verdicts = compare(
         args.input,
         args.output,
-        _words(args.methods),
-        seeds,
+        args.methods,
+        args.seeds,
         settings,
         reference=Reference.load(args.reference or SHIPPED).against(args.trust),
     )
     print(markdown(verdicts))
     print(f"report: {args.output / REPORT}")
     return 0
-
-
-def _words(text: str) -> list[str]:
-    """What stands between commas."""
-    return [word.strip() for word in text.split(",") if word.strip()]

@@ -5,7 +5,8 @@ import re
 import sys
 from dataclasses import fields
 
-from nodegen.cli.options import add_device
+from nodegen.cli.options import add_device, listed, number, ranged, seed, whole
+from nodegen.constants import CLASSES
 from nodegen.settings import METHODS
 
 RENDER = ("method", "contrast", "device")  # options that are settings of the rendering
@@ -28,41 +29,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "options, it is gone on with",
     )
     many = parser.add_mutually_exclusive_group(required=True)
-    many.add_argument("--images", type=int, metavar="N", help="images in all (default: none)")
+    many.add_argument("--images", type=whole(1), metavar="N", help="images in all (default: none)")
     many.add_argument(
-        "--copies", type=int, metavar="K", help="images for each radiograph (default: none)"
+        "--copies", type=whole(1), metavar="K", help="images for each radiograph (default: none)"
     )
     parser.add_argument(
-        "--nodules", type=whole_range, default=(1, 3), metavar="N[-M]",
+        "--nodules", type=ranged(whole(0)), default=(1, 3), metavar="N[-M]",
         help="in an image, each number as likely; 0 leaves it untouched (default: 1-3)",
     )  # fmt: skip
     parser.add_argument(
-        "--size-mm", type=size_range, metavar="A-B", help="larger side (default: as NODE21's)"
+        "--size-mm",
+        type=ranged(number(0)),
+        metavar="LOW-HIGH",
+        help="larger side (default: as NODE21's)",
     )
     parser.add_argument(
-        "--visibility", type=size_range, default=(0.3, 100.0), metavar="A-B",
+        "--visibility", type=ranged(number(0)), default=(0.3, 100.0), metavar="LOW-HIGH",
         help="contrast over the spread of the ground around; nodules outside this range are drawn "
         "again (default: 0.3 or more)",
     )  # fmt: skip
     parser.add_argument(
-        "--class", dest="signal", metavar="CLASS",
-        help="hyposignal or hypersignal (default: by each nodule's place)",
+        "--class", dest="signal", choices=CLASSES,
+        help="of all nodules (default: by each one's place)",
     )  # fmt: skip
     parser.add_argument(
-        "--split", type=_shares, default=(80, 10, 10), metavar="A/B/C",
-        help="shares of train, val and test, patients never parted (default: 80/10/10)",
+        "--split", type=listed(whole(0), 3), default=(80, 10, 10), metavar="A,B,C",
+        help="shares of train, val and test, patients never parted (default: 80,10,10)",
     )  # fmt: skip
     parser.add_argument(
-        "--format", dest="formats", type=_names, default=("coco",), metavar="NAMES",
-        help="of coco, yolo, node21, csv, monai, nndetection, with commas (default: coco)",
+        "--format", dest="formats", type=listed(str), default=("coco",), metavar="LIST",
+        help="of coco, yolo, node21, csv, monai, nndetection (default: coco)",
     )  # fmt: skip
     parser.add_argument(
-        "--pixels", dest="bits", type=int, default=16, metavar="BITS",
-        help="8 or 16; NODE21's 0..4095 become 0..255 in 8 bit (default: 16)",
+        "--pixels", dest="bits", type=whole(8, 16), choices=(8, 16), default=16,
+        help="bits; NODE21's 0..4095 become 0..255 in 8 bit (default: 16)",
     )  # fmt: skip
     parser.add_argument(
-        "--boxes", default="tight", metavar="WHICH",
-        help="tight: around what is visible; given: as placed (default: tight)",
+        "--annotate", dest="boxes", choices=("tight", "given"), default="tight",
+        help="which boxes. tight: around what is visible; given: as placed (default: tight)",
     )  # fmt: skip
     parser.add_argument(
         "--masks",
@@ -85,11 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "patient a file)",
     )  # fmt: skip
     parser.add_argument(
-        "--seed", type=int, default=0, help="of all that is random (default: %(default)s)"
+        "--seed", type=seed, default=0, help="of all that is random (default: %(default)s)"
     )
     parser.add_argument("--method", choices=METHODS, default=leave,
         help="how nodules are blended in (default: singan)")  # fmt: skip
-    parser.add_argument("--contrast", default=leave, metavar="real|paper|A-B",
+    parser.add_argument("--contrast", default=leave, metavar="real|paper|N|LOW-HIGH",
         help="real, paper or grey levels, as for `nodegen generate` (default: real)")  # fmt: skip
     parser.add_argument(
         "--subtlety", action="append", default=[], metavar="[SPLIT:]real|GRADE|GRADE=WEIGHT,…",
@@ -98,7 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_device(parser, leave)
     parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes (default: %(default)s)"
+        "--workers", type=whole(1), default=1, metavar="N", help="processes (default: %(default)s)"
     )
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="I/N",
@@ -153,35 +157,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def size_range(text: str) -> tuple[float, float]:
-    """Read a range such as 6-30, or a single number."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no range such as 6-30")
-    return float(found[1]), float(found[2] or found[1])
-
-
-def whole_range(text: str) -> tuple[int, int]:
-    """Read a range of whole numbers such as 0-3, or a single one."""
-    low, high = size_range(text)
-    if not (low.is_integer() and high.is_integer()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no range of whole numbers such as 0-3")
-    return int(low), int(high)
-
-
-def _shares(text: str) -> tuple[int, int, int]:
-    found = re.fullmatch(r"(\d+)/(\d+)/(\d+)", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no three shares such as 80/10/10")
-    return int(found[1]), int(found[2]), int(found[3])
-
-
 def _shard(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 1/4")
-    return int(found[1]), int(found[2])
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    number, of = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= of:
+        raise argparse.ArgumentTypeError(f"it is {text!r}, where a share as 1/4 is wanted, to 4/4")
+    return number, of

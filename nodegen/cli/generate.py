@@ -8,7 +8,7 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from nodegen.cli.options import add_device, add_workers, seed
+from nodegen.cli.options import add_device, add_library, add_model, add_workers, seed
 from nodegen.constants import GRADES
 from nodegen.settings import ADD_BACKS, INTENSITIES, METHODS, WINDOWS
 
@@ -57,20 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_device(parser, leave)
     add_workers(parser, leave)
-    parser.add_argument(
-        "--model",
-        type=Path,
-        default=leave,
-        metavar="DIR",
-        help="holds hyposignal and hypersignal (default: the cascades that nodegen ships)",
-    )
-    parser.add_argument(
-        "--nodules",
-        type=Path,
-        default=leave,
-        metavar="DIR",
-        help="nodule library, from `nodegen prepare` (default: the one that nodegen ships)",
-    )
+    add_model(parser, leave)
+    add_library(parser, leave)
     parser.add_argument(
         "--add-back",
         choices=ADD_BACKS,

@@ -8,22 +8,19 @@ be.
 import argparse
 from pathlib import Path
 
-from nodegen.cli.options import seed, whole
+from nodegen.cli.options import add_paths, seed, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument(
-        "--model", type=Path, required=True, help="folder of hyposignal and hypersignal; gets them"
-    )
-    parser.add_argument(
-        "--stack",
+        "--model",
         type=Path,
-        action="append",
         required=True,
-        metavar="FILE",
-        help="radiographs to measure on; may be given several times",
+        metavar="DIR",
+        help="folder of hyposignal and hypersignal; gets them",
     )
+    add_paths(parser, "--stack", "radiographs to measure on", metavar="FILE", required=True)
     parser.add_argument(
         "--cases", type=whole(1), default=80, help="boxes for each cascade (default: %(default)s)"
     )

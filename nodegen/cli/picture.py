@@ -7,22 +7,12 @@ the box enlarged before and after.
 import argparse
 from pathlib import Path
 
-from nodegen.cli.options import whole
+from nodegen.cli.options import add_pair, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument(
-        "--before", type=Path, required=True, metavar="DIR",
-        help="folder with the untouched stack and its nodules.json",
-    )  # fmt: skip
-    parser.add_argument(
-        "--after",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder with the stack that was made",
-    )
+    add_pair(parser)
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="the PNG to write"
     )
@@ -43,11 +33,12 @@ def run(args: argparse.Namespace) -> None:
     from nodegen.evaluation.picture import before_after
     from nodegen.io.boxes import BOXES, read_boxes
     from nodegen.io.files import check_writable
-    from nodegen.io.stack import find_image, read_stack
+    from nodegen.io.stack import image_at, read_stack
 
     check_writable(args.output)
-    before = read_stack(find_image(args.before)).pixels
-    after = read_stack(find_image(args.after)).pixels
-    boxes = read_boxes(args.before / BOXES, before.shape)
+    untouched = image_at(args.before)
+    before = read_stack(untouched).pixels
+    after = read_stack(image_at(args.after)).pixels
+    boxes = read_boxes(args.boxes or untouched.with_name(BOXES), before.shape)
     before_after(before, after, boxes, args.output, rows=args.rows, side=args.side)
     print(args.output)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from nodegen.cli.dataset import size_range, whole_range
+from nodegen.cli.options import number, ranged, seed, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,18 +16,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="gets nodules.json; of several files, in a folder for each",
     )  # fmt: skip
     parser.add_argument(
-        "--nodules", type=whole_range, default=(1, 3), metavar="N[-M]",
+        "--nodules", type=ranged(whole(0)), default=(1, 3), metavar="N[-M]",
         help="boxes in a radiograph, each number as likely (default: 1-3)",
     )  # fmt: skip
     parser.add_argument(
-        "--size-mm", type=size_range, metavar="A-B", help="larger side (default: as NODE21's)"
+        "--size-mm",
+        type=ranged(number(0)),
+        metavar="LOW-HIGH",
+        help="larger side (default: as NODE21's)",
     )
     parser.add_argument(
         "--pictures", type=Path, metavar="DIR",
         help="gets a PNG for each radiograph: lungs, density and boxes (default: none)",
     )  # fmt: skip
     parser.add_argument(
-        "--seed", type=int, default=0, help="of all that is random (default: %(default)s)"
+        "--seed", type=seed, default=0, help="of all that is random (default: %(default)s)"
     )
 
 

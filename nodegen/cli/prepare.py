@@ -18,10 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the library; an interrupted run is continued")  # fmt: skip
     parser.add_argument("--workers", type=whole(1), default=None, metavar="N",
         help="processes (default: one for each core)")  # fmt: skip
-    parser.add_argument("--axes", type=listed(whole(0, 2)), default=[0, 1, 2],
+    parser.add_argument("--axes", type=listed(whole(0, 2)), default=(0, 1, 2),
         metavar="LIST", help="axes of the patch array (slice, row, column) to project along; "
         "the baseline's is 1 (default: 0,1,2)")  # fmt: skip
-    parser.add_argument("--diameters", type=Path, default=None, metavar="CSV",
+    parser.add_argument("--diameters", type=Path, default=None, metavar="FILE",
         help="the organisers' ct_nodules.csv, to be compared with (default: none)")  # fmt: skip
 
 

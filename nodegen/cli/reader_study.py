@@ -8,7 +8,7 @@ back. See [Reader studies](reader-study.md).
 import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_device
+from nodegen.cli.options import add_device, add_paths, ranged, seed, whole
 from nodegen.settings import METHODS
 
 
@@ -20,27 +20,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     make = parser.add_argument_group("to make a study")
     make.add_argument("--real", type=Path, metavar="DIR",
         help="folder of radiographs with real nodules (default: none, required)")  # fmt: skip
-    make.add_argument("--boxes", type=Path, metavar="CSV",
-        help="their boxes: stem, x, y, width, height in px, and if wished trust "
+    make.add_argument("--boxes", type=Path, metavar="FILE",
+        help="their boxes, a CSV of stem, x, y, width, height in px, and if wanted trust "
         "(default: boxes.csv in --real)")  # fmt: skip
-    make.add_argument("--untouched", type=Path, action="append", default=[], metavar="DIR",
-        help="folder of radiographs without nodules; may be given several times "
-        "(default: none; synthetic nodules go into the films of --real, beside "
-        "their own)")  # fmt: skip
-    make.add_argument("--synthetic", type=Path, action="append", default=[], metavar="DIR",
-        help="folder of a stack with synthetic nodules and its recipes.json or nodules.json; may "
-        "be given several times (default: none; nodegen draws them)")  # fmt: skip
+    add_paths(make, "--untouched", "folder of radiographs without nodules (default: none; "
+        "synthetic nodules go into the films of --real, beside their own)",
+        metavar="DIR")  # fmt: skip
+    add_paths(make, "--synthetic", "folder of a stack with synthetic nodules and its recipes.json "
+        "or nodules.json (default: none; nodegen draws them)", metavar="DIR")  # fmt: skip
     make.add_argument("--kind", choices=("choice", "rating", "marking"), default="rating",
         help="choice: which of two is real; rating: how surely real is this one; marking: nodules "
         "on whole films (default: %(default)s)")  # fmt: skip
-    make.add_argument("--cases", type=int, default=60, metavar="N",
+    make.add_argument("--cases", type=whole(1), default=60, metavar="N",
         help="pairs, places or films (default: %(default)s)")  # fmt: skip
-    make.add_argument("--practice", type=int, default=6, metavar="N",
+    make.add_argument("--practice", type=whole(0), default=6, metavar="N",
         help="cases before these that tell the answer and do not count "
         "(default: %(default)s)")  # fmt: skip
-    make.add_argument("--sides", type=int, nargs=2, default=(30, 130), metavar=("MIN", "MAX"),
-        help="sides of the boxes taken, px (default: 30 130)")  # fmt: skip
-    make.add_argument("--candidates", type=int, default=4, metavar="N",
+    make.add_argument("--size-px", type=ranged(whole(1)), default=(30, 130), metavar="LOW-HIGH",
+        help="larger sides of the boxes taken (default: 30-130)")  # fmt: skip
+    make.add_argument("--candidates", type=whole(1), default=4, metavar="N",
         help="synthetic nodules drawn for each real one, of which the one as subtle is taken; 1 "
         "takes it as it comes (default: %(default)s)")  # fmt: skip
     make.add_argument("--method", choices=METHODS[:3], default="singan",
@@ -49,13 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is seen around a place (default: %(default)s)")  # fmt: skip
     make.add_argument("--title", default="Reader study", metavar="WORDS",
         help="of the page (default: %(default)s)")  # fmt: skip
-    make.add_argument("--seed", type=int, default=0, metavar="SEED",
+    make.add_argument("--seed", type=seed, default=0, metavar="SEED",
         help="of all that is drawn (default: %(default)s)")  # fmt: skip
     add_device(parser)
     read = parser.add_argument_group("to analyse it")
-    read.add_argument("--analyse", type=Path, nargs="+", metavar="FILE",
-        help="the answers that the readers sent back, one file a reader "
-        "(default: none)")  # fmt: skip
+    add_paths(read, "--analyse", "the answers that the readers sent back, one file a reader "
+        "(default: none)", metavar="FILE")  # fmt: skip
     read.add_argument("--key", type=Path, metavar="FILE",
         help="the study's key.json (default: none, required with --analyse)")  # fmt: skip
     parser.add_argument("--plan", action="store_true",
@@ -87,7 +84,7 @@ def _make(args: argparse.Namespace) -> int:
     from nodegen.renderer import Renderer
     from nodegen.settings import Settings
 
-    plan = Plan(args.kind, args.cases, args.practice, tuple(args.sides), args.candidates, args.seed)
+    plan = Plan(args.kind, args.cases, args.practice, args.size_px, args.candidates, args.seed)
     boxes = args.boxes or args.real / "boxes.csv"
     real = [film for film in read_films(args.real, boxes) if film.boxes]
     untouched = [film for folder in args.untouched for film in read_films(folder)]

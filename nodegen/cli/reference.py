@@ -7,17 +7,15 @@ holds measures and no pixels; see [fidelity](fidelity.md).
 import argparse
 from pathlib import Path
 
+from nodegen.cli.options import add_real, listed
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--images", type=Path, required=True, metavar="DIR",
-        help="real radiographs with nodules, one a file, here or in folders below")  # fmt: skip
-    parser.add_argument("--boxes", type=Path, required=True, metavar="CSV",
-        help="their boxes: stem (or img_name), x, y, width, height in px; if wanted source (the "
-        "image's folder), trust and label (0: no nodule)")  # fmt: skip
+    add_real(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE",
         help="gets the reference, JSON: measures only, no pixels")  # fmt: skip
-    parser.add_argument("--main", nargs="+", default=[], metavar="TRUST",
+    parser.add_argument("--main", type=listed(str), default=(), metavar="LIST",
         help="kinds of trust (first word of that column) that synthetic nodules are held against "
         "(default: all)")  # fmt: skip
     parser.add_argument("--source", default="", metavar="TEXT",
@@ -30,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.evaluation.fidelity.measures import MEASURES
     from nodegen.evaluation.fidelity.reference import measure_folder
 
-    reference = measure_folder(args.images, args.boxes, source=args.source, main=args.main)
+    reference = measure_folder(args.real, args.boxes, source=args.source, main=args.main)
     reference.write(args.output)
     summary = reference.summary()
     print("| p5 / p50 / p95 | " + " | ".join(summary) + " |")

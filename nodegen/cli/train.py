@@ -22,9 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--image",
         type=Path,
         required=True,
+        metavar="FILE",
         help="training image, 256 x 256 px, in 0..1, 0..4095 or 8 bit",
     )
-    parser.add_argument("--output", type=Path, required=True, help="folder of the run")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder of the run"
+    )
     parser.add_argument(
         "--profile",
         choices=("paper", "compact"),
@@ -40,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source",
         default="",
+        metavar="TEXT",
         help="where the image comes from, for the model card (default: its file's name)",
     )
     parser.add_argument(

@@ -4,21 +4,25 @@ import argparse
 import time
 from pathlib import Path
 
+from nodegen.cli.options import add_paths, listed, seed, whole
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument(
-        "--radiographs", type=Path, nargs="+", default=[], metavar="PATH",
-        help="real ones without labels, from whose confident answers the network learns as well "
-        "(default: simulated chests alone)",
-    )  # fmt: skip
+    add_paths(parser, "--radiographs", "real ones without labels, files or folders, from whose "
+        "confident answers the network learns as well (default: simulated chests alone)",
+        metavar="PATH")  # fmt: skip
     parser.add_argument(
         "--source", default="", metavar="TEXT", help="what they are, for the card (default: none)"
     )
     parser.add_argument(
-        "--places", type=Path, nargs=2, metavar=("BOXES", "DIR"),
-        help="CSV file of boxes (img_name, x, y, width, height) and a folder of radiographs in "
-        "the same form, for the density (default: as shipped)",
+        "--places", type=Path, metavar="FILE",
+        help="CSV of boxes (img_name, x, y, width, height), for the density of places; with "
+        "--place-radiographs (default: none, the density is not fitted)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--place-radiographs", type=Path, metavar="DIR",
+        help="radiographs in the form of those that have these boxes (default: none)",
     )  # fmt: skip
     parser.add_argument(
         "--work", type=Path, required=True, metavar="DIR",
@@ -28,21 +32,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, required=True, metavar="DIR", help="gets weights, card and density"
     )
     parser.add_argument(
-        "--steps", type=int, nargs=2, default=(420, 330), metavar=("N", "M"),
-        help="batches on simulated chests, then with real ones (default: 420 330)",
+        "--steps", type=listed(whole(1), 2), default=(420, 330), metavar="N,M",
+        help="batches on simulated chests, then with real ones (default: 420,330)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=seed, default=0, help="of all that is random (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, fit, and say where the results lie."""
     import torch
 
+    from nodegen.errors import SettingError
     from nodegen.io.radiograph import find_radiographs, read_radiographs
-    from nodegen.placement.lungs import find_lungs, save_network
+    from nodegen.lungs.fields import find_lungs
+    from nodegen.lungs.weights import save_network
     from nodegen.training.lungs import LungTraining, train_lungs
     from nodegen.training.places import fit_places, mean_frame, read_box_table, write_places
 
+    if (args.places is None) != (args.place_radiographs is None):
+        raise SettingError(
+            "One of --places and --place-radiographs is missing; give both, or neither."
+        )
+    table = read_box_table(args.places) if args.places else None
     start = time.monotonic()
     torch.set_num_threads(1)
     how = LungTraining(steps=args.steps[0], real_steps=args.steps[1], seed=args.seed)
@@ -60,15 +73,12 @@ def run(args: argparse.Namespace) -> int:
         "trained": f"in {(time.monotonic() - start) / 60:.0f} minutes",
     }
     print(save_network(network, args.output, card))
-    if args.places:
-        boxes, folder = args.places
+    if table is not None:
         lungs = [
             find_lungs(r.pixels, args.output)
-            for path, _ in find_radiographs([folder])
+            for path, _ in find_radiographs([args.place_radiographs])
             for r in read_radiographs(path)
         ]
-        write_places(
-            args.output / "places.json", fit_places(read_box_table(boxes), mean_frame(lungs))
-        )
+        write_places(args.output / "places.json", fit_places(table, mean_frame(lungs)))
         print(args.output / "places.json")
     return 0

@@ -7,12 +7,12 @@ have seen none remove them.
 import argparse
 from pathlib import Path
 
-from nodegen.cli.options import number, seed, whole
+from nodegen.cli.options import add_library, listed, number, seed, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--image", type=Path, required=True, help="a radiograph")
+    parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="a radiograph")
     parser.add_argument(
         "--slice",
         type=whole(0),
@@ -20,11 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a stack (default: %(default)s)",
     )
     parser.add_argument(
-        "--centre", type=int, nargs=2, required=True, metavar=("X", "Y"), help="of the crop, px"
+        "--centre", type=listed(whole(0), 2), required=True, metavar="X,Y", help="of the crop, px"
     )
-    parser.add_argument(
-        "--nodules", type=Path, default=None, help="nodule library (default: the built-in one)"
-    )
+    add_library(parser)
     parser.add_argument(
         "--count",
         type=whole(1, 25),
@@ -41,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=seed, default=0, help="of the nodules drawn (default: %(default)s)"
     )
     parser.add_argument(
-        "--output", type=Path, required=True, help="the training image: .mha, float in 0..1"
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the training image: .mha, float in 0..1",
     )
 
 
@@ -72,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
         )
     rng = np.random.default_rng(args.seed)
     placements = draw_placements(rng, args.count, args.peak)
-    nodules = pick_nodules(rng, Library.open(args.nodules or MODEL / "nodules"), args.count)
-    crop = training_crop(pixels[args.slice], tuple(args.centre), nodules, placements)
+    nodules = pick_nodules(rng, Library.open(args.library or MODEL / "nodules"), args.count)
+    crop = training_crop(pixels[args.slice], args.centre, nodules, placements)
     with StackWriter(args.output, Geometry.plain(2), (1, *crop.shape), crop.dtype) as writer:
         writer.write(crop)
     picture = args.output.with_suffix(".preview.png")

@@ -8,7 +8,17 @@ learns](utility.md).
 import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_device
+from nodegen.cli.options import (
+    add_device,
+    add_library,
+    add_model,
+    add_paths,
+    listed,
+    number,
+    ranged,
+    seed,
+    whole,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,37 +28,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--boxes", type=Path, required=True, metavar="FILE",
         help="their boxes: NODE21's metadata.csv, COCO as .json, or a CSV of stem, x, y, width, "
         "height")  # fmt: skip
-    parser.add_argument("--backgrounds", type=Path, action="append", default=[], metavar="DIR",
-        help="radiographs without nodules, to draw nodules into; may be given several times "
-        "(default: three quarters of the patients of --real that have none)")  # fmt: skip
+    add_paths(parser, "--backgrounds", "radiographs without nodules, to draw nodules into "
+        "(default: three quarters of the patients of --real that have none)",
+        metavar="DIR")  # fmt: skip
     parser.add_argument("--places", type=Path, metavar="FILE",
         help="boxes from which places are drawn, as --boxes (default: --boxes)")  # fmt: skip
     parser.add_argument("--output", type=Path, required=True, metavar="DIR",
         help="gets utility-DEPTH.md, .csv, .json and .html, and store/, from which a later run "
         "takes what it need not make anew")  # fmt: skip
-    parser.add_argument("--depth", default="patches",
+    parser.add_argument("--depth", choices=("patches", "detector", "fasterrcnn"), default="patches",
         help="patches: a small network, minutes; detector: whole radiographs; fasterrcnn: the "
         "paper's detector, for a GPU (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--arms", metavar="LIST",
-        default="singan,poisson,paste,singan-paper,identity,strawman,sham,untouched",
-        help="what networks are trained on, with commas: these, singan@subtlety:obvious (or "
+    arms = "singan,poisson,paste,singan-paper,identity,strawman,sham,untouched"
+    parser.add_argument("--arms", type=listed(str), metavar="LIST", default=tuple(arms.split(",")),
+        help="what networks are trained on: these, singan@subtlety:obvious (or "
         "another setting of generate), NAME=FOLDER (made elsewhere), real, real-25 (percent), "
         "singan+real-3 (three synthetic to one real), singan-then-real "
-        "(default: %(default)s)")  # fmt: skip
-    parser.add_argument("--primary", default="singan,poisson", metavar="A,B",
-        help="the comparison named beforehand, A minus B (default: %(default)s)")  # fmt: skip
-    for name, value, what in (
-        ("seeds", 3, "networks of each arm"),
-        ("folds", 5, "of the cross-validation of arms that train on real nodules"),
-        ("per-image", 10, "nodules drawn into each background at most"),
-        ("without", 14, "places without a nodule in each radiograph at most"),
-        ("seed", 0, "of places and nodules"),
+        f"(default: {arms})")  # fmt: skip
+    parser.add_argument("--primary", type=listed(str, 2), default=("singan", "poisson"),
+        metavar="A,B",
+        help="the comparison named beforehand, A minus B (default: singan,poisson)")  # fmt: skip
+    for name, least, value, what in (
+        ("networks", 1, 3, "trained on each arm, each from a seed of its own"),
+        ("folds", 2, 5, "of the cross-validation of arms that train on real nodules"),
+        ("per-image", 1, 10, "nodules drawn into each background at most"),
+        ("without", 1, 14, "places without a nodule in each radiograph at most"),
     ):
-        parser.add_argument(f"--{name}", type=int, default=value, metavar="N",
+        parser.add_argument(f"--{name}", type=whole(least), default=value, metavar="N",
             help=f"{what} (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--sizes", default="30,130", metavar="PX,PX",
-        help="least and largest side of the nodules that count (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--steps", type=int, metavar="N",
+    parser.add_argument("--seed", type=seed, default=0,
+        help="of places and nodules (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--size-px", type=ranged(number(1)), default=(30.0, 130.0),
+        metavar="LOW-HIGH",
+        help="larger sides of the nodules that count (default: 30-130)")  # fmt: skip
+    parser.add_argument("--steps", type=whole(1), metavar="N",
         help="batches of each training, epochs for fasterrcnn (default: 700, 900, 10)")  # fmt: skip
     parser.add_argument("--on-the-fly", action="store_true",
         help="draw nodules anew in every round of training; not for patches or mixes "
@@ -58,10 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--write-places", type=Path, metavar="DIR",
         help="write the backgrounds as a stack with nodules.json, for nodules made elsewhere, and "
         "stop (default: none)")  # fmt: skip
-    parser.add_argument("--model", type=Path, metavar="DIR",
-        help="the cascades (default: those of nodegen)")  # fmt: skip
-    parser.add_argument("--nodules", type=Path, metavar="DIR",
-        help="the library (default: that of nodegen)")  # fmt: skip
+    add_model(parser)
+    add_library(parser)
     add_device(parser)
 
 
@@ -75,17 +86,17 @@ def run(args: argparse.Namespace) -> int:
 
     settings = Settings(
         finish=args.finish, intensity="input", device=args.device, model=args.model,
-        nodules=args.nodules,
+        library=args.library,
     )  # fmt: skip
     options = Options(
         depth=args.depth,
-        arms=tuple(_words(args.arms)),
-        primary=_pair("primary", args.primary),
-        seeds=args.seeds,
+        arms=args.arms,
+        primary=args.primary,
+        seeds=args.networks,
         folds=args.folds,
         nodules=args.per_image,
         without=args.without,
-        sizes_px=_numbers("sizes", args.sizes),
+        sizes_px=args.size_px,
         seed=args.seed,
         steps=args.steps,
         on_the_fly=args.on_the_fly,
@@ -102,32 +113,3 @@ def run(args: argparse.Namespace) -> int:
     print(markdown(results, MAIN[args.depth]))
     print(f"page: {args.output / f'utility-{args.depth}.html'}")
     return 0
-
-
-def _words(text: str) -> list[str]:
-    """What stands between commas."""
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _pair(name: str, text: str) -> tuple[str, str]:
-    from nodegen.errors import SettingError
-
-    words = _words(text)
-    if len(words) != 2:
-        raise SettingError(f"{name} is {text!r}, where two with a comma between are wanted.")
-    return words[0], words[1]
-
-
-def _numbers(name: str, text: str) -> tuple[float, float]:
-    from nodegen.errors import SettingError
-
-    try:
-        low, high = (float(word) for word in _pair(name, text))
-        if not 0 < low <= high:
-            raise ValueError(text)
-    except ValueError:
-        raise SettingError(
-            f"{name} is {text!r}, where two numbers above 0, the smaller first, are wanted; give "
-            "them, as 30,130."
-        ) from None
-    return low, high

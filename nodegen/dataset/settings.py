@@ -15,7 +15,7 @@ BOXES = ("tight", "given")
 # the enlarged picture by who knows the place.
 VISIBILITY = (0.3, 100.0)
 # Settings of the rendering that change no pixel here, or are told by the hashes in the recipes.
-_NO_MATTER = ("seed", "device", "workers", "model", "nodules", "intensity")
+_NO_MATTER = ("seed", "device", "workers", "model", "library", "intensity")
 
 
 def derived_seed(seed: int, *parts: object) -> int:
@@ -110,12 +110,12 @@ class DatasetSettings:
             )
         if min(self.split) < 0 or sum(self.split) <= 0:
             raise SettingError(
-                f"--split is {'/'.join(map(str, self.split))}; give three shares such as 80/10/10."
+                f"--split is {','.join(map(str, self.split))}; give three shares such as 80,10,10."
             )
         for name, given, allowed in (
             ("format", self.formats, FORMATS),
             ("pixels", (self.bits,), (8, 16)),
-            ("boxes", (self.boxes,), BOXES),
+            ("annotate", (self.boxes,), BOXES),
             ("class", (self.signal,), (None, *CLASSES)),
             ("subtlety SPLIT:", [split for split, _ in self.subtlety], SPLITS),
         ):

@@ -65,6 +65,17 @@ def find_image(folder: Path) -> Path:
     return found[0]
 
 
+def image_at(place: Path) -> Path:
+    """The image that is meant: the file itself, or the one image in a folder.
+
+    Raises
+    ------
+    StackError
+        As :func:`find_image`.
+    """
+    return find_image(place) if place.is_dir() else place
+
+
 def _deeper(entries: list[Path]) -> Path | None:
     """The first folder within that holds an image, so many folders down."""
     folders = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]

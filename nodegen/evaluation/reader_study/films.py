@@ -1,7 +1,6 @@
 """The films of a study: radiographs with real nodules, without any, and with synthetic ones."""
 
 import csv
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.errors import BoxesError, StackError
-from nodegen.io.boxes import BOXES, Box, fit_boxes, read_boxes
-from nodegen.io.stack import SUFFIXES, find_image, read_stack
-from nodegen.steps.recipe import RECIPES
+from nodegen.evaluation.made import read_made
+from nodegen.io.boxes import Box, fit_boxes
+from nodegen.io.stack import SUFFIXES, read_stack
 
 COLUMNS = ("x", "y", "width", "height")  # of a box, px; x is the column, y the row
 NAMES = ("stem", "img_name", "image", "name")  # any of them names the film
@@ -178,16 +177,11 @@ def read_synthetic(folder: Path) -> Iterator[Film]:
     Film
         One a slice that has boxes.
     """
-    path = find_image(folder)
-    stack = read_stack(path)
-    if (folder / RECIPES).is_file():
-        recipes = json.loads((folder / RECIPES).read_bytes())["recipes"]
-        sides = ("slice", "left", "top", "right", "bottom")
-        boxes = fit_boxes([Box(*(r[s] for s in sides)) for r in recipes], stack.pixels.shape)
-    else:
-        boxes = read_boxes(folder / BOXES, stack.pixels.shape)
+    stack, boxes = read_made(folder)
     x, y, *_ = stack.geometry.spacing
     for number, pixels in enumerate(stack.pixels):
         here = tuple(box for box in boxes if box.slice == number)
         if here:
-            yield Film(f"{path.stem}/{number}", folder.name, pixels, (float(x), float(y)), here)
+            yield Film(
+                f"{stack.path.stem}/{number}", folder.name, pixels, (float(x), float(y)), here
+            )

@@ -121,7 +121,7 @@ class Maker:
         if made in BRIGHTNESS:
             return [STRAWMAN_CODE]
         renderer = self.renderer(made)
-        left = ("device", "workers", "seed", "model", "nodules", "intensity", "finish")
+        left = ("device", "workers", "seed", "model", "library", "intensity", "finish")
         choices = {k: v for k, v in asdict(renderer.settings).items() if k not in left}
         return [renderer.model_sha256, renderer.library.sha256, METHODS_CODE, choices]
 
