@@ -1,6 +1,6 @@
 """Where nodules may lie in a radiograph: its lung fields, and the density of places over them.
 
-:func:`.lungs.find_lungs` labels the lungs, :class:`.prior.Prior` draws boxes, and
+:func:`nodegen.lungs.fields.find_lungs` labels the lungs, :class:`.prior.Prior` draws boxes, and
 :func:`place_files` does both for files.
 """
 
