@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,16 +14,31 @@ import pytest
 from nodegen.cli import main
 from nodegen.errors import BoxesError, SettingError, StackError
 from nodegen.evaluation.reader_study import Plan, analyse, plan_study, write_study
-from nodegen.evaluation.reader_study.design import balanced, stratify
-from nodegen.evaluation.reader_study.films import Film, read_films, surround, visibility
+from nodegen.evaluation.reader_study.design import practice_first
+from nodegen.evaluation.reader_study.films import Film, Place, read_films, surround, visibility
+from nodegen.evaluation.reader_study.hosts import Grounds
+from nodegen.evaluation.reader_study.places import balanced, stratify
+from nodegen.evaluation.reader_study.plan import Case
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.stack import Geometry
 from nodegen.io.stack_writer import StackWriter
+from nodegen.lungs.fields import Lungs
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 
 SIDE = 320
-RENDERER = Renderer(Settings(method="paste", finish=False))
+RENDERERS = {"paste": Renderer(Settings(method="paste", finish=False))}
+
+
+def lungs_of(pixels):
+    """Two upright rectangles, a little apart."""
+    labels = np.zeros(pixels.shape, np.uint8)
+    labels[20:300, 15:145] = 1
+    labels[20:300, 175:305] = 2
+    return Lungs(labels, 1.0)
+
+
+GROUNDS = Grounds(lungs_of)
 
 
 def film(number, boxes=(), group="a", rng=None):
@@ -48,7 +64,7 @@ def untouched_films(count=12):
 @functools.cache
 def draw(kind="rating", cases=20, practice=2, **more):
     plan = Plan(kind, cases, practice, **more)
-    return plan, plan_study(plan, films_with_nodules(), untouched_films(), [], RENDERER)
+    return plan, plan_study(plan, films_with_nodules(), untouched_films(), [], RENDERERS, GROUNDS)
 
 
 # --- the draw -------------------------------------------------------------------------------------
@@ -71,10 +87,93 @@ def test_a_choice_pairs_a_real_with_a_synthetic_one_of_its_size_and_place():
         first[kinds[0]] += 1
         real, made = sorted(case.places, key=lambda place: place.kind)
         assert made.box.width == real.box.width
-        assert made.box.centre == real.box.centre
+        assert made.box.centre == pytest.approx(real.box.centre, abs=1)
         assert made.film.name != real.film.name
         assert np.any(made.pixels != made.film.pixels)
-    assert min(first.values()) >= 2, "the real one stands on either side"
+    assert first["real"] == first["synthetic"], "the real one stands on either side"
+
+
+def nodule_at(centre, side=40):
+    x, y = centre
+    box = (x - side // 2, y - side // 2, x + side // 2, y + side // 2)
+    return Place("real", film(0, [box]), Box(0, *box), film(0, [box]).pixels)
+
+
+def shifted(pixels):
+    """Lungs of half the height, in the film's lower half."""
+    labels = np.zeros(pixels.shape, np.uint8)
+    labels[160:300, 15:145] = 1
+    labels[160:300, 175:305] = 2
+    return Lungs(labels, 1.0)
+
+
+def test_a_place_is_that_of_the_real_nodule_in_the_lungs_own_coordinates():
+    host = film(9)
+    found = {id(host.pixels): shifted}
+    grounds = Grounds(lambda pixels: found.get(id(pixels), lungs_of)(pixels))
+    box = grounds.room(nodule_at((80, 160)), host)
+    assert (box.width, box.height) == (40, 40)
+    assert box.centre == pytest.approx((80, 230), abs=2), "in the middle of the lung there too"
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        (lambda pixels: None, "no lungs are found"),
+        (lambda pixels: replace(lungs_of(pixels), labels=hollow(pixels)), "there is no lung there"),
+    ],
+)
+def test_no_place_off_the_lungs(labels, why):
+    host = film(9)
+
+    def find(pixels):
+        if pixels is not host.pixels:
+            return lungs_of(pixels)
+        if labels(pixels) is None:
+            raise StackError("no lungs")
+        return labels(pixels)
+
+    assert Grounds(find).room(nodule_at((80, 160)), host) is None, why
+    assert Grounds(lungs_of).room(nodule_at((80, 160)), host)
+
+
+def hollow(pixels):
+    """As if a heart lay over most of the lungs' middle."""
+    labels = lungs_of(pixels).labels
+    labels[100:220, 40:280] = 0
+    return labels
+
+
+def test_practice_and_the_rest_hold_all_kinds_in_like_shares():
+    kinds = ["real"] * 27 + ["synthetic"] * 26 + ["untouched"] * 13
+    cases = [Case((), kind=kind) for kind in kinds]
+    for seed in range(5):
+        drawn = practice_first(cases, 6, np.random.default_rng(seed))
+        assert [case.practice for case in drawn] == [True] * 6 + [False] * 60
+        assert sorted(Counter(case.kind for case in drawn[:6]).values()) == [1, 2, 3]
+        rest = Counter(case.kind for case in drawn[6:])
+        assert (rest["real"], rest["synthetic"], rest["untouched"]) == (24, 24, 12)
+
+
+def test_methods_draw_equally_many_and_are_told_apart(tmp_path):
+    renderers = {
+        name: Renderer(Settings(method=name, finish=False)) for name in ("paste", "poisson")
+    }
+    plan = Plan("rating", 20, 0, candidates=1)
+    cases = plan_study(plan, films_with_nodules(), untouched_films(), [], renderers, GROUNDS)
+    made = [case.places[0] for case in cases if case.places[0].kind == "synthetic"]
+    assert Counter(place.method for place in made) == {"paste": 4, "poisson": 4}
+    key = write_study(tmp_path / "s.html", cases, plan)
+    truth = json.loads(key.read_text())
+    answers = [
+        {"case": name, "rating": {"": 4, "paste": 1, "poisson": 5}[case.get("method", "")]}
+        for name, case in truth["cases"].items()
+    ]
+    given = {"study": truth["study"], "reader": "A", "answers": answers}
+    (tmp_path / "a.json").write_text(json.dumps(given))
+    analysis = analyse(key, [tmp_path / "a.json"], tmp_path / "out")
+    assert analysis.of("AUC", "method: paste").value == 1
+    assert analysis.of("AUC", "method: poisson").value == 0
 
 
 def test_new_nodules_keep_away_from_known_ones():
@@ -116,8 +215,6 @@ def test_strata_are_drawn_evenly_and_films_in_turn():
 
 
 def stratify_places():
-    from nodegen.evaluation.reader_study.films import Place
-
     made = [film(i, [(40 + 9 * i, 30 + 14 * i, 70 + 12 * i, 60 + 16 * i)]) for i in range(12)]
     return [Place("real", one, one.boxes[0], one.pixels) for one in made]
 
@@ -134,7 +231,7 @@ def test_a_marking_study_has_films_of_three_kinds():
 def test_synthetic_nodules_may_be_given():
     plan = Plan("choice", 4, 0)
     made = [film(50 + i, [(40, 40, 80, 80)]) for i in range(6)]
-    cases = plan_study(plan, films_with_nodules(), [], made, RENDERER)
+    cases = plan_study(plan, films_with_nodules(), [], made, {}, GROUNDS)
     given = {
         place.film.name for case in cases for place in case.places if place.kind == "synthetic"
     }
@@ -162,7 +259,9 @@ def test_surround_and_visibility_of_a_known_disc():
 )
 def test_too_few_are_told(plan, real, untouched, says):
     with pytest.raises(SettingError, match=says):
-        plan_study(plan, films_with_nodules(real), untouched_films(untouched), [], RENDERER)
+        plan_study(
+            plan, films_with_nodules(real), untouched_films(untouched), [], RENDERERS, GROUNDS
+        )
 
 
 def test_plans_that_cannot_be_are_told():
@@ -285,6 +384,7 @@ def test_the_command_makes_a_study_and_analyses_it(folder, tmp_path, capfd):
     [
         ([], "--output is missing"),
         (["--output", "x.html"], "--real is missing"),
+        (["--output", "x.html", "--real", ".", "--method", "paste,none"], "singan, poisson, paste"),
         (["--analyse", "a.json", "--output", "x"], "--key is missing"),
         (["--analyse", "a.json", "--output", "x", "--key", "k.json"], "k.json cannot be read"),
     ],

@@ -41,8 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     make.add_argument("--candidates", type=whole(1), default=4, metavar="N",
         help="synthetic nodules drawn for each real one, of which the one as subtle is taken; 1 "
         "takes it as it comes (default: %(default)s)")  # fmt: skip
-    make.add_argument("--method", choices=METHODS[:3], default="singan",
-        help="how nodules are blended in (default: %(default)s)")  # fmt: skip
+    make.add_argument("--method", type=listed(str), default=("singan",), metavar="LIST",
+        help="how nodules are blended in: singan, poisson, paste, or several of them by commas, "
+        "which draw equally many and are told apart in the analysis "
+        "(default: singan)")  # fmt: skip
     make.add_argument("--view", choices=("crop", "film"), default="crop",
         help="what is seen around a place (default: %(default)s)")  # fmt: skip
     make.add_argument("--title", default="Reader study", metavar="WORDS",
@@ -79,19 +81,29 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _make(args: argparse.Namespace) -> int:
+    from nodegen.errors import SettingError
     from nodegen.evaluation.reader_study import Plan, plan_study, write_study
     from nodegen.evaluation.reader_study.films import read_films, read_synthetic
     from nodegen.renderer import Renderer
     from nodegen.settings import Settings
 
+    methods = args.method
+    if not set(methods) <= set(METHODS[:3]) or len(set(methods)) < len(methods):
+        raise SettingError(
+            f"--method is {','.join(methods)}, where one or more of {', '.join(METHODS[:3])} are "
+            "allowed, each once; choose among them."
+        )
     plan = Plan(args.kind, args.cases, args.practice, args.size_px, args.candidates, args.seed)
     boxes = args.boxes or args.real / "boxes.csv"
     real = [film for film in read_films(args.real, boxes) if film.boxes]
     untouched = [film for folder in args.untouched for film in read_films(folder)]
     made = [film for folder in args.synthetic for film in read_synthetic(folder)]
     # Real films have no finishing noise, so neither have the others.
-    renderer = Renderer(Settings(method=args.method, finish=False, device=args.device))
-    cases = plan_study(plan, real, untouched, made, renderer)
+    renderers = {
+        method: Renderer(Settings(method=method, finish=False, device=args.device))
+        for method in methods
+    }
+    cases = plan_study(plan, real, untouched, made, renderers)
     key = write_study(args.output, cases, plan, args.view, args.title)
     print(f"study for the readers: {args.output}")
     print(f"key, not for them: {key}")

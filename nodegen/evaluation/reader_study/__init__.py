@@ -4,7 +4,8 @@ A study is one page that opens offline and a key that stays with whoever leads t
 send back the answers that the page exports.
 """
 
-from nodegen.evaluation.reader_study.design import Plan, plan_study
+from nodegen.evaluation.reader_study.design import plan_study
+from nodegen.evaluation.reader_study.plan import Plan
 from nodegen.evaluation.reader_study.results import analyse
 from nodegen.evaluation.reader_study.study import write_study
 

@@ -44,7 +44,10 @@ class Film:
 
 @dataclass(frozen=True)
 class Place:
-    """A box in a film: a real nodule, a synthetic one, or nothing; ``pixels`` show it."""
+    """A box in a film: a real nodule, a synthetic one, or nothing; ``pixels`` show it.
+
+    ``method`` is how a synthetic one was drawn, or the folder it came from.
+    """
 
     kind: str
     film: Film
@@ -52,6 +55,7 @@ class Place:
     pixels: np.ndarray
     trust: str = ""
     seed: int | None = None
+    method: str = ""
 
     @property
     def size(self) -> int:

@@ -84,6 +84,15 @@ def _subgroups(study: Study) -> Iterator[tuple[str, list[str]]]:
                 values.setdefault(value, []).append(case)
         if study.kind != "marking" and len(values) > 1:
             yield from ((f"{name}: {value}", values[value]) for value in sorted(values))
+    # A method's nodules against all that is not made; of a pair, the method is its synthetic one's.
+    methods = sorted({method for case in study.cases if (method := _method(study, case))})
+    for method in methods if len(methods) > 1 else ():
+        here = [case for case in study.cases if _method(study, case) in (method, "")]
+        yield f"method: {method}", here
+
+
+def _method(study: Study, case: str) -> str:
+    return str(study.key[case].get("method", ""))
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -108,13 +117,14 @@ def _figures_csv(analysis: Analysis) -> str:
 def _cases_csv(study: Study) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("case", "truth", "films", *SUBGROUPS[:3], "reader", "answer", "seconds"))
+    told = ("size", "subtlety", "zone", "method")
+    writer.writerow(("case", "truth", "films", *told, "reader", "answer", "seconds"))
     for case in study.cases:
         truth = study.key[case]
         places = truth.get("places") or truth["nodules"]
         kinds = truth.get("kind") or "/".join(place["kind"] for place in places)
         films = truth.get("film") or "/".join(place["film"] for place in places)
-        strata = [truth.get(name, "") for name in SUBGROUPS[:3]]
+        strata = [truth.get(name, "") for name in told]
         for reading in study.readings:
             answer = dict(reading.answers[case])
             seconds = answer.pop("seconds", "")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from nodegen import __version__
-from nodegen.evaluation.reader_study.design import Case, Plan
 from nodegen.evaluation.reader_study.films import Place
+from nodegen.evaluation.reader_study.plan import Case, Plan
 from nodegen.evaluation.viewer import Page, pack, stored
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.files import write_text
@@ -85,7 +85,7 @@ def _names(seed: int, count: int) -> list[str]:
 
 def _pane(page: Page, pixels: np.ndarray, spacing: tuple[float, float]) -> dict[str, Any]:
     slope = slope_of(pixels)
-    name = f"p{len(page.pixels)}"
+    name = f"p{page.count}"
     page.add(name, pack(stored(pixels, slope)))
     height, width = pixels.shape
     return {"pixels": name, "width": width, "height": height, "slope": slope, "spacing": spacing}
@@ -118,6 +118,7 @@ def _told(place: Place) -> dict[str, Any]:
         "zone": place.zone,
         "visibility": round(place.subtlety, 3),
         "seed": place.seed,
+        "method": place.method,
     }
 
 

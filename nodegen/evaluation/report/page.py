@@ -30,6 +30,9 @@ from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.boxes import BOXES
 from nodegen.lungs.fields import find_lungs
 from nodegen.pipeline import Run
+from nodegen.progress import track
+
+FEW_SLICES = 20  # packed within a few seconds, without a word
 
 
 @dataclass(frozen=True)
@@ -72,18 +75,22 @@ class Report:
         header = treated.header
         self.headers.append({"method": treated.method, "stack": treated.stack, **header})
         recipes = {recipe["index"]: recipe for recipe in treated.recipes}
-        changes: dict[int, str] = {}
         pair = treated.pair
+        numbers = range(len(pair.before))
+        # Every slice, so that one scrolls through the stack as it is; without boxes there is no
+        # reading at all.
+        changes = [
+            self._slice(treated, number)
+            for number in track(numbers, len(numbers), "report", "slice", show=len(numbers) > FEW_SLICES)
+            if pair.boxes
+        ]
         for box, row in zip(pair.boxes, rows, strict=True):
             before, after = pair.before[box.slice], pair.after[box.slice]
-            if box.slice not in changes:
-                changes[box.slice] = self._slice(treated, box.slice, before, after)
             recipe = recipes.get(box.index, {})
             self.cases.append(
                 {
                     "method": treated.method,
                     "stack": treated.stack,
-                    # As text, as the recipe: a browser's numbers end at 53 bits.
                     "seed": str(header["seed"]) if "seed" in header else None,
                     "slice": box.slice,
                     "index": box.index,
@@ -98,8 +105,9 @@ class Report:
                 }
             )
 
-    def _slice(self, treated: Treated, number: int, before: np.ndarray, after: np.ndarray) -> str:
+    def _slice(self, treated: Treated, number: int) -> str:
         """Keep a slice, once, and its change by this treatment; return the change's key."""
+        before, after = treated.pair.before[number], treated.pair.after[number]
         where = _where(treated, number)
         if where not in self.slices:
             key, slope = f"f{len(self.slices)}", slope_of(before, after)
@@ -111,11 +119,21 @@ class Report:
                 "slope": slope,
                 "spacing": treated.pair.spacing,
                 "pixels": key,
+                "treatments": [],
                 "lungs": outlines(treated.lungs[number]) if number in treated.lungs else [],
             }
             self.page.add(key, pack(stored(before, slope)))
         slope = self.slices[where]["slope"]
-        change = f"c{len(self.page.pixels)}"
+        change = f"c{self.page.count}"
+        seed = treated.header.get("seed")
+        self.slices[where]["treatments"].append(
+            {
+                "method": treated.method,
+                # As text, as the recipe: a browser's numbers end at 53 bits.
+                "seed": None if seed is None else str(seed),
+                "change": change,
+            }
+        )
         # Modulo 65536; where nothing was changed it is zero, which takes no room.
         self.page.add(change, pack(stored(after, slope) - stored(before, slope)))
         return change

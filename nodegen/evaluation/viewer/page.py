@@ -7,10 +7,12 @@ and a page opened from a disk, which may not import its neighbours, still import
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.resources import files
+from os import SEEK_END
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from nodegen.io.files import write_text
@@ -34,16 +36,32 @@ class Page:
 
     def __init__(self, package: str) -> None:
         self.package = package
-        self.pixels: dict[str, str] = {}
+        # What one page may hold is kept in memory; more goes into a file without a name, so that a
+        # stack of any length takes no more, and nothing is left of a run that ends early.
+        self._packed = SpooledTemporaryFile(max_size=ONE_FILE_BYTES)  # noqa: SIM115
+        self._spans: dict[str, tuple[int, int]] = {}
 
     def add(self, key: str, packed: str) -> None:
         """Add a packed image under a key of letters and digits."""
-        self.pixels[key] = packed
+        self._packed.seek(0, SEEK_END)
+        self._spans[key] = self._packed.tell(), len(packed)
+        self._packed.write(packed.encode("ascii"))
+
+    @property
+    def count(self) -> int:
+        """How many images were added."""
+        return len(self._spans)
 
     @property
     def size(self) -> int:
         """Bytes of all packed images."""
-        return sum(map(len, self.pixels.values()))
+        return sum(length for _, length in self._spans.values())
+
+    def packed(self) -> Iterator[tuple[str, str]]:
+        """Each key with its packed image."""
+        for key, (start, length) in self._spans.items():
+            self._packed.seek(start)
+            yield key, self._packed.read(length).decode("ascii")
 
     def write(
         self,
@@ -71,7 +89,7 @@ class Page:
         beside = path.with_name(f"{path.stem}_files")
         apart = self.size > most
         if apart:
-            for key, packed in self.pixels.items():
+            for key, packed in self.packed():
                 write_text(beside / f"{key}.js", f'nodegenPixels("{key}","{packed}");\n')
         elif beside.is_dir():
             _forget(beside)
@@ -86,7 +104,7 @@ class Page:
             **words,
             style=_read(SHARED, STYLE) + _read(self.package, "page.css"),
             modules=_import_map(self.package),
-            pixels={} if apart else self.pixels,
+            pixels=() if apart else self.packed(),
             pixels_id=PIXELS,
             data=as_script({**data, "folder": beside.name if apart else ""}),
         )

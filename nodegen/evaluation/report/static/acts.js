@@ -3,8 +3,11 @@ import { $ } from "../../viewer/static/dom.js";
 import { download } from "../../viewer/static/keep.js";
 import { draw } from "./draw.js";
 import { fillList, markCurrent, selected } from "./list.js";
-import { cases, current, data, marks, paneSize, panes, shownScene, state, treatmentsOf, view } from "./room.js";
-import { caption, press, show } from "./show.js";
+import {
+  bareSlice, cases, current, data, marks, order, paneSize, panes, shownScene, slices, state, treatmentsOf,
+  view,
+} from "./room.js"; // prettier-ignore
+import { caption, press, reopen, show, showBare } from "./show.js";
 
 const FLICKER_MS = 700; // slower than three flashes a second (WCAG 2.3.1)
 
@@ -13,7 +16,7 @@ export function setMode(mode) {
   stopFlicker();
   const sides = state.mode === "methods" || mode === "methods";
   state.mode = mode;
-  if (sides) show(state.at);
+  if (sides) reopen();
   else remode(mode);
 }
 
@@ -64,21 +67,34 @@ export function zoom(factor, px = 0, py = 0) {
 }
 
 export function step(by) {
-  const place = state.list.indexOf(state.at) + by;
-  if (place >= 0 && place < state.list.length) show(state.list[place]);
+  const { list } = state;
+  let next = list[list.indexOf(state.at) + by];
+  if (state.bare) {
+    const away = (i) => (order.indexOf(cases[i].where) - order.indexOf(state.bare.where)) * by;
+    next = list.filter((i) => away(i) > 0).sort((a, b) => away(a) - away(b) || (a - b) * by)[0];
+  }
+  if (next !== undefined) show(next);
 }
 
-export function stepSlice(by) {
-  const order = [...new Set(state.list.map((i) => cases[i].where))];
-  const { where, method } = current();
-  const next = order[order.indexOf(where) + by];
-  if (next === undefined) return;
-  const there = state.list.filter((i) => cases[i].where === next);
-  show(there.find((i) => cases[i].method === method) ?? there[0]);
+export const stepSlice = (by) => toSlice(order[order.indexOf(current().where) + by]);
+
+/** Show a slice: its first box of the list, by the method that is shown; else the slice by itself. */
+export function toSlice(where) {
+  if (where === undefined) return;
+  const there = state.list.filter((i) => cases[i].where === where);
+  const next = there.find((i) => cases[i].method === current().method) ?? there[0];
+  if (next === undefined) showBare(bareSlice(where));
+  else show(next);
 }
 
 export function nextMethod() {
   const one = current();
+  if (one.bare) {
+    const all = treatmentsOf(one.where);
+    const at = all.findIndex((each) => each.change === one.change);
+    showBare({ ...one, ...slices[one.where].treatments[(at + 1) % all.length] });
+    return;
+  }
   const same = cases.flatMap((each, i) =>
     each.where === one.where && each.index === one.index ? [i] : [],
   );
@@ -88,13 +104,14 @@ export function nextMethod() {
 }
 
 export function setMark(mark) {
+  if (state.bare) return;
   marks.set(state.at, mark);
   marked();
 }
 
 export function marked() {
   fillList(data, state.list, marks, show);
-  markCurrent(state.at);
+  markCurrent(state.bare ? -1 : state.at);
   press();
   $("marked-count").value = `${marks.count} of ${cases.length} marked.`;
   if (!marks.works) $("marked-count").value += " This browser keeps nothing: export before leaving.";
@@ -107,6 +124,7 @@ export const ACTS = {
     draw();
   },
   focus: () => {
+    if (state.bare) return;
     view.focus(current().box, paneSize());
     draw();
   },
@@ -133,5 +151,5 @@ export function refilter(all = false) {
   state.list = selected(data, marks);
   fillList(data, state.list, marks, show);
   if (state.list.length && !state.list.includes(state.at)) show(state.list[0]);
-  else markCurrent(state.at);
+  else markCurrent(state.bare ? -1 : state.at);
 }

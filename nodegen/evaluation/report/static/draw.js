@@ -1,7 +1,7 @@
 /** Drawing the panes, and the line of words below them. */
 import { $, oncePerFrame } from "../../viewer/static/dom.js";
 import { rulerText } from "../../viewer/static/viewport.js";
-import { current, panes, shownScene, slices, state, view } from "./room.js";
+import { current, order, panes, shownScene, slices, state, view } from "./room.js";
 
 /** Draw all panes in the next frame. */
 export const draw = oncePerFrame(() => {
@@ -14,7 +14,6 @@ export const draw = oncePerFrame(() => {
     pane.scale.textContent = `${change}${(view.scale * 100).toFixed(0)} %`;
   }
   const slice = slices[current().where];
-  const order = Object.keys(slices);
   $("where").textContent =
     `slice ${order.indexOf(current().where) + 1} of ${order.length}, ` +
     `level ${Math.round(view.level)}, width ${Math.round(view.width)}`;

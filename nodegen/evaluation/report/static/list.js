@@ -1,7 +1,8 @@
 /** The list of boxes: filtered, sorted, each with a small picture and its mark. */
 import { $, make } from "../../viewer/static/dom.js";
 
-export const nameOf = (one) => `${one.stack}, slice ${one.slice}, box ${one.index}`;
+export const nameOf = (one) =>
+  `${one.stack}, slice ${one.slice}${one.bare ? "" : `, box ${one.index}`}`;
 
 /** Indices of the cases that the filters leave, in the order asked for. */
 export function selected({ cases }, marks) {

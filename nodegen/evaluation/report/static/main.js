@@ -1,11 +1,11 @@
 /** The report as a reading room: everything is put together here. */
 import { $, make } from "../../viewer/static/dom.js";
-import { ACTS, marked, refilter, setMark, setMode, setTool, toggleOutline } from "./acts.js";
+import { ACTS, marked, refilter, setMark, setMode, setTool, toggleOutline, toSlice } from "./acts.js";
 import { draw } from "./draw.js";
 import { hands } from "./hands.js";
 import { listenToKeys } from "./keys.js";
 import { nameOf, selected } from "./list.js";
-import { cases, data, marks, state } from "./room.js";
+import { cases, data, marks, order, state } from "./room.js";
 import { show, whenPaneIsMade } from "./show.js";
 import { choosePreset, ownWindow } from "./window.js";
 
@@ -25,6 +25,8 @@ function start() {
   for (const name of ["level", "width"]) {
     $(name).oninput = () => ownWindow(+$("level").value, +$("width").value);
   }
+  $("slice").max = order.length;
+  $("slice").oninput = () => toSlice(order[$("slice").value - 1]);
   $("word").oninput = () => {
     marks.say(state.at, $("word").value);
     marked();

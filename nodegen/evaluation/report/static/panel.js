@@ -2,18 +2,22 @@
 import { $, make } from "../../viewer/static/dom.js";
 import { nameOf } from "./list.js";
 
-export function fillPanel(data, index, { word }) {
-  const one = data.cases[index];
+export function fillPanel(data, one, { word }) {
   $("title").textContent = nameOf(one);
+  $("profile-part").hidden = Boolean(one.bare);
   const [left, top, right, bottom] = one.box;
   const { spacing } = data.slices[one.where];
   const mm = spacing
     ? `, ${((right - left) * spacing[0]).toFixed(0)} × ${((bottom - top) * spacing[1]).toFixed(0)} mm`
     : "";
-  $("place").textContent = `${one.method}; ${right - left} × ${bottom - top} px${mm}`;
+  $("place").textContent = one.bare
+    ? `${one.method}; no box is listed here`
+    : `${one.method}; ${right - left} × ${bottom - top} px${mm}`;
   if (document.activeElement !== $("word")) $("word").value = word;
   $("figures").replaceChildren(
-    ...Object.entries(data.measures).map(([name, measure]) => figure(data, one, name, measure)),
+    ...(one.bare ? [] : Object.entries(data.measures)).map(([name, measure]) =>
+      figure(data, one, name, measure),
+    ),
   );
   const rows = Object.entries({ seed: one.seed, ...one.recipe }).filter(([, value]) => value !== null);
   $("recipe").tBodies[0].replaceChildren(

@@ -10,7 +10,8 @@ export const marks = new Marks(data.id, cases);
 export const panes = []; // { figure, canvas, words, scale, viewport }
 export const state = {
   list: [], // indices of the cases that the filters leave
-  at: 0, // index of the case that is read
+  at: 0, // index of the case that is read, or was read last
+  bare: null, // a slice that is shown without a box of the list
   mode: "after",
   tool: "window",
   preset: "film",
@@ -23,15 +24,31 @@ export const state = {
   most: 100,
 };
 
-export const current = () => cases[state.at];
+export const current = () => state.bare ?? cases[state.at];
 export const paneSize = () => panes[0].viewport.pane;
 export const shownScene = () => panes[0]?.viewport.scene;
 
-/** Of each treatment of a slice, its first case. */
+/** All slices in their order, with boxes or without. */
+export const order = Object.keys(slices);
+
+/** Of each treatment of a slice, its first case; where it has none, what stands for one. */
 export function treatmentsOf(where) {
-  const found = new Map();
-  for (const one of cases) {
-    if (one.where === where && !found.has(one.change)) found.set(one.change, one);
-  }
-  return [...found.values()];
+  return slices[where].treatments.map(
+    (treatment) =>
+      cases.find((one) => one.where === where && one.change === treatment.change) ??
+      bare(where, treatment),
+  );
+}
+
+/** A slice by itself, as far as it is told of like a case. */
+function bare(where, treatment) {
+  const { stack, slice, width, height } = slices[where];
+  return { ...treatment, bare: true, where, stack, slice, box: [0, 0, width, height], measures: {} };
+}
+
+/** A slice by itself, by the method that is shown. */
+export function bareSlice(where) {
+  const { treatments } = slices[where];
+  const { method } = current();
+  return bare(where, treatments.find((each) => each.method === method) ?? treatments[0]);
 }

@@ -1,6 +1,6 @@
 /** Films with their changes, unpacked on demand. */
 import { Store } from "../../viewer/static/pixels.js";
-import { cases, data, slices, state } from "./room.js";
+import { data, order, slices } from "./room.js";
 
 const KEPT = 12; // scenes; one takes twice its pixels
 const store = new Store({ folder: data.folder });
@@ -28,10 +28,9 @@ async function load(where, change) {
 
 /** Unpack the next slice while this one is read. */
 export function ahead(one) {
-  const order = [...new Set(state.list.map((i) => cases[i].where))];
   const next = order[order.indexOf(one.where) + 1];
-  const follower = next && cases[state.list.find((i) => cases[i].where === next)];
-  if (follower) setTimeout(() => sceneOf(next, follower.change).catch(() => {}), 150);
+  const same = slices[next]?.treatments.find((each) => each.method === one.method);
+  if (same) setTimeout(() => sceneOf(next, same.change).catch(() => {}), 150);
 }
 
 /** Grey levels of full colour in the picture of the change: its largest in the box. */

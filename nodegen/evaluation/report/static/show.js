@@ -4,7 +4,7 @@ import { Viewport } from "../../viewer/static/viewport.js";
 import { draw } from "./draw.js";
 import { markCurrent, nameOf } from "./list.js";
 import { fillPanel, profile } from "./panel.js";
-import { cases, data, marks, panes, state, treatmentsOf, view } from "./room.js";
+import { cases, current, data, marks, order, panes, state, treatmentsOf, view } from "./room.js";
 import { ahead, mostOf, sceneOf } from "./scenes.js";
 import { applyPreset } from "./window.js";
 
@@ -17,15 +17,27 @@ export function whenPaneIsMade(act) {
 }
 
 /** Show a case by its index. */
-export async function show(index) {
+export function show(index) {
   state.at = index;
-  const one = cases[index];
-  markCurrent(index);
-  fillPanel(data, index, marks.of(index));
+  state.bare = null;
+  return reopen();
+}
+
+/** Show a slice by itself. */
+export function showBare(slice) {
+  state.bare = slice;
+  return reopen();
+}
+
+/** Show what is shown once more, in the mode that is set now. */
+export async function reopen() {
+  const one = current();
+  markCurrent(one.bare ? -1 : state.at);
+  fillPanel(data, one, one.bare ? { word: "" } : marks.of(state.at));
   const treatments = state.mode === "methods" ? treatmentsOf(one.where) : [one];
   try {
     const made = await Promise.all(treatments.map((each) => sceneOf(one.where, each.change)));
-    if (state.at !== index) return; // meanwhile another box was chosen
+    if (current() !== one) return; // meanwhile another was chosen
     arrange(one, treatments, made);
   } catch (fault) {
     $("fault").textContent = `The radiograph cannot be shown: ${fault.message}`;
@@ -43,7 +55,7 @@ function arrange(one, treatments, made) {
   $("films").style.setProperty("--columns", columnsFor(wanted.length));
   wanted.forEach(([mode, scene, treated], i) => {
     const mine = cases.filter((each) => each.change === treated.change && each.where === one.where);
-    scene.boxes = mine.map((each) => [...each.box, each.index === one.index]);
+    scene.boxes = mine.map((each) => [...each.box, !one.bare && each.index === one.index]);
     scene.nodules = mine.flatMap((each) => each.nodule);
     panes[i].viewport.show(scene, mode);
     caption(panes[i], mode, treated);
@@ -54,13 +66,14 @@ function arrange(one, treatments, made) {
   if (moved || view.fitted) view.fit(made[0], panes[0].viewport.pane);
   if (state.preset !== "own") applyPreset(made[0], one);
   shownWhere = one.where;
-  profile(one, made[0]);
+  if (!one.bare) profile(one, made[0]);
+  $("slice").value = order.indexOf(one.where) + 1;
   for (const button of document.querySelectorAll("[data-outline=lungs]")) {
     button.disabled = !made[0].lungs?.length;
     button.title = button.disabled ? "Lungs: no outline is known here" : "Lungs (l)";
   }
   document.querySelector("[data-mode=methods]").disabled = treatmentsOf(one.where).length < 2;
-  $("films").dataset.case = state.at;
+  $("films").dataset.case = one.bare ? "" : state.at;
   press();
   draw();
   ahead(one);
@@ -108,7 +121,10 @@ export function press() {
   down("data-mode", (mode) => !state.flicker && mode === state.mode);
   down("data-tool", (tool) => tool === state.tool);
   down("data-outline", (name) => state.outlines[name]);
-  down("data-mark", (mark) => marks.of(state.at).mark === mark);
+  down("data-mark", (mark) => !state.bare && marks.of(state.at).mark === mark);
+  for (const part of document.querySelectorAll("[data-mark], #word, [data-act=focus]")) {
+    part.disabled = Boolean(state.bare); // there is no box to mark, or to go to
+  }
   document.querySelector("[data-act=flicker]").setAttribute("aria-pressed", state.flicker > 0);
   document.querySelector("[data-act=inverse]").setAttribute("aria-pressed", view.inverse);
   const pointer = { window: "crosshair", move: "grab", ruler: "cell" }[state.tool];
