@@ -166,7 +166,11 @@ def test_methods_draw_equally_many_and_are_told_apart(tmp_path):
     key = write_study(tmp_path / "s.html", cases, plan)
     truth = json.loads(key.read_text())
     answers = [
-        {"case": name, "rating": {"": 4, "paste": 1, "poisson": 5}[case.get("method", "")]}
+        {
+            "case": name,
+            "seconds": 1.0,
+            "rating": {"": 4, "paste": 1, "poisson": 5}[case.get("method", "")],
+        }
         for name, case in truth["cases"].items()
     ]
     given = {"study": truth["study"], "reader": "A", "answers": answers}

@@ -10,12 +10,16 @@ Two ways of adding back:
     so keeps its own vessels, its own ribs and its own grain.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from nodegen.blend import PlacedNodule
-from nodegen.cascade.cascade import Cascade
+from nodegen.cascade.carry import sent
+from nodegen.cascade.cascade import Cascade, Job
+from nodegen.cascade.window import evened
 from nodegen.constants import (
     DILATION_PX,
     GAIN_MOST,
@@ -25,6 +29,9 @@ from nodegen.constants import (
 )
 from nodegen.steps.crop import Window, grown, support
 from nodegen.steps.recipe import Recipe, noise_stream
+
+Placed = tuple[np.ndarray, PlacedNodule, Recipe]  # a crop, and what is blended into it
+Pasted = tuple[np.ndarray, Window, Recipe]  # images (image, row, column), and what is wanted
 
 
 class Harmonise:
@@ -38,6 +45,9 @@ class Harmonise:
     add_back : {"grain", "paper"}
     windows : {"default", "exact", "full"}
         What the generators compute; see :mod:`nodegen.cascade.window`.
+    step : int
+        Windows are widened to a multiple of so many px, so that those of several boxes go through
+        a generator together; 1: as they are.
     """
 
     def __init__(
@@ -45,24 +55,37 @@ class Harmonise:
         cascades: dict[str, Cascade] | None,
         add_back: str = "grain",
         windows: str = "default",
+        step: int = 1,
     ):
         # The margins of the default windows hold for a difference, in which what they leave out
         # cancels; the paper's add-back has none.
         if add_back == "paper" and windows == "default":
             windows = "exact"
         self.cascades, self.add_back, self.windows = cascades, add_back, windows
+        self.step = step
 
     def __call__(self, crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe) -> np.ndarray:
         """Blend ``nodule`` into ``crop`` (row, column) in 0..1, as the recipe says."""
-        if not nodule.mask.any():
-            return crop.copy()
-        # As `paste`, and as the image that the cascade was trained on: white is the ceiling.
-        images = [np.minimum(crop + nodule.shadow, 1.0)]
-        if self.add_back == "grain":
-            images.append(crop)
-        window = support(nodule.mask)
-        harmonised = self.harmonised(np.stack(images), window, recipe)
-        return self.added_back(crop, nodule, window, harmonised, recipe.weight)
+        return self.together([(crop, nodule, recipe)])[0]
+
+    def together(self, placed: Sequence[Placed]) -> list[np.ndarray]:
+        """Blend several nodules, each into a crop of its own, in as few calls as can be."""
+        jobs: dict[int, Pasted] = {}
+        for i, (crop, nodule, recipe) in enumerate(placed):
+            if not nodule.mask.any():
+                continue
+            # As `paste`, and as the image that the cascade was trained on: white is the ceiling.
+            images = [np.minimum(crop + nodule.shadow, 1.0)]
+            if self.add_back == "grain":
+                images.append(crop)
+            jobs[i] = np.stack(images), support(nodule.mask), recipe
+        made = dict(zip(jobs, self._harmonised(list(jobs.values())), strict=True))
+        return [
+            self.added_back(crop, nodule, jobs[i][1], made[i], recipe.weight)
+            if i in made
+            else crop.copy()
+            for i, (crop, nodule, recipe) in enumerate(placed)
+        ]
 
     def harmonised(self, images: np.ndarray, window: Window, recipe: Recipe) -> np.ndarray:
         """Run the recipe's cascade on ``images`` (image, row, column) in 0..1.
@@ -72,19 +95,34 @@ class Harmonise:
         ndarray of float32, shape (image, row, column)
             The ``window`` of each, in 0..1.
         """
+        return self._harmonised([(images, window, recipe)])[0]
+
+    def _harmonised(self, pasted: Sequence[Pasted]) -> list[np.ndarray]:
         if self.cascades is None:
-            return images[:, *window]
-        cascade = self.cascades[recipe.signal]
+            return [images[:, *window] for images, window, _ in pasted]
+        made: dict[int, np.ndarray] = {}
+        for signal, cascade in self.cascades.items():
+            here = [i for i, (_, _, recipe) in enumerate(pasted) if recipe.signal == signal]
+            jobs = [self._job(cascade, *pasted[i]) for i in here]
+            for i, job, out in zip(here, jobs, cascade.harmonise_all(jobs), strict=True):
+                # The last scale may have computed more than the window: the whole crop, say.
+                rows, columns = pasted[i][1]
+                top, left = (axis.out[0] for axis in job.plan[-1])
+                part = out[:, 0, rows.start - top :, columns.start - left :]
+                part = part[:, : rows.stop - rows.start, : columns.stop - columns.start]
+                made[i] = (part.cpu().numpy() + 1) / 2
+        return [made[i] for i in range(len(pasted))]
+
+    def _job(self, cascade: Cascade, images: np.ndarray, window: Window, recipe: Recipe) -> Job:
         shape = images.shape[-2:]
         noise = cascade.draw_noise(noise_stream(recipe), recipe.n0, shape)
         rows, columns = ((s.start, s.stop) for s in window)
         plan = cascade.plan(shape, recipe.n0, (rows, columns), self.windows)
-        batch = torch.from_numpy(images.astype(np.float32)[:, None] * 2 - 1).to(cascade.device)
-        made = cascade.harmonise(batch, recipe.n0, noise, plan)
-        # The last scale may have computed more than the window: the whole crop, say.
-        top, left = (axis.out[0] for axis in plan[-1])
-        made = made[..., rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
-        return (made[:, 0].cpu().numpy() + 1) / 2
+        if self.step > 1:
+            plan = evened(plan, self.step)
+        batch = torch.from_numpy(images.astype(np.float32)[:, None] * 2 - 1)
+        batch, *noise = sent([batch, *noise], cascade.device)
+        return Job(batch, recipe.n0, noise, plan)
 
     def added_back(
         self,

@@ -85,6 +85,27 @@ def margin_axis(
     return axes
 
 
+def evened(plan: Plan, step: int) -> Plan:
+    """Windows widened to a multiple of ``step`` px, as far as the crop goes.
+
+    So windows of several boxes have few sizes, and those of one size go through a generator
+    together. By the window alone, not by those beside it: a box comes out as it does by itself.
+
+    Examples
+    --------
+    >>> evened([(Axis(100, (40, 60)), Axis(30, (1, 28)))], 16)
+    [(Axis(size=100, out=(34, 66)), Axis(size=30, out=(0, 30)))]
+    """
+    return [(_evened(rows, step), _evened(columns, step)) for rows, columns in plan]
+
+
+def _evened(axis: Axis, step: int) -> Axis:
+    low, high = axis.out
+    length = min(-(-(high - low) // step) * step, axis.size)
+    low = min(max(low - (length - (high - low)) // 2, 0), axis.size - length)
+    return Axis(axis.size, (low, low + length))
+
+
 def operations(plan: Plan, channels: list[int]) -> int:
     """Floating-point operations of the plan's convolutions, for one image.
 

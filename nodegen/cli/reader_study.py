@@ -8,7 +8,7 @@ back. See [Reader studies](reader-study.md).
 import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_device, add_paths, ranged, seed, whole
+from nodegen.cli.options import add_device, add_paths, listed, ranged, seed, whole
 from nodegen.settings import METHODS
 
 

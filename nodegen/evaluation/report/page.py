@@ -81,7 +81,9 @@ class Report:
         # reading at all.
         changes = [
             self._slice(treated, number)
-            for number in track(numbers, len(numbers), "report", "slice", show=len(numbers) > FEW_SLICES)
+            for number in track(
+                numbers, len(numbers), "report", "slice", show=len(numbers) > FEW_SLICES
+            )
             if pair.boxes
         ]
         for box, row in zip(pair.boxes, rows, strict=True):
