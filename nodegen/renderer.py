@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -48,6 +48,7 @@ from nodegen.workers import Workers, workers_for
 if TYPE_CHECKING:
     import torch
 
+    from nodegen.blend.harmonise import Harmonise
     from nodegen.cascade.cascade import Cascade
 
 Watch = Callable[[Iterable[Recipe]], Iterator[Recipe]]
@@ -159,8 +160,10 @@ class Renderer:
         # this before its first convolution; who has set it already is left alone.
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
         folder = self.settings.model or MODEL
-        half = self.slices_at_once > 1
-        return {name: Cascade.open(folder / name, self.device, half) for name in CLASSES}
+        opened = {name: Cascade.open(folder / name, self.device) for name in CLASSES}
+        for cascade in opened.values():
+            cascade.half = self.slices_at_once > 1
+        return opened
 
     @property
     def blend(self) -> Blend:
@@ -372,6 +375,7 @@ class Renderer:
             self.open()  # before a thread asks for it, so that no two wait for each other
 
         at_once = self.slices_at_once if recipes else 1
+        blend = cast("Harmonise", self.blend)  # where it is not, slices come one by one
         groups = [range(n, min(n + at_once, len(pixels))) for n in range(0, len(pixels), at_once)]
 
         def work(group: range) -> list[tuple[np.ndarray, np.ndarray, list[Recipe]]]:
@@ -380,7 +384,7 @@ class Renderer:
                 made = [self.render(pixels[group[0]], here[0], workers.wanted)]
             else:
                 each = pixels[group.start : group.stop]
-                made = render_together(each, here, self.place, self.blend, workers.wanted)
+                made = render_together(each, here, self.place, blend, workers.wanted)
             return [
                 self._finished(pixels[number], *one, own, number, seed, intensity)
                 for number, one, own in zip(group, made, here, strict=True)

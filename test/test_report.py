@@ -24,7 +24,8 @@ SPACING = (0.2, 0.25)  # mm
 
 def treated(count=6, methods=METHODS, side=300):
     rng = np.random.default_rng(0)
-    before = rng.normal(1500, 60, (2, side, side)).clip(0, 4095).astype(np.uint16)
+    # The last slice has no box.
+    before = rng.normal(1500, 60, (3, side, side)).clip(0, 4095).astype(np.uint16)
     rows, columns = np.indices((side, side))
     for number, method in enumerate(methods):
         after = before.astype(np.float32)
@@ -66,7 +67,7 @@ def data_of(page):
 def test_the_page_holds_every_box_of_every_method(page):
     data = data_of(page.read_text())
     assert len(data["cases"]) == 6 * len(METHODS)
-    assert len(data["slices"]) == 2, "methods share the untouched slices"
+    assert len(data["slices"]) == 3, "methods share the untouched slices"
     assert len({case["change"] for case in data["cases"]}) == 2 * len(METHODS)
     assert data["cases"][0]["recipe"]["noise"] == data["cases"][0]["seed"] == str(SEED)
     assert all(slice_["spacing"] == list(SPACING) for slice_ in data["slices"].values())
@@ -146,7 +147,7 @@ def test_a_large_set_lies_in_a_folder_beside_the_page(tmp_path):
         report.add(one, rows)
     report.write(path, {}, most=0)
     assert sorted(p.name for p in (tmp_path / "report_files").iterdir()) == [
-        "c1.js", "c3.js", "f0.js", "f1.js",
+        "c1.js", "c3.js", "c5.js", "f0.js", "f1.js", "f2.js",
     ]  # fmt: skip
     assert data_of(path.read_text())["folder"] == "report_files"
     report.write(path, {})
@@ -387,6 +388,48 @@ def test_the_wheel_and_arrows_scroll_slices_and_boxes(fresh):
     ):  # fmt: skip
         fresh.press(key)
         fresh.wait(f"document.getElementById('title').textContent.includes('{said}')")
+
+
+def test_slices_without_boxes_are_scrolled_through_as_well(fresh):
+    fresh.press("ArrowDown", "ArrowDown")
+    fresh.wait("document.getElementById('title').textContent.endsWith('slice 2')")
+    fresh.settle()
+    assert "no box" in words(fresh, "#place")
+    assert words(fresh, "#where").startswith("slice 3 of 3")
+    assert caption(fresh) == "after, soft"
+    assert fresh.canvas()["mean"] > 20
+    assert fresh.canvas()["yellow"] == 0
+    assert fresh.js("return document.querySelectorAll('#figures .measure').length") == 0
+    fresh.press("g", "z")
+    assert fresh.js("return document.getElementById('marked-count').value").startswith("0 of 12")
+    for key, said in (("b", "before"), ("d", "change, soft"), ("a", "after, soft")):
+        fresh.press(key)
+        assert caption(fresh) == said
+    fresh.press("m")
+    fresh.wait("document.querySelectorAll('#films figure').length === 3")
+    fresh.press("m", "n")
+    fresh.wait("document.querySelector('#films figcaption').textContent === 'after, hard'")
+    fresh.press("ArrowDown")
+    assert words(fresh, "#where").startswith("slice 3 of 3"), "there is no slice after the last"
+    fresh.press("ArrowLeft")
+    fresh.wait("document.getElementById('title').textContent.includes('slice 1, box 5')")
+
+
+def test_slices_and_ruler_by_finger(chromium, page):
+    chromium.open(page, 390, touch=True)
+    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    for number, said in ((3, "slice 2"), (2, "slice 1, box 1")):
+        chromium.js(
+            "const e = document.getElementById('slice'); e.value = arguments[0];"
+            "e.dispatchEvent(new Event('input'))", number,
+        )  # fmt: skip
+        chromium.wait(f"document.getElementById('title').textContent.endsWith('{said}')")
+    chromium.click("[data-tool=ruler]")
+    x, y = chromium.place(FILM)
+    chromium.fingers([(x - 40, y)], [(x, y)], [(x + 40, y)])
+    assert words(chromium, "#values").startswith("ruler ")
+    assert chromium.js("return document.getElementById('slice').offsetHeight") >= 24, "a finger's"
+    assert chromium.faults() == []
 
 
 def test_the_ruler_by_mouse_and_by_keys(fresh):

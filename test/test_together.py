@@ -88,5 +88,6 @@ def test_windows_are_widened_inside_the_crop(out, size, expected):
     step = 16 if out == (90, 100) else 32
     ((rows, columns),) = evened([(Axis(size, out), Axis(64, (0, 64)))], step)
     assert rows.out == expected
-    assert rows.out[0] <= out[0] and rows.out[1] >= out[1]
+    assert rows.out[0] <= out[0]
+    assert rows.out[1] >= out[1]
     assert columns.out == (0, 64)

@@ -11,7 +11,8 @@ def sent(tensors: list[torch.Tensor], device: torch.device) -> list[torch.Tensor
     if device.type != "cuda":
         return [tensor.to(device) for tensor in tensors]
     flat = torch.cat([tensor.flatten() for tensor in tensors]).pin_memory()
-    parts = flat.to(device, non_blocking=True).split([tensor.numel() for tensor in tensors])
+    sizes = [tensor.numel() for tensor in tensors]
+    parts = torch.split(flat.to(device, non_blocking=True), sizes)
     return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
 
 

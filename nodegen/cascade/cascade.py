@@ -40,8 +40,11 @@ class Cascade:
         Of the default windows at each scale, px; measured on these weights.
     sha256 : str
         Of ``cascade.json``, which names the hash of every file of weights.
+
+    Attributes
+    ----------
     half : bool
-        Convolve in half precision, which a GPU does several times as fast.
+        Convolve in half precision, which a GPU does several times as fast; False at first.
     """
 
     def __init__(
@@ -50,17 +53,14 @@ class Cascade:
         amplitudes: list[float],
         margins: tuple[int, ...] = (HALF_WIDTH_PX,) * SCALES,
         sha256: str = "",
-        half: bool = False,
     ):
         self.layers, self.amplitudes, self.margins = layers, amplitudes, margins
         self.sha256 = sha256
         self.device = layers[0][0][0].device
-        self.half = half
+        self.half = False
 
     @classmethod
-    def open(
-        cls, folder: Path, device: torch.device | str = "cpu", half: bool = False
-    ) -> "Cascade":
+    def open(cls, folder: Path, device: torch.device | str = "cpu") -> "Cascade":
         """Load a cascade and check it against its hashes.
 
         Raises
@@ -73,7 +73,7 @@ class Cascade:
             [(weight.to(device), bias.to(device)) for weight, bias in scale]
             for scale in load_layers(folder, index)
         ]
-        return cls(layers, index["amplitudes"], _margins(index), index["sha256"], half)
+        return cls(layers, index["amplitudes"], _margins(index), index["sha256"])
 
     @property
     def channels(self) -> list[int]:
@@ -146,7 +146,9 @@ class Cascade:
             for members in noisy.values():
                 parts = list(members.values())
                 grown = self._generate(n, torch.cat(parts) if len(parts) > 1 else parts[0])
-                for i, part in zip(members, grown.split([len(p) for p in parts]), strict=True):
+                for i, part in zip(
+                    members, torch.split(grown, [len(p) for p in parts]), strict=True
+                ):
                     made[i] = made[i] + part
         return made
 

@@ -71,8 +71,8 @@ class Grounds:
             return None
         box = nodule.box
         if own is not None:
-            centre = (np.array([value]) for value in box.centre)
-            x, y, _ = mapped(*centre, Frame.of(own.lungs), Frame.of(ground.lungs))
+            frames = Frame.of(own.lungs), Frame.of(ground.lungs)
+            x, y, _ = mapped(np.array([box.centre[0]]), np.array([box.centre[1]]), *frames)
             left, top = round(float(x[0]) - box.width / 2), round(float(y[0]) - box.height / 2)
             box = replace(box, left=left, top=top, right=left + box.width, bottom=top + box.height)
         if not ground.allowed.holds(box) or any(_near(box, other) for other in film.boxes):
@@ -102,8 +102,9 @@ def site(
         fitting = [(film, box) for film in pool if (box := grounds.room(nodule, film))]
         if fitting:
             fitting.sort(key=lambda found: _unlike(nodule, *found))
-            alike = [fitting[i] for i in rng.permutation(min(ALIKE, len(fitting)))]
-            return min(alike, key=lambda found: used[found[0].name])
+            alike = [fitting[int(i)] for i in rng.permutation(min(ALIKE, len(fitting)))]
+            film, box = min(alike, key=lambda found: used[found[0].name])
+            return film, box
     raise SettingError(
         f"No film has room in its lungs for a nodule of {nodule.box.width} x {nodule.box.height} "
         f"px at the place of one in {nodule.film.name}; give more untouched films."
