@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from scipy.optimize import brentq
 
 from nodegen.constants import LUNG_HU, PROJECTION_AXIS
 
@@ -76,6 +75,8 @@ def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
     ndarray of float32, shape (slice, row, column)
         Around the nodule, 0 beside it.
     """
+    from scipy.optimize import brentq  # slow to import, and of use only here
+
     inside = np.asarray(mask) > 0
     places = np.argwhere(inside)
     window = tuple(
