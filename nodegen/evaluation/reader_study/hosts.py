@@ -9,8 +9,8 @@ import numpy as np
 from nodegen.errors import SettingError, StackError
 from nodegen.evaluation.reader_study.films import Film, Place, surround
 from nodegen.io.boxes import Box
-from nodegen.placement.frame import Frame, mapped
 from nodegen.lungs.fields import Lungs, find_lungs
+from nodegen.placement.frame import Frame, mapped
 from nodegen.placement.prior import Allowed
 from nodegen.renderer import Renderer
 
