@@ -7,9 +7,13 @@ import pytest
 from cluster import Cluster
 from radiographs import write_radiographs
 
+from nodegen.dataset.cluster import make_image
+from nodegen.dataset.plan import Item
 from nodegen.dataset.run import make_dataset
 from nodegen.dataset.settings import DatasetSettings
+from nodegen.dataset.sources import Source
 from nodegen.errors import OutputError, SettingError
+from nodegen.io.store import Store
 from nodegen.settings import Settings
 
 pytest.importorskip("distributed", reason="needs dask.distributed: pip install nodegen[cluster]")
@@ -53,13 +57,21 @@ def test_a_worker_and_the_scheduler_are_killed_and_the_bytes_stay_the_same(radio
     assert 3 <= len(done) < ASKED.images
     assert not (output / "SHA256SUMS").exists()
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
+    # Threads of this process this time: cheaper, and the bytes must not mind.
+    with LocalCluster(1, threads_per_worker=2, processes=False, dashboard_address=None) as local:
         address = local.scheduler_address
         made = make_dataset([radiographs], output, ASKED, scheduler=address, progress=False)
     assert made.complete
     assert all(path.stat().st_mtime_ns == when for path, when in done.items())
     make_dataset([radiographs], tmp_path / "alone", ASKED, progress=False)
     assert content(output) == content(tmp_path / "alone")
+
+
+def test_a_worker_with_another_nodegen_refuses(radiographs, tmp_path):
+    source, item = Source("00000001_000.png", 0, "1"), Item("s00000", 0, "train", 0, 1)
+    places = Store(str(tmp_path)), Store(str(radiographs))
+    with pytest.raises(OutputError, match="install the same on all machines"):
+        make_image(ASKED, *places, source, item, "0.9")
 
 
 @pytest.mark.parametrize(
