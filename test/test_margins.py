@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from thorough import cases
 
 from nodegen.blend.harmonise import Harmonise
 from nodegen.constants import CLASSES, N0
@@ -21,7 +22,7 @@ from nodegen.training.margins import BOUND
 SAMPLE = Path(__file__).parent / "sample" / "input"
 # No shrinking: each case takes a full computation.
 CASES = settings(
-    max_examples=100,
+    max_examples=cases(6, 100),
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def test_a_window_is_trained_on_as_that_part_of_the_whole_image(tmp_path):
 
 
 def test_a_run_ends_in_a_cascade_that_loads(tmp_path, monkeypatch):
-    monkeypatch.setitem(runs.PROFILES, "tiny", TINY)
+    monkeypatch.setitem(runs.PROFILES, "tiny", replace(TINY, iterations=(2,) * SCALES))
     options = {"profile": "tiny", "seed": 3, "progress": False}
     assert runs.train(image(), tmp_path, stop_after=2, **options) is None
     folder = runs.train(image(), tmp_path, resume=True, **options)

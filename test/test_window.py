@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import thorough
 import torch
 from cascades import random_cascade
 from hypothesis import given, settings
@@ -33,7 +34,7 @@ def harmonised(shape, n0, seed, support, windows):
     return CASCADE.harmonise(images, n0, noise, plan)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=thorough.cases(40, 200), deadline=None)
 @given(cases())
 def test_exact_windows_give_what_the_whole_crop_gives(case):
     shape, support, n0, seed = case
