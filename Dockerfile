@@ -20,11 +20,13 @@ RUN useradd --system --create-home --shell /usr/sbin/nologin nodegen \
 WORKDIR /opt/nodegen
 
 # From what changes least to what changes most: requirements, weights and library, code.
-COPY requirements.txt ./
-# Where the base has torch, pip must keep exactly that one: another CUDA than the driver's would
-# silently mean CPU.
+COPY requirements.txt requirements.lock ./
+# Each package in the version that was tested, known by its hash (.ci/lock makes the lock). What is
+# then left to install is torch, where the base has none. Where it has, pip must keep exactly that
+# one: another CUDA than the driver's would silently mean CPU.
 RUN python3 -c "import torch; print('torch==' + torch.__version__)" > /tmp/base.txt 2>/dev/null || true; \
-    python3 -m pip install --constraint /tmp/base.txt --requirement requirements.txt \
+    python3 -m pip install --require-hashes --requirement requirements.lock \
+    && python3 -m pip install --constraint /tmp/base.txt --requirement requirements.txt \
     && python3 -c "import sys, torch; sys.exit(open('/tmp/base.txt').read().strip() not in ('', 'torch==' + torch.__version__))" \
     && rm /tmp/base.txt
 COPY model/ model/
@@ -40,11 +42,9 @@ ENTRYPOINT ["python3", "/opt/nodegen/serve.py"]
 
 FROM core AS exec
 # evalutils without what its readers and scorers need: process.py imports its frame alone.
-COPY pyproject.toml ./
+COPY requirements-exec.lock ./
 USER root
-RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['exec'])" > /tmp/exec.txt \
-    && python3 -m pip install --no-deps --requirement /tmp/exec.txt \
-    && rm /tmp/exec.txt
+RUN python3 -m pip install --no-deps --require-hashes --requirement requirements-exec.lock
 USER nodegen
 LABEL org.grand-challenge.api-method="exec"
 ENTRYPOINT ["python3", "/opt/nodegen/process.py"]
