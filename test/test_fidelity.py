@@ -128,18 +128,18 @@ def test_a_shifted_disc_is_off_by_its_shift(dx, dy):
     assert measured["offset"] == pytest.approx(np.hypot(dx, dy) / 60, abs=0.012)
 
 
-def test_visibility_is_contrast_over_the_surrounds_spread():
+def test_contrast_to_noise_is_contrast_over_the_surrounds_spread():
     measured = measure_nodule(disc() + noise(40), square())
-    assert measured["visibility"] == pytest.approx(HEIGHT / 40, rel=0.05)
-    assert measure_nodule(disc(height=150) + noise(40), square())["visibility"] == pytest.approx(
-        measured["visibility"] / 2, rel=0.05
-    )
+    assert measured["contrast_to_noise"] == pytest.approx(HEIGHT / 40, rel=0.05)
+    assert measure_nodule(disc(height=150) + noise(40), square())[
+        "contrast_to_noise"
+    ] == pytest.approx(measured["contrast_to_noise"] / 2, rel=0.05)
 
 
 def test_a_slope_is_no_spread_and_no_contrast():
     slope = np.add.outer(np.arange(SHAPE[0]) * 4.0, np.arange(SHAPE[1]) * -3.0)
     plain, sloped = (measure_nodule(disc() + noise(40) + more, square()) for more in (0, slope))
-    assert sloped["visibility"] == pytest.approx(plain["visibility"], rel=0.05)
+    assert sloped["contrast_to_noise"] == pytest.approx(plain["contrast_to_noise"], rel=0.05)
     assert sloped["contrast"] == pytest.approx(plain["contrast"], rel=0.05)
 
 
@@ -190,7 +190,7 @@ def test_whatever_the_image_all_measures_are_finite(image, half):
 
 def test_nothing_has_no_contrast_and_no_edge():
     measured = measure_nodule(np.full(SHAPE, 7.0), square())
-    for name in ("contrast", "visibility", "half_height", "edge_step", "sharpness"):
+    for name in ("contrast", "contrast_to_noise", "half_height", "edge_step", "sharpness"):
         assert measured[name] == 0, name
 
 
@@ -199,7 +199,7 @@ def test_padding_is_no_surround():
     padded = image.copy()
     padded[:, 160:] = 0  # from 40 px right of the centre on: a third of the surround
     assert measure_nodule(padded, square())["contrast"] == pytest.approx(HEIGHT, rel=0.03)
-    assert measure_nodule(padded, square())["visibility"] > 10
+    assert measure_nodule(padded, square())["contrast_to_noise"] > 10
 
 
 @pytest.mark.parametrize(

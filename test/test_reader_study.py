@@ -15,7 +15,13 @@ from nodegen.cli import main
 from nodegen.errors import BoxesError, SettingError, StackError
 from nodegen.evaluation.reader_study import Plan, analyse, plan_study, write_study
 from nodegen.evaluation.reader_study.design import practice_first
-from nodegen.evaluation.reader_study.films import Film, Place, read_films, surround, visibility
+from nodegen.evaluation.reader_study.films import (
+    Film,
+    Place,
+    contrast_to_noise,
+    read_films,
+    surround,
+)
 from nodegen.evaluation.reader_study.hosts import Grounds
 from nodegen.evaluation.reader_study.places import balanced, stratify
 from nodegen.evaluation.reader_study.plan import Case
@@ -229,7 +235,7 @@ def test_a_marking_study_has_films_of_three_kinds():
     for case in cases:
         assert bool(case.places) == (case.kind != "untouched")
     made = next(case for case in cases if case.kind == "synthetic")
-    assert visibility(made.film.pixels, made.places[0].box) > 0.3
+    assert contrast_to_noise(made.film.pixels, made.places[0].box) > 0.3
 
 
 def test_synthetic_nodules_may_be_given():
@@ -243,13 +249,15 @@ def test_synthetic_nodules_may_be_given():
     assert len(given) == 4
 
 
-def test_surround_and_visibility_of_a_known_disc():
+def test_surround_and_contrast_to_noise_of_a_known_disc():
     pixels = np.random.default_rng(0).normal(1000, 10, (100, 100))
     pixels[40:60, 40:60] += 50
     level, spread, middle = surround(pixels, Box(0, 40, 40, 60, 60))
     assert (level, spread, middle) == pytest.approx((1000, 10, 1050), abs=3)
-    assert visibility(pixels, Box(0, 40, 40, 60, 60)) == pytest.approx((middle - level) / spread)
-    assert visibility(np.full((100, 100), 7), Box(0, 40, 40, 60, 60)) == 0
+    assert contrast_to_noise(pixels, Box(0, 40, 40, 60, 60)) == pytest.approx(
+        (middle - level) / spread
+    )
+    assert contrast_to_noise(np.full((100, 100), 7), Box(0, 40, 40, 60, 60)) == 0
 
 
 @pytest.mark.parametrize(

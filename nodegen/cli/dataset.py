@@ -5,7 +5,15 @@ import re
 import sys
 from dataclasses import fields
 
-from nodegen.cli.options import add_device, listed, number, ranged, seed, whole
+from nodegen.cli.options import (
+    add_device,
+    add_places,
+    listed,
+    number,
+    ranged,
+    seed,
+    whole,
+)
 from nodegen.constants import CLASSES
 from nodegen.settings import METHODS
 
@@ -33,16 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument(
         "--copies", type=whole(1), metavar="K", help="images for each radiograph (default: none)"
     )
-    parser.add_argument(
-        "--nodules", type=ranged(whole(0)), default=(1, 3), metavar="N[-M]",
-        help="in an image, each number as likely; 0 leaves it untouched (default: 1-3)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--size-mm",
-        type=ranged(number(0)),
-        metavar="LOW-HIGH",
-        help="larger side (default: as NODE21's)",
-    )
+    add_places(parser, "in an image, each number as likely; 0 leaves it untouched")
     parser.add_argument(
         "--visibility", type=ranged(number(0)), default=(0.3, 100.0), metavar="LOW-HIGH",
         help="contrast over the spread of the ground around; nodules outside this range are drawn "

@@ -182,6 +182,30 @@ def add_paths(
     )
 
 
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Add the radiographs that a command works through, named without an option."""
+    parser.add_argument(
+        "inputs", type=Path, nargs="+", metavar="INPUT", help="radiographs: files, or folders"
+    )
+
+
+def add_places(parser: argparse.ArgumentParser, nodules: str) -> None:
+    """Add how many nodules an image gets, ``--nodules``, and of which size, ``--size-mm``."""
+    parser.add_argument(
+        "--nodules",
+        type=ranged(whole(0)),
+        default=(1, 3),
+        metavar="N[-M]",
+        help=f"{nodules} (default: 1-3)",
+    )
+    parser.add_argument(
+        "--size-mm",
+        type=ranged(number(0)),
+        metavar="LOW-HIGH",
+        help="larger side (default: as NODE21's)",
+    )
+
+
 def add_real(parser: argparse.ArgumentParser) -> None:
     """Add ``--real`` and ``--boxes``: real radiographs with nodules."""
     parser.add_argument("--real", type=Path, required=True, metavar="DIR",

@@ -3,28 +3,17 @@
 import argparse
 from pathlib import Path
 
-from nodegen.cli.options import number, ranged, seed, whole
+from nodegen.cli.options import add_inputs, add_places, seed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument(
-        "inputs", type=Path, nargs="+", metavar="INPUT", help="radiographs: files, or folders"
-    )
+    add_inputs(parser)
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR",
         help="gets nodules.json; of several files, in a folder for each",
     )  # fmt: skip
-    parser.add_argument(
-        "--nodules", type=ranged(whole(0)), default=(1, 3), metavar="N[-M]",
-        help="boxes in a radiograph, each number as likely (default: 1-3)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--size-mm",
-        type=ranged(number(0)),
-        metavar="LOW-HIGH",
-        help="larger side (default: as NODE21's)",
-    )
+    add_places(parser, "boxes in a radiograph, each number as likely")
     parser.add_argument(
         "--pictures", type=Path, metavar="DIR",
         help="gets a PNG for each radiograph: lungs, density and boxes (default: none)",

@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
+from nodegen.cli.options import add_inputs
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument(
-        "inputs", type=Path, nargs="+", metavar="INPUT", help="radiographs: files, or folders"
-    )
+    add_inputs(parser)
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR",
         help="gets an .mha for each radiograph, and crops.json with the way back",

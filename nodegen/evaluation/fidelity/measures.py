@@ -19,7 +19,7 @@ from nodegen.io.boxes import Box
 
 MEASURES = {  # name: unit
     "contrast": "grey levels",
-    "visibility": "standard deviations",
+    "contrast_to_noise": "standard deviations",
     "half_height": "half sides",
     "radius": "half sides",
     "edge_width": "px",
@@ -76,7 +76,7 @@ def measure_with_profile(image: np.ndarray, box: Box) -> tuple[dict[str, float],
     contrast, spread, business = contrast_of(profile), spread_of(crop), business_of(crop)
     measured = {
         "contrast": contrast,
-        "visibility": contrast / spread,
+        "contrast_to_noise": contrast / spread,
         "half_height": half_height_of(profile),
         "edge_width": edge.width,
         "edge_step": edge.step,

@@ -1,4 +1,4 @@
-"""The profile in rings, and what is read from it: contrast, visibility, half-height radius."""
+"""The profile in rings, and what is read from it: contrast, surround, half-height radius."""
 
 import numpy as np
 

@@ -71,10 +71,10 @@ class Place:
     @property
     def subtlety(self) -> float:
         """How far the middle stands out of its surround, in standard deviations of the surround."""
-        return visibility(self.pixels, self.box)
+        return contrast_to_noise(self.pixels, self.box)
 
 
-def visibility(pixels: np.ndarray, box: Box) -> float:
+def contrast_to_noise(pixels: np.ndarray, box: Box) -> float:
     """Mean of a box's middle minus the median around it, over the standard deviation around it."""
     level, spread, middle = surround(pixels, box)
     return (middle - level) / spread if spread else 0.0

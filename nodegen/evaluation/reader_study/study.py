@@ -116,7 +116,7 @@ def _told(place: Place) -> dict[str, Any]:
         "box": [box.left, box.top, box.right, box.bottom],
         "size_px": place.size,
         "zone": place.zone,
-        "visibility": round(place.subtlety, 3),
+        "contrast_to_noise": round(place.subtlety, 3),
         "seed": place.seed,
         "method": place.method,
     }

@@ -45,8 +45,8 @@ WORDS = {
         "Contrast",
         "How much brighter than its surround the middle of the nodule is.",
     ),
-    "visibility": (
-        "Visibility",
+    "contrast_to_noise": (
+        "Contrast to noise",
         "Contrast against the anatomy around it: below 0.5 hardly to be seen, above 2 obvious.",
     ),
     "half_height": (

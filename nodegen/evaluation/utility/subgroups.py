@@ -1,4 +1,4 @@
-"""Kinds of real nodules, for figures by kind: size, visibility, place."""
+"""Kinds of real nodules, for figures by kind: size, clearness, place."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from nodegen.steps.signal import top_threshold
 SMALL_PX = 60  # larger side; about half of NODE21's boxes are smaller (57 px)
 MIDDLE = 0.3  # of the box's half sides: where contrast is read
 SURROUND = (1.3, 2.0)  # of the box's half sides: against what
-# Contrast over the noise of the surround below which a nodule counts as faint; set near the median
+# Clearness below which a nodule counts as faint; set near the median
 # of real boxes.
 FAINT = 1.0
 CENTRAL = 0.17  # of the width, to either side of the middle: heart, spine and hila
 LOWER = 0.62  # of the height: below it a bright place counts as under the diaphragm
 GROUPS = {
     "size": ("small", "large"),
-    "visibility": ("faint", "clear"),
+    "clearness": ("faint", "clear"),
     "place": ("lung", "behind the heart", "under the diaphragm", "at the wall"),
 }
 
@@ -35,13 +35,13 @@ def kinds(radiographs: Sequence[Radiograph]) -> dict[str, list[str]]:
         for box in one.nodules:
             large = max(box.width, box.height) >= SMALL_PX
             found["size"].append(GROUPS["size"][large])
-            found["visibility"].append(GROUPS["visibility"][visibility(slice01, box) >= FAINT])
+            found["clearness"].append(GROUPS["clearness"][clearness(slice01, box) >= FAINT])
             found["place"].append(place(slice01, box, bright))
     return found
 
 
-def visibility(slice01: np.ndarray, box: Box) -> float:
-    """Contrast of the middle to the surround, over the surround's spread."""
+def clearness(slice01: np.ndarray, box: Box) -> float:
+    """Median of the middle less that of the surround, over the surround's interquartile range."""
     part, r = _around(slice01, box)
     middle, surround = part[r < MIDDLE], part[(r >= SURROUND[0]) & (r < SURROUND[1])]
     if not len(middle) or not len(surround):
