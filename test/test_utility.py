@@ -211,6 +211,9 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
     assert arms[3].folder == tmp_path
     assert arms[3].ratio == 3
     assert arms[4].then
+    (order,) = parse_arms(["poisson@subtlety:obvious-then-poisson"])
+    assert (order.made, order.then, order.after) == ("poisson@subtlety:obvious", True, "poisson")
+    assert order.real == 0
     assert parse_arms(["poisson@contrast:300", "poisson"])[0].made == "poisson@contrast:300"
     with pytest.raises(SettingError, match="contrast is 'x'"):
         parse_arms(["poisson@contrast:x"])
@@ -227,6 +230,7 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
         ["singan", "singan"],
         ["real-0"],
         ["x+real"],
+        ["singan-then-magic"],
     ],
 )
 def test_unknown_arms_are_told(words):
@@ -344,7 +348,7 @@ def command(folders, *more):
 
 
 def test_the_command_writes_tables_curves_and_galleries(folders, capfd):
-    arms = "poisson,sham,real,poisson+real-1,poisson-then-real"
+    arms = "poisson,sham,real,poisson+real-1,poisson-then-real,poisson@contrast:300-then-poisson"
     assert command(folders, "--arms", arms, "--primary", "sham,poisson") == 0
     said = capfd.readouterr()
     assert said.err == ""

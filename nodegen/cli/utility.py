@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arms", type=listed(str), metavar="LIST", default=tuple(arms.split(",")),
         help="what networks are trained on: these, singan@subtlety:obvious (or "
         "another setting of generate), NAME=FOLDER (made elsewhere), real, real-25 (percent), "
-        "singan+real-3 (three synthetic to one real), singan-then-real "
+        "singan+real-3 (three synthetic to one real), singan-then-real, "
+        "singan@subtlety:obvious-then-singan "
         f"(default: {arms})")  # fmt: skip
     parser.add_argument("--primary", type=listed(str, 2), default=("singan", "poisson"),
         metavar="A,B",

@@ -16,7 +16,7 @@ DEFAULT = ("singan", "poisson", "paste", PAPER, "identity", STRAWMAN, SHAM, UNTO
 GRAMMAR = (
     f"{', '.join(MADE)}, METHOD@SETTING:VALUE (singan@subtlety:obvious), NAME=FOLDER, {REAL}, "
     f"{REAL}-PERCENT (real-25), ARM+{REAL} or ARM+{REAL}-RATIO (singan+real-3: three synthetic "
-    f"nodules to a real one), ARM-then-{REAL}"
+    f"nodules to a real one), ARM-then-{REAL}, ARM-then-ARM (singan@subtlety:obvious-then-singan)"
 )
 
 
@@ -38,7 +38,10 @@ class Arm:
     ratio : float or None
         Synthetic nodules to a real one in a mix; None: all of them.
     then : bool
-        Whether the network is trained on the synthetic ones first, then on the real ones.
+        Whether the network is trained on the synthetic ones first, then on what comes after: the
+        real ones, or ``after``.
+    after : str or None
+        Synthetic nodules that the network is trained on at last, named as ``made``.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Arm:
     real: float = 0.0
     ratio: float | None = None
     then: bool = False
+    after: str | None = None
 
 
 def parse_arms(words: Sequence[str]) -> list[Arm]:
@@ -97,6 +101,10 @@ def _parse(name: str, folders: dict[str, Path]) -> Arm:
     then = re.fullmatch(rf"(.+)-then-{REAL}", name)
     if then:
         return Arm(name, **made(then[1]), real=1.0, then=True)  # type: ignore[arg-type]
+    order = re.fullmatch(r"(.+)-then-(.+)", name)
+    if order and not {*order.groups()} & {*folders}:
+        after = made(order[2])["made"]
+        return Arm(name, **made(order[1]), then=True, after=after)  # type: ignore[arg-type]
     return Arm(name, **made(name))  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ folds, and each fold is tested by a network that has seen none of its patients.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,9 @@ class Protocol:
         else:
             assert made is not None  # an arm has the one or the other
             data, content = made
+            if job.arm.after:
+                start = self._trained(*made, job.seed, None)
+                data, content = self._made(replace(job.arm, made=job.arm.after), job.seed)
         return self._trained(data, content, job.seed, start)
 
     def _trained(
