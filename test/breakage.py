@@ -42,7 +42,7 @@ def write_input(folder):
     with StackWriter(folder / "77.mhd", Geometry.plain(3), SHAPE, np.uint16) as writer:
         for _ in range(SHAPE[0]):
             writer.write(rng.integers(0, 4096, SHAPE[1:]).astype(np.uint16))
-    boxes = [Box(z, 60, 60, 110, 110, z) for z in range(SHAPE[0])]
+    boxes = [Box(z, 60, 60, 110, 110, z // 3) for z in range(0, SHAPE[0], 3)]
     write_boxes(folder / "nodules.json", boxes)
 
 
