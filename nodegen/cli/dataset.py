@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     own = {field.name for field in fields(DatasetSettings)} - {"render", "subtlety"}
     settings = DatasetSettings(
         render=Settings(**render),
-        subtlety=pairs,  # type: ignore[arg-type]
+        subtlety=pairs,
         **{name: getattr(args, name) for name in own},
     )
     try:

@@ -49,8 +49,8 @@ def find_files(inputs: Sequence[str | Path]) -> dict[str, Store]:
     stores = [Store.at(given) for given in inputs]
     folders = [store.folder for store in stores if store.folder is not None]
     found: dict[str, tuple[str, Store]] = {}
-    for path, root in find_radiographs(folders) if folders else ():
-        found[str(path)] = path.relative_to(root).as_posix(), Store(str(root))
+    for path, folder in find_radiographs(folders) if folders else ():
+        found[str(path)] = path.relative_to(folder).as_posix(), Store(str(folder))
     for store in stores:
         if store.folder is None:
             for name, root in _find_remote(store):

@@ -69,7 +69,7 @@ class Nodules(Transform):
 
     def apply_transform(self, subject: Subject) -> Subject:
         """Draw the nodules."""
-        image = subject[self.add.key]
+        image: Any = subject[self.add.key]
         data = {**subject, self.add.key: image.data[0, :, :, 0].T.contiguous()}
         made = self.add.add(data, np.random.default_rng([self.add.seed, self.seed]))
         image.set_data(made[self.add.key].T[None, ..., None])

@@ -116,7 +116,8 @@ class AddNodules:
         self.boxes, self.seed, self.places = boxes, seed, places
         self.renderer, self.subtlety = Renderer(settings), subtlety
         # In shared memory, so that workers that are kept for several epochs see it as well.
-        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._epoch = torch.zeros(1, dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
         self._rng: np.random.Generator | None = None
         self._stream: int | None = None
         self._lungs: OrderedDict[bytes, tuple[np.ndarray, tuple[int, ...], float]] = OrderedDict()

@@ -14,8 +14,9 @@ from typing import Any
 from nodegen.dataset.example import Example, Nodule
 from nodegen.dataset.formats import FORMATS
 from nodegen.dataset.images import png, run_lengths, windowed
-from nodegen.dataset.plan import Item, Source
+from nodegen.dataset.plan import Item
 from nodegen.dataset.settings import DatasetSettings
+from nodegen.dataset.sources import Source
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.radiograph import Radiograph
 from nodegen.io.store import Store
