@@ -44,7 +44,7 @@ class RandomNodules(RandomTransform):
     """
 
     def __init__(self, add: AddNodules | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self.add = add or AddNodules()
 
     def apply_transform(self, subject: Subject) -> Subject:
