@@ -37,7 +37,7 @@ class Grounds:
     Parameters
     ----------
     find : callable
-        As :func:`nodegen.placement.lungs.find_lungs`.
+        As :func:`nodegen.lungs.fields.find_lungs`.
     """
 
     def __init__(self, find: Callable[[np.ndarray], Lungs] = find_lungs):
