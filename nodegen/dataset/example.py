@@ -20,6 +20,7 @@ from nodegen.steps.finish import finish
 from nodegen.steps.grey import to_output, to_unit
 from nodegen.steps.recipe import Recipe, finish_stream
 
+# The gate. Chosen, not fitted: it is to keep out what an annotator would not box.
 ATTEMPTS = 8  # at nodules that do not pass; the last ones are kept, and said so
 VISIBLE_SHARE = 0.25  # of a nodule's greatest brightness at which what is seen of it ends
 SMOOTH_PX = 1.5  # sigma that takes the grain out before it

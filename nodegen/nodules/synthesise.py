@@ -28,7 +28,8 @@ from nodegen.steps.projection import diameter_mm, project
 SMALLEST_MM, LARGEST_MM = 4, 46  # diameters of the organisers' ct_nodules.csv
 TRIES = 100  # for one nodule; of the shipped model, one in forty is drawn again
 SIDE = 50  # voxels of 1 mm, each way
-LUNG_NOISE_HU = 25.0
+# What follows was chosen, not fitted; the fit corrects for it by simulation (`fit.ROUNDS`).
+LUNG_NOISE_HU = 25.0  # standard deviation in the lung around
 BEND_MOST = 0.4  # of the surface's standard deviations
 TAIL = 0.8  # of roughness: 0 normal, 1 long spikes
 PSF_MM = 0.5  # standard deviation of the scanner's blur

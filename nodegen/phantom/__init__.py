@@ -3,6 +3,9 @@
 The path of a pixel is :mod:`nodegen.phantom.render`: the patient is drawn (`anatomy`), tissue,
 bones and vessels are laid along the rays (`tissue`, `skeleton`, `vessels`), and the detector turns
 them into grey levels (`detector`). `boxes` draws where nodules may lie.
+
+Lengths, densities and curves in these modules were set by eye, by how the chest looks beside real
+radiographs, but for the grey scale and the boxes, which say what they were fitted to.
 """
 
 from dataclasses import replace

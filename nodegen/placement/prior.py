@@ -24,6 +24,7 @@ from nodegen.settings import MODEL
 
 PRIOR, FORMAT = MODEL / "lungs" / "places.json", "nodegen-places-1"
 CELL_PX = 8  # side of the cells in which the density is evaluated
+# Chosen, not fitted, but for BODY_SHARE.
 GAP_PX = 8  # that boxes keep from each other
 TRIES = 200  # draws of one box before it is given up
 SHOWN_SHARE = 0.98  # of a box that must lie on what was exposed

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from nodegen.io.boxes import Box
 
+# Chosen, not fitted. A box's numbers depend on them, but for all methods alike.
 DISC = 0.3  # radius of the disc around the centre, in sides
 RING = (0.7, 1.0)  # inner and outer radius of the ring, in sides
 REGION_BLUR_PX = 2.0  # sigma with which the change is smoothed before its core is sought

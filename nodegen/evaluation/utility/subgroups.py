@@ -9,6 +9,7 @@ from nodegen.io.boxes import Box
 from nodegen.steps.grey import to_unit
 from nodegen.steps.signal import top_threshold
 
+# Chosen, not fitted: they part real boxes into groups that are large enough for a figure.
 SMALL_PX = 60  # larger side; about half of NODE21's boxes are smaller (57 px)
 MIDDLE = 0.3  # of the box's half sides: where contrast is read
 SURROUND = (1.3, 2.0)  # of the box's half sides: against what
