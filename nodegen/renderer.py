@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,33 +16,18 @@ from nodegen.blend import Blend, PlacedNodule
 from nodegen.blend.paste import paste
 from nodegen.blend.poisson import poisson
 from nodegen.blend.together import render_together
-from nodegen.constants import CLASSES, GREY_MAX
+from nodegen.constants import CLASSES
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.image import Image, dimension_of, to_array, to_image
-from nodegen.settings import MODEL, Settings, choose_device, parse_contrast, parse_subtlety
-from nodegen.steps.contrast import match_contrast, normalise
-from nodegen.steps.crop import Window, crop_window, support
-from nodegen.steps.exposure import expose, tapered
+from nodegen.planning import Planner, middle_of
+from nodegen.settings import MODEL, Settings, choose_device
+from nodegen.steps.crop import crop_window
 from nodegen.steps.finish import finish
-from nodegen.steps.flags import LIMIT, OFF, WHITE, edges_of, flags_of, with_lungs
+from nodegen.steps.flags import OFF, with_lungs
 from nodegen.steps.grey import to_output, to_unit
-from nodegen.steps.laying import fit, lay
 from nodegen.steps.library import Library
-from nodegen.steps.opacity import relative_density
-from nodegen.steps.recipe import Draw, Recipe, draw, finish_stream, position, seed_of_inputs
-from nodegen.steps.resample import centred, resample, resample_mask
-from nodegen.steps.signal import signal_class, top_threshold
-from nodegen.steps.visibility import (
-    LEAST_MIDDLE,
-    LEAST_ROOM,
-    MOST_CONTRAST,
-    NEAR,
-    as_real,
-    disc_of,
-    graded,
-    spread_around,
-    surround,
-)
+from nodegen.steps.recipe import Recipe, finish_stream, seed_of_inputs
+from nodegen.steps.visibility import NEAR, spread_around
 from nodegen.workers import Workers, workers_for
 
 if TYPE_CHECKING:
@@ -112,8 +97,6 @@ class Renderer:
 
     def __init__(self, settings: Settings | None = None):
         self.settings = settings or Settings()
-        self._levels = parse_contrast(self.settings.contrast)
-        self._grades = parse_subtlety(self.settings.subtlety)
         self._lock = threading.RLock()
         self._opened: dict[str, Any] = {}
         if self.settings.device == "cuda":
@@ -145,6 +128,10 @@ class Renderer:
         folder = self.settings.library or MODEL / "nodules"
         library: Library = self._once("library", lambda: Library.open(folder))
         return library
+
+    @cached_property
+    def _planner(self) -> Planner:
+        return Planner(self.library, self.settings)
 
     @property
     def cascades(self) -> dict[str, Cascade]:
@@ -264,93 +251,7 @@ class Renderer:
         signal : {"hyposignal", "hypersignal"}, optional
             The class of all boxes; None: decided for each box by Otsu.
         """
-        edges = edges_of(boxes)
-        seen: Counter[tuple[int, ...]] = Counter()
-        thresholds: dict[int, tuple[np.ndarray, float]] = {}
-        for box in sorted(boxes, key=position):
-            if box.slice not in thresholds:
-                slice01 = to_unit(pixels[box.slice])
-                thresholds = {box.slice: (slice01, top_threshold(slice01))}
-            slice01, threshold = thresholds[box.slice]
-            drawn = draw(seed, box, seen[position(box)], self.library, self._paper)
-            seen[position(box)] += 1
-            own = signal or signal_class(slice01, box, threshold)
-            recipe = self._recipe(box, drawn, own, slice01)
-            yield replace(recipe, flags=[*flags_of(box, edges[box.slice], slice01), *recipe.flags])
-
-    def _recipe(self, box: Box, drawn: Draw, signal: str, slice01: np.ndarray) -> Recipe:
-        recipe = Recipe(
-            index=box.index,
-            slice=box.slice,
-            left=box.left,
-            top=box.top,
-            right=box.right,
-            bottom=box.bottom,
-            nodule=drawn.nodule,
-            name=self.library.names[drawn.nodule],
-            mirror=drawn.mirror,
-            turn_deg=drawn.turn_deg,
-            signal=signal,
-            n0=drawn.n0[signal],
-            weight=drawn.weight[signal],
-            contrast=1.0,
-            noise=drawn.noise,
-        )
-        if not self._paper:
-            return self._visible(recipe, drawn, slice01)
-        nodule = self.place(recipe, slice01.shape)
-        background = slice01[box.top : box.bottom, box.left : box.right]
-        contrast = match_contrast(nodule.shadow[nodule.mask], background, signal)
-        return replace(recipe, contrast=round(contrast, 4))
-
-    @property
-    def _paper(self) -> bool:
-        return self.settings.contrast == "paper"
-
-    def _visible(self, recipe: Recipe, drawn: Draw, slice01: np.ndarray) -> Recipe:
-        """Decide how far the nodule stands out of its place, as the settings ask."""
-        box = recipe.box
-        drawn_nodules = {index: self.library[index] for index in (recipe.nodule, *drawn.others)}
-        fits = {
-            index: fit(nodule, recipe.mirror, recipe.turn_deg, box.height / box.width)
-            for index, nodule in drawn_nodules.items()
-        }
-        best = min(fits, key=lambda index: fits[index][0])
-        nodule = drawn_nodules[best]
-        level, spread = surround(slice01, box)
-        grades = self._grades
-        if self._levels is not None:
-            low, high = self._levels
-            asked = low * (high / low) ** drawn.shares[1] / GREY_MAX / spread
-        elif grades is not None:
-            asked = graded(grades, *drawn.shares)
-        else:
-            density = relative_density(nodule.plateau, nodule.disc, nodule.step_mm)
-            asked = as_real(box.side, spread, drawn.deviate, density, level) / spread
-        contrast = asked * spread
-        flags: list[str] = []
-        if contrast > MOST_CONTRAST and grades is not None:
-            contrast = MOST_CONTRAST
-            flags.append(LIMIT)
-        recipe = replace(
-            recipe,
-            nodule=best,
-            name=nodule.name,
-            turn_deg=fits[best][1],
-            fill=drawn.fill,
-            blur_px=drawn.blur_px,
-            exponent=drawn.exponent,
-            asked=round(asked, 4),
-        )
-        # No brighter than white: what a bright place has left is shared by the whole nodule.
-        placed = self.place(recipe, slice01.shape)
-        crop = slice01[crop_window(box, slice01.shape)]
-        most = float(np.percentile(placed.shadow[placed.mask], 90))
-        left = max(1.0 - float(np.percentile(crop[placed.mask], 90)), LEAST_ROOM)
-        if contrast * most > left:
-            contrast = left / most
-            flags.append(WHITE)
-        return replace(recipe, contrast=round(contrast, 5), flags=flags)
+        yield from self._planner.plan(pixels, boxes, seed, signal)
 
     # --- render: recipes into one slice -----------------------------------------------------------
 
@@ -480,7 +381,7 @@ class Renderer:
         done = []
         for recipe in recipes:
             window = crop_window(recipe.box, before.shape)
-            middle = self._middle(recipe.box, window)
+            middle = middle_of(recipe.box, window)
             contrast = float((slice01[window] - before[window])[middle].mean())
             got = contrast / spread_around(before, recipe.box)
             flags = [flag for flag in recipe.flags if flag != OFF]
@@ -488,13 +389,6 @@ class Renderer:
                 flags.append(OFF)
             done.append(replace(recipe, got=round(got, 4), flags=flags))
         return done
-
-    @staticmethod
-    def _middle(box: Box, window: Window) -> np.ndarray:
-        rows, columns = window
-        x, y = box.centre
-        shape = rows.stop - rows.start, columns.stop - columns.start
-        return disc_of(shape, y - rows.start, x - columns.start, box.side)
 
     def place(self, recipe: Recipe, shape: tuple[int, ...]) -> PlacedNodule:
         """Bring the recipe's nodule to its box's size and lay it into the middle of its box.
@@ -504,30 +398,7 @@ class Renderer:
         PlacedNodule
             In the box's crop of a slice of ``shape`` (row, column).
         """
-        nodule = self.library[recipe.nodule]
-        window = rows, columns = crop_window(recipe.box, shape)
-        x, y = recipe.box.centre
-        canvas = rows.stop - rows.start, columns.stop - columns.start
-        at = y - rows.start, x - columns.start
-        if not self._paper:
-            size = recipe.box.height, recipe.box.width
-            opacity, mask = lay(
-                nodule, recipe.mirror, recipe.turn_deg, size, recipe.fill, canvas, at
-            )
-            part = support(mask)
-            shadow = np.zeros_like(opacity)
-            steep = opacity[part] ** np.float32(recipe.exponent)
-            shadow[part] = tapered(expose(steep, recipe.blur_px), mask[part])
-            middle = self._middle(recipe.box, window)
-            mean = max(float(shadow[middle].mean()), LEAST_MIDDLE * float(shadow.max()), 1e-6)
-            return PlacedNodule(shadow * np.float32(recipe.contrast / mean), mask, middle)
-        nodule = nodule.oriented(recipe.mirror, recipe.turn_deg)
-        density = resample(normalise(nodule.projection), recipe.box.side)
-        mask = resample_mask(nodule.mask, recipe.box.side)
-        return PlacedNodule(
-            shadow=centred(density * np.float32(recipe.contrast), canvas, *at),
-            mask=centred(mask, canvas, *at) > 0,
-        )
+        return self._planner.place(recipe, shape)
 
     def mask_of(self, recipe: Recipe, shape: tuple[int, ...]) -> np.ndarray:
         """The mask of one nodule alone, whatever lies over it.
