@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -65,16 +66,20 @@ def sums(output: Path) -> str:
 # --- what is in it -------------------------------------------------------------------------------
 
 
-def test_every_file_is_in_the_sums_with_its_hash(made):
-    told = dict(reversed(line.split("  ")) for line in sums(made).splitlines())
+def check_sums(output: Path) -> None:
+    told = dict(reversed(line.split("  ")) for line in sums(output).splitlines())
     there = {
-        p.relative_to(made).as_posix()
-        for p in made.rglob("*")
-        if p.is_file() and not p.name.startswith(".") and p.parent.name != "records"
+        p.relative_to(output).as_posix()
+        for p in output.rglob("*")
+        if p.is_file() and p.parent.name != "records"
     }
     assert there == {*told, "SHA256SUMS"}
     for name, digest in told.items():
-        assert hashlib.sha256((made / name).read_bytes()).hexdigest() == digest
+        assert hashlib.sha256((output / name).read_bytes()).hexdigest() == digest
+
+
+def test_every_file_is_in_the_sums_with_its_hash(made):
+    check_sums(made)
 
 
 def test_numbers_of_nodules_are_those_of_the_plan(made, radiographs):
@@ -325,6 +330,17 @@ def test_four_shards_in_any_order_make_the_same_bytes(made, radiographs, tmp_pat
         )
     assert done.complete
     assert sums(tmp_path / "set") == sums(made)
+
+
+def test_two_runs_at_once_do_no_harm(radiographs, tmp_path):
+    wanted = asked(images=3, formats=("csv",), render=Settings(method="paste"))
+
+    def make(_):
+        return make_dataset([radiographs], tmp_path / "set", wanted, progress=False)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert all(done.complete for done in pool.map(make, range(2)))
+    check_sums(tmp_path / "set")
 
 
 def is_running(pid: int) -> bool:
