@@ -161,7 +161,7 @@ def test_sizes_follow_what_was_asked(radiographs, tmp_path):
 
 
 def test_splits_have_a_subtlety_of_their_own_and_images_an_order(radiographs, tmp_path):
-    wanted = ["--images", "6", "--nodules", "0-2", "--split", "50/0/50", "--format", "csv"]
+    wanted = ["--images", "6", "--nodules", "0-2", "--split", "50,0,50", "--format", "csv"]
     grades = ["--subtlety", "extremely-subtle", "--subtlety", "train:obvious"]
     command = ["dataset", str(radiographs), "--output", str(tmp_path / "set"), "--method", "paste"]
     assert main([*command, *wanted, *grades]) == 0
