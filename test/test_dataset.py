@@ -473,6 +473,17 @@ def test_no_radiograph_at_all(tmp_path):
         make_dataset([tmp_path / "nowhere"], tmp_path / "set", asked(), progress=False)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_says_that_what_is_done_is_kept(number, tmp_path, monkeypatch, capsys):
+    def stopped(*_, **__):
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("nodegen.dataset.run.make_dataset", stopped)
+    assert main(["dataset", "in", "--output", str(tmp_path), "--images", "1"]) == 128 + number
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "what is done is kept" in line
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -5,6 +5,7 @@ import re
 import sys
 from dataclasses import fields
 
+from nodegen.cli.guard import Terminated
 from nodegen.cli.options import (
     add_device,
     add_places,
@@ -141,12 +142,12 @@ def run(args: argparse.Namespace) -> int:
             shard=args.shard,
             scheduler=args.scheduler,
         )
-    except KeyboardInterrupt:
+    except Terminated as stop:
         print(
             "nodegen: interrupted; what is done is kept, run the same command to go on.",
             file=sys.stderr,
         )
-        return 130
+        return 128 + stop.number
     for name, why in made.skipped.items():
         print(f"left out {name}: {why}")
     if made.complete:
