@@ -6,8 +6,8 @@
 #SBATCH --time=04:00:00
 #SBATCH --requeue
 # sbatch slurm.sh RADIOGRAPHS OUTPUT [OPTION...]
-# Each task of the array makes a share; the one that ends last finishes the set. A task that was
-# stopped may be queued again: it goes on.
+# Each task of the array makes a share; the one that ends last finishes the set. After a failure
+# submit the whole array again: what is done costs nothing, and shares are told by the array's size.
 set -euo pipefail
 radiographs=$1 output=$2
 shift 2
