@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--format", dest="formats", type=listed(str), default=("coco",), metavar="LIST",
-        help="of coco, yolo, node21, csv, monai, nndetection (default: coco)",
+        help="of coco, yolo, node21, csv, monai, nndetection, dicom (default: coco)",
     )  # fmt: skip
     parser.add_argument(
         "--pixels", dest="bits", type=whole(8, 16), choices=(8, 16), default=16,
@@ -82,6 +82,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--standardise", action="store_true",
         help="bring radiographs to NODE21's grey scale and crop first (default: as they are)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--space", choices=("drawn", "original"), default="drawn",
+        help="that images are given in. drawn: that of the drawing; original: the radiographs' own "
+        "grey scale and geometry, changed at the nodules alone, no finish (default: drawn)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keep-identity", action="store_true",
+        help="DICOM files tell who the patient is, as the radiographs do (default: no identity)",
     )  # fmt: skip
     parser.add_argument(
         "--patient-pattern", metavar="REGEX",

@@ -11,6 +11,7 @@ EXTRAS = {
     "SimpleITK": "data",
     "pandas": "train",
     "pydicom": "dicom",
+    "highdicom": "dicom",
     "evalutils": "exec",
     "monai": "utility",
     "torchvision": "fasterrcnn",

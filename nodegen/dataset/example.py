@@ -71,6 +71,8 @@ class Example:
     ----------
     image, untouched : numpy.ndarray, shape (row, column)
         With nodules and without, finished in the same way, in the radiograph's pixel type.
+    change : numpy.ndarray of float32, shape (row, column)
+        What the nodules change before the finish, in the radiograph's grey levels, not rounded.
     nodules : list of Nodule
     seed : int
         Of all that was drawn.
@@ -82,6 +84,7 @@ class Example:
 
     image: np.ndarray
     untouched: np.ndarray
+    change: np.ndarray
     nodules: list[Nodule]
     seed: int
     mm: float
@@ -161,11 +164,14 @@ def make_example(
         faults.append(found)
         if last or not found:
             break
+    slice01 = np.clip(slice01, 0, 1)
+    change = (slice01 - unit) * (float(pixels.max()) - float(pixels.min()))
     if renderer.settings.finish:  # with and without differ by the nodules alone
         slice01, unit = (finish(one, finish_stream(seed, 0)) for one in (slice01, unit))
     return Example(
-        image=to_output(pixels, np.clip(slice01, 0, 1), "input"),
+        image=to_output(pixels, slice01, "input"),
         untouched=to_output(pixels, unit, "input"),
+        change=change.astype(np.float32),
         nodules=kept,
         seed=seed,
         mm=mm,

@@ -9,8 +9,9 @@ from nodegen.errors import SettingError
 from nodegen.settings import Settings
 
 SPLITS = ("train", "val", "test")
-FORMATS = ("coco", "yolo", "node21", "csv", "monai", "nndetection")
+FORMATS = ("coco", "yolo", "node21", "csv", "monai", "nndetection", "dicom")
 BOXES = ("tight", "given")
+SPACES = ("drawn", "original")
 # Of :mod:`nodegen.steps.visibility`. Below, set by eye on sheets of nodules, hardly one is found in
 # the enlarged picture by who knows the place.
 VISIBILITY = (0.3, 100.0)
@@ -62,6 +63,11 @@ class DatasetSettings:
         Regular expression whose first group is the patient in a file's name.
     standardise : bool
         Whether radiographs are brought to NODE21's form first.
+    space : {"drawn", "original"}
+        What images are given in: as nodules are drawn in them, finished; or the radiographs' own
+        grey scale and geometry, changed at the nodules alone, which leaves the finish out.
+    keep_identity : bool
+        Whether DICOM files carry over who the patient is.
     render : Settings
         How nodules are drawn.
     subtlety : tuple of (str, str)
@@ -83,6 +89,8 @@ class DatasetSettings:
     seed: int = 0
     patient_pattern: str | None = None
     standardise: bool = False
+    space: str = "drawn"
+    keep_identity: bool = False
     render: Settings = field(default_factory=Settings)
     subtlety: tuple[tuple[str, str], ...] = ()
 
@@ -116,6 +124,7 @@ class DatasetSettings:
             ("format", self.formats, FORMATS),
             ("pixels", (self.bits,), (8, 16)),
             ("annotate", (self.boxes,), BOXES),
+            ("space", (self.space,), SPACES),
             ("class", (self.signal,), (None, *CLASSES)),
             ("subtlety SPLIT:", [split for split, _ in self.subtlety], SPLITS),
         ):
@@ -130,6 +139,8 @@ class DatasetSettings:
             replace(self.render, subtlety=grades)  # checked by the settings of rendering
         if not 0 <= self.seed < 2**63:
             raise SettingError(f"--seed is {self.seed}, where 0 to 2^63 - 1 is allowed.")
+        if self.space == "original" and self.render.finish:
+            object.__setattr__(self, "render", replace(self.render, finish=False))
 
     def subtlety_of(self, split: str) -> str:
         """Of the nodules of one split."""

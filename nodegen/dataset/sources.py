@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from nodegen.dataset.settings import DatasetSettings
 from nodegen.errors import SettingError, StackError
-from nodegen.io.radiograph import DICOM, PICTURES, READABLE, count_slices, find_radiographs
+from nodegen.io.radiograph import PICTURES, READABLE, count_slices, find_radiographs, is_dicom
 from nodegen.io.store import Store
 
 NIH_PATIENT = re.compile(r"^(\d{8})_\d{3}$")  # ChestX-ray14: patient, follow-up
@@ -95,7 +95,7 @@ def sources_of(name: str, root: Store, settings: DatasetSettings) -> Iterator[So
 
 def _patient(path: Path, pattern: str | None) -> str:
     if pattern is None:
-        if path.suffix.lower() in DICOM:
+        if is_dicom(path):
             from nodegen.io.dicom import patient_of
 
             return patient_of(path) or path.stem

@@ -8,12 +8,14 @@ inside the lungs. The crop is that of the organisers: the lungs with a margin, t
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
+from nodegen.dataset.energy import normalised
+from nodegen.dataset.way import SIDE_PX, Crop, Way, cut
 from nodegen.errors import SettingError
 from nodegen.io.files import write_text
 from nodegen.io.radiograph import NODE21_MAX, Radiograph, find_radiographs, read_radiographs
@@ -21,55 +23,8 @@ from nodegen.io.stack import Geometry
 from nodegen.io.stack_writer import StackWriter
 from nodegen.lungs.fields import Lungs, find_lungs
 
-SIDE_PX = 1024
-SIGMAS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # of the Gaussians that part the bands, px
-# Mean over 24 of NODE21's images: standard deviation of each band inside the lungs, that of what is
-# left, and the mean, in grey levels of 0..4095.
-ENERGIES = (51.7, 48.5, 69.3, 89.0, 99.9, 101.4)
-REST_ENERGY, MEAN = 352.8, 2009.0
-ROUNDS = 10  # of making energies equal; the bands overlap a little
-CLOSE = 0.02  # of each energy, where it ends
-GAINS = (0.2, 5.0)  # of a band in all, so that a blank band's noise is not blown up
-# Margins around both lungs over their width or height, mean over the same images.
+# Margins around both lungs over their width or height, mean over 24 of NODE21's images.
 MARGIN_X, MARGIN_TOP, MARGIN_BOTTOM = 0.12, 0.09, 0.14
-
-
-@dataclass(frozen=True)
-class Crop:
-    """Where a standardised image lies in its original.
-
-    Attributes
-    ----------
-    left, top, right, bottom : int
-        px of the original, half-open; may reach beyond it.
-    scale : float
-        px of the standardised image for each px of the original.
-    x, y : int
-        Where the crop's corner lies in the standardised image, px.
-    """
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-    scale: float
-    x: int
-    y: int
-
-    def forth(self, x: float, y: float) -> tuple[float, float]:
-        """A point of the original in the standardised image, px."""
-        return (x - self.left) * self.scale + self.x, (y - self.top) * self.scale + self.y
-
-    def back(self, x: float, y: float) -> tuple[float, float]:
-        """A point of the standardised image in the original, px.
-
-        Examples
-        --------
-        >>> crop = Crop(100, 50, 1100, 1050, 1.024, 0, 0)
-        >>> tuple(round(v) for v in crop.back(*crop.forth(300, 400)))
-        (300, 400)
-        """
-        return (x - self.x) / self.scale + self.left, (y - self.y) / self.scale + self.top
 
 
 @dataclass(frozen=True)
@@ -80,16 +35,13 @@ class Standardised:
     ----------
     radiograph : Radiograph
         uint16, 1024 × 1024 px, 0..4095.
-    crop : Crop
-    gains : tuple of float
-        What each band was multiplied by, fine to coarse, and what the rest was.
+    way : Way
     lungs : Lungs
         Of the standardised image.
     """
 
     radiograph: Radiograph
-    crop: Crop
-    gains: tuple[float, ...]
+    way: Way
     lungs: Lungs
 
 
@@ -102,16 +54,17 @@ def standardise(radiograph: Radiograph) -> Standardised:
         Where no lungs are found.
     """
     crop = crop_of(find_lungs(radiograph.pixels))
-    cut, shown = _cut(radiograph.pixels.astype(np.float32), crop)
-    lungs = find_lungs(cut)
-    pixels, gains = normalised(cut, lungs.labels > 0)
+    seen, shown = cut(radiograph.pixels.astype(np.float32), crop)
+    lungs = find_lungs(seen)
+    pixels, gains, offset = normalised(seen, lungs.labels > 0)
     grey = np.clip(np.rint(pixels), 0, NODE21_MAX).astype(np.uint16)
     grey[~shown] = 0
     spacing = radiograph.spacing
     if spacing is not None:
         spacing = spacing[0] / crop.scale, spacing[1] / crop.scale
     made = Radiograph(grey, spacing, radiograph.path, radiograph.slice, radiograph.patient)
-    return Standardised(made, crop, gains, lungs)
+    rows, columns = radiograph.pixels.shape
+    return Standardised(made, Way(crop, gains, offset, (rows, columns)), lungs)
 
 
 def crop_of(lungs: Lungs) -> Crop:
@@ -131,82 +84,6 @@ def crop_of(lungs: Lungs) -> Crop:
     scale = SIDE_PX / max(sides)
     x, y = ((SIDE_PX - round(side * scale)) // 2 for side in sides)
     return Crop(*edges, scale, x, y)
-
-
-def _cut(pixels: np.ndarray, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
-    """The crop at 1024 × 1024 px, and a mask of what it shows."""
-    from PIL import Image
-
-    part = Image.fromarray(pixels[crop.top : crop.bottom, crop.left : crop.right])
-    width = min(round(part.width * crop.scale), SIDE_PX)
-    height = min(round(part.height * crop.scale), SIDE_PX)
-    resized = np.asarray(part.resize((width, height), Image.Resampling.BICUBIC))
-    # Where nothing is shown the edge goes on: a step there would shine into the image.
-    around = (
-        (crop.y, SIDE_PX - height - crop.y),
-        (crop.x, SIDE_PX - width - crop.x),
-    )
-    shown = np.pad(np.ones(resized.shape, bool), around)
-    return np.pad(resized, around, mode="edge"), shown
-
-
-def bands(pixels: np.ndarray) -> list[np.ndarray]:
-    """Part an image into bands of detail, fine to coarse, and what is left; they sum up to it."""
-    found, low = [], pixels.astype(np.float32)
-    for sigma in SIGMAS:
-        smoother = _blurred(pixels, sigma)
-        found.append(low - smoother)
-        low = smoother
-    return [*found, low]
-
-
-def _blurred(pixels: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur; wide ones on a coarser grid, where they cost little."""
-    factor = max(int(sigma // 4), 1)
-    rows, columns = pixels.shape
-    if factor == 1 or rows % factor or columns % factor:
-        made: np.ndarray = ndimage.gaussian_filter(pixels, sigma, mode="nearest", truncate=3)
-        return made
-    coarse = pixels.reshape(rows // factor, factor, columns // factor, factor).mean((1, 3))
-    coarse = ndimage.gaussian_filter(coarse, sigma / factor, mode="nearest", truncate=3)
-    zoomed: np.ndarray = ndimage.zoom(coarse, factor, order=1, grid_mode=True, mode="nearest")
-    return zoomed
-
-
-def energies(parts: list[np.ndarray], region: np.ndarray) -> np.ndarray:
-    """Standard deviation of each band inside a region, and that of the rest at the end."""
-    return np.array([part[region].std() for part in parts])
-
-
-def normalised(pixels: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
-    """Give each band the energy that it has in NODE21's images, inside a region.
-
-    Parameters
-    ----------
-    pixels : numpy.ndarray, shape (row, column)
-    region : numpy.ndarray of bool, shape (row, column)
-        The lungs.
-
-    Returns
-    -------
-    pixels : numpy.ndarray of float32
-        In grey levels of 0..4095, not yet cut off there.
-    gains : tuple of float
-        What each band was multiplied by, and what the rest was.
-    """
-    wanted = np.array([*ENERGIES, REST_ENERGY])
-    parts = bands(pixels)
-    whole = max(float(parts[-1][region].std()), 1e-6)
-    gains = np.full(len(parts), REST_ENERGY / whole)
-    lowest, highest = (limit * REST_ENERGY / whole for limit in GAINS)
-    for _ in range(ROUNDS):
-        made = np.tensordot(gains.astype(np.float32), np.stack(parts), 1)
-        ratio = wanted / np.maximum(energies(bands(made), region), 1e-6)
-        gains = np.clip(gains * ratio, lowest, highest)
-        if np.abs(ratio - 1).max() < CLOSE:
-            break
-    made = np.tensordot(gains.astype(np.float32), np.stack(parts), 1)
-    return made + (MEAN - float(made[region].mean())), tuple(float(gain) for gain in gains)
 
 
 def standardise_files(inputs: list[Path], output: Path) -> Iterator[Path]:
@@ -230,7 +107,7 @@ def standardise_files(inputs: list[Path], output: Path) -> Iterator[Path]:
     NodegenError
         One of its other classes, for each kind of fault.
     """
-    crops: dict[str, dict[str, float]] = {}
+    crops: dict[str, dict[str, Any]] = {}
     for path, _ in find_radiographs(inputs):
         for radiograph in read_radiographs(path):
             part = f"_{radiograph.slice:03d}" if radiograph.slice else ""
@@ -245,6 +122,6 @@ def standardise_files(inputs: list[Path], output: Path) -> Iterator[Path]:
             form = Geometry(size, (0.0, 0.0), (1.0, 0.0, 0.0, 1.0), 2)
             with StackWriter(output / name, form, (1, SIDE_PX, SIDE_PX), np.uint16) as writer:
                 writer.write(made.radiograph.pixels)
-            crops[name] = asdict(made.crop)
+            crops[name] = made.way.told()
             yield output / name
     write_text(output / "crops.json", json.dumps(crops, indent=1) + "\n")

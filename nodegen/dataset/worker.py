@@ -8,6 +8,7 @@ from nodegen.dataset.example import make_example
 from nodegen.dataset.plan import Item
 from nodegen.dataset.settings import DatasetSettings
 from nodegen.dataset.sources import Source
+from nodegen.dataset.space import Space
 from nodegen.dataset.write import read_record, record_name, write_example, write_skipped
 from nodegen.errors import StackError
 from nodegen.io.files import clear_scratch
@@ -55,12 +56,8 @@ class Maker:
             return
         with root.local(source.path) as path:
             try:
-                radiograph = read_radiograph(path, source.slice)
-                if settings.standardise:
-                    from nodegen.dataset.standardise import standardise
-
-                    radiograph = standardise(radiograph).radiograph
-                lungs = find_lungs(radiograph.pixels)
+                space = Space.of(read_radiograph(path, source.slice), settings)
+                lungs = find_lungs(space.drawn.pixels)
             except StackError as error:
                 why = str(error).replace(str(path), source.path)
                 for item in todo:
@@ -73,9 +70,11 @@ class Maker:
                 "library_sha256": self.renderer.library.sha256,
                 "model_sha256": self.renderer.model_sha256,
             }
+            if space.way is not None:
+                facts["standardised"] = space.way.told()
             for item in todo:
                 example = make_example(
-                    radiograph,
+                    space.drawn,
                     lungs,
                     item.nodules,
                     item.seed,
@@ -85,6 +84,7 @@ class Maker:
                     signal=settings.signal,
                     visibility=settings.visibility,
                 )
+                example, given = space.give(example), space.given
                 with self.store.staged(record_name(item)) as folder:
-                    write_example(folder, item, source, radiograph, example, settings, facts)
+                    write_example(folder, item, source, given, example, settings, facts)
                 yield item.name

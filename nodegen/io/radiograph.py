@@ -54,6 +54,11 @@ class Radiograph:
         return low, high
 
 
+def is_dicom(path: Path) -> bool:
+    """Whether a file is read as DICOM: by its ending, or because it has none of the others."""
+    return path.suffix.lower() not in (*SUFFIXES, *PICTURES)
+
+
 def find_radiographs(inputs: list[Path]) -> list[tuple[Path, Path]]:
     """Files of the formats that can be read, in folders (and theirs) or named one by one.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nodegen.dataset.formats import coco, monai, nndetection, node21, table, yolo
+from nodegen.dataset.formats import coco, dicom, monai, nndetection, node21, table, yolo
 from nodegen.dataset.settings import DatasetSettings
 
 Record = dict[str, Any]
@@ -38,4 +38,5 @@ FORMATS = {
     "csv": Format(table.write_image, table.index),
     "monai": Format(monai.write_image, monai.index),
     "nndetection": Format(nndetection.write_image, nndetection.index),
+    "dicom": Format(dicom.write_image, dicom.index),
 }

@@ -1,0 +1,130 @@
+"""Elements of DICOM images: which are taken over from a source, and which must be there.
+
+What may tell who the patient is stays behind, because only elements are taken over that are known
+not to: a list of what is allowed, not of what is forbidden.
+"""
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+CR, DX, DX_RAW, SC = (
+    f"1.2.840.10008.5.1.4.1.1.{part}" for part in ("1", "1.1", "1.1.1", "7")
+)  # computed radiography; digital X-ray for presentation, for processing; secondary capture
+# Codes of DICOM's context groups 4009, 7203, 7202 and 7005.
+CHEST = ("816094009", "SCT", "Chest")
+ADDITION = ("113042", "DCM", "Pixel by pixel addition")
+SOURCE_IMAGE = ("121322", "DCM", "Source image for image processing operation")
+MODIFYING = ("109103", "DCM", "Modifying Equipment")
+# Patient's left is on the right of an upright chest radiograph, the feet are below.
+UPRIGHT = ["L", "F"]
+NO_DATE, NO_TIME = "19000101", "000000"  # where a date must be told, and none is carried over
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+# How the image was acquired.
+ACQUISITION = _names("""
+    Modality BodyPartExamined ViewPosition PatientOrientation ImageLaterality Laterality
+    PresentationIntentType PixelIntensityRelationship PixelIntensityRelationshipSign Manufacturer
+    ManufacturerModelName KVP ExposureTime XRayTubeCurrent Exposure ExposureInuAs
+    DistanceSourceToDetector DistanceSourceToPatient EstimatedRadiographicMagnificationFactor
+    ImagerPixelSpacing PixelSpacing PixelSpacingCalibrationType NominalScannedPixelSpacing
+    DetectorType DetectorConfiguration Grid FilterType FilterMaterial FocalSpots PositionerType
+    ExposureIndex TargetExposureIndex DeviationIndex Sensitivity AnatomicRegionSequence
+    ViewCodeSequence ViewModifierCodeSequence ConversionType BurnedInAnnotation
+    RecognizableVisualFeatures LossyImageCompression LossyImageCompressionRatio
+    LossyImageCompressionMethod
+""")
+# How its pixels are stored and shown.
+PIXELS = _names("""
+    SamplesPerPixel PhotometricInterpretation BitsAllocated BitsStored HighBit
+    PixelRepresentation PixelAspectRatio PixelPaddingValue PixelPaddingRangeLimit RescaleSlope
+    RescaleIntercept RescaleType ModalityLUTSequence VOILUTSequence WindowCenter WindowWidth
+    VOILUTFunction PresentationLUTShape
+""")
+# What sequences that are taken over may hold.
+WITHIN = _names("""
+    CodeValue CodingSchemeDesignator CodingSchemeVersion CodeMeaning ViewModifierCodeSequence
+    LUTDescriptor LUTData ModalityLUTType
+""")
+# Elements that must be there, but may be empty (type 2), of all four kinds of image.
+EMPTY = _names("""
+    PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime ReferringPhysicianName
+    StudyID AccessionNumber SeriesNumber Manufacturer InstanceNumber PatientOrientation
+""")
+# What else each kind must have, and the value where the source does not say.
+_DX = {
+    "Modality": "DX", "ImageLaterality": "U", "PixelIntensityRelationship": "LOG",
+    "RescaleIntercept": "0", "RescaleSlope": "1", "RescaleType": "US", "BurnedInAnnotation": "YES",
+    "PatientOrientation": UPRIGHT,
+}  # fmt: skip
+REQUIRED: dict[str, dict[str, Any]] = {
+    CR: {"Modality": "CR", "BodyPartExamined": "CHEST", "PatientOrientation": UPRIGHT},
+    DX: {**_DX, "PresentationIntentType": "FOR PRESENTATION"},
+    DX_RAW: {**_DX, "PresentationIntentType": "FOR PROCESSING"},
+    SC: {
+        "Modality": "DX", "BodyPartExamined": "CHEST", "ConversionType": "WSD",
+        "PatientOrientation": UPRIGHT,
+    },
+}  # fmt: skip
+EMPTY_OF = {
+    CR: ("ViewPosition",),
+    DX: ("AcquisitionContextSequence", "DetectorType", "PositionerType"),
+    DX_RAW: ("AcquisitionContextSequence", "DetectorType", "PositionerType"),
+    SC: (),
+}
+
+
+def take(source: "Dataset", made: "Dataset", names: tuple[str, ...]) -> None:
+    """Take over what is allowed, in sequences as well."""
+    from pydicom import Dataset, Sequence
+
+    for name in names:
+        if name not in source:
+            continue
+        element = source[name]
+        if element.VR != "SQ":
+            made[element.tag] = deepcopy(element)
+            continue
+        items = []
+        for item in element.value:
+            items.append(Dataset())
+            take(item, items[-1], WITHIN)
+        setattr(made, name, Sequence(items))
+
+
+def reference(source: "Dataset", stands_for: str) -> "Dataset":
+    """A reference to the source image, by its own UID or one that stands for it."""
+    from pydicom import Dataset
+
+    made = Dataset()
+    made.ReferencedSOPClassUID = source.SOPClassUID
+    made.ReferencedSOPInstanceUID = stands_for
+    made.PurposeOfReferenceCodeSequence = [code(*SOURCE_IMAGE)]
+    return made
+
+
+def equipment(version: str) -> "Dataset":
+    """Who changed the image."""
+    from pydicom import Dataset
+
+    made = Dataset()
+    made.PurposeOfReferenceCodeSequence = [code(*MODIFYING)]
+    made.Manufacturer = made.ManufacturerModelName = "nodegen"
+    made.SoftwareVersions = version
+    made.ContributionDescription = "Synthetic lung nodules"
+    return made
+
+
+def code(value: str, scheme: str, meaning: str) -> "Dataset":
+    """A coded term."""
+    from pydicom import Dataset
+
+    made = Dataset()
+    made.CodeValue, made.CodingSchemeDesignator, made.CodeMeaning = value, scheme, meaning
+    return made
