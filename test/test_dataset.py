@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -272,6 +273,45 @@ def test_monai_by_its_own_list_reader(made):
     assert entries
     assert all(Path(entry["image"]).is_file() for entry in entries)
     assert all(len(entry["box"]) == len(entry["label"]) for entry in entries)
+
+
+def test_a_network_of_monai_trains_an_epoch_from_the_set(made):
+    data = pytest.importorskip("monai.data")
+    networks = pytest.importorskip("monai.networks.nets")
+    transforms = pytest.importorskip("monai.transforms")
+
+    def with_target(entry):
+        """What lies in a box, as a map: boxes are x, y, and images are read as (row, column)."""
+        target = torch.zeros(entry["image"].shape)
+        for left, top, right, bottom in entry["box"]:
+            target[:, top:bottom, left:right] = 1
+        return {"image": entry["image"], "target": target}
+
+    chain = transforms.Compose(
+        [
+            transforms.LoadImaged("image", "PILReader", reverse_indexing=False),
+            transforms.EnsureChannelFirstd("image"),
+            with_target,
+            transforms.ScaleIntensityd("image"),
+            transforms.Resized(["image", "target"], (64, 64)),
+        ]
+    )
+    entries = data.load_decathlon_datalist(str(made / "monai.json"), False, "training")
+    with_nodule = next(entry for entry in entries if entry["box"])
+    seen = transforms.LoadImage("PILReader", image_only=True, reverse_indexing=False)
+    assert np.array_equal(np.asarray(seen(with_nodule["image"])), Image.open(with_nodule["image"]))
+    network = networks.UNet(2, 1, 1, channels=(4, 8), strides=(2,))
+    optimiser = torch.optim.Adam(network.parameters(), 1e-2)
+    before = [p.detach().clone() for p in network.parameters()]
+    for batch in data.DataLoader(data.Dataset(entries, chain), batch_size=2):
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            network(batch["image"]), batch["target"]
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert torch.isfinite(loss)
+    assert any(not torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
 
 
 def test_node21_as_its_training_set_is(made):

@@ -1,6 +1,7 @@
 """Lungs and places: against the phantom's exact lungs, outlines by eye, and NODE21's boxes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
+from radiographs import write_radiographs
 from scipy import stats
 
 from nodegen.cli import main
-from nodegen.errors import ModelError, SettingError, StackError
+from nodegen.errors import ModelError, SettingError, StackError, TrainingError
 from nodegen.io.boxes import read_boxes
 from nodegen.io.radiograph import read_radiograph
 from nodegen.lungs.fields import Edges, Lungs, find_lungs
+from nodegen.lungs.weights import read_weights
 from nodegen.phantom.anatomy import draw_anatomy
 from nodegen.phantom.fields import lung_fields
 from nodegen.phantom.render import radiograph
 from nodegen.placement.frame import Frame, mapped, mm_per_px
-from nodegen.placement.prior import GAP_PX, Prior
-from nodegen.training.places import fit_places, read_box_table
+from nodegen.placement.prior import GAP_PX, Prior, hull, is_hidden
+from nodegen.training.places import (
+    fit_hidden,
+    fit_places,
+    mean_frame,
+    read_box_table,
+    write_places,
+)
 
 SAMPLE = Path(__file__).parent / "sample" / "input" / "phantom.mha"
 OUTLINES = json.loads((Path(__file__).parent / "data" / "lung_outlines.json").read_text())
@@ -174,6 +183,20 @@ def test_density_is_one_in_all_and_none_off_the_body(chest, lungs):
     assert (density[chest[0][4::8, 4::8] == 0] == 0).all()
 
 
+@pytest.mark.parametrize("share", [0.1, 0.25])
+def test_hidden_places_come_as_often_as_is_asked(chest, share):
+    exact = Lungs(chest[1], 1.0)
+    weight = fit_hidden(Prior.load(), [(exact, chest[0])], share)
+    density = replace(Prior.load(), hidden=weight).density(exact, chest[0])
+    behind = is_hidden(exact, hull(exact))[4::8, 4::8]
+    assert density[behind].sum() == pytest.approx(share, abs=0.005)
+
+
+def test_a_share_that_is_none_is_refused(chest):
+    with pytest.raises(TrainingError, match="between 0 and 1"):
+        fit_hidden(Prior.load(), [(Lungs(chest[1], 1.0), chest[0])], 1.5)
+
+
 def test_places_and_sizes_are_those_of_held_out_boxes(shared):
     """Fitted on half of NODE21's images, tested on the boxes of the other half."""
     table = read_box_table(shared / "cxr" / "node21_boxes.csv")
@@ -210,3 +233,50 @@ def test_the_command_writes_boxes_for_each_slice_and_pictures(tmp_path, capsys):
 def test_the_command_refuses_what_is_not_there(tmp_path, capsys):
     assert main(["place", str(tmp_path / "none"), "--output", str(tmp_path / "o")]) == 2
     assert "no file or folder" in capsys.readouterr().err
+
+
+# --- training ------------------------------------------------------------------------------------
+
+
+def test_the_network_trains_and_goes_on_where_it_was_stopped(tmp_path, capsys):
+    """From nothing to weights that are read, on two simulated chests; the same after a stop."""
+    films = write_radiographs(tmp_path / "films")
+    common = ["--radiographs", str(films), "--chests", "2"]
+
+    def train(name, steps, work="work"):
+        return main(["train-lungs", *common, "--work", str(tmp_path / work), "--output",
+                     str(tmp_path / name), "--steps", steps])  # fmt: skip
+
+    assert train("once", "2,1") == 0
+    weights = Path(capsys.readouterr().out.splitlines()[-1])
+    card = json.loads((tmp_path / "once" / "lungs.json").read_text())["card"]
+    assert card["radiographs"] == "3 without labels"
+    assert len(read_weights(tmp_path / "once")) > 50
+    assert train("again", "2,1") == 0  # from its last checkpoint: nothing is left to do
+    assert (tmp_path / "again" / weights.name).read_bytes() == weights.read_bytes()
+    assert train("other", "3,1") == 2
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_places_that_were_fitted_are_read(tmp_path, chest):
+    """From a table of boxes around two spots."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "img_name": [f"n{n}.mha" for n in range(80)],
+            "x": np.repeat([250.0, 700.0], 40) + rng.normal(0, 20, 80),
+            "y": np.repeat([400.0, 600.0], 40) + rng.normal(0, 20, 80),
+            "width": rng.uniform(40, 60, 80).round(),
+            "height": rng.uniform(40, 60, 80).round(),
+        }
+    )
+    table.to_csv(tmp_path / "boxes.csv")
+    exact = Lungs(chest[1], 1.0)
+    law = fit_places(read_box_table(tmp_path / "boxes.csv"), mean_frame([exact]))
+    write_places(tmp_path / "places.json", law)
+    fitted = Prior.load(tmp_path / "places.json")
+    boxes = fitted.draw(exact, chest[0], 2, np.random.default_rng(1))
+    assert len(boxes) == 2
+    for box in boxes:
+        assert min(np.hypot(box.centre[0] - x, box.centre[1] - y)
+                   for x, y in ((275, 425), (725, 625))) < 120  # fmt: skip

@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="radiographs in the form of those that have these boxes (default: none)",
     )  # fmt: skip
     parser.add_argument(
+        "--hidden", type=float, metavar="SHARE",
+        help="with --places: share of nodules that heart, mediastinum and diaphragm hide, 0..1 "
+        "(default: as the fitted density has it)",
+    )  # fmt: skip
+    parser.add_argument(
         "--work", type=Path, required=True, metavar="DIR",
         help="gets the simulated chests and the checkpoint; a run that was stopped is gone on with",
     )  # fmt: skip
@@ -34,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=listed(whole(1), 2), default=(420, 330), metavar="N,M",
         help="batches on simulated chests, then with real ones (default: 420,330)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--chests", type=whole(1), default=64, metavar="N",
+        help="simulated chests (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--seed", type=seed, default=0, help="of all that is random (default: %(default)s)"
@@ -48,8 +57,15 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.io.radiograph import find_radiographs, read_radiographs
     from nodegen.lungs.fields import find_lungs
     from nodegen.lungs.weights import save_network
+    from nodegen.placement.prior import Prior
     from nodegen.training.lungs import LungTraining, train_lungs
-    from nodegen.training.places import fit_places, mean_frame, read_box_table, write_places
+    from nodegen.training.places import (
+        fit_hidden,
+        fit_places,
+        mean_frame,
+        read_box_table,
+        write_places,
+    )
 
     if (args.places is None) != (args.place_radiographs is None):
         raise SettingError(
@@ -58,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     table = read_box_table(args.places) if args.places else None
     start = time.monotonic()
     torch.set_num_threads(1)
-    how = LungTraining(steps=args.steps[0], real_steps=args.steps[1], seed=args.seed)
+    how = LungTraining(args.chests, args.steps[0], args.steps[1], seed=args.seed)
     real = []
     if args.radiographs:
         real = [r.pixels for path, _ in find_radiographs(args.radiographs)
@@ -74,11 +90,16 @@ def run(args: argparse.Namespace) -> int:
     }
     print(save_network(network, args.output, card))
     if table is not None:
-        lungs = [
-            find_lungs(r.pixels, args.output)
+        places = args.output / "places.json"
+        found = [
+            (find_lungs(r.pixels, args.output), r.pixels)
             for path, _ in find_radiographs([args.place_radiographs])
             for r in read_radiographs(path)
         ]
-        write_places(args.output / "places.json", fit_places(table, mean_frame(lungs)))
-        print(args.output / "places.json")
+        law = fit_places(table, mean_frame([lungs for lungs, _ in found]))
+        write_places(places, law)
+        if args.hidden is not None:
+            law["hidden"] = fit_hidden(Prior.load(places), found, args.hidden)
+            write_places(places, law)
+        print(places)
     return 0

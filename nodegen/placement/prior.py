@@ -1,8 +1,8 @@
 """Where nodules lie and how large they are: a density fitted to NODE21, and boxes drawn from it.
 
-The density is a mixture of normal laws in the lungs' own coordinates (:mod:`.frame`), which knows
-nothing of heart and diaphragm: so boxes come behind the heart, beside the mediastinum and under the
-diaphragm as often as NODE21's do.
+The density is a mixture of normal laws in the lungs' own coordinates (:mod:`.frame`). Those blur
+the edge between a lung and what hides it, so places behind the heart, beside the mediastinum and
+under the diaphragm have a weight of their own, by which boxes come there as often as real ones do.
 """
 
 import json
@@ -49,6 +49,8 @@ class Prior:
         Smallest and largest larger side, px of the mean chest.
     log_ratio : float
         Standard deviation of the logarithm of width over height.
+    hidden : float
+        Weight of places that the lungs' hull holds and the lung fields do not.
     """
 
     mean_chest: Frame
@@ -58,6 +60,7 @@ class Prior:
     log_side: tuple[float, float]
     side_limits: tuple[float, float]
     log_ratio: float
+    hidden: float = 1.0
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Prior":
@@ -93,7 +96,10 @@ class Prior:
         y, x = np.mgrid[CELL_PX / 2 : rows : CELL_PX, CELL_PX / 2 : columns : CELL_PX]
         u, v, area = mapped(x.ravel(), y.ravel(), Frame.of(lungs), self.mean_chest)
         chance = (self.at(u, v) * np.maximum(area, 0)).reshape(x.shape)
-        chance[~(hull(lungs) & shown(pixels))[y.astype(int), x.astype(int)]] = 0
+        here = y.astype(int), x.astype(int)
+        body = hull(lungs)
+        chance[is_hidden(lungs, body)[here]] *= self.hidden
+        chance[~(body & shown(pixels))[here]] = 0
         made: np.ndarray = chance / chance.sum()
         return made
 
@@ -188,6 +194,11 @@ def hull(lungs: Lungs) -> np.ndarray:
     return np.asarray(whole[: lungs.labels.shape[0], : lungs.labels.shape[1]])
 
 
+def is_hidden(lungs: Lungs, body: np.ndarray) -> np.ndarray:
+    """Mask of what the hull holds and the lung fields do not."""
+    return np.asarray(body & (lungs.labels == 0))
+
+
 def shown(pixels: np.ndarray) -> np.ndarray:
     """Mask of what is no padding: darkest pixels that hang together with the image's border."""
     low, high = float(pixels.min()), float(pixels.max())
@@ -266,6 +277,7 @@ def _loaded(path: Path) -> Prior:
             log_side=(float(content["log_side"][0]), float(content["log_side"][1])),
             side_limits=(float(content["side_limits"][0]), float(content["side_limits"][1])),
             log_ratio=float(content["log_ratio"]),
+            hidden=float(content.get("hidden", 1.0)),
         )
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ModelError(
