@@ -1,7 +1,10 @@
 """DICOM radiographs: their grey scale, pixel size and patient, and every usual coding."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from nodegen.dataset.plan import draw_plan
 from nodegen.dataset.settings import DatasetSettings
@@ -11,9 +14,11 @@ from nodegen.io.radiograph import count_slices, read_radiograph, read_radiograph
 pydicom = pytest.importorskip("pydicom")
 from dicoms import PIXELS, dicom  # noqa: E402
 from pydicom.dataset import Dataset  # noqa: E402
+from pydicom.encaps import encapsulate  # noqa: E402
 from pydicom.sequence import Sequence  # noqa: E402
 from pydicom.uid import (  # noqa: E402
     JPEG2000Lossless,
+    JPEGBaseline8Bit,
     JPEGLSLossless,
 )
 
@@ -62,6 +67,52 @@ def test_a_window_that_shows_nothing_is_left_out(tmp_path, window):
     assert np.array_equal(read_radiograph(path).pixels, PIXELS)
 
 
+def test_a_sigmoid_window_is_applied(tmp_path):
+    """As PS3.3 C.11.2.1.3.1 has it, over the 12 bits that are stored."""
+    path = dicom(tmp_path / "a.dcm", WindowCenter="2000", WindowWidth="3000",
+                 VOILUTFunction="SIGMOID")  # fmt: skip
+    expected = 4095 / (1 + np.exp(-4 * (PIXELS.astype(float) - 2000) / 3000))
+    assert np.abs(read_radiograph(path).pixels - expected).max() <= 1
+
+
+def test_a_modality_table_is_applied_before_the_window(tmp_path):
+    table = Dataset()
+    table.LUTDescriptor = [4096, 0, 12]
+    table.LUTData = np.arange(4095, -1, -1).astype(np.uint16).tobytes()
+    table["LUTData"].VR = "OW"
+    table.ModalityLUTType = "US"
+    path = dicom(tmp_path / "a.dcm", ModalityLUTSequence=Sequence([table]), WindowCenter="2047.5",
+                 WindowWidth="4096")  # fmt: skip
+    assert np.abs(read_radiograph(path).pixels - (4095.0 - PIXELS)).max() <= 1
+
+
+def test_white_is_0_under_a_window_and_a_table_alike(tmp_path):
+    more = {"PhotometricInterpretation": "MONOCHROME1"}
+    plain = dicom(tmp_path / "a.dcm", WindowCenter="2000", WindowWidth="3000")
+    inverted = dicom(tmp_path / "b.dcm", WindowCenter="2000", WindowWidth="3000", **more)
+    one, other = (read_radiograph(path).pixels.astype(int) for path in (plain, inverted))
+    assert np.abs(one + other - one.max() - one.min()).max() <= 1
+
+
+def test_8_bit_lossy_jpeg_is_read(tmp_path):
+    """As some archives keep films; by Pillow."""
+    path = dicom(tmp_path / "a.dcm")
+    made = pydicom.dcmread(path)
+    small = (PIXELS >> 4).astype(np.uint8)
+    made.BitsAllocated = made.BitsStored = 8
+    made.HighBit = 7
+    coded = io.BytesIO()
+    Image.fromarray(small).save(coded, "JPEG", quality=95)
+    made.PixelData = encapsulate([coded.getvalue()])
+    made.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    made["PixelData"].VR = "OB"
+    made["PixelData"].is_undefined_length = True
+    made.save_as(path)
+    read = read_radiograph(path).pixels
+    assert read.shape == small.shape
+    assert np.corrcoef(read.ravel(), small.ravel())[0, 1] > 0.99
+
+
 def test_a_table_of_values_is_applied(tmp_path):
     table = Dataset()
     table.LUTDescriptor = [4096, 0, 12]
@@ -106,6 +157,7 @@ def test_patients_are_told_apart_without_their_names(tmp_path):
     plan = draw_plan([tmp_path], DatasetSettings(copies=1))
     one, same, other = (source.patient for source in plan.sources)
     assert one == same != other
+    assert one == "patient-00001"
     assert "Secret" not in plan.text()
 
 

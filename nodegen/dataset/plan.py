@@ -16,7 +16,7 @@ import numpy as np
 
 from nodegen import __version__
 from nodegen.dataset.settings import SPLITS, DatasetSettings, derived_seed
-from nodegen.dataset.sources import Source, find_files, sources_of
+from nodegen.dataset.sources import Source, find_files, numbered, sources_of
 from nodegen.errors import OutputError
 from nodegen.io.store import Store
 
@@ -97,9 +97,9 @@ def draw_plan(
         Where the pattern of patients does not fit, or two files have the same name.
     """
     roots = find_files(inputs)
-    sources = _kept_sources(output, roots) or [
-        source for name, root in roots.items() for source in sources_of(name, root, settings)
-    ]
+    sources = _kept_sources(output, roots) or numbered(
+        [source for name, root in roots.items() for source in sources_of(name, root, settings)]
+    )
     splits = _splits([source.patient for source in sources], settings)
     rng = np.random.default_rng([settings.seed, 1])
     total = settings.images or len(sources) * (settings.copies or 0)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from nodegen.dataset.settings import DatasetSettings
@@ -10,6 +10,7 @@ from nodegen.errors import SettingError, StackError
 from nodegen.io.radiograph import PICTURES, READABLE, count_slices, find_radiographs, is_dicom
 from nodegen.io.store import Store
 
+BY_ID = "id "  # before what stands for a patient's ID until it has a number
 NIH_PATIENT = re.compile(r"^(\d{8})_\d{3}$")  # ChestX-ray14: patient, follow-up
 
 
@@ -93,12 +94,32 @@ def sources_of(name: str, root: Store, settings: DatasetSettings) -> Iterator[So
         yield Source(name, number, patient)
 
 
+def numbered(sources: Sequence[Source]) -> list[Source]:
+    """The same with numbers for patients known by their IDs: a hash of an ID can be found out.
+
+    Examples
+    --------
+    >>> made = numbered([Source("a.dcm", 0, "id 7c1f"), Source("b.png", 0, "b")])
+    >>> [source.patient for source in made]
+    ['patient-00001', 'b']
+    """
+    numbers: dict[str, str] = {}
+    made = []
+    for source in sources:
+        patient = source.patient
+        if patient.startswith(BY_ID):
+            patient = numbers.setdefault(patient, f"patient-{len(numbers) + 1:05d}")
+        made.append(replace(source, patient=patient))
+    return made
+
+
 def _patient(path: Path, pattern: str | None) -> str:
     if pattern is None:
         if is_dicom(path):
             from nodegen.io.dicom import patient_of
 
-            return patient_of(path) or path.stem
+            told = patient_of(path)
+            return f"{BY_ID}{told}" if told else path.stem
         nih = NIH_PATIENT.match(path.stem)
         return nih.group(1) if nih else path.stem
     try:

@@ -95,7 +95,7 @@ def _dataset(path: Path, pixels: bool = True) -> Any:
 
 
 def patient(dataset: Any) -> str | None:
-    """A hash of the patient's ID, so that no identity is carried over."""
+    """A hash of the patient's ID, to tell patients apart; it is not to be kept."""
     told = str(dataset.get("PatientID", "") or "")
     if not told:
         return None
