@@ -77,13 +77,23 @@ def test_a_sigmoid_window_is_applied(tmp_path):
 
 def test_a_modality_table_is_applied_before_the_window(tmp_path):
     table = Dataset()
-    table.LUTDescriptor = [4096, 0, 12]
+    table.LUTDescriptor = [4096, 0, 16]
     table.LUTData = np.arange(4095, -1, -1).astype(np.uint16).tobytes()
     table["LUTData"].VR = "OW"
     table.ModalityLUTType = "US"
     path = dicom(tmp_path / "a.dcm", ModalityLUTSequence=Sequence([table]), WindowCenter="2047.5",
                  WindowWidth="4096")  # fmt: skip
     assert np.abs(read_radiograph(path).pixels - (4095.0 - PIXELS)).max() <= 1
+
+
+def test_a_table_that_is_malformed_is_said_so(tmp_path):
+    table = Dataset()
+    table.LUTDescriptor = [4096, 0, 12]  # 8 or 16 are allowed there
+    table.LUTData, table.ModalityLUTType = bytes(8192), "US"
+    table["LUTData"].VR = "OW"
+    path = dicom(tmp_path / "a.dcm", ModalityLUTSequence=Sequence([table]))
+    with pytest.raises(StackError, match="rescale, window or table"):
+        read_radiograph(path)
 
 
 def test_white_is_0_under_a_window_and_a_table_alike(tmp_path):

@@ -36,7 +36,19 @@ def read_dicom(path: Path) -> Iterator["Radiograph"]:
 
     dataset, frames = _decoded(path)
     for number, frame in enumerate(frames):
-        grey = GreyScale.of(frame, dataset).shown(frame)
+        try:
+            grey = GreyScale.of(frame, dataset).shown(frame)
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+            KeyError,
+            IndexError,
+            ArithmeticError,
+        ) as error:
+            raise StackError(
+                f"The rescale, window or table of {path} cannot be read ({error}); leave it out."
+            ) from error
         yield Radiograph(grey, spacing(dataset), path, number, patient(dataset))
 
 
