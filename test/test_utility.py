@@ -214,6 +214,8 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
     (order,) = parse_arms(["poisson@subtlety:obvious-then-poisson"])
     assert (order.made, order.then, order.after) == ("poisson@subtlety:obvious", True, "poisson")
     assert order.real == 0
+    (weighted,) = parse_arms(["singan@subtlety:obvious=1"])
+    assert (weighted.made, weighted.folder) == ("singan@subtlety:obvious=1", None)
     assert parse_arms(["poisson@contrast:300", "poisson"])[0].made == "poisson@contrast:300"
     with pytest.raises(SettingError, match="contrast is 'x'"):
         parse_arms(["poisson@contrast:x"])

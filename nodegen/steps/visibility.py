@@ -22,7 +22,7 @@ RING = (0.6, 1.0)  # inner and outer radius of the surround, in sides
 MEDIAN, SIGMA = 450 / GREY_MAX, 0.4  # of 0..1, at SIDE_PX; standard deviation of the logarithm
 SIDE_PX, SIZE_EXPONENT = 57.0, -0.5  # NODE21's median box; of side over it
 # Below them a nodule is not found, and so has no box: set by eye on 37 boxes, the place known.
-FAINTEST, LEAST_CONTRAST = 1.3, 180 / GREY_MAX  # visibility; contrast in 0..1
+FAINTEST, LEAST_CONTRAST = 1.5, 180 / GREY_MAX  # visibility; contrast in 0..1
 TYPICAL_SPREAD, SPREAD_EXPONENT = 260 / GREY_MAX, 0.6
 # Bright ground (heart, liver) shows less of what lies before it. Of 62 real nodules that stand out,
 # the logarithm of the contrast falls by 1.9 (standard error 0.8) over the whole range of the

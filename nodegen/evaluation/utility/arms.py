@@ -69,9 +69,9 @@ def parse_arms(words: Sequence[str]) -> list[Arm]:
     folders = {}
     for word in words:
         name, is_folder, path = word.partition("=")
-        if is_folder:
+        if is_folder and "@" not in name:  # a setting may hold a weight: subtlety:obvious=1
             folders[name] = Path(path)
-    arms = [_parse(word.partition("=")[0], folders) for word in words]
+    arms = [_parse(word if "@" in word else word.partition("=")[0], folders) for word in words]
     names = [arm.name for arm in arms]
     if not names or len(set(names)) < len(names):
         raise UtilityError(
