@@ -27,7 +27,7 @@ from nodegen.io.dicom_elements import SC  # noqa: E402
 from nodegen.io.dicom_masks import segmentation  # noqa: E402
 from nodegen.io.dicom_writer import Told, encoded, in_new_form, in_stored_form, uid  # noqa: E402
 
-TOLD = Told(("a", "1"), "study", "nodegen-7", 1, (1, "Synthetic"), "2 nodules", True)
+TOLD = Told(("a", "1"), "study", "nodegen-7", 1, (1, "Synthetic"), "2 nodules", "1", True)
 SMALL = PIXELS[100:164, 100:180]
 LOG_TABLE = np.rint(4095 * np.log1p(np.arange(4096)) / np.log(4096)).astype(np.uint16)
 
@@ -120,8 +120,8 @@ def test_masks_are_read_by_highdicom(tmp_path):
     encoded(image)
     masks = [np.zeros(SMALL.shape, bool), np.zeros(SMALL.shape, bool)]
     masks[0][10:20, 5:30] = masks[1][15:40, 20:50] = True
-    made = encoded(segmentation(image, masks, ("a", "1")))
-    assert made == encoded(segmentation(image, masks, ("a", "1")))
+    made = encoded(segmentation(image, masks, ("a", "1"), "1"))
+    assert made == encoded(segmentation(image, masks, ("a", "1"), "1"))
     (tmp_path / "masks.dcm").write_bytes(made)
     back = highdicom.seg.segread(tmp_path / "masks.dcm")
     found = back.get_pixels_by_source_instance([image.SOPInstanceUID], combine_segments=False)
@@ -196,7 +196,7 @@ def test_nothing_tells_who_the_patient_is(form, tmp_path):
         if form == "stored"
         else in_new_form(source, SMALL, (0, 4095), 0.2, TOLD)
     )
-    masks = segmentation(made, [SMALL > 2000], ("a", "1"))
+    masks = segmentation(made, [SMALL > 2000], ("a", "1"), "1")
     for content in (encoded(made), encoded(masks)):
         for told in (
             b"SECRET",

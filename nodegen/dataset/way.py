@@ -162,10 +162,9 @@ class Way:
         crop, (width, height) = self.crop, self.crop.size
         part = Image.fromarray(image[crop.y : crop.y + height, crop.x : crop.x + width])
         how = Image.Resampling.BICUBIC if smooth else Image.Resampling.BILINEAR
+        resized = part.resize((crop.right - crop.left, crop.bottom - crop.top), how)
         made = np.zeros(self.shape, np.float32)
-        made[crop.top : crop.bottom, crop.left : crop.right] = part.resize(
-            (crop.right - crop.left, crop.bottom - crop.top), how
-        )
+        made[crop.top : crop.bottom, crop.left : crop.right] = np.asarray(resized)
         return made
 
 

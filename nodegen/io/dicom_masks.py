@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 SERIAL = "none"  # of the device, which highdicom asks for
 
 
-def segmentation(image: "Dataset", masks: list[np.ndarray], key: tuple[str, ...]) -> "Dataset":
+def segmentation(
+    image: "Dataset", masks: list[np.ndarray], key: tuple[str, ...], version: str
+) -> "Dataset":
     """A binary segmentation with a segment for each nodule.
 
     Parameters
@@ -25,6 +27,8 @@ def segmentation(image: "Dataset", masks: list[np.ndarray], key: tuple[str, ...]
         One at least; of a nodule each.
     key : tuple of str
         What its UIDs follow from.
+    version : str
+        Of nodegen.
 
     Returns
     -------
@@ -34,10 +38,8 @@ def segmentation(image: "Dataset", masks: list[np.ndarray], key: tuple[str, ...]
     from highdicom.seg import Segmentation, SegmentDescription
     from pydicom.sr.codedict import codes
 
-    from nodegen import __version__
-
     algorithm = AlgorithmIdentificationSequence(
-        name="nodegen", version=__version__, family=codes.DCM.ArtificialIntelligence
+        name="nodegen", version=version, family=codes.DCM.ArtificialIntelligence
     )
     described = [
         SegmentDescription(
@@ -67,7 +69,7 @@ def segmentation(image: "Dataset", masks: list[np.ndarray], key: tuple[str, ...]
             instance_number=int(image.InstanceNumber),
             manufacturer="nodegen",
             manufacturer_model_name="nodegen",
-            software_versions=__version__,
+            software_versions=version,
             device_serial_number=SERIAL,
             content_label="NODULES",
             content_description="Synthetic lung nodules",

@@ -52,6 +52,8 @@ class Told:
         Number of the series, and its description.
     derivation : str
         How the image came about.
+    version : str
+        Of nodegen.
     synthetic : bool
         Whether something in it is not as it was acquired.
     keep_identity : bool
@@ -64,6 +66,7 @@ class Told:
     number: int
     series: tuple[int, str]
     derivation: str
+    version: str
     synthetic: bool
     keep_identity: bool = False
 
@@ -218,8 +221,6 @@ def _completed(
     mm: float,
 ) -> "Dataset":
     """Tell the derivation, and fill in what the class of image must have."""
-    from nodegen import __version__
-
     made.SOPClassUID, made.SOPInstanceUID = kind, uid("image", *told.key)
     made.SeriesInstanceUID = uid("series", told.study, *told.series)
     made.SeriesNumber, made.SeriesDescription = told.series
@@ -233,7 +234,7 @@ def _completed(
         own = str(source.SOPInstanceUID)
         stands_for = own if told.keep_identity else uid("source", own)
         made.SourceImageSequence = [reference(source, stands_for)]
-    made.ContributingEquipmentSequence = [equipment(__version__)]
+    made.ContributingEquipmentSequence = [equipment(told.version)]
     for name, value in {**REQUIRED[kind], "LossyImageCompression": "00"}.items():
         if not made.get(name):
             setattr(made, name, value)

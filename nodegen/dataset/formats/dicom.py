@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nodegen import __version__
 from nodegen.dataset.example import Example
 from nodegen.dataset.images import windowed
 from nodegen.dataset.settings import DatasetSettings, derived_seed
@@ -47,7 +48,8 @@ def write_image(
         write_bytes(output / names[-1], encoded(pair))
     if settings.masks and example.nodules:
         names.append(f"dicom/masks/{place}")
-        masks = segmentation(image, [n.mask for n in example.nodules], _key(record, settings))
+        found = [nodule.mask for nodule in example.nodules]
+        masks = segmentation(image, found, _key(record, settings), __version__)
         write_bytes(output / names[-1], encoded(masks))
     return names
 
@@ -98,6 +100,7 @@ def _dataset(
         number=int(record["name"][1:]) + 1,
         series=SERIES[with_nodules],
         derivation=_derivation(record, len(nodules), settings),
+        version=__version__,
         synthetic=bool(nodules) or settings.render.finish,
         keep_identity=settings.keep_identity,
     )
@@ -122,8 +125,6 @@ def _dataset(
 
 
 def _derivation(record: dict[str, Any], nodules: int, settings: DatasetSettings) -> str:
-    from nodegen import __version__
-
     parts = [f"{nodules} synthetic lung nodules drawn in by nodegen {__version__}"]
     if settings.standardise:
         form = "in NODE21's grey scale and crop"
