@@ -276,7 +276,6 @@ class Renderer:
             self.open()  # before a thread asks for it, so that no two wait for each other
 
         at_once = self.slices_at_once if recipes else 1
-        blend = cast("Harmonise", self.blend)  # where it is not, slices come one by one
         groups = [range(n, min(n + at_once, len(pixels))) for n in range(0, len(pixels), at_once)]
 
         def work(group: range) -> list[tuple[np.ndarray, np.ndarray, list[Recipe]]]:
@@ -285,6 +284,7 @@ class Renderer:
                 made = [self.render(pixels[group[0]], here[0], workers.wanted)]
             else:
                 each = pixels[group.start : group.stop]
+                blend = cast("Harmonise", self.blend)  # where it is not, slices come one by one
                 made = render_together(each, here, self.place, blend, workers.wanted)
             return [
                 self._finished(pixels[number], *one, own, number, seed, intensity)
