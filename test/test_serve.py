@@ -110,7 +110,7 @@ def test_cases_are_done_as_process_does_them_and_a_bad_one_between_hurts_none(
     assert "no boxes" in said
 
 
-def test_sigterm_during_a_case_ends_soon_and_leaves_nothing(make_input, server):
+def test_sigterm_during_a_case_ends_soon_and_leaves_nothing(make_input, server, record_property):
     boxes = [(n % 8, 30, 30, 130, 130) for n in range(80)]
     source = make_input(boxes, shape=(8, 300, 320))
     server.link.symlink_to(source)
@@ -125,7 +125,9 @@ def test_sigterm_during_a_case_ends_soon_and_leaves_nothing(make_input, server):
         assert server.process.poll() is None
         time.sleep(0.02)
     assert ask(server.port, "GET", "/health") == (200, ""), "it answers while it works"
+    asked_to_end = time.monotonic()
     code, said = server.stop()
+    record_property("seconds_to_end", round(time.monotonic() - asked_to_end, 2))
     asked.join()
     assert code == 128 + signal.SIGTERM
     assert "nothing was written" in said.strip().splitlines()[-1]
