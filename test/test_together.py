@@ -30,19 +30,23 @@ def stack():
     return (ramp + noise).clip(0, GREY_MAX).astype(np.uint16)
 
 
-def rendered(monkeypatch, at_once, half=False):
-    monkeypatch.setattr(Renderer, "slices_at_once", at_once)
-    renderer = Renderer(Settings(finish=False, workers=1))
-    renderer.open()
-    for cascade in renderer.cascades.values():
-        cascade.half = half
-    return renderer.apply(stack(), BOXES, seed=3)
+def rendered(at_once, half=False):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Renderer, "slices_at_once", at_once)
+        renderer = Renderer(Settings(finish=False, workers=1))
+        renderer.open()
+        for cascade in renderer.cascades.values():
+            cascade.half = half
+        return renderer.apply(stack(), BOXES, seed=3)
 
 
-def test_a_batch_gives_what_boxes_give_one_by_one(monkeypatch):
-    alone = rendered(monkeypatch, 1)
-    together = rendered(monkeypatch, 3)
-    again = rendered(monkeypatch, 2)
+@pytest.fixture(scope="module")
+def alone():
+    return rendered(1)
+
+
+def test_a_batch_gives_what_boxes_give_one_by_one(alone):
+    together, again = rendered(3), rendered(2)
     apart = np.abs(alone.image.astype(int) - together.image.astype(int))
     assert apart.max() <= MOST_APART
     assert np.array_equal(alone.mask, together.mask)
@@ -52,8 +56,8 @@ def test_a_batch_gives_what_boxes_give_one_by_one(monkeypatch):
     assert [r.index for r in alone.recipes] == [r.index for r in together.recipes]
 
 
-def test_half_precision_stays_within_a_few_grey_levels(monkeypatch):
-    alone, half = rendered(monkeypatch, 1), rendered(monkeypatch, 3, half=True)
+def test_half_precision_stays_within_a_few_grey_levels(alone):
+    half = rendered(3, half=True)
     apart = np.abs(alone.image.astype(int) - half.image.astype(int))
     assert apart.max() <= 2 * MOST_APART
 
