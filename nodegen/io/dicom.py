@@ -181,7 +181,7 @@ class GreyScale:
 
     def shown(self, stored: np.ndarray) -> np.ndarray:
         """Grey levels in uint16."""
-        return np.rint(self.levels(stored)).astype(np.uint16)
+        return np.asarray(np.rint(self.levels(stored)).astype(np.uint16))
 
     def changed(self, stored: np.ndarray, change: np.ndarray) -> np.ndarray:
         """Stored values after a change of what is shown.

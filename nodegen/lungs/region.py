@@ -99,10 +99,11 @@ def _least(rows: np.ndarray, columns: np.ndarray, at: np.ndarray) -> np.ndarray:
     )
     chain: list[tuple[float, float]] = []
     for point in points:
-        while len(chain) > 1 and _turns_back(*chain[-2:], point):
+        while len(chain) > 1 and _turns_back(chain[-2], chain[-1], point):
             chain.pop()
         chain.append(point)
-    return np.asarray(np.interp(at, *zip(*chain, strict=True)))
+    corners = np.array(chain)
+    return np.asarray(np.interp(at, corners[:, 0], corners[:, 1]))
 
 
 def _turns_back(
