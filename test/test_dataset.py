@@ -521,10 +521,13 @@ def test_a_stopped_run_says_that_what_is_done_is_kept(number, tmp_path, monkeypa
     def stopped(*_, **__):
         signal.raise_signal(number)
 
+    # A shell that runs the tests in the background has interrupts ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr("nodegen.dataset.run.make_dataset", stopped)
     assert main(["dataset", "in", "--output", str(tmp_path), "--images", "1"]) == 128 + number
     (line,) = capsys.readouterr().err.splitlines()
     assert "what is done is kept" in line
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(
