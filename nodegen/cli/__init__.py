@@ -35,6 +35,13 @@ COMMANDS = {
     "margins": "measure how far beyond a mask the cascades must compute",
     "bench": "measure what a box, a slice and a stack cost",
 }
+# Commands of which a stopped run is gone on with, and how.
+_AGAIN = "what is done is kept, run the same command to go on"
+RESUMED = {
+    "dataset": (_AGAIN,),
+    "utility": (_AGAIN,),
+    "train": ("the last checkpoint is kept, run it again with --resume to go on",),
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -86,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
         name = unknown[0].partition("=")[0]
         likely = _likely(name, called._option_string_actions)
         called.error(f"unrecognized arguments: {' '.join(unknown)}{likely}")
-    return guarded(lambda: args.run(args))
+    return guarded(lambda: args.run(args), *RESUMED.get(str(command), ()))
 
 
 def _likely(word: str, allowed: Iterable[str]) -> str:

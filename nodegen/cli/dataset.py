@@ -2,10 +2,8 @@
 
 import argparse
 import re
-import sys
 from dataclasses import fields
 
-from nodegen.cli.guard import Terminated
 from nodegen.cli.options import (
     add_device,
     add_places,
@@ -142,21 +140,14 @@ def run(args: argparse.Namespace) -> int:
         subtlety=pairs,
         **{name: getattr(args, name) for name in own},
     )
-    try:
-        made = make_dataset(
-            args.inputs,
-            args.output,
-            settings,
-            workers=args.workers,
-            shard=args.shard,
-            scheduler=args.scheduler,
-        )
-    except Terminated as stop:
-        print(
-            "nodegen: interrupted; what is done is kept, run the same command to go on.",
-            file=sys.stderr,
-        )
-        return 128 + stop.number
+    made = make_dataset(
+        args.inputs,
+        args.output,
+        settings,
+        workers=args.workers,
+        shard=args.shard,
+        scheduler=args.scheduler,
+    )
     for name, why in made.skipped.items():
         print(f"left out {name}: {why}")
     if made.complete:

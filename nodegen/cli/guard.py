@@ -26,8 +26,10 @@ class Terminated(BaseException):
         self.number = number
 
 
-def guarded(work: Callable[[], int | None]) -> int:
+def guarded(work: Callable[[], int | None], stopped: str = "nothing was written") -> int:
     """Call ``work`` and turn faults and interrupts into exit codes.
+
+    ``stopped`` says what a run that was stopped has left.
 
     0: done. 2: a fault of the user's, told in one sentence on stderr. 128 and the signal's number:
     stopped by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT, with everything cleared away.
@@ -46,7 +48,7 @@ def guarded(work: Callable[[], int | None]) -> int:
     except (Terminated, KeyboardInterrupt) as stop:
         number = stop.number if isinstance(stop, Terminated) else signal.SIGINT
         word = "interrupted" if number == signal.SIGINT else "terminated"
-        _told(f"{word}; nothing was written.")
+        _told(f"{word}; {stopped}.")
         return 128 + number
     except BrokenPipeError:
         # Whoever read our output has gone: nothing to tell, and nobody to tell it to.

@@ -30,8 +30,8 @@ TYPICAL_SPREAD, SPREAD_EXPONENT = 260 / GREY_MAX, 0.6
 TYPICAL_LEVEL, LEVEL_SLOPE = 0.47, 1.9  # of 0..1; where the surround is brighter than that
 MOST_SIGMAS = 2.0  # draws beyond it are held there
 TYPICAL_DENSITY, DENSITY_EXPONENT = 0.82, 0.4  # of the library: a denser nodule stands out more
-# Of what the surround leaves below white: of seven real nodules on ground brighter than 0.65, nine in
-# ten take less.
+# Of what the surround leaves below white: of seven real nodules on ground brighter than 0.65, nine
+# in ten take less.
 MOST_OF_ROOM = 0.5
 LEAST_SPREAD = 0.02  # of 0..1: of a surround without any structure
 MOST_AS_REAL = 820 / GREY_MAX  # of 0..1: what nine in ten of the easiest real nodules stay below
