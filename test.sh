@@ -34,5 +34,5 @@ else
   echo "No Docker engine answers: the image is neither built nor tested"
 fi
 
-# With NODEGEN_COVERAGE=1, nine lines of ten of the package are run by the tests, or this fails.
-.venv/bin/python -m pytest ${NODEGEN_COVERAGE:+--cov --cov-report=term}
+# Nine lines of ten of the package are run by the tests, or this fails.
+.venv/bin/python -m pytest --cov --cov-report=term
