@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from nodegen import __version__
-from nodegen.cli.guard import USAGE_FAULT, Terminated, guarded
+from nodegen.cli.guard import STOPPED, USAGE_FAULT, Terminated, guarded
 
 __all__ = ["COMMANDS", "USAGE_FAULT", "Terminated", "guarded", "main"]
 
@@ -38,9 +38,9 @@ COMMANDS = {
 # Commands of which a stopped run is gone on with, and how.
 _AGAIN = "what is done is kept, run the same command to go on"
 RESUMED = {
-    "dataset": (_AGAIN,),
-    "utility": (_AGAIN,),
-    "train": ("the last checkpoint is kept, run it again with --resume to go on",),
+    "dataset": _AGAIN,
+    "utility": _AGAIN,
+    "train": "the last checkpoint is kept, run it again with --resume to go on",
 }
 
 
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
         name = unknown[0].partition("=")[0]
         likely = _likely(name, called._option_string_actions)
         called.error(f"unrecognized arguments: {' '.join(unknown)}{likely}")
-    return guarded(lambda: args.run(args), *RESUMED.get(str(command), ()))
+    return guarded(lambda: args.run(args), RESUMED.get(str(command), STOPPED))
 
 
 def _likely(word: str, allowed: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from nodegen.cli.extras import missing
 from nodegen.errors import NodegenError
 
 USAGE_FAULT = 2
+STOPPED = "nothing was written"  # what a stopped run has left, where a command says no other
 # Objects between two passes of Python's collector. Its own 700 has it go hundreds of times over
 # modules that stay: an eighth of the start.
 COLLECT_AFTER = 50_000
@@ -26,7 +27,7 @@ class Terminated(BaseException):
         self.number = number
 
 
-def guarded(work: Callable[[], int | None], stopped: str = "nothing was written") -> int:
+def guarded(work: Callable[[], int | None], stopped: str = STOPPED) -> int:
     """Call ``work`` and turn faults and interrupts into exit codes.
 
     ``stopped`` says what a run that was stopped has left.
