@@ -16,6 +16,7 @@ from nodegen.cli.options import add_workers
 
 if TYPE_CHECKING:
     from nodegen.renderer import Renderer
+    from nodegen.settings import Settings
 
 UNPACKED_MODEL = Path("/opt/ml/model")  # where the platform unpacks a model of its own
 RESULTS = "results.json"
@@ -77,9 +78,8 @@ def open_renderer(workers: int | None) -> Renderer:
         import torch
 
     from nodegen.renderer import Renderer
-    from nodegen.settings import Settings
 
-    renderer = Renderer(Settings(workers=workers, **unpacked_model()))
+    renderer = Renderer(settings_of(workers))
     print(
         f"nodegen on {renderer.device.type}, torch {torch.__version__}, CUDA {torch.version.cuda}",
         flush=True,
@@ -87,14 +87,17 @@ def open_renderer(workers: int | None) -> Renderer:
     return renderer
 
 
-def unpacked_model(folder: Path = UNPACKED_MODEL) -> dict[str, Any]:
-    """Settings for what lies in ``folder``, which wins over what the image ships."""
-    found = {}
-    if (folder / "hyposignal").is_dir() or (folder / "hypersignal").is_dir():
-        found["model"] = folder
-    if (folder / "nodules").is_dir():
-        found["nodules"] = folder / "nodules"
-    return found
+def settings_of(workers: int | None, folder: Path = UNPACKED_MODEL) -> Settings:
+    """The defaults, with what lies in ``folder``, which wins over what the image ships."""
+    from nodegen.settings import Settings
+
+    cascades = any((folder / name).is_dir() for name in ("hyposignal", "hypersignal"))
+    library = folder / "nodules"
+    return Settings(
+        workers=workers,
+        model=folder if cascades else None,
+        library=library if library.is_dir() else None,
+    )
 
 
 def generate_case(renderer: Renderer, input_dir: Path, output_dir: Path) -> dict[str, Any]:

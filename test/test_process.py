@@ -49,14 +49,16 @@ def test_contract_on_real_radiographs(shared, tmp_path, name):
     keeps_the_contract(source, tmp_path / "out", process(source, tmp_path / "out"))
 
 
-def test_an_unpacked_model_wins(tmp_path):
+@pytest.mark.parametrize("holds", [(), ("hyposignal",), ("nodules",), ("hypersignal", "nodules")])
+def test_an_unpacked_model_wins(tmp_path, holds):
     sys.path.insert(0, str(ROOT))
     try:
-        from process import unpacked_model
+        from process import settings_of
     finally:
         sys.path.pop(0)
-    assert unpacked_model(tmp_path) == {}
-    (tmp_path / "hyposignal").mkdir()
-    assert unpacked_model(tmp_path) == {"model": tmp_path}
-    (tmp_path / "nodules").mkdir()
-    assert unpacked_model(tmp_path)["nodules"] == tmp_path / "nodules"
+    for name in holds:
+        (tmp_path / name).mkdir()
+    settings = settings_of(2, tmp_path)
+    assert settings.workers == 2
+    assert settings.model == (tmp_path if {*holds} - {"nodules"} else None)
+    assert settings.library == (tmp_path / "nodules" if "nodules" in holds else None)
