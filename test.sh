@@ -35,4 +35,6 @@ else
 fi
 
 # Nine lines of ten of the package are run by the tests, or this fails.
-.venv/bin/python -m pytest --cov --cov-report=term
+# A process for each processor, up to four; the files of tests are parted among them.
+.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+  --cov --cov-report=term

@@ -17,6 +17,9 @@ from nodegen.training.generator import Generator
 
 CHANNELS = 4
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # beside other tests, threads of one convolution wait for each other
+
 # Seconds are never asserted: a busy machine is no fault.
 hypothesis.settings.register_profile("nodegen", deadline=None)
 hypothesis.settings.load_profile("nodegen")

@@ -19,7 +19,7 @@ from nodegen.steps.crop import crop_window, support
 from nodegen.steps.grey import to_unit
 
 SAMPLE = Path("test/sample/input")
-BOX = 1  # of the sample
+BOX = 3  # of the sample: in the lung
 HALF_PX, ZOOM = 64, 2
 
 
@@ -34,7 +34,8 @@ def main() -> None:
     nodule = renderer.place(recipe, slice01.shape)
     blend, window = renderer.blend, support(nodule.mask)
     assert isinstance(blend, Harmonise)
-    paste, untouched = blend.harmonised(np.stack([crop + nodule.shadow, crop]), window, recipe)
+    pasted = np.minimum(crop + nodule.shadow, 1.0)
+    paste, untouched = blend.harmonised(np.stack([pasted, crop]), window, recipe)
     rest = np.zeros_like(crop)
     drawn = nodule.shadow[window]
     response = paste - untouched
@@ -43,9 +44,9 @@ def main() -> None:
     rest = gaussian_filter(rest, GRAIN_SIGMA_PX)
     images = [
         crop,
-        crop + nodule.shadow,
+        pasted,
         blend(crop, nodule, recipe),
-        crop + nodule.shadow + 4 * rest,
+        pasted + 4 * rest,
         Harmonise(renderer.cascades, "paper")(crop, nodule, replace(recipe, weight=0.5)),
     ]
     rows, columns = np.nonzero(nodule.mask)
