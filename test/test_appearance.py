@@ -70,7 +70,8 @@ def test_opacity_is_in_proportion_to_the_density_above_lungs(hu, radius):
 
 def test_opacity_rises_with_thickness_along_the_ray():
     peaks = [opacity(*ellipsoid((8.0, half, 8.0)))[0].max() for half in (3.0, 5.0, 8.0, 12.0)]
-    np.testing.assert_allclose(peaks, [0.9 * 2 * half for half in (3, 5, 8, 12)], rtol=0.08)
+    # The smooth surface is rounder: what is flat comes out up to a tenth thicker.
+    np.testing.assert_allclose(peaks, [0.9 * 2 * half for half in (3, 5, 8, 12)], rtol=0.1)
 
 
 def test_what_lies_outside_the_mask_does_not_count():
