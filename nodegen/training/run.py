@@ -183,12 +183,13 @@ def _export(training: Training, folder: Path, run: dict[str, Any]) -> Path:
     ]
     entries = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     seconds = {entry["scale"]: entry["seconds"] for entry in entries if "seconds" in entry}
+    threads = torch.get_num_threads()
     card = {
         **run,
         "trained": date.today().isoformat(),
         "torch": torch.__version__,
         "device": training.device.type,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "machine": f"{platform.machine()}, {threads} thread{'s' * (threads != 1)}",
         "minutes": round(sum(seconds.values()) / 60, 1),
         "channels": list(training.profile.channels),
         "iterations": list(training.profile.iterations),
