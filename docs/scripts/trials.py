@@ -19,7 +19,7 @@ from nodegen.steps.crop import crop_window, support
 from nodegen.steps.grey import to_unit
 
 SAMPLE = Path("test/sample/input")
-BOX = 3  # of the sample: in the lung
+BOX = 2  # of the sample: before a rib
 HALF_PX, ZOOM = 64, 2
 
 
