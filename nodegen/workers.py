@@ -2,8 +2,8 @@
 
 Threads, not processes: what a slice costs is spent in torch, NumPy and SciPy, which let go of
 Python's lock, so threads share the stack, the library and the cascades in memory and start at once.
-Each computes by itself alone: several threads within one small convolution wait for each other, and
-where another process takes a core they wait busily, at many times the cost.
+Each computes by itself alone: several threads in one small convolution or product of matrices wait
+for each other, and where another process takes a core they wait busily, at many times the cost.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,7 +64,7 @@ class Workers:
 
         What ``work`` raises is raised here, at its item's turn.
         """
-        with _torch_threads_kept():
+        with _torch_threads_kept(), _blas_alone():
             if self._pool is None:
                 _compute_alone()
                 yield from map(work, items)
@@ -103,6 +105,31 @@ def _torch_threads_kept() -> Iterator[None]:
     finally:
         if torch:
             torch.set_num_threads(before)
+
+
+_blas_lock = threading.Lock()
+_blas_users = 0
+_blas_limit: Any = None
+
+
+@contextmanager
+def _blas_alone() -> Iterator[None]:
+    """Let NumPy's linear algebra compute in the calling thread only.
+
+    Its limit is the whole process's: who comes first sets it, who leaves last takes it away.
+    """
+    global _blas_users, _blas_limit
+    with _blas_lock:
+        if _blas_users == 0:
+            _blas_limit = threadpool_limits(1, user_api="blas")
+        _blas_users += 1
+    try:
+        yield
+    finally:
+        with _blas_lock:
+            _blas_users -= 1
+            if _blas_users == 0:
+                _blas_limit.restore_original_limits()
 
 
 # --- how many -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from nodegen.errors import SettingError
 from nodegen.io.boxes import Box
@@ -85,6 +86,23 @@ def test_torch_computes_alone_and_gets_its_threads_back(workers):
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def blas_threads(_=None):
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_products_of_matrices_are_computed_alone(workers):
+    """Threads of a small product wait busily: ten times the time, on a busy machine."""
+    with threadpool_limits(3, user_api="blas"):
+        before = blas_threads()
+        with Workers(workers) as pool, Workers(1) as other:
+            begun = other.map(blas_threads, range(2))
+            assert next(begun) == {1}
+            assert all(found == {1} for found in pool.map(blas_threads, range(5)))
+            assert list(begun) == [{1}]  # who leaves first takes nothing from who stays
+        assert blas_threads() == before
 
 
 # --- the same bytes -------------------------------------------------------------------------------
