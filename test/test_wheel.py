@@ -16,9 +16,11 @@ SOURCES = ("nodegen", "model", "pyproject.toml", "setup.py", "requirements.txt",
 TRAIN = """
 from pathlib import Path
 import numpy as np
+import torch
 from nodegen.constants import SCALES
 from nodegen.training import run
 from nodegen.training.profiles import Profile
+torch.set_num_threads(1)  # beside other tests, threads of one convolution wait for each other
 run.PROFILES["tiny"] = Profile("tiny", (4,) * SCALES, (2,) * SCALES, 1, 40, 2)
 image = np.random.default_rng(0).uniform(0, 1, (256, 256)).astype(np.float32)
 print(run.train(image, Path("trained"), profile="tiny", progress=False))
