@@ -11,7 +11,7 @@ cd "$(dirname "$0")"
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/lint-imports --no-cache
-.venv/bin/mypy nodegen process.py serve.py
+.venv/bin/mypy
 # Strict: a broken link, or a public name without a docstring's part that is linked to, fails.
 DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
