@@ -14,6 +14,7 @@ from nodegen.training import run as runs
 from nodegen.training import scale as loop
 from nodegen.training.generator import Generator, paper_channels
 from nodegen.training.profiles import PAPER, Profile
+from nodegen.training.recorded import Recorded
 from nodegen.training.scale import Training, pad
 
 TINY = Profile("tiny", (4,) * SCALES, (6,) * SCALES, 2, 40, 2)
@@ -142,3 +143,25 @@ def test_a_damaged_cascade_is_refused(saved, fault):
         (folder / "cascade.json").write_text("{}")
     with pytest.raises(ModelError, match=r"[.]$"):
         Cascade.open(folder)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_a_gpu_replays_what_it_recorded():
+    def trained(call):
+        weight = torch.ones(8, device="cuda", requires_grad=True)
+        adam = torch.optim.Adam([weight], 0.1, capturable=True)
+
+        def step(x):
+            adam.zero_grad(set_to_none=True)
+            loss = ((weight * x) ** 2).sum()
+            loss.backward()
+            adam.step()
+            return [loss.detach()]
+
+        work = call(step)
+        for i in range(8):
+            loss = work(torch.full((8,), 1.0 + i, device="cuda"))[0].item()
+        return weight.detach(), loss
+
+    recorded = trained(lambda step: Recorded(step, torch.device("cuda")))
+    torch.testing.assert_close(recorded, trained(lambda step: step))

@@ -29,7 +29,7 @@ def resized(images: torch.Tensor, axes: tuple[Axis, Axis]) -> torch.Tensor:
 def _window_of(images: torch.Tensor, spans: list[tuple[int, Span]]) -> torch.Tensor:
     """Resize images (…, row, column) to (size, size), but only these spans of the result."""
     down, across = (
-        resize_tensor(length, size)[slice(*span)].to(images)
+        resize_tensor(length, size, images.device, images.dtype)[slice(*span)]
         for length, (size, span) in zip(images.shape[-2:], spans, strict=True)
     )
     return down @ images @ across.T
@@ -52,7 +52,7 @@ def carried_up(
         kept = [slice(n[0] - a.out[0], n[1] - a.out[0]) for n, a in zip(needed, below, strict=True)]
         ground = made[..., kept[0], kept[1]]
     down, across = (
-        resize_tensor(low.size, high.size)[slice(*high.read), slice(*span)].to(made)
+        resize_tensor(low.size, high.size, made.device, made.dtype)[slice(*high.read), slice(*span)]
         for (low, high), span in zip(pairs, needed, strict=True)
     )
     return down @ ground @ across.T

@@ -20,13 +20,18 @@ def scale_sizes(crop_px: int = CROP_PX) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=512)
-def resize_tensor(size_in: int, size_out: int) -> torch.Tensor:
-    """The matrix of :func:`nodegen.steps.resize.resize_matrix`, for torch."""
-    return torch.from_numpy(resize_matrix(size_in, size_out))
+def resize_tensor(
+    size_in: int,
+    size_out: int,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> torch.Tensor:
+    """The matrix of :func:`nodegen.steps.resize.resize_matrix`, where and as torch needs it."""
+    return torch.from_numpy(resize_matrix(size_in, size_out)).to(device, dtype)
 
 
 def resize(image: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
     """Resize ``image`` (..., row, column) to ``rows`` x ``columns``; float in, float out."""
-    down = resize_tensor(image.shape[-2], rows).to(image)
-    across = resize_tensor(image.shape[-1], columns).to(image)
+    down = resize_tensor(image.shape[-2], rows, image.device, image.dtype)
+    across = resize_tensor(image.shape[-1], columns, image.device, image.dtype)
     return down @ image @ across.T

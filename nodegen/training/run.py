@@ -93,7 +93,6 @@ def _train(
     _claim(folder, run, resume)
     device = device or torch.device("cpu")
     if device.type == "cuda":
-        torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
     training = Training(unit * 2 - 1, folder, PROFILES[profile], seed, device)

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,20 +21,19 @@ from torch.nn import functional as F
 
 from nodegen.cascade.pyramid import resize, scale_sizes
 from nodegen.constants import (
-    ADAM_BETAS,
     DECAY,
     DECAY_AT,
-    GRADIENT_PENALTY,
     HALF_WIDTH_PX,
     LEARNING_RATE,
     NOISE_AMPLITUDE,
-    RECONSTRUCTION_WEIGHT,
     SCALES,
 )
 from nodegen.errors import TrainingError
 from nodegen.training.checkpoint import Checkpoint, save_tensors
 from nodegen.training.generator import Discriminator, Generator
 from nodegen.training.profiles import Profile
+from nodegen.training.recorded import Recorded
+from nodegen.training.steps import LOSSES, Bench, adam, iterate
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
@@ -61,34 +61,6 @@ class TrainedScale:
 
     generator: Generator
     amplitude: float
-
-
-@dataclass
-class _Bench:
-    """The scale in training: its networks, their optimisers, and the images that it works on.
-
-    ``rebuilt`` (the reconstruction from below) and ``fixed`` (its noise) are padded.
-    """
-
-    generator: Generator
-    adam_g: torch.optim.Optimizer
-    discriminator: Discriminator
-    adam_d: torch.optim.Optimizer
-    real: torch.Tensor
-    rebuilt: torch.Tensor
-    fixed: torch.Tensor
-    amplitude: float
-
-    @property
-    def networks(self) -> dict[str, tuple[nn.Module, torch.optim.Optimizer]]:
-        return {
-            "generator": (self.generator, self.adam_g),
-            "discriminator": (self.discriminator, self.adam_d),
-        }
-
-
-def _adam(network: nn.Module) -> torch.optim.Optimizer:
-    return torch.optim.Adam(network.parameters(), LEARNING_RATE, ADAM_BETAS, foreach=True)
 
 
 class Training:
@@ -128,12 +100,16 @@ class Training:
     @torch.no_grad()
     def draw(self, rng: torch.Generator | None, upto: int | None = None) -> torch.Tensor:
         """Draw an image from the first ``upto`` scales; without ``rng`` the reconstruction."""
+        return self._drawn(*(self._noise(n, rng) for n in range(len(self.scales[:upto]))))[0]
+
+    @torch.no_grad()
+    def _drawn(self, *noises: torch.Tensor) -> list[torch.Tensor]:
+        """The image that as many scales make of their noises."""
         image = torch.zeros_like(self.reals[0])
-        for n, scale in enumerate(self.scales[:upto]):
+        for n, (scale, noise) in enumerate(zip(self.scales, noises, strict=False)):
             image = pad(resize(image, self.sizes[n], self.sizes[n]))
-            noise = self._noise(n, rng) * scale.amplitude
-            image = scale.generator(image + pad(noise), image)
-        return image
+            image = scale.generator(image + pad(noise * scale.amplitude), image)
+        return [image]
 
     def _noise(self, n: int, rng: torch.Generator | None) -> torch.Tensor:
         if rng is None:
@@ -150,14 +126,18 @@ class Training:
         state = checkpoint.load(bench.networks, n)
         start = state["iteration"] if state else 0
         iterations = profile.iterations[n]
-        saved = time.monotonic()
+        saved, rate = time.monotonic(), 0.0
+        draw = Recorded(self._drawn, self.device)
         for i in range(start, iterations):
-            rate = LEARNING_RATE * (DECAY if i >= DECAY_AT * iterations else 1.0)
-            for _, adam in bench.networks.values():
-                adam.param_groups[0]["lr"] = rate
+            due = LEARNING_RATE * (DECAY if i >= DECAY_AT * iterations else 1.0)
+            if rate != due:
+                rate = due
+                for _, optimiser in bench.networks.values():
+                    optimiser.param_groups[0]["lr"] = rate
+                steps = Recorded(partial(iterate, bench), self.device)
             if i % profile.redraw_every == 0 or i == start:
-                below = self._below(n, i - i % profile.redraw_every)
-            losses = self._iterate(bench, below, self._window(n, i), self._rng(n, i, _STEP))
+                below = self._below(n, i - i % profile.redraw_every, draw)
+            losses = self._iterate(steps, bench, below, self._window(n, i), self._rng(n, i, _STEP))
             done = i + 1
             if done % LOG_EVERY == 0 or done == iterations:
                 told = {name: round(float(value), 6) for name, value in losses.items()}
@@ -167,7 +147,7 @@ class Training:
                 saved = time.monotonic()
         self._finish_scale(n, bench)
 
-    def _begin(self, n: int) -> _Bench:
+    def _begin(self, n: int) -> Bench:
         generator, discriminator = self._new_networks(n)
         real = self.reals[n]
         rebuilt = resize(self.draw(None), *real.shape[-2:])
@@ -175,72 +155,43 @@ class Training:
         if n > 0:
             amplitude = NOISE_AMPLITUDE * float(F.mse_loss(rebuilt, real).sqrt())
         fixed = pad(self._noise(n, None) * amplitude)
-        return _Bench(
-            generator, _adam(generator), discriminator, _adam(discriminator),
+        return Bench(
+            generator, adam(generator, self.device),
+            discriminator, adam(discriminator, self.device),
             real, pad(rebuilt), fixed, amplitude,
         )  # fmt: skip
 
-    def _below(self, n: int, key: int) -> torch.Tensor:
+    def _below(self, n: int, key: int, draw: Recorded) -> torch.Tensor:
         """Draw an image from the scales below, at this scale's size and padded."""
-        return pad(resize(self.draw(self._rng(n, key, _BELOW)), *self.reals[n].shape[-2:]))
+        rng = self._rng(n, key, _BELOW)
+        image = draw(*(self._noise(k, rng) for k in range(n)))[0] if n else self.draw(rng)
+        return pad(resize(image, *self.reals[n].shape[-2:]))
 
     def _rng(self, n: int, iteration: int, purpose: int) -> torch.Generator:
         return stream(self.device, self.seed, n, iteration, purpose)
 
     def _iterate(
         self,
-        bench: _Bench,
+        steps: Recorded,
+        bench: Bench,
         below: torch.Tensor,
         window: tuple[slice, slice],
         rng: torch.Generator,
     ) -> dict[str, torch.Tensor]:
         """Steps of the discriminator, then of the generator, on one window."""
         # The same window in padded coordinates, widened by what the generator consumes.
-        wide_rows, wide_columns = (slice(s.start, s.stop + 2 * HALF_WIDTH_PX) for s in window)
-        real = bench.real[..., window[0], window[1]]
-        below, rebuilt, fixed = (
-            image[..., wide_rows, wide_columns] for image in (below, bench.rebuilt, bench.fixed)
-        )
-
-        def fake() -> torch.Tensor:
-            noise = pad(self._noise(len(self.scales), rng) * bench.amplitude)
-            made: torch.Tensor = bench.generator(below + noise[..., wide_rows, wide_columns], below)
-            return made
-
-        losses = {}
-        for _ in range(self.profile.steps):
-            with torch.no_grad():
-                made = fake()
-            bench.adam_d.zero_grad(set_to_none=True)
-            score_real, score_fake = (bench.discriminator(x).mean() for x in (real, made))
-            penalty = GRADIENT_PENALTY * self._penalty(bench.discriminator, real, made, rng)
-            (score_fake - score_real + penalty).backward()
-            bench.adam_d.step()
-            losses = {"real": score_real, "fake": score_fake, "penalty": penalty}
-        bench.discriminator.requires_grad_(False)
-        for _ in range(self.profile.steps):
-            bench.adam_g.zero_grad(set_to_none=True)
-            adversarial = -bench.discriminator(fake()).mean()
-            reconstruction = F.mse_loss(bench.generator(rebuilt + fixed, rebuilt), real)
-            (adversarial + RECONSTRUCTION_WEIGHT * reconstruction).backward()
-            bench.adam_g.step()
-            losses |= {"adversarial": adversarial, "reconstruction": reconstruction}
-        bench.discriminator.requires_grad_(True)
-        return {name: value.detach() for name, value in losses.items()}
-
-    def _penalty(
-        self,
-        discriminator: nn.Module,
-        real: torch.Tensor,
-        made: torch.Tensor,
-        rng: torch.Generator,
-    ) -> torch.Tensor:
-        """WGAN-GP's penalty, at a random point between ``real`` and ``made``."""
-        mix = torch.rand((1, 1, 1, 1), generator=rng, device=self.device)
-        between = (mix * real + (1 - mix) * made).requires_grad_(True)
-        (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
-        penalty: torch.Tensor = ((slope.norm(2, dim=1) - 1) ** 2).mean()
-        return penalty
+        rows, columns = (slice(s.start, s.stop + 2 * HALF_WIDTH_PX) for s in window)
+        images = [
+            bench.real[..., window[0], window[1]],
+            *(image[..., rows, columns] for image in (below, bench.rebuilt, bench.fixed)),
+        ]
+        n, drawn = len(self.scales), []
+        for turn in range(2 * self.profile.steps):
+            noise = pad(self._noise(n, rng) * bench.amplitude)
+            drawn.append(noise[..., rows, columns])
+            if turn < self.profile.steps:
+                drawn.append(torch.rand((1, 1, 1, 1), generator=rng, device=self.device))
+        return dict(zip(LOSSES, steps(*images, *drawn), strict=True))
 
     def _window(self, n: int, iteration: int) -> tuple[slice, slice]:
         side = min(self.sizes[n], self.profile.window_px or self.sizes[n])
@@ -273,7 +224,7 @@ class Training:
     def _load(self, n: int, name: str) -> dict[str, torch.Tensor]:
         return load_file(self._file(n, name))
 
-    def _finish_scale(self, n: int, bench: _Bench) -> None:
+    def _finish_scale(self, n: int, bench: Bench) -> None:
         generator = bench.generator.eval()
         self._file(n, "").parent.mkdir(parents=True, exist_ok=True)
         save_tensors(self._file(n, "discriminator"), bench.discriminator.state_dict())

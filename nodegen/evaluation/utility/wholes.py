@@ -56,8 +56,14 @@ def wholes_of(radiographs: Sequence[Radiograph]) -> list[Whole]:
 def nodule_mask(boxes: np.ndarray) -> np.ndarray:
     """What is learned: 1 in the ellipse of each box, else 0; (1, SIDE_PX, SIDE_PX)."""
     mask = np.zeros((1, SIDE_PX, SIDE_PX), np.float32)
-    y, x = np.mgrid[:SIDE_PX, :SIDE_PX] + 0.5
     for left, top, width, height in boxes:
-        u, v = (x - left - width / 2) / (width / 2), (y - top - height / 2) / (height / 2)
-        mask[0, u**2 + v**2 <= 1] = 1
+        rows, columns = (
+            np.arange(max(int(low), 0), min(int(np.ceil(low + side)), SIDE_PX))
+            for low, side in ((top, height), (left, width))
+        )
+        v = (rows[:, None] + 0.5 - top - height / 2) / (height / 2)
+        u = (columns + 0.5 - left - width / 2) / (width / 2)
+        mask[0, rows[:, None], columns] = np.maximum(
+            mask[0, rows[:, None], columns], u**2 + v**2 <= 1
+        )
     return mask
