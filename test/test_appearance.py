@@ -362,19 +362,37 @@ def test_far_from_every_box_nothing_changes(stack):
 @settings(max_examples=25, deadline=None)
 def test_harmonising_keeps_contrast_and_edge(loss, smear_px, weight):
     """Whatever generators lose of a nodule, its middle is as drawn, and its edge nearly so."""
-    shadow, _ = lay(nodule_of(), False, 0.0, (57, 57), 0.85, (160, 160), (80, 80))
+    shadow, mask = lay(nodule_of(), False, 0.0, (57, 57), 0.85, (160, 160), (80, 80))
     shadow *= 0.1
     middle = disc_of(shadow.shape, 80, 80, 57)
-    change = kept(loss * gaussian_filter(shadow, smear_px), shadow, middle, weight)
+    change = kept(loss * gaussian_filter(shadow, smear_px), shadow, mask, middle, weight)
     assert change[middle].mean() == pytest.approx(shadow[middle].mean(), rel=1e-4)
     steepest = [np.abs(np.diff(image[80])).max() for image in (shadow, change)]
     assert steepest[1] > (0.5 if weight > 0.6 else 0.65) * steepest[0]
 
 
+def test_a_side_that_generators_brighten_is_left_as_drawn():
+    """A slope over the whole nodule is taken off, a speck in it is kept."""
+    shadow, mask = lay(nodule_of(), False, 0.0, (80, 80), 0.85, (200, 200), (100, 100))
+    shadow *= 0.1
+    middle, inside = disc_of(shadow.shape, 100, 100, 80), mask.astype(np.float32)
+    low = gaussian_filter(shadow, 3.0)
+    rows = np.indices(shadow.shape)[0] - 100
+    slope = 0.001 * rows * inside
+    speck = np.zeros_like(shadow)
+    speck[118, 100] = 1.0
+    speck = gaussian_filter(speck, 3.0)
+    above, below = (slice(80, 90), slice(95, 105)), (slice(110, 120), slice(95, 105))
+    for added, share in ((slope, (0, 0.3)), (speck, (0.7, 1))):
+        made = kept(low + added, shadow, inside, middle, 1.0) - shadow
+        side = [array[below].mean() - array[above].mean() for array in (made, added)]
+        assert share[0] <= side[0] / side[1] <= share[1]
+
+
 def test_a_nodule_that_generators_erase_is_drawn_all_the_same():
     shadow, mask = lay(nodule_of(), False, 0.0, (57, 57), 0.85, (256, 256), (128, 128))
     middle = disc_of(shadow.shape, 128, 128, 57)
-    change = kept(np.zeros_like(shadow), shadow * 0.1, middle, 0.5)
+    change = kept(np.zeros_like(shadow), shadow * 0.1, mask, middle, 0.5)
     assert change[middle].mean() == pytest.approx(0.1 * shadow[middle].mean(), rel=1e-4)
     crop = np.full((256, 256), 0.3, dtype=np.float32)
     recipe = type("R", (), {"weight": 0.5})()

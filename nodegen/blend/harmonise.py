@@ -21,6 +21,7 @@ from nodegen.cascade.carry import sent
 from nodegen.cascade.cascade import Cascade, Job
 from nodegen.cascade.window import evened
 from nodegen.constants import (
+    COARSE_SIGMA_PX,
     DILATION_PX,
     GAIN_MOST,
     GRAIN_SIGMA_PX,
@@ -133,42 +134,54 @@ class Harmonise:
         weight: float,
     ) -> np.ndarray:
         """Lay what :meth:`harmonised` gave over the untouched ``crop``, inside the blurred mask."""
-        weights = np.float32(weight) * harmonisation_mask(nodule.mask, window)
+        inside = harmonisation_mask(nodule.mask, window)
         result = crop.copy()
         if self.add_back == "paper":
-            result[window] += weights * (harmonised[0] - crop[window])
+            result[window] += np.float32(weight) * inside * (harmonised[0] - crop[window])
         else:
             spread = _spread(window, crop.shape)
-            change = np.zeros_like(crop[spread])
-            change[_within(window, spread)] = weights * (harmonised[0] - harmonised[1])
+            within = _within(window, spread)
+            change, mask = np.zeros((2, *crop[spread].shape), dtype=np.float32)
+            mask[within] = inside
+            change[within] = inside * (harmonised[0] - harmonised[1])
             change = gaussian_filter(change, GRAIN_SIGMA_PX, mode="constant")
-            if nodule.middle is not None:
-                change = kept(change, nodule.shadow[spread], nodule.middle[spread], weight)
+            if nodule.middle is None:
+                change *= np.float32(weight)
+            else:
+                drawn, middle = nodule.shadow[spread], nodule.middle[spread]
+                change = kept(change, drawn, mask, middle, weight)
             result[spread] += change
         return np.clip(result, 0.0, 1.0, out=result)
 
 
-def kept(change: np.ndarray, shadow: np.ndarray, middle: np.ndarray, weight: float) -> np.ndarray:
+def kept(
+    change: np.ndarray, shadow: np.ndarray, mask: np.ndarray, middle: np.ndarray, weight: float
+) -> np.ndarray:
     """Give a harmonised change the contrast and the edge of what was drawn.
 
-    Generators weaken a nodule, and the low pass takes its edge. The change is brought to the
-    drawn contrast, within ``GAIN_MOST``; then the weighted mean with the drawn nodule is taken of
-    what the low pass lets through, and the rest, the edge, is the drawn one's.
+    Generators weaken a nodule, and the low pass takes its edge. So the change is brought to the
+    drawn contrast, within ``GAIN_MOST``, and what it then has beyond the drawn nodule's own low
+    pass is what the generators added. Its fine part is laid over the drawn nodule. Its coarse part
+    brightens one side of a nodule and dims the other, which harms (docs/trials.md), and is left.
 
     Parameters
     ----------
     change, shadow : ndarray, shape (row, column)
-        Low pass of the weighted change, and what was drawn.
+        Low pass of the harmonised change, and what was drawn.
+    mask : ndarray of the same shape
+        For harmonisation, in 0..1.
     middle : ndarray of bool, the same shape
         Where contrast is measured.
     weight : float
-        Of the harmonised change.
+        Of what the generators added.
     """
     wanted, found = float(shadow[middle].mean()), float(change[middle].mean())
     gain = min(max(wanted / found, 1 / GAIN_MOST), GAIN_MOST) if found * wanted > 0 else 0.0
     low = gaussian_filter(shadow, GRAIN_SIGMA_PX, mode="constant")
-    mixed = shadow + np.float32(weight) * (np.float32(gain) * change - low)
-    # What the low pass took from the middle of a small nodule, and what the gain could not reach.
+    added = np.float32(gain) * change - low
+    added -= mask * gaussian_filter(added, COARSE_SIGMA_PX, mode="constant")
+    mixed = shadow + np.float32(weight) * added
+    # What was added may still move the middle's mean.
     left = max(float(mixed[middle].mean()), wanted / GAIN_MOST)
     return np.asarray(mixed * np.float32(wanted / left))
 

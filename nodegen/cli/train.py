@@ -3,7 +3,7 @@
 Trains a cascade on one image: a progress bar, `log.jsonl` with the losses, a picture of each
 scale, and in the end the cascade with its model card in `cascade/`. Killed at any point, it goes
 on with `--resume` from the last minute, and ends on the CPU in the same weights as an unbroken
-run.
+run. Beside other work set `OMP_NUM_THREADS=1`: torch's threads wait busily for one another.
 """
 
 import argparse
