@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from nodegen import Renderer, Settings
 from nodegen.blend.harmonise import Harmonise, harmonisation_mask
-from nodegen.constants import GRAIN_SIGMA_PX
+from nodegen.constants import COARSE_SIGMA_PX, GRAIN_SIGMA_PX
 from nodegen.io.boxes import BOXES, read_boxes
 from nodegen.io.stack import find_image, read_stack
 from nodegen.steps.crop import crop_window, support
@@ -24,7 +24,7 @@ HALF_PX, ZOOM = 64, 2
 
 
 def main() -> None:
-    """Write the strip: untouched, left out, the default, its residual four times, paper."""
+    """Write the strip: untouched, left out, the default, its residual whole and fine, paper."""
     stack = read_stack(find_image(SAMPLE))
     boxes = read_boxes(SAMPLE / BOXES, stack.pixels.shape)
     renderer = Renderer(Settings(device="cpu"))
@@ -40,13 +40,17 @@ def main() -> None:
     drawn = nodule.shadow[window]
     response = paste - untouched
     gain = max(float((drawn * response).sum() / (drawn**2).sum()), 0.5)
-    rest[window] = harmonisation_mask(nodule.mask, window) * (response / gain - drawn)
+    mask = np.zeros_like(crop)
+    mask[window] = harmonisation_mask(nodule.mask, window)
+    rest[window] = mask[window] * (response / gain - drawn)
     rest = gaussian_filter(rest, GRAIN_SIGMA_PX)
+    fine = rest - mask * gaussian_filter(rest, COARSE_SIGMA_PX)
     images = [
         crop,
         pasted,
         blend(crop, nodule, recipe),
         pasted + 4 * rest,
+        pasted + 4 * fine,
         Harmonise(renderer.cascades, "paper")(crop, nodule, replace(recipe, weight=0.5)),
     ]
     rows, columns = np.nonzero(nodule.mask)

@@ -31,9 +31,9 @@ from nodegen.constants import (
 from nodegen.errors import TrainingError
 from nodegen.training.checkpoint import Checkpoint, save_tensors
 from nodegen.training.generator import Discriminator, Generator
+from nodegen.training.iteration import LOSSES, Bench, adam, iterate
 from nodegen.training.profiles import Profile
 from nodegen.training.recorded import Recorded
-from nodegen.training.steps import LOSSES, Bench, adam, iterate
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
