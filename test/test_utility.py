@@ -368,6 +368,15 @@ def test_the_command_writes_tables_curves_and_galleries(folders, capfd):
     assert "sham minus poisson" in page
 
 
+@pytest.mark.parametrize("arms", ["poisson", "strawman,sham", "singan,sham"])
+def test_without_the_usual_comparison_there_are_figures_all_the_same(folders, arms):
+    assert command(folders, "--arms", arms) == 0
+    content = json.loads((folders / "out" / "utility-patches.json").read_text())
+    assert list(content["arms"]) == arms.split(",")
+    assert content["primary"]["difference"] is None
+    assert "not run" in (folders / "out" / "utility-patches.md").read_text()
+
+
 def test_after_a_kill_nothing_is_made_twice_and_the_figures_are_the_same(folders, monkeypatch):
     assert command(folders, "--arms", "poisson,strawman") == 0
     out = folders / "out"
@@ -403,6 +412,8 @@ def test_an_arm_made_elsewhere_has_the_places_of_all_others(folders):
         (["--arms", "magic"], "is no arm"),
         (["--size-px", "300-400"], "None of the 8 real radiographs"),
         (["--on-the-fly"], "whose nodules are made once"),
+        (["--primary", "sham,sham"], "minus itself"),
+        (["--arms", "sham,poisson", "--primary", "sham,posson"], "posson is no arm of this run"),
         (["--backgrounds", "nowhere"], "nowhere"),
     ],
 )

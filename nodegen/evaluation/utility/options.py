@@ -9,6 +9,7 @@ from nodegen.evaluation.utility.arms import DEFAULT
 from nodegen.settings import Settings
 
 DEPTHS = ("patches", "detector", "fasterrcnn")
+PRIMARY = ("singan", "poisson")  # not told where one of them is not run
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Options:
 
     depth: str = "patches"
     arms: tuple[str, ...] = DEFAULT
-    primary: tuple[str, str] = ("singan", "poisson")
+    primary: tuple[str, str] = PRIMARY
     seeds: int = 3
     folds: int = 5
     nodules: int = 10
@@ -64,6 +65,10 @@ class Options:
                 raise UtilityError(
                     f"{name} is {getattr(self, name)}, where {least} or more is wanted; give more."
                 )
+        if self.primary[0] == self.primary[1]:
+            raise UtilityError(
+                f"The comparison named beforehand is {self.primary[0]} minus itself; give two arms."
+            )
         if self.on_the_fly and self.depth == "patches":
             raise UtilityError(
                 "The depth is patches, whose nodules are made once; take on-the-fly away, or a "

@@ -51,7 +51,7 @@ class Results:
         """The primary difference in the first measure; None where an arm of it was not run."""
         if not set(self.primary) <= set(self.arms):
             return None
-        return self.arms[self.primary[0]].differences[self.measures[0]]
+        return self.arms[self.primary[0]].differences.get(self.measures[0])
 
     def as_dict(self) -> dict[str, Any]:
         """What goes into JSON."""

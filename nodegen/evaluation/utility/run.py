@@ -18,7 +18,7 @@ from nodegen.evaluation.utility.detector import DetectorTraining
 from nodegen.evaluation.utility.fasterrcnn import FasterRCNNTraining
 from nodegen.evaluation.utility.made import Maker
 from nodegen.evaluation.utility.measures import MEASURES, Scores, Test, patients
-from nodegen.evaluation.utility.options import Options
+from nodegen.evaluation.utility.options import PRIMARY, Options
 from nodegen.evaluation.utility.patches import PatchTraining
 from nodegen.evaluation.utility.protocol import Protocol, jobs
 from nodegen.evaluation.utility.results import Results, summarise
@@ -119,6 +119,13 @@ def utility(
     """
     options = options or Options()
     arms = parse_arms(options.arms)
+    missing = {*options.primary} - {arm.name for arm in arms}
+    if missing and options.primary != PRIMARY:
+        raise UtilityError(
+            f"The comparison named beforehand is {' minus '.join(options.primary)}, but "
+            f"{' and '.join(sorted(missing))} is no arm of this run; name arms of "
+            f"{', '.join(arm.name for arm in arms)}."
+        )
     depth = make_depth(options)
     training, test = read_cases(real, boxes, backgrounds, options, place_boxes)
     store = Store(output / "store")
