@@ -6,8 +6,8 @@ Two ways of adding back:
     The weighted mean of the harmonised crop and the untouched one, inside the blurred mask.
 ``grain``
     The cascade harmonises the paste and the untouched crop with the same noise. Their difference is
-    what the cascade makes of the nodule alone; its low part is laid over the untouched crop, which
-    so keeps its own vessels, its own ribs and its own grain.
+    what the cascade makes of the nodule alone. It is laid over the untouched crop, which so keeps
+    its own vessels, its own ribs and its own grain; see :func:`kept` for which part of it.
 """
 
 from collections.abc import Sequence
