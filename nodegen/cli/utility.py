@@ -46,8 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "singan+real-3 (three synthetic to one real), singan-then-real, "
         "singan@subtlety:obvious-then-singan "
         f"(default: {arms})")  # fmt: skip
-    parser.add_argument("--primary", type=listed(str, 2), default=("singan", "poisson"),
-        metavar="A,B",
+    parser.add_argument("--primary", type=listed(str, 2), metavar="A,B",
         help="the comparison named beforehand, A minus B (default: singan,poisson)")  # fmt: skip
     for name, least, value, what in (
         ("networks", 1, 3, "trained on each arm, each from a seed of its own"),
@@ -80,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, test, and print the table."""
     from nodegen.evaluation.utility.measures import MAIN
-    from nodegen.evaluation.utility.options import Options
+    from nodegen.evaluation.utility.options import PRIMARY, Options
     from nodegen.evaluation.utility.results import markdown
     from nodegen.evaluation.utility.run import read_cases, utility
     from nodegen.settings import Settings
@@ -92,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     options = Options(
         depth=args.depth,
         arms=args.arms,
-        primary=args.primary,
+        primary=args.primary or PRIMARY,
         seeds=args.networks,
         folds=args.folds,
         nodules=args.per_image,

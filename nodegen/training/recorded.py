@@ -5,6 +5,7 @@ leave a GPU idle most of the time; recorded once and replayed, they follow one a
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 
@@ -43,8 +44,6 @@ class Recorded:
         if self.device.type != "cuda":
             return self.work(*given)
         if self._graph is None:
-            if self._calls == 0:
-                self._stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
             self._calls += 1
             if self._calls <= WARM_UP:
                 return self._aside(given)
@@ -54,6 +53,10 @@ class Recorded:
             here.copy_(value)
         self._graph.replay()
         return self._made
+
+    @cached_property
+    def _stream(self) -> torch.cuda.Stream:
+        return torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
 
     def _aside(self, given: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
         """Work on the stream that will record, which must not be the default one."""

@@ -57,13 +57,11 @@ def nodule_mask(boxes: np.ndarray) -> np.ndarray:
     """What is learned: 1 in the ellipse of each box, else 0; (1, SIDE_PX, SIDE_PX)."""
     mask = np.zeros((1, SIDE_PX, SIDE_PX), np.float32)
     for left, top, width, height in boxes:
-        rows, columns = (
-            np.arange(max(int(low), 0), min(int(np.ceil(low + side)), SIDE_PX))
+        window = tuple(
+            slice(*np.clip((int(low), int(np.ceil(low + side))), 0, SIDE_PX))
             for low, side in ((top, height), (left, width))
         )
-        v = (rows[:, None] + 0.5 - top - height / 2) / (height / 2)
-        u = (columns + 0.5 - left - width / 2) / (width / 2)
-        mask[0, rows[:, None], columns] = np.maximum(
-            mask[0, rows[:, None], columns], u**2 + v**2 <= 1
-        )
+        y, x = (place + 0.5 for place in np.ogrid[window])
+        v, u = (y - top - height / 2) / (height / 2), (x - left - width / 2) / (width / 2)
+        mask[0][window][u**2 + v**2 <= 1] = 1
     return mask
