@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from nodegen.renderer import Rendered as Rendered
     from nodegen.renderer import Renderer as Renderer
     from nodegen.settings import Settings as Settings
-    from nodegen.steps.recipe import Recipe as Recipe
+    from nodegen.synthesis.recipe import Recipe as Recipe
 
 # Each name's module, imported when the name is first asked for: `import nodegen` stays quick.
 _HOMES = {
     "Box": "nodegen.io.boxes",
     "NodegenError": "nodegen.errors",
-    "Recipe": "nodegen.steps.recipe",
+    "Recipe": "nodegen.synthesis.recipe",
     "Rendered": "nodegen.renderer",
     "Renderer": "nodegen.renderer",
     "Run": "nodegen.pipeline",

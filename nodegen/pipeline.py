@@ -16,8 +16,8 @@ from nodegen.io.stack import Stack, find_image, read_stack
 from nodegen.progress import track
 from nodegen.renderer import Renderer, label_type
 from nodegen.settings import Settings
-from nodegen.steps.flags import notes_of
-from nodegen.steps.recipe import RECIPES, Recipe, dump, hash_of, load, seed_of_inputs
+from nodegen.synthesis.flags import notes_of
+from nodegen.synthesis.recipe import RECIPES, Recipe, dump, hash_of, load, seed_of_inputs
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from nodegen.blend import PlacedNodule
 from nodegen.constants import GREY_MAX
 from nodegen.io.boxes import Box
 from nodegen.settings import Settings, parse_contrast, parse_subtlety
-from nodegen.steps.contrast import match_contrast, normalise
-from nodegen.steps.crop import Window, crop_window, support
-from nodegen.steps.exposure import expose, tapered
-from nodegen.steps.flags import LIMIT, WHITE, edges_of, flags_of
-from nodegen.steps.grey import to_unit
-from nodegen.steps.laying import fit, lay
-from nodegen.steps.library import Library
-from nodegen.steps.opacity import relative_density
-from nodegen.steps.recipe import Draw, Recipe, draw, position
-from nodegen.steps.resample import centred, resample, resample_mask
-from nodegen.steps.signal import signal_class, top_threshold
-from nodegen.steps.visibility import (
+from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.contrast import match_contrast, normalise
+from nodegen.synthesis.crop import Window, crop_window, support
+from nodegen.synthesis.detector import expose, tapered
+from nodegen.synthesis.fit_to_box import fit, lay
+from nodegen.synthesis.flags import LIMIT, WHITE, edges_of, flags_of
+from nodegen.synthesis.grey import to_unit
+from nodegen.synthesis.library import Library
+from nodegen.synthesis.recipe import Draw, Recipe, draw, position
+from nodegen.synthesis.resample import centred, resample, resample_mask
+from nodegen.synthesis.signal_class import signal_class, top_threshold
+from nodegen.synthesis.visibility import (
     LEAST_MIDDLE,
     LEAST_ROOM,
     MOST_CONTRAST,
@@ -32,6 +31,7 @@ from nodegen.steps.visibility import (
     graded,
     surround,
 )
+from nodegen.synthesis.water_thickness import relative_density
 
 
 class Planner:

@@ -12,29 +12,29 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from nodegen.blend import Blend, PlacedNodule
-from nodegen.blend.paste import paste
-from nodegen.blend.poisson import poisson
-from nodegen.blend.together import render_together
 from nodegen.constants import CLASSES
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.image import Image, dimension_of, to_array, to_image
 from nodegen.planning import Planner, middle_of
 from nodegen.settings import MODEL, Settings, choose_device
-from nodegen.steps.crop import crop_window
-from nodegen.steps.finish import finish
-from nodegen.steps.flags import OFF, with_lungs
-from nodegen.steps.grey import to_output, to_unit
-from nodegen.steps.library import Library
-from nodegen.steps.recipe import Recipe, finish_stream, seed_of_inputs
-from nodegen.steps.visibility import NEAR, spread_around
+from nodegen.synthesis.batch import render_together
+from nodegen.synthesis.blend import Blend, PlacedNodule
+from nodegen.synthesis.crop import crop_window
+from nodegen.synthesis.flags import OFF, with_lungs
+from nodegen.synthesis.grey import to_output, to_unit
+from nodegen.synthesis.library import Library
+from nodegen.synthesis.noise_and_blur import finish
+from nodegen.synthesis.paste import paste
+from nodegen.synthesis.poisson import poisson
+from nodegen.synthesis.recipe import Recipe, finish_stream, seed_of_inputs
+from nodegen.synthesis.visibility import NEAR, spread_around
 from nodegen.workers import Workers, workers_for
 
 if TYPE_CHECKING:
     import torch
 
-    from nodegen.blend.harmonise import Harmonise
     from nodegen.cascade.cascade import Cascade
+    from nodegen.synthesis.harmonise import Harmonise
 
 Watch = Callable[[Iterable[Recipe]], Iterator[Recipe]]
 
@@ -162,7 +162,7 @@ class Renderer:
         plain: dict[str, Blend] = {"poisson": poisson, "paste": paste}
         if self.settings.method in plain:
             return plain[self.settings.method]
-        from nodegen.blend.harmonise import Harmonise  # imports torch
+        from nodegen.synthesis.harmonise import Harmonise  # imports torch
 
         cascades = self.cascades if self.settings.method == "singan" else None
         step = EVENED_PX if self.slices_at_once > 1 else 1
@@ -313,7 +313,7 @@ class Renderer:
         number : int
             Of the slice in its stack; with ``seed`` it decides the finish.
         intensity : {"challenge", "input"}
-            As :func:`nodegen.steps.grey.to_output` takes it.
+            As :func:`nodegen.synthesis.grey.to_output` takes it.
         watch : callable
             Yields the recipes one by one, and may end the work between two of them by an exception.
 

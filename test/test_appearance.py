@@ -7,19 +7,18 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from nodegen import Box, Renderer, Settings
-from nodegen.blend import PlacedNodule
-from nodegen.blend.harmonise import Harmonise, kept
 from nodegen.constants import GRADES, GREY_MAX, LUNG_HU, MASK_REACH_PX
 from nodegen.errors import SettingError
 from nodegen.io.boxes import BOXES, read_boxes
 from nodegen.io.stack import read_stack
 from nodegen.phantom import write_phantom
 from nodegen.settings import parse_contrast, parse_subtlety
-from nodegen.steps.exposure import BAND_GAINS, BAND_SIGMAS_PX, expose, tapered
-from nodegen.steps.laying import fit, lay, turned_extent
-from nodegen.steps.nodule import Nodule
-from nodegen.steps.opacity import FINER, opacity, plateau, relative_density, visible_disc
-from nodegen.steps.visibility import (
+from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.detector import BAND_GAINS, BAND_SIGMAS_PX, expose, tapered
+from nodegen.synthesis.fit_to_box import fit, lay, turned_extent
+from nodegen.synthesis.harmonise import Harmonise, kept
+from nodegen.synthesis.nodule import Nodule
+from nodegen.synthesis.visibility import (
     LEAST_SPREAD,
     MOST_AS_REAL,
     as_real,
@@ -27,6 +26,13 @@ from nodegen.steps.visibility import (
     grade_of,
     graded,
     spread_around,
+)
+from nodegen.synthesis.water_thickness import (
+    FINER,
+    opacity,
+    plateau,
+    relative_density,
+    visible_disc,
 )
 
 

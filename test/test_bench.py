@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from nodegen.bench.generators import SIDES_PX, measure_windows, peak_fraction, slope
-from nodegen.bench.machine import expected_s
-from nodegen.bench.stacks import write_tiled
-from nodegen.bench.unfolded import Unfolded
+from benchmarks.__main__ import main
+from benchmarks.generators import SIDES_PX, measure_windows, peak_fraction, slope
+from benchmarks.machine import expected_s
+from benchmarks.stacks import write_tiled
+from benchmarks.unfolded import Unfolded
 from nodegen.cascade.cascade import Cascade
-from nodegen.cli import main
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack, read_stack
 from nodegen.settings import MODEL
@@ -83,7 +83,7 @@ def test_tiled_stacks_hold_the_boxes_of_every_slice(tmp_path, dtype):
 def test_a_whole_run_prints_a_table_and_writes_json_and_plot(tmp_path, capfd):
     report, picture = tmp_path / "bench.json", tmp_path / "bench.png"
     arguments = ["--repeats", "1", "--slices", "1,2", "--saving-slices", "1", "--workers", "1"]
-    assert main(["bench", *arguments, "--json", str(report), "--plot", str(picture)]) == 0
+    assert main([*arguments, "--json", str(report), "--plot", str(picture)]) == 0
     said = capfd.readouterr()
     assert said.err == ""
     assert "| speed-up, default |" in said.out

@@ -32,7 +32,7 @@ from nodegen.dataset.settings import DatasetSettings
 from nodegen.errors import NodegenError, OutputError, SettingError
 from nodegen.io.store import Store
 from nodegen.settings import Settings
-from nodegen.steps.visibility import grade_of
+from nodegen.synthesis.visibility import grade_of
 
 FORMATS = tuple(name for name in ALL_FORMATS if name != "dicom")  # has tests of its own
 QUICK = Settings(method="poisson")

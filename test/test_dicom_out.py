@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodegen.io.dicom import GreyScale, stored_frame
+from nodegen.dicom.read import GreyScale, stored_frame
 
 pydicom = pytest.importorskip("pydicom")
 highdicom = pytest.importorskip("highdicom")
@@ -23,9 +23,9 @@ from pydicom.dataset import Dataset  # noqa: E402
 from pydicom.sequence import Sequence  # noqa: E402
 from pydicom.uid import SecondaryCaptureImageStorage  # noqa: E402
 
-from nodegen.io.dicom_elements import SC  # noqa: E402
-from nodegen.io.dicom_masks import segmentation  # noqa: E402
-from nodegen.io.dicom_writer import Told, encoded, in_new_form, in_stored_form, uid  # noqa: E402
+from nodegen.dicom.elements import SC  # noqa: E402
+from nodegen.dicom.segmentation import segmentation  # noqa: E402
+from nodegen.dicom.write import Told, encoded, in_new_form, in_stored_form, uid  # noqa: E402
 
 TOLD = Told(("a", "1"), "study", "nodegen-7", 1, (1, "Synthetic"), "2 nodules", "1", True)
 SMALL = PIXELS[100:164, 100:180]

@@ -60,7 +60,6 @@ def test_names_that_are_not_utf8_go_through_an_ascii_terminal(make_input, tmp_pa
         (["phantom", "--slices", "0"], "a whole number from 1 on is allowed"),
         (["training-crop", "--peak", "nan"], "a number of 0 to 1 is allowed"),
         (["train", "--stop-after", "17"], "a whole number of 1 to 16 is allowed"),
-        (["bench", "--slices", "1,two"], "it is 'two', where a whole number from 1 on"),
         (["prepare", "--axes", "3"], "a whole number of 0 to 2 is allowed"),
         (["compare", "--seeds", "1,x"], "it is 'x', where a whole number of 0"),
         (["compare", "--methods", ""], "one or more with commas between them are wanted"),
@@ -89,8 +88,6 @@ def test_slips_of_the_hand_are_answered(capsys, arguments, says):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["bench", "--json", "/proc/none/x.json"],
-        ["bench", "--plot", "/proc/none/x.png"],
         ["judge", "--before", "a", "--after", "b", "--boxes", "c", "--json", "/proc/none/x.json"],
         ["picture", "--before", "a", "--after", "b", "--output", "/proc/none/x.png"],
         ["generate", "--input", "a", "--output", "b", "--report", "/proc/none/x.html"],

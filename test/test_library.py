@@ -12,11 +12,11 @@ from nodegen.constants import CANDIDATES_MIN_NODULES, EMPTY_RAY, PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError
 from nodegen.nodules.model import SHIPPED
 from nodegen.nodules.synthesise import LARGEST_MM, SMALLEST_MM
-from nodegen.steps.library import Library
-from nodegen.steps.library_form import ARRAY, INDEX, OPACITY, TABLE, Row
-from nodegen.steps.library_writer import write_library
-from nodegen.steps.nodule import Nodule
-from nodegen.steps.projection import bounds
+from nodegen.synthesis.library import Library
+from nodegen.synthesis.library_form import ARRAY, INDEX, OPACITY, TABLE, Row
+from nodegen.synthesis.library_writer import write_library
+from nodegen.synthesis.nodule import Nodule
+from nodegen.synthesis.projection import bounds
 
 
 def nodule(rows=9, columns=7, name="a_dcm_0", axis=1, seed=0):
@@ -210,7 +210,7 @@ def test_a_library_that_cannot_be_written(tmp_path):
 
 @pytest.mark.parametrize("broken", [ARRAY, OPACITY, TABLE, INDEX])
 def test_interrupted_while_replacing_leaves_no_mixture(tmp_path, monkeypatch, broken):
-    from nodegen.steps import library_writer as module
+    from nodegen.synthesis import library_writer as module
 
     library_of(tmp_path, [5, 9])
     write = module.write_bytes

@@ -27,7 +27,7 @@ from nodegen.phantom.render import radiograph
 from nodegen.pipeline import generate
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
-from nodegen.steps.flags import OFF_LUNG, SHARE_OFF_LUNG
+from nodegen.synthesis.flags import OFF_LUNG, SHARE_OFF_LUNG
 
 PASTE = Settings(method="paste", finish=False, seed=1)
 

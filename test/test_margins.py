@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from thorough import cases
 
-from nodegen.blend.harmonise import Harmonise
 from nodegen.constants import CLASSES, N0
 from nodegen.io.boxes import Box
 from nodegen.io.stack import find_image, read_stack
 from nodegen.renderer import Renderer
 from nodegen.settings import ADD_BACKS, CONTRASTS, Settings
-from nodegen.steps.crop import crop_window
-from nodegen.steps.grey import to_unit
+from nodegen.synthesis.crop import crop_window
+from nodegen.synthesis.grey import to_unit
+from nodegen.synthesis.harmonise import Harmonise
 from nodegen.training.margins import BOUND
 
 SAMPLE = Path(__file__).parent / "sample" / "input"

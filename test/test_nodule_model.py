@@ -11,9 +11,6 @@ from scipy import ndimage
 from nodegen.cli import main
 from nodegen.constants import EMPTY_RAY
 from nodegen.errors import LibraryError, OutputError, SettingError
-from nodegen.nodules.evaluate import compare, separability
-from nodegen.nodules.features import COMMON_PX, FEATURES, appearance, features
-from nodegen.nodules.fit import FEWEST, fit
 from nodegen.nodules.harmonics import harmonics, orders, parities, sphere
 from nodegen.nodules.measure import (
     N_ANGULAR,
@@ -27,10 +24,14 @@ from nodegen.nodules.measure import (
 from nodegen.nodules.model import SHIPPED, NoduleModel
 from nodegen.nodules.patches import find_pairs, read_pair, write_patches
 from nodegen.nodules.prepare import project_nodule
-from nodegen.nodules.sheet import contact_sheet
 from nodegen.nodules.synthesise import LARGEST_MM, SIDE, SMALLEST_MM, render, synthesise
-from nodegen.steps.library import Library
-from nodegen.steps.nodule import Nodule
+from nodegen.synthesis.library import Library
+from nodegen.synthesis.nodule import Nodule
+from research.nodule_model.__main__ import main as fit_main
+from research.nodule_model.evaluate import compare, separability
+from research.nodule_model.features import COMMON_PX, FEATURES, appearance, features
+from research.nodule_model.fit import FEWEST, fit
+from research.nodule_model.sheet import contact_sheet
 
 COUNT = 24
 
@@ -279,7 +280,7 @@ DAMAGES = {
 def test_damaged_parameters_are_told(model, tmp_path, capsys, what):
     path = tmp_path / "p.npz"
     DAMAGES[what](model, path)
-    with pytest.raises(LibraryError, match=r"cannot be read .*fit-nodules"):
+    with pytest.raises(LibraryError, match=r"cannot be read .*nodule_model"):
         NoduleModel.load(path)
     arguments = ["--count", "2", "--output", tmp_path / "out", "--parameters", path]
     assert main(["synthesise-nodules", *map(str, arguments)]) == 2
@@ -293,12 +294,12 @@ def test_damaged_parameters_are_told(model, tmp_path, capsys, what):
 
 @pytest.fixture
 def small_forest(monkeypatch):
-    monkeypatch.setattr("nodegen.nodules.evaluate.TREES", 30)
+    monkeypatch.setattr("research.nodule_model.evaluate.TREES", 30)
 
 
 @pytest.fixture
 def small_sheet(monkeypatch):
-    monkeypatch.setattr("nodegen.nodules.sheet.SIDE", 2)
+    monkeypatch.setattr("research.nodule_model.sheet.SIDE", 2)
 
 
 @settings(max_examples=25)
@@ -418,7 +419,7 @@ def patches(model, tmp_path_factory):
 def test_fitting_from_the_command_line(patches, tmp_path, capsys, small_forest, small_sheet):
     arguments = ["--patches", patches / "patches", "--segmentations", patches / "segmentations"]
     arguments += ["--output", tmp_path / "model", "--sheet", tmp_path / "sheet.png", "--evaluate"]
-    assert main(["fit-nodules", *map(str, arguments), "--rounds", "0"]) == 0
+    assert fit_main([*map(str, arguments), "--rounds", "0"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert f"parameters of {2 * FEWEST} nodules" in out
@@ -440,7 +441,7 @@ def test_what_cannot_be_written_is_told_before_the_fit(
     (tmp_path / "file").write_text("")
     given = {"--output": tmp_path / "p.npz", option: tmp_path / place}
     given |= {"--patches": patches / "patches", "--segmentations": patches / "segmentations"}
-    assert main(["fit-nodules", *(str(word) for pair in given.items() for word in pair)]) == 2
+    assert fit_main([*(str(word) for pair in given.items() for word in pair)]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert says in err
@@ -453,7 +454,7 @@ def test_fitting_to_too_few_leaves_nothing(patches, tmp_path, capsys):
         (few / path.name).write_bytes(path.read_bytes())
     (few / "s_seg_01.mha").unlink()
     arguments = ["--patches", few, "--segmentations", few, "--output", tmp_path / "p.npz"]
-    assert main(["fit-nodules", *map(str, arguments)]) == 2
+    assert fit_main([*map(str, arguments)]) == 2
     out, err = capsys.readouterr()
     assert "left out s_dcm_01: the patch has no segmentation" in out
     assert "4 usable nodules" in err
@@ -463,7 +464,7 @@ def test_fitting_to_too_few_leaves_nothing(patches, tmp_path, capsys):
 def test_a_contact_sheet_has_two_halves(model, projected, tmp_path, small_sheet):
     from PIL import Image
 
-    from nodegen.nodules import sheet
+    from research.nodule_model import sheet
 
     contact_sheet(model, projected, tmp_path / "sheet.png")
     width, height = Image.open(tmp_path / "sheet.png").size

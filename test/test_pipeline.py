@@ -12,7 +12,7 @@ from nodegen.io.boxes import KIND, Box, read_boxes, write_boxes
 from nodegen.io.stack import Geometry, read_stack
 from nodegen.pipeline import generate
 from nodegen.settings import Settings
-from nodegen.steps.grey import to_unit
+from nodegen.synthesis.grey import to_unit
 
 BOXES = (
     (0, 60, 60, 100, 110),

@@ -18,13 +18,14 @@ from nodegen.errors import ModelError, SettingError, StackError, TrainingError
 from nodegen.io.boxes import read_boxes
 from nodegen.io.radiograph import read_radiograph
 from nodegen.lungs.fields import Edges, Lungs, find_lungs
+from nodegen.lungs.frame import Frame, mapped, mm_per_px
+from nodegen.lungs.prior import GAP_PX, Prior, hull, is_hidden
 from nodegen.lungs.weights import read_weights
 from nodegen.phantom.anatomy import draw_anatomy
 from nodegen.phantom.fields import lung_fields
 from nodegen.phantom.render import radiograph
-from nodegen.placement.frame import Frame, mapped, mm_per_px
-from nodegen.placement.prior import GAP_PX, Prior, hull, is_hidden
-from nodegen.training.places import (
+from research.lungs.__main__ import main as train_lungs_main
+from research.lungs.places import (
     fit_hidden,
     fit_places,
     mean_frame,
@@ -244,7 +245,7 @@ def test_the_network_trains_and_goes_on_where_it_was_stopped(tmp_path, capsys):
     common = ["--radiographs", str(films), "--chests", "2"]
 
     def train(name, steps, work="work"):
-        return main(["train-lungs", *common, "--work", str(tmp_path / work), "--output",
+        return train_lungs_main([*common, "--work", str(tmp_path / work), "--output",
                      str(tmp_path / name), "--steps", steps])  # fmt: skip
 
     assert train("once", "2,1") == 0

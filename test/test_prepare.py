@@ -12,8 +12,8 @@ from nodegen.errors import LibraryError, OutputError, SettingError
 from nodegen.nodules import prepare as module
 from nodegen.nodules.patches import read_diameters
 from nodegen.nodules.prepare import CHUNK, PARTS, SKIPPED, prepare
-from nodegen.steps.library import Library
-from nodegen.steps.projection import cut_to_mask, project
+from nodegen.synthesis.library import Library
+from nodegen.synthesis.projection import cut_to_mask, project
 
 SHAPE = (14, 16, 18)
 

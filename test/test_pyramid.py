@@ -3,7 +3,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from nodegen.cascade.pyramid import resize, scale_sizes
-from nodegen.steps.resize import resize_matrix
+from nodegen.synthesis.resize import resize_matrix
 
 
 def test_sizes_are_the_papers():

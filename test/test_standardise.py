@@ -16,7 +16,7 @@ from nodegen.dataset.standardise import standardise
 from nodegen.dataset.way import REACH_PX, Way
 from nodegen.io.radiograph import Radiograph, read_radiograph
 from nodegen.lungs.fields import find_lungs
-from nodegen.placement.frame import Frame, mapped
+from nodegen.lungs.frame import Frame, mapped
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,6 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_multiotsu
 
-from nodegen.blend import PlacedNodule
-from nodegen.blend.harmonise import Harmonise, harmonisation_mask
-from nodegen.blend.paste import paste
-from nodegen.blend.poisson import poisson
 from nodegen.constants import (
     EMPTY_RAY,
     FINISH_BLUR_PX,
@@ -19,13 +15,17 @@ from nodegen.constants import (
     MASK_REACH_PX,
 )
 from nodegen.io.boxes import Box
-from nodegen.steps.contrast import match_contrast, normalise
-from nodegen.steps.crop import crop_window, support
-from nodegen.steps.finish import blur, finish
-from nodegen.steps.projection import cut_to_mask, diameter_mm, project
-from nodegen.steps.recipe import Recipe
-from nodegen.steps.resample import centred, resample, resample_mask
-from nodegen.steps.signal import last_bins, signal_class, top_threshold
+from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.contrast import match_contrast, normalise
+from nodegen.synthesis.crop import crop_window, support
+from nodegen.synthesis.harmonise import Harmonise, harmonisation_mask
+from nodegen.synthesis.noise_and_blur import blur, finish
+from nodegen.synthesis.paste import paste
+from nodegen.synthesis.poisson import poisson
+from nodegen.synthesis.projection import cut_to_mask, diameter_mm, project
+from nodegen.synthesis.recipe import Recipe
+from nodegen.synthesis.resample import centred, resample, resample_mask
+from nodegen.synthesis.signal_class import last_bins, signal_class, top_threshold
 
 
 def recipe(**changes):

@@ -21,10 +21,10 @@ from nodegen.io.stack import read_stack
 from nodegen.pipeline import generate
 from nodegen.schemas import FILES, RecipeEntry
 from nodegen.settings import MODEL
-from nodegen.steps.library import Library
-from nodegen.steps.library_writer import write_library
-from nodegen.steps.recipe import Recipe, load
-from nodegen.steps.signal import signal_class, top_threshold
+from nodegen.synthesis.library import Library
+from nodegen.synthesis.library_writer import write_library
+from nodegen.synthesis.recipe import Recipe, load
+from nodegen.synthesis.signal_class import signal_class, top_threshold
 from nodegen.training.generator import Generator
 
 PASTE = Settings(method="paste", finish=False, seed=1)

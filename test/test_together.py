@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from nodegen.blend.together import waves
 from nodegen.cascade.window import Axis, evened
 from nodegen.constants import GREY_MAX
 from nodegen.io.boxes import Box
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
-from nodegen.steps.crop import crop_window
+from nodegen.synthesis.batch import waves
+from nodegen.synthesis.crop import crop_window
 
 SHAPE = (700, 700)
 BOXES = [

@@ -28,7 +28,7 @@ from nodegen.io.stack import Geometry
 from nodegen.io.stack_writer import StackWriter
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
-from nodegen.steps.grey import to_output
+from nodegen.synthesis.grey import to_output
 
 SIDE = 256  # px, of the phantoms
 SOURCE = [

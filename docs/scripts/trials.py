@@ -11,12 +11,12 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from nodegen import Renderer, Settings
-from nodegen.blend.harmonise import Harmonise, harmonisation_mask
 from nodegen.constants import COARSE_SIGMA_PX, GRAIN_SIGMA_PX
 from nodegen.io.boxes import BOXES, read_boxes
 from nodegen.io.stack import find_image, read_stack
-from nodegen.steps.crop import crop_window, support
-from nodegen.steps.grey import to_unit
+from nodegen.synthesis.crop import crop_window, support
+from nodegen.synthesis.grey import to_unit
+from nodegen.synthesis.harmonise import Harmonise, harmonisation_mask
 
 SAMPLE = Path("test/sample/input")
 BOX = 2  # of the sample: before a rib

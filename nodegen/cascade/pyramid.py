@@ -5,7 +5,7 @@ from functools import lru_cache
 import torch
 
 from nodegen.constants import CROP_PX, SCALES, SMALLEST_PX
-from nodegen.steps.resize import resize_matrix
+from nodegen.synthesis.resize import resize_matrix
 
 
 def scale_sizes(crop_px: int = CROP_PX) -> tuple[int, ...]:
@@ -26,7 +26,7 @@ def resize_tensor(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> torch.Tensor:
-    """The matrix of :func:`nodegen.steps.resize.resize_matrix`, where and as torch needs it."""
+    """The matrix of :func:`nodegen.synthesis.resize.resize_matrix`, where and as torch needs it."""
     return torch.from_numpy(resize_matrix(size_in, size_out)).to(device, dtype)
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from nodegen.constants import HALF_WIDTH_PX, KERNEL, LAYERS
-from nodegen.steps.resize import resize_matrix
+from nodegen.synthesis.resize import resize_matrix
 
 Span = tuple[int, int]  # half-open, px
 

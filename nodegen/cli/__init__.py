@@ -27,13 +27,10 @@ COMMANDS = {
     "reader-study": "make a blinded study of real and synthetic nodules, or analyse one",
     "utility": "measure what a detector learns from synthetic nodules",
     "prepare": "project CT nodules into a library",
-    "fit-nodules": "fit the model of lung nodules to CT patches",
     "synthesise-nodules": "draw CT patches of nodules from the fitted model",
     "training-crop": "cut a training image around pasted nodules",
     "train": "train a cascade on one image",
-    "train-lungs": "train the network for lungs, and fit where nodules lie",
     "margins": "measure how far beyond a mask the cascades must compute",
-    "bench": "measure what a box, a slice and a stack cost",
 }
 # Commands of which a stopped run is gone on with, and how.
 _AGAIN = "what is done is kept, run the same command to go on"

@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.io.stack import find_image
     from nodegen.pipeline import generate, settings_of
     from nodegen.settings import Settings
-    from nodegen.steps.recipe import RECIPES
+    from nodegen.synthesis.recipe import RECIPES
 
     chosen = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
     settings = Settings(**{**settings_of(args.recipes), **chosen})

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Place, and say where the boxes lie."""
-    from nodegen.placement import place_files
+    from nodegen.lungs.place import place_files
 
     for path, count in place_files(
         args.inputs,

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR",
         help="gets patches/, segmentations/ and ct_nodules.csv")  # fmt: skip
     parser.add_argument("--parameters", type=Path, default=None, metavar="FILE",
-        help="what fit-nodules wrote (default: those that nodegen ships)")  # fmt: skip
+        help="fitted parameters (default: those that nodegen ships)")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.io.stack import Geometry, read_stack
     from nodegen.io.stack_writer import StackWriter, check_suffix
     from nodegen.settings import MODEL
-    from nodegen.steps.library import Library
+    from nodegen.synthesis.library import Library
     from nodegen.training.crop import draw_placements, pick_nodules, training_crop
 
     check_suffix(args.output)

@@ -12,13 +12,13 @@ from nodegen.dataset.settings import VISIBILITY, derived_seed
 from nodegen.io.boxes import Box
 from nodegen.io.radiograph import Radiograph
 from nodegen.lungs.fields import Lungs
+from nodegen.lungs.frame import Frame, mm_per_px
 from nodegen.lungs.grid import LEFT, RIGHT
-from nodegen.placement.frame import Frame, mm_per_px
-from nodegen.placement.prior import Prior, hull
+from nodegen.lungs.prior import Prior, hull
 from nodegen.renderer import Renderer
-from nodegen.steps.finish import finish
-from nodegen.steps.grey import to_output, to_unit
-from nodegen.steps.recipe import Recipe, finish_stream
+from nodegen.synthesis.grey import to_output, to_unit
+from nodegen.synthesis.noise_and_blur import finish
+from nodegen.synthesis.recipe import Recipe, finish_stream
 
 # The gate. Chosen, not fitted: it is to keep out what an annotator would not box.
 ATTEMPTS = 8  # at nodules that do not pass; the last ones are kept, and said so
@@ -47,7 +47,7 @@ class Nodule:
         Median brightness that was added where it is visible, of 0..1 of the image's range.
     visibility : float
         What stands out in the middle of the box over the spread of the ground around it, see
-        :mod:`nodegen.steps.visibility`.
+        :mod:`nodegen.synthesis.visibility`.
     region : {"lung", "hidden", "edge"}
         Where its centre lies: in a lung field, behind heart or diaphragm, or beyond the lungs.
     recipe : Recipe

@@ -12,8 +12,8 @@ SPLITS = ("train", "val", "test")
 FORMATS = ("coco", "yolo", "node21", "csv", "monai", "nndetection", "dicom")
 BOXES = ("tight", "given")
 SPACES = ("drawn", "original")
-# Of :mod:`nodegen.steps.visibility`. Below, set by eye on sheets of nodules, hardly one is found in
-# the enlarged picture by who knows the place.
+# Of :mod:`nodegen.synthesis.visibility`. Below, set by eye on sheets of nodules, hardly one is
+# found in the enlarged picture by who knows the place.
 VISIBILITY = (0.3, 100.0)
 # Settings of the rendering that change no pixel here, or are told by the hashes in the recipes.
 _NO_MATTER = ("seed", "device", "workers", "model", "library", "intensity")

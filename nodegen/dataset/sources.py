@@ -116,7 +116,7 @@ def numbered(sources: Sequence[Source]) -> list[Source]:
 def _patient(path: Path, pattern: str | None) -> str:
     if pattern is None:
         if is_dicom(path):
-            from nodegen.io.dicom import patient_of
+            from nodegen.dicom.read import patient_of
 
             told = patient_of(path)
             return f"{BY_ID}{told}" if told else path.stem

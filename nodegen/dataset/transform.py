@@ -15,7 +15,7 @@ from nodegen.errors import SettingError
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.radiograph import Radiograph
 from nodegen.lungs.fields import Lungs, find_lungs
-from nodegen.placement.prior import Prior
+from nodegen.lungs.prior import Prior
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 

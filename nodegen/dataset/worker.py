@@ -15,7 +15,7 @@ from nodegen.io.files import clear_scratch
 from nodegen.io.radiograph import read_radiograph
 from nodegen.io.store import Store
 from nodegen.lungs.fields import find_lungs
-from nodegen.placement.prior import Prior
+from nodegen.lungs.prior import Prior
 from nodegen.renderer import Renderer
 
 

@@ -20,7 +20,7 @@ from nodegen.dataset.sources import Source
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.radiograph import Radiograph
 from nodegen.io.store import Store
-from nodegen.steps.visibility import grade_of
+from nodegen.synthesis.visibility import grade_of
 
 RECORDS, IMAGES, UNTOUCHED, MASKS = "records", "images", "untouched", "masks"
 Record = dict[str, Any]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nodegen.io.boxes import BOXES, Box, fit_boxes, read_boxes
 from nodegen.io.stack import Stack, find_image, read_stack
-from nodegen.steps.recipe import RECIPES, load
+from nodegen.synthesis.recipe import RECIPES, load
 
 
 def read_made(folder: Path) -> tuple[Stack, list[Box]]:

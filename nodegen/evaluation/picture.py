@@ -10,7 +10,7 @@ from nodegen.constants import CHALLENGE_MAX
 from nodegen.errors import SettingError
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
-from nodegen.steps.grey import rescale
+from nodegen.synthesis.grey import rescale
 
 AROUND = 2.4  # an enlarged view shows this many times the box's larger side
 SMALLEST_VIEW_PX = 96  # and at least so many pixels of the slice

@@ -131,7 +131,7 @@ def read_radiographs(path: Path) -> Iterator[Radiograph]:
         for number, pixels in enumerate(stack.pixels):
             yield Radiograph(pixels, (float(spacing[0]), float(spacing[1])), path, number)
     else:
-        from nodegen.io.dicom import read_dicom
+        from nodegen.dicom.read import read_dicom
 
         yield from read_dicom(path)
 

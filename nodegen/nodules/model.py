@@ -122,7 +122,7 @@ class NoduleModel:
         except Exception as error:  # zip, numpy and the system each have their own
             raise LibraryError(
                 f"The nodule model {path} cannot be read ({error}): "
-                "fit it again with `nodegen fit-nodules`."
+                "fit it again with `python -m research.nodule_model`."
             ) from None
         return model
 

@@ -28,10 +28,10 @@ from nodegen.io.files import locked, write_bytes
 from nodegen.nodules.patches import DIAMETERS, SUFFIX, Pair, PairError, find_pairs, read_pair
 from nodegen.progress import track
 from nodegen.schemas import LIBRARY_VERSION
-from nodegen.steps.library_writer import write_library
-from nodegen.steps.nodule import Nodule
-from nodegen.steps.opacity import added_water, along
-from nodegen.steps.projection import cut_to_mask, diameter_mm, project
+from nodegen.synthesis.library_writer import write_library
+from nodegen.synthesis.nodule import Nodule
+from nodegen.synthesis.projection import cut_to_mask, diameter_mm, project
+from nodegen.synthesis.water_thickness import added_water, along
 
 PARTS, SKIPPED = "parts", "skipped.csv"
 CHUNK = 8  # pairs handed to a worker at a time

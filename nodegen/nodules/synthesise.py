@@ -23,7 +23,7 @@ from nodegen.nodules.measure import (
     surface_radii,
 )
 from nodegen.nodules.model import NoduleModel
-from nodegen.steps.projection import diameter_mm, project
+from nodegen.synthesis.projection import diameter_mm, project
 
 SMALLEST_MM, LARGEST_MM = 4, 46  # diameters of the organisers' ct_nodules.csv
 TRIES = 100  # for one nodule; of the shipped model, one in forty is drawn again
@@ -81,7 +81,7 @@ def synthesise(model: NoduleModel, count: int, seed: int) -> Iterator[Synthetic]
         else:
             raise LibraryError(
                 f"The model gave no visible nodule of {SMALLEST_MM} to {LARGEST_MM} mm in {TRIES} "
-                "tries: fit it to other patches with `nodegen fit-nodules`."
+                "tries: fit it to other patches with `python -m research.nodule_model`."
             )
 
 

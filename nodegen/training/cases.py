@@ -9,8 +9,8 @@ from nodegen.constants import N0, WEIGHT
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack
 from nodegen.renderer import Renderer
-from nodegen.steps.crop import crop_window
-from nodegen.steps.grey import to_unit
+from nodegen.synthesis.crop import crop_window
+from nodegen.synthesis.grey import to_unit
 from nodegen.training.margins import Case
 
 WIDTHS_PX = (12, 160)  # NODE21's boxes, from the smallest to the 99th percentile

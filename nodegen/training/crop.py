@@ -11,10 +11,10 @@ from scipy.ndimage import gaussian_filter
 
 from nodegen.constants import CROP_PX, TRAINING_BLUR_PX, TRAINING_NODULES, TRAINING_PEAK
 from nodegen.errors import TrainingError
-from nodegen.steps.contrast import normalise
-from nodegen.steps.grey import to_unit
-from nodegen.steps.library import Library
-from nodegen.steps.resample import centred, resample
+from nodegen.synthesis.contrast import normalise
+from nodegen.synthesis.grey import to_unit
+from nodegen.synthesis.library import Library
+from nodegen.synthesis.resample import centred, resample
 
 SIDES_PX = (
     36,

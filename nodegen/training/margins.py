@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from nodegen.blend import PlacedNodule
-from nodegen.blend.harmonise import Harmonise, harmonisation_mask
 from nodegen.cascade.cascade import Cascade
 from nodegen.cascade.weights import INDEX, read_index
 from nodegen.constants import HALF_WIDTH_PX, SCALES
 from nodegen.io.files import write_text
 from nodegen.progress import track
-from nodegen.steps.crop import support
-from nodegen.steps.recipe import Recipe
+from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.crop import support
+from nodegen.synthesis.harmonise import Harmonise, harmonisation_mask
+from nodegen.synthesis.recipe import Recipe
 from nodegen.training.card import write_page
 
 BOUND = 0.002  # of the -1..1 scale: a quarter of one grey level of 255

@@ -34,8 +34,8 @@ def write_image(
     settings: DatasetSettings,
 ) -> list[str]:
     """Write the image, the same without nodules where pairs are asked for, and the masks."""
-    from nodegen.io.dicom_masks import segmentation
-    from nodegen.io.dicom_writer import encoded
+    from nodegen.dicom.segmentation import segmentation
+    from nodegen.dicom.write import encoded
 
     place = f"{record['split']}/{record['name']}.dcm"
     names = [f"dicom/images/{place}"]
@@ -84,8 +84,8 @@ def _dataset(
     with_nodules: bool,
 ) -> Any:
     """One image of a pair."""
-    from nodegen.io.dicom import GreyScale, stored_frame
-    from nodegen.io.dicom_writer import Told, in_new_form, in_stored_form
+    from nodegen.dicom.read import GreyScale, stored_frame
+    from nodegen.dicom.write import Told, in_new_form, in_stored_form
 
     source = frame = None
     study = record["source_sha256"]

@@ -10,8 +10,8 @@ from nodegen.errors import SettingError, StackError
 from nodegen.evaluation.reader_study.films import Film, Place, surround
 from nodegen.io.boxes import Box
 from nodegen.lungs.fields import Lungs, find_lungs
-from nodegen.placement.frame import Frame, mapped
-from nodegen.placement.prior import Allowed
+from nodegen.lungs.frame import Frame, mapped
+from nodegen.lungs.prior import Allowed
 from nodegen.renderer import Renderer
 
 APART = 0.5  # box sides that must lie between a new nodule and any that is known

@@ -17,9 +17,9 @@ from nodegen.io.stack import Geometry, find_image, read_stack
 from nodegen.io.stack_writer import StackWriter
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
-from nodegen.steps.finish import finish
-from nodegen.steps.grey import to_output
-from nodegen.steps.recipe import finish_stream
+from nodegen.synthesis.grey import to_output
+from nodegen.synthesis.noise_and_blur import finish
+from nodegen.synthesis.recipe import finish_stream
 
 SHAM_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
 BRIGHTNESS = {STRAWMAN: 1.0, BRIGHT: 600 / 350}  # of the strawman's median height, 350 of 4095

@@ -6,8 +6,8 @@ import numpy as np
 
 from nodegen.evaluation.utility.cases import Radiograph
 from nodegen.io.boxes import Box
-from nodegen.steps.grey import to_unit
-from nodegen.steps.signal import top_threshold
+from nodegen.synthesis.grey import to_unit
+from nodegen.synthesis.signal_class import top_threshold
 
 # Chosen, not fitted: they part real boxes into groups that are large enough for a figure.
 SMALL_PX = 60  # larger side; about half of NODE21's boxes are smaller (57 px)

@@ -1,0 +1,1 @@
+"""DICOM: radiographs read and written, and segmentations."""

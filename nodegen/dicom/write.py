@@ -1,0 +1,272 @@
+"""Radiographs with nodules in DICOM, in their source's own stored form or in a new one.
+
+UIDs are made from hashes, so that the same set has the same ones wherever it is made, and that
+nothing leads back from them.
+"""
+
+import io
+import uuid
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nodegen.dicom.elements import (
+    ACQUISITION,
+    ADDITION,
+    CHEST,
+    CR,
+    DX,
+    DX_RAW,
+    EMPTY,
+    EMPTY_OF,
+    PIXELS,
+    REQUIRED,
+    SC,
+    code,
+    equipment,
+    reference,
+    take,
+)
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+UID_ROOT = uuid.uuid5(uuid.NAMESPACE_DNS, "nodegen")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a derived image tells besides pixels and technique.
+
+    Attributes
+    ----------
+    key : tuple of str
+        What its UIDs follow from; no two images have the same one.
+    study, patient : str
+        What stands for the study, from which its UID follows, and for the patient.
+    number : int
+        Of the image in its series.
+    series : (int, str)
+        Number of the series, and its description.
+    derivation : str
+        How the image came about.
+    version : str
+        Of nodegen.
+    synthetic : bool
+        Whether something in it is not as it was acquired.
+    keep_identity : bool
+        Whether everything that the source tells is taken over.
+    """
+
+    key: tuple[str, ...]
+    study: str
+    patient: str
+    number: int
+    series: tuple[int, str]
+    derivation: str
+    version: str
+    synthetic: bool
+    keep_identity: bool = False
+
+
+def uid(*parts: object) -> str:
+    """A UID that follows from what is given: a UUID by name (version 5), as DICOM allows.
+
+    Examples
+    --------
+    >>> uid("a", 1) == uid("a", 1) != uid("a", 2)
+    True
+    >>> uid("a").startswith("2.25.") and len(uid("a")) <= 64
+    True
+    """
+    return f"2.25.{uuid.uuid5(UID_ROOT, chr(0).join(map(str, parts))).int}"
+
+
+def in_stored_form(source: "Dataset", stored: np.ndarray, mm: float, told: Told) -> "Dataset":
+    """An image in its source's own matrix, bits, grey scale and photometric interpretation.
+
+    Parameters
+    ----------
+    source : pydicom.Dataset
+    stored : numpy.ndarray of int, shape (row, column)
+        Its stored values, changed.
+    mm : float
+        Size of a pixel, mm, for a source that does not say it.
+    """
+    made = _begun(source, told)
+    if not told.keep_identity:
+        take(source, made, PIXELS)
+    made.PixelData = _bytes(stored)
+    kind = _kind(source)
+    white_is_0 = made.PhotometricInterpretation == "MONOCHROME1"
+    if kind != CR and "PresentationLUTShape" not in made:
+        made.PresentationLUTShape = "INVERSE" if white_is_0 else "IDENTITY"
+    sign = 1 if white_is_0 else -1
+    return _completed(made, kind, told, stored.shape, source, sign, mm)
+
+
+def in_new_form(
+    source: "Dataset | None",
+    pixels: np.ndarray,
+    window: tuple[float, float],
+    mm: float,
+    told: Told,
+    *,
+    resampled: float = 1.0,
+    calibrated: bool = False,
+) -> "Dataset":
+    """An image whose stored values are the grey levels themselves, MONOCHROME2.
+
+    Parameters
+    ----------
+    source : pydicom.Dataset or None
+        None: the radiograph came from a file that is no DICOM.
+    pixels : numpy.ndarray of uint8 or uint16, shape (row, column)
+    window : (float, float)
+        Grey levels that are shown black and white.
+    mm : float
+        Size of a pixel, mm.
+    resampled : float
+        px of `pixels` for each px of the source, by which its pixel sizes are divided.
+    calibrated : bool
+        Whether `mm` follows from the width of the lungs, because no file says it.
+    """
+    made = _begun(source, told)
+    for name in PIXELS:
+        if name in made:
+            delattr(made, name)
+    for name in ("ImagerPixelSpacing", "PixelSpacing", "NominalScannedPixelSpacing"):
+        if name in made and made.get(name):
+            setattr(made, name, [_decimal(float(value) / resampled) for value in made.get(name)])
+    if not any(made.get(name) for name in ("ImagerPixelSpacing", "PixelSpacing")):
+        made.PixelSpacing = [_decimal(mm)] * 2
+        if calibrated:
+            made.PixelSpacingCalibrationType = "FIDUCIAL"
+            made.PixelSpacingCalibrationDescription = "By the mean width of adults' lungs"
+    bits = 8 * pixels.dtype.itemsize
+    stored = 12 if bits == 16 and int(pixels.max()) <= 4095 else bits
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit = bits, stored, stored - 1
+    made.PixelRepresentation = 0
+    made.RescaleIntercept, made.RescaleSlope, made.RescaleType = "0", "1", "US"
+    made.WindowCenter = _decimal((window[0] + window[1] + 1) / 2)
+    made.WindowWidth = _decimal(window[1] - window[0] + 1)
+    made.PresentationLUTShape = "IDENTITY"
+    made.PixelData = _bytes(pixels)
+    kind = DX if _kind(source) == DX_RAW else _kind(source)
+    if kind == DX:
+        made.PresentationIntentType, made.PixelIntensityRelationshipSign = "FOR PRESENTATION", -1
+    return _completed(made, kind, told, pixels.shape, source, -1, mm)
+
+
+def encoded(dataset: "Dataset") -> bytes:
+    """The bytes of a DICOM file, explicit VR, little endian, not compressed."""
+    from pydicom import dcmwrite
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta = meta
+    file = io.BytesIO()
+    dcmwrite(file, dataset, enforce_file_format=True)
+    return file.getvalue()
+
+
+def _kind(source: "Dataset | None") -> str:
+    """The class of the image; of what is neither CR nor DX, secondary capture."""
+    told = str(source.get("SOPClassUID", "")) if source is not None else ""
+    return told if told in (CR, DX, DX_RAW) else SC
+
+
+def _begun(source: "Dataset | None", told: Told) -> "Dataset":
+    """A dataset with what is taken over from the source, and who it is of."""
+    from pydicom import Dataset
+
+    made = Dataset()
+    if source is not None and told.keep_identity:
+        for element in source:
+            if element.tag.group not in (0x0002, 0x7FE0):
+                made[element.tag] = deepcopy(element)
+        for name in ("NumberOfFrames", "IconImageSequence", "SmallestImagePixelValue",
+                     "LargestImagePixelValue", "FrameIncrementPointer"):  # fmt: skip
+            if name in made:
+                delattr(made, name)
+        if "StudyInstanceUID" not in made:
+            made.StudyInstanceUID = uid("study", told.study)
+        return made
+    made.SpecificCharacterSet = "ISO_IR 192"
+    if source is not None:
+        take(source, made, ACQUISITION)
+        if source.get("BurnedInAnnotation") == "NO":
+            made.PatientIdentityRemoved = "YES"
+            made.DeidentificationMethod = "Only elements without identity taken over, new UIDs"
+            made.LongitudinalTemporalInformationModified = "REMOVED"
+    made.PatientID, made.PatientName = told.patient, f"{told.patient}^"
+    made.StudyInstanceUID = uid("study", told.study)
+    return made
+
+
+def _completed(
+    made: "Dataset",
+    kind: str,
+    told: Told,
+    shape: tuple[int, ...],
+    source: "Dataset | None",
+    sign: int,
+    mm: float,
+) -> "Dataset":
+    """Tell the derivation, and fill in what the class of image must have."""
+    made.SOPClassUID, made.SOPInstanceUID = kind, uid("image", *told.key)
+    made.SeriesInstanceUID = uid("series", told.study, *told.series)
+    made.SeriesNumber, made.SeriesDescription = told.series
+    made.InstanceNumber = told.number
+    made.Rows, made.Columns = shape
+    made.ImageType = ["DERIVED", "SECONDARY"]
+    made.SyntheticData = "YES" if told.synthetic else "NO"
+    made.DerivationDescription = told.derivation[:1024]
+    made.DerivationCodeSequence = [code(*ADDITION)]
+    if source is not None and source.get("SOPInstanceUID"):
+        own = str(source.SOPInstanceUID)
+        stands_for = own if told.keep_identity else uid("source", own)
+        made.SourceImageSequence = [reference(source, stands_for)]
+    made.ContributingEquipmentSequence = [equipment(told.version)]
+    for name, value in {**REQUIRED[kind], "LossyImageCompression": "00"}.items():
+        if not made.get(name):
+            setattr(made, name, value)
+    if kind in (DX, DX_RAW):
+        if not made.get("AnatomicRegionSequence"):
+            made.AnatomicRegionSequence = [code(*CHEST)]
+        if not made.get("PixelIntensityRelationshipSign"):
+            made.PixelIntensityRelationshipSign = sign
+        if not made.get("ImagerPixelSpacing"):
+            made.ImagerPixelSpacing = made.get("PixelSpacing") or [_decimal(mm)] * 2
+        if kind == DX and not (made.get("VOILUTSequence") or made.get("WindowWidth")):
+            low, high = _limits(made)
+            made.WindowCenter = _decimal((low + high + 1) / 2)
+            made.WindowWidth = _decimal(high - low + 1)
+    for name in (*EMPTY, *EMPTY_OF[kind]):
+        if name not in made:
+            setattr(made, name, [] if name.endswith("Sequence") else None)
+    return made
+
+
+def _limits(made: "Dataset") -> tuple[int, int]:
+    """Least and greatest value that can be stored."""
+    values = 2 ** int(made.BitsStored)
+    return (-values // 2, values // 2 - 1) if made.PixelRepresentation else (0, values - 1)
+
+
+def _bytes(pixels: np.ndarray) -> bytes:
+    """Pixels as DICOM holds them: little endian, of an even length."""
+    content = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
+    return content + b"\0" * (len(content) % 2)
+
+
+def _decimal(value: float) -> str:
+    """A number of at most 16 characters."""
+    return f"{value:.10g}"

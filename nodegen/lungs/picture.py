@@ -1,0 +1,59 @@
+"""A picture of places: the radiograph, its lungs' outlines, the density over it, and boxes."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from nodegen.io.boxes import Box
+from nodegen.lungs.fields import Lungs
+from nodegen.lungs.grid import LEFT, RIGHT
+
+LUNG_INK = {RIGHT: (255, 96, 32), LEFT: (32, 176, 255)}
+BOX_INK = (255, 224, 0)
+DENSITY_INK = np.array([160, 32, 240])
+DENSITY_OPACITY = 0.55  # where the density is highest
+OUTLINE_PX = 2
+
+
+def picture(
+    pixels: np.ndarray, lungs: Lungs, density: np.ndarray, boxes: list[Box], side: int = 1024
+) -> bytes:
+    """Draw the picture.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray, shape (row, column)
+    density : numpy.ndarray
+        From :meth:`nodegen.lungs.prior.Prior.density`.
+    side : int
+        Longer side of the picture, px.
+
+    Returns
+    -------
+    bytes
+        A PNG.
+    """
+    low, high = np.percentile(pixels, (1, 99.5))
+    grey = np.clip((pixels.astype(np.float32) - low) * (255 / max(high - low, 1e-6)), 0, 255)
+    colours = np.repeat(grey[..., None], 3, 2)
+    shade = np.asarray(
+        Image.fromarray((density / density.max()).astype(np.float32)).resize(
+            (pixels.shape[1], pixels.shape[0]), Image.Resampling.BILINEAR
+        )
+    )[..., None]
+    colours += DENSITY_OPACITY * shade * (DENSITY_INK - colours)
+    for lung, ink in LUNG_INK.items():
+        mask = lungs.labels == lung
+        colours[mask & ~ndimage.binary_erosion(mask, iterations=OUTLINE_PX)] = ink
+    image = Image.fromarray(np.clip(colours, 0, 255).astype(np.uint8))
+    pen = ImageDraw.Draw(image)
+    for box in boxes:
+        corners = (box.left, box.top, box.right - 1, box.bottom - 1)
+        pen.rectangle(corners, outline=BOX_INK, width=OUTLINE_PX)
+    scale = side / max(image.size)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    made = io.BytesIO()
+    image.resize(size, Image.Resampling.LANCZOS).save(made, format="PNG")
+    return made.getvalue()

@@ -1,0 +1,123 @@
+"""Laying: a nodule's opacity turned, brought to its box's size and laid into the box's middle.
+
+What fills a box is the visible disc, as NODE21's boxes mark what is seen: the nodule is scaled, by
+one factor for both axes, so that its disc takes the share ``fill`` of the box.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from nodegen.synthesis.nodule import Nodule
+
+STICKS_OUT = 1.1  # most that a disc of another aspect is larger than its box allows
+SILHOUETTE = 0.2  # of the plateau: thinner rays are not the mask's
+
+
+def turned_extent(nodule: Nodule, mirror: bool, turn_deg: float) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and size of the visible disc's bounding box once the nodule is turned.
+
+    Returns
+    -------
+    centre, size : ndarray, shape (2,)
+        (down, across) from the middle of the opacity's array, in its samples.
+    """
+    places = np.argwhere(nodule.disc) + 0.5 - np.divide(nodule.opacity.shape, 2)
+    turned = places @ _turn(mirror, turn_deg).T
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    return (low + high) / 2, high - low + 1
+
+
+def fit(nodule: Nodule, mirror: bool, turn_deg: float, aspect: float) -> tuple[float, float]:
+    """How far a nodule's outline is from its box's ellipse, and the turn at which it is nearest.
+
+    Boxes are drawn around nodules, so a long box holds a long nodule that lies along it.
+
+    Parameters
+    ----------
+    aspect : float
+        The box's height over its width.
+
+    Returns
+    -------
+    misfit : float
+        Logarithms of the aspects' ratio and of the ellipse's area over the disc's, added up; 0 for
+        an ellipse of the box's aspect.
+    turn_deg : float
+        As given, or a quarter turn more.
+    """
+    area = float(nodule.disc.sum())
+    _, (down, across) = turned_extent(nodule, mirror, turn_deg)
+    off = abs(np.log(down / across / aspect)), abs(np.log(across / down / aspect))
+    hollow = abs(np.log(np.pi / 4 * down * across / max(area, 1.0)))
+    turned = off[1] < off[0]
+    return float(min(off) + hollow), (turn_deg + 90.0 * turned) % 360.0
+
+
+def lay(
+    nodule: Nodule,
+    mirror: bool,
+    turn_deg: float,
+    box_px: tuple[float, float],
+    fill: float,
+    shape: tuple[int, int],
+    at: tuple[float, float],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lay a nodule's opacity onto a canvas.
+
+    Parameters
+    ----------
+    box_px : (float, float)
+        The box's height and width.
+    fill : float
+        Side of the visible disc's bounding box over the box's, geometric mean of both axes.
+    shape : (int, int)
+        Rows and columns of the canvas.
+    at : (float, float)
+        Row and column of the box's centre, px from the canvas's top left edge.
+
+    Returns
+    -------
+    shadow : ndarray of float32, shape (row, column)
+        The opacity, 1 at its plateau, 0 beside the nodule.
+    mask : ndarray of bool, the same shape
+        The nodule's silhouette; never empty.
+    """
+    centre, size = turned_extent(nodule, mirror, turn_deg)
+    sides = np.divide(box_px, size)  # px a sample that would fill the box each way
+    scale = fill * min(float(np.sqrt(sides.prod())), STICKS_OUT * float(sides.min()))
+    source = np.pad(nodule.opacity / max(nodule.plateau, 1e-6), 2).astype(np.float32)
+    if scale < 1:
+        source = ndimage.gaussian_filter(source, 0.5 * np.sqrt(scale**-2 - 1), mode="constant")
+    # A canvas pixel's place, from the disc's centre, turned back, is a place among the samples.
+    back = _turn(mirror, turn_deg).T / scale
+    middle = np.divide(source.shape, 2) - 0.5 + _turn(mirror, turn_deg).T @ centre
+    offset = middle - back @ (np.asarray(at) - 0.5)
+    reach = scale * np.hypot(*source.shape) / 2 + 1
+    spans = [
+        (max(int(c - reach), 0), min(int(c + reach) + 1, n)) for c, n in zip(at, shape, strict=True)
+    ]
+    corner, ends = np.array(spans).T
+    part = ndimage.affine_transform(
+        source,
+        back,
+        offset=offset + back @ corner,
+        output_shape=tuple(np.maximum(ends - corner, 0)),
+        order=3,
+    )
+    shadow = np.zeros(shape, dtype=np.float32)
+    shadow[spans[0][0] : spans[0][1], spans[1][0] : spans[1][1]] = np.maximum(part, 0)
+    mask = shadow >= min(SILHOUETTE, 0.5 * float(shadow.max()))
+    if not shadow.any():
+        row, column = (min(max(int(a), 0), n - 1) for a, n in zip(at, shape, strict=True))
+        mask[...] = False
+        mask[row, column] = True
+    return shadow, mask
+
+
+def _turn(mirror: bool, turn_deg: float) -> np.ndarray:
+    """Matrix on (down, across): mirror left and right, then turn counter-clockwise as displayed."""
+    angle = np.deg2rad(turn_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return turn @ np.diag([1.0, -1.0 if mirror else 1.0])

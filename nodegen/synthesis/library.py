@@ -1,0 +1,210 @@
+"""The library of projected nodules, picked by diameter."""
+
+import hashlib
+import math
+from pathlib import Path
+
+import numpy as np
+
+from nodegen.constants import (
+    ABSORPTION_MAX,
+    ALIKE_MOST,
+    CANDIDATES_DIVISOR,
+    CANDIDATES_DIVISOR_ELSE,
+    CANDIDATES_MIN_NODULES,
+    EMPTY_RAY,
+)
+from nodegen.errors import LibraryError
+from nodegen.synthesis.library_form import (
+    ARRAY,
+    INDEX,
+    OPACITY,
+    PIXEL,
+    REMEDY,
+    SAMPLE,
+    TABLE,
+    Row,
+    hash_of,
+    map_values,
+    read_index,
+    read_rows,
+    why,
+)
+from nodegen.synthesis.nodule import Nodule
+
+TOLERANCE = np.float32(1e-3)  # of a projection's range: rounding of its mean
+
+
+class Library:
+    """A folder of projected nodules, opened without reading any of them.
+
+    ``len(library)`` is the number of entries; ``library[index]`` reads one, and checks its hash.
+
+    Attributes
+    ----------
+    folder : Path
+    diameters_mm : ndarray of int, shape (entries,)
+    names : tuple of str
+        The patch of each entry; several entries share one where it is projected along several axes.
+    axes : ndarray of int, shape (entries,)
+    sha256 : str
+        Of the whole library.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        rows: list[Row],
+        pixels: np.ndarray,
+        samples: np.ndarray,
+        sha256: str,
+    ):
+        """Take what :meth:`open` has checked."""
+        self.folder = folder
+        self.sha256 = sha256
+        self.names = tuple(row.name for row in rows)
+        self.axes = np.array([row.axis for row in rows], dtype=np.int64)
+        self.diameters_mm = np.array([row.diameter_mm for row in rows], dtype=np.int64)
+        self._rows = rows
+        self._pixels = pixels
+        self._samples = samples
+        self._largest_first = np.argsort(-self.diameters_mm, kind="stable")
+
+    @classmethod
+    def open(cls, folder: Path) -> "Library":
+        """Open a library; nodules are read when they are picked.
+
+        Raises
+        ------
+        LibraryError
+            Where a file is missing, truncated, or not the one that the index names.
+        """
+        folder = Path(folder)
+        index = read_index(folder)
+        try:
+            table = (folder / TABLE).read_bytes()
+        except OSError as error:
+            raise LibraryError(
+                f"The nodule library {folder} has no readable {TABLE} ({why(error)}): {REMEDY}."
+            ) from None
+        sha256 = hashlib.sha256(table).hexdigest()
+        if sha256 != index.nodules_csv_sha256:
+            raise LibraryError(
+                f"{TABLE} of the nodule library {folder} is not the one that {INDEX} names "
+                f"(its SHA-256 differs): {REMEDY}."
+            )
+        rows = read_rows(folder, table)
+        lengths = (
+            sum(row.rows * row.columns for row in rows),
+            sum(row.fine_rows * row.fine_columns for row in rows),
+        )
+        promised = index.pixels, index.samples
+        if not rows or len(rows) != index.entries or lengths != promised:
+            raise LibraryError(
+                f"The nodule library {folder} lists {len(rows)} entries of {lengths[0]} pixels and "
+                f"{lengths[1]} samples, and {INDEX} promises {index.entries} of {promised[0]} "
+                f"and {promised[1]}, at least 1: {REMEDY}."
+            )
+        pixels = map_values(folder, ARRAY, PIXEL, lengths[0])
+        return cls(folder, rows, pixels, map_values(folder, OPACITY, SAMPLE, lengths[1]), sha256)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def alike(self, size_px: float) -> np.ndarray:
+        """Entries whose diameter is close to a box's size, from which one is to be drawn uniformly.
+
+        The paper's words. The baseline, and :meth:`candidates`, set no upper bound, so that most of
+        what is drawn into a small box is a mass, shrunk. Here the diameter lies between size / 5
+        and ``ALIKE_MOST`` times that; where these are fewer than ``CANDIDATES_MIN_NODULES``
+        different nodules, those nearest in size are taken.
+
+        Parameters
+        ----------
+        size_px : float
+            The box's size, in pixels.
+
+        Returns
+        -------
+        ndarray of int
+            Indices, ascending; never empty.
+        """
+        wanted_mm = size_px / CANDIDATES_DIVISOR
+        near = (self.diameters_mm > wanted_mm) & (self.diameters_mm <= ALIKE_MOST * wanted_mm)
+        chosen = np.flatnonzero(near)
+        if len({self.names[index] for index in chosen}) >= CANDIDATES_MIN_NODULES:
+            return chosen
+        middle_mm = wanted_mm * np.sqrt(ALIKE_MOST)
+        away = np.abs(np.log(self.diameters_mm / middle_mm))
+        return self._first_nodules(np.argsort(away, kind="stable"))
+
+    def candidates(self, size_px: float) -> np.ndarray:
+        """Entries that may fill a box, from which one is to be drawn uniformly.
+
+        As the baseline: those with diameter > size / 5, or, where none is, > size / 10. For big
+        boxes only a few nodules would qualify, and the same ones would come again and again; so
+        where they are fewer than ``CANDIDATES_MIN_NODULES`` different nodules, that many of the
+        largest are taken (all, of a smaller library).
+
+        Parameters
+        ----------
+        size_px : float
+            The box's size, in pixels.
+
+        Returns
+        -------
+        ndarray of int
+            Indices, ascending; never empty.
+        """
+        for divisor in (CANDIDATES_DIVISOR, CANDIDATES_DIVISOR_ELSE):
+            chosen = np.flatnonzero(self.diameters_mm > size_px / divisor)
+            if chosen.size:
+                break
+        if len({self.names[index] for index in chosen}) >= CANDIDATES_MIN_NODULES:
+            return chosen
+        return self._first_nodules(self._largest_first)  # the chosen ones are the first of them
+
+    def _first_nodules(self, order: np.ndarray) -> np.ndarray:
+        """Entries in this order until ``CANDIDATES_MIN_NODULES`` different nodules are complete."""
+        kept: list[int] = []
+        names: set[str] = set()
+        for index in order:
+            names.add(self.names[index])
+            if len(names) > CANDIDATES_MIN_NODULES:
+                break
+            kept.append(index)
+        return np.sort(np.array(kept, dtype=np.int64))
+
+    def __getitem__(self, index: int) -> Nodule:
+        """Read one entry.
+
+        Raises
+        ------
+        LibraryError
+            Where its pixels are not those that were written.
+        IndexError
+            Where there is no such entry.
+        """
+        row = self._rows[index]
+        pixels = np.array(self._pixels[row.offset : row.offset + row.rows * row.columns])
+        length = row.fine_rows * row.fine_columns
+        samples = np.array(self._samples[row.fine_offset : row.fine_offset + length])
+        if hash_of(pixels, samples) != row.sha256:
+            raise LibraryError(
+                f"Nodule {index} ({row.name}, axis {row.axis}) of the library {self.folder} is "
+                f"damaged (its SHA-256 differs from {TABLE}): {REMEDY}."
+            )
+        shape = (row.rows, row.columns)
+        projection = np.ascontiguousarray(pixels["projection"]).reshape(shape)
+        mask = np.ascontiguousarray(pixels["mask"]).reshape(shape)
+        opacity = samples.astype(np.float32).reshape(row.fine_rows, row.fine_columns)
+        # A hash says that nobody altered it by chance, not that it was right to begin with.
+        least, most = np.float32(EMPTY_RAY) - TOLERANCE, np.float32(math.exp(ABSORPTION_MAX))
+        whole = np.all((projection >= least) & (projection <= most + TOLERANCE))
+        if not (whole and mask.any() and np.isfinite(opacity).all()):
+            raise LibraryError(
+                f"Nodule {index} ({row.name}, axis {row.axis}) of the library {self.folder} is no "
+                f"projection: its values are not all numbers of {least:.2f} to {most:.2f}, its "
+                f"mask is empty, or its opacities are no finite numbers: {REMEDY}."
+            )
+        return Nodule(projection, mask, row.diameter_mm, row.name, row.axis, opacity, row.step_mm)

@@ -1,0 +1,88 @@
+"""Poisson: gradient-domain blending with mixed gradients (the organisers' baseline).
+
+In the box, the image is sought whose gradients come closest to the stronger of the nodule's and the
+radiograph's, and which meets the radiograph at the border. On a rectangle that equation is solved
+exactly by a sine transform, in float and for a box of any size.
+"""
+
+import numpy as np
+from scipy.fft import dstn, idstn
+from scipy.ndimage import binary_dilation
+
+from nodegen.constants import GAIN_MOST, POISSON_WEIGHT
+from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.projection import bounds
+from nodegen.synthesis.recipe import Recipe
+
+ROUNDS = 2  # of raising a nodule until its contrast is got
+BORDER_PX = 2  # of radiograph around the nodule, so that the border itself carries no nodule
+
+
+def poisson(crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe | None = None) -> np.ndarray:
+    """Blend the nodule's gradients into the crop.
+
+    Parameters
+    ----------
+    crop : ndarray of float32, shape (row, column)
+        In 0..1; left as it is.
+    recipe : Recipe, optional
+        Not needed: the nodule already has its contrast.
+    """
+    if not nodule.mask.any():
+        return crop.copy()
+    change = _change(crop, nodule.shadow, nodule.mask)
+    if nodule.middle is not None:
+        # Half of the nodule is lost in the mean, and more where the radiograph's own gradients are
+        # the stronger: what was drawn is raised until it is got, as far as that goes.
+        wanted, gain = float(nodule.shadow[nodule.middle].mean()), 1 / POISSON_WEIGHT
+        for _ in range(ROUNDS):
+            change = _change(crop, nodule.shadow * np.float32(gain), nodule.mask)
+            found = float(change[nodule.middle].mean())
+            gain = min(gain * wanted / found, GAIN_MOST) if found * wanted > 0 else GAIN_MOST
+    return np.asarray(np.clip(crop + change, 0.0, 1.0), dtype=crop.dtype)
+
+
+def _change(crop: np.ndarray, shadow: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """What blending adds to the crop (row, column)."""
+    reach = BORDER_PX + 1
+    # Beyond the crop the radiograph is continued by its edge, so that a box there has a border too.
+    ground = np.pad(crop, reach, mode="edge").astype(np.float64)
+    source = np.pad(shadow, reach).astype(np.float64)
+    rows, columns = bounds(binary_dilation(np.pad(mask, reach), iterations=BORDER_PX))
+    frame = slice(rows.start - 1, rows.stop + 1), slice(columns.start - 1, columns.stop + 1)
+    solved = _solve(ground[frame], source[frame])
+    change = np.zeros_like(ground)
+    change[rows, columns] = POISSON_WEIGHT * (solved - ground[rows, columns])
+    inner = (slice(reach, -reach),) * 2
+    return change[inner]
+
+
+def _solve(ground: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """The image inside ``ground`` (row, column) that takes on the mixed gradients.
+
+    The outermost pixels of ``ground`` are the border that is met; the result lacks them.
+    """
+    divergence = np.zeros_like(ground)
+    for axis in (0, 1):
+        own, other = np.diff(ground, axis=axis), np.diff(source, axis=axis)
+        mixed = np.where(np.abs(other) > np.abs(own), other, own)
+        before, after = _halves(axis)
+        divergence[before] += mixed
+        divergence[after] -= mixed
+    rhs = divergence[1:-1, 1:-1].copy()
+    rhs[0] -= ground[0, 1:-1]
+    rhs[-1] -= ground[-1, 1:-1]
+    rhs[:, 0] -= ground[1:-1, 0]
+    rhs[:, -1] -= ground[1:-1, -1]
+    eigen_rows, eigen_columns = (
+        2.0 * np.cos(np.pi * np.arange(1, n + 1) / (n + 1)) - 2.0 for n in rhs.shape
+    )
+    spectrum = dstn(rhs, type=1) / (eigen_rows[:, None] + eigen_columns)
+    return np.asarray(idstn(spectrum, type=1))
+
+
+def _halves(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Index of the pixels before and after each difference along ``axis``."""
+    every = slice(None)
+    before, after = slice(None, -1), slice(1, None)
+    return ((before, every), (after, every)) if axis == 0 else ((every, before), (every, after))

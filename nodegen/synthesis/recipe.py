@@ -1,0 +1,240 @@
+"""Recipes: everything that is drawn at random, for each box, before anything is rendered.
+
+A recipe depends on the seed, on the box's slice and corners, and on nothing else: not on the order
+of the boxes, the other slices or the number of threads. Rendering only follows it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodegen.constants import CLASSES, DETECTOR_BLUR_PX, FILL, MARGIN_EXPONENT, N0, WEIGHT
+from nodegen.errors import RecipeError
+from nodegen.io.boxes import Box
+from nodegen.schemas import RecipeEntry, RecipesFile, SchemaFault, check
+from nodegen.synthesis.library import Library
+
+RECIPES = "recipes.json"  # beside the written stack
+OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
+_BOX, _SLICE, _NOISE = 1, 2, 3  # what a random stream is for; part of its key
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done in one box.
+
+    Attributes
+    ----------
+    index : int
+        The box's place in ``nodules.json``.
+    slice : int
+        Of the stack.
+    left, top, right, bottom : int
+        The box, half-open, px.
+    nodule : int
+        Row of the library.
+    name : str
+        The nodule's name there, to be read by people.
+    mirror : bool
+        Whether the nodule is mirrored, before it is turned.
+    turn_deg : float
+        Turn in the plane.
+    signal : {"hyposignal", "hypersignal"}
+        Class of the box, and so the cascade.
+    n0 : int
+        First scale of the cascade that is used.
+    weight : float
+        Of the harmonised crop in the add-back.
+    contrast : float
+        What the nodule adds in the middle of its box, in 0..1 of the slice's range; with the
+        paper's contrast, the factor on the projection in 0..1.
+    noise : int
+        Seed of the cascade's noise.
+    fill : float
+        Side of the visible disc over the box's; 0 with the paper's contrast.
+    blur_px : float
+        Detector's blur, standard deviation.
+    exponent : float
+        On the opacity, 1 at its plateau: below 1 its margin is steeper.
+    asked : float
+        Visibility asked for, see :mod:`nodegen.synthesis.visibility`; 0 with the paper's contrast.
+    got : float
+        Visibility of what was drawn, before the finish; 0 until it is drawn.
+    flags : list of str
+        What is noteworthy about the box, to be read by people and sorted by programs; see
+        :mod:`nodegen.synthesis.flags`.
+    """
+
+    index: int
+    slice: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+    nodule: int
+    name: str
+    mirror: bool
+    turn_deg: float
+    signal: str
+    n0: int
+    weight: float
+    contrast: float
+    noise: int
+    fill: float = 0.0
+    blur_px: float = 0.0
+    exponent: float = 1.0
+    asked: float = 0.0
+    got: float = 0.0
+    flags: list[str] = field(default_factory=list)
+
+    @property
+    def box(self) -> Box:
+        """The recipe's box."""
+        return Box(self.slice, self.left, self.top, self.right, self.bottom, self.index)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The random part of a recipe, before the slice has been looked at."""
+
+    nodule: int
+    mirror: bool
+    turn_deg: float
+    n0: dict[str, int]
+    weight: dict[str, float]
+    fill: float
+    blur_px: float
+    noise: int
+    others: tuple[int, ...]
+    deviate: float
+    shares: tuple[float, float]
+    exponent: float
+
+
+def hash_of(pixels: np.ndarray) -> Any:
+    """The SHA-256 of a stack's pixels as they lie in memory, slice by slice, row by row."""
+    digest = hashlib.sha256()
+    for slice_ in pixels:
+        digest.update(np.ascontiguousarray(slice_).data)
+    return digest
+
+
+def seed_of_inputs(pixels: np.ndarray, boxes: Iterable[Box], digest: Any = None) -> int:
+    """The seed of a run that was given none: 63 bits of a hash of its pixels and boxes.
+
+    Parameters
+    ----------
+    digest : hash, optional
+        What :func:`hash_of` gave for ``pixels``; not altered.
+    """
+    places = repr(sorted(position(box) for box in boxes))
+    digest = (hash_of(pixels) if digest is None else digest).copy()
+    digest.update(places.encode())
+    return int.from_bytes(digest.digest()[:8], "big") >> 1
+
+
+def position(box: Box) -> tuple[int, ...]:
+    """What boxes are sorted by, so that their order in the file does not matter."""
+    return box.slice, box.top, box.left, box.bottom, box.right
+
+
+def draw(seed: int, box: Box, occurrence: int, library: Library, paper: bool = False) -> Draw:
+    """Draw what is random in ``box``.
+
+    Parameters
+    ----------
+    occurrence : int
+        0 for the first box with these corners in this slice, 1 for its first repetition, …
+    paper : bool
+        Choose the nodule as the baseline does, without an upper bound on its diameter.
+    """
+    key = (seed, _BOX, box.slice, box.left, box.top, box.right, box.bottom, occurrence)
+    rng = np.random.default_rng(key)
+    candidates = (library.candidates if paper else library.alike)(float(box.side))
+    return Draw(
+        nodule=int(candidates[rng.integers(len(candidates))]),
+        mirror=bool(rng.integers(2)),
+        turn_deg=round(float(rng.uniform(0.0, 360.0)), 2),
+        n0={k: int(rng.integers(N0[k][0], N0[k][1] + 1)) for k in CLASSES},
+        weight={k: round(float(rng.uniform(*WEIGHT[k])), 4) for k in CLASSES},
+        fill=round(float(rng.uniform(*FILL)), 4),
+        blur_px=round(float(rng.uniform(*DETECTOR_BLUR_PX)), 2),
+        noise=int(rng.integers(2**63)),
+        others=tuple(int(candidates[i]) for i in rng.integers(len(candidates), size=OTHERS)),
+        deviate=float(rng.standard_normal()),
+        shares=(float(rng.random()), float(rng.random())),
+        exponent=round(float(rng.uniform(*MARGIN_EXPONENT)), 3),
+    )
+
+
+def noise_stream(recipe: Recipe) -> np.random.Generator:
+    """The stream of the cascade's noise in one box."""
+    return np.random.default_rng((recipe.noise, _NOISE))
+
+
+def finish_stream(seed: int, slice_: int) -> np.random.Generator:
+    """The stream of the finish of one slice."""
+    return np.random.default_rng((seed, _SLICE, slice_))
+
+
+# --- the file -----------------------------------------------------------------------------------
+
+
+def dump(header: dict[str, Any], recipes: list[Recipe]) -> str:
+    """The text of ``recipes.json``: the run's header, then one recipe a line."""
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in header.items()]
+    boxes = ",\n".join(f"    {json.dumps(asdict(recipe))}" for recipe in recipes)
+    lines.append('  "recipes": [\n' + boxes + ("\n" if boxes else "") + "  ]")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def load(path: Path) -> tuple[dict[str, Any], list[Recipe]]:
+    """Read ``recipes.json``: the header and the recipes.
+
+    Raises
+    ------
+    RecipeError
+        Where the file is missing, is no JSON, or a recipe lacks a field or has a wrong one.
+    """
+    try:
+        header = json.loads(path.read_bytes())
+    except OSError as error:
+        raise RecipeError(
+            f"The recipes {path} cannot be read ({error.strerror}); give a recipes.json that a run "
+            "wrote."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(
+            f"The recipes {path} are not JSON ({error}); give a recipes.json that a run wrote."
+        ) from error
+    try:
+        checked = check(RecipesFile, header, path)
+    except SchemaFault as fault:
+        raise RecipeError(f"{fault}; {_REMEDY}.") from None
+    recipes = [_recipe(entry, i, path) for i, entry in enumerate(checked.recipes)]
+    seen: set[int] = set()
+    for number, recipe in enumerate(recipes):
+        if recipe.index in seen:
+            raise RecipeError(
+                f"Recipe {number} in {path} has the index {recipe.index} of another one; {_REMEDY}."
+            )
+        seen.add(recipe.index)
+    del header["recipes"]
+    return header, recipes
+
+
+_REMEDY = "take the recipes from a run anew"
+
+
+def _recipe(entry: RecipeEntry, number: int, path: Path) -> Recipe:
+    if entry.right <= entry.left or entry.bottom <= entry.top:
+        raise RecipeError(
+            f"Recipe {number} in {path} has a box from x {entry.left} to {entry.right} and y "
+            f"{entry.top} to {entry.bottom}, which is empty; {_REMEDY}."
+        )
+    return Recipe(**{field.name: getattr(entry, field.name) for field in fields(Recipe)})

@@ -1,0 +1,147 @@
+"""Visibility: how far a nodule stands out, and the grades of subtlety that follow from it.
+
+Contrast is what a nodule adds in the mean over the disc of 0.3 sides around its box's centre, grey
+levels of 0..4095. Its visibility is the contrast over the spread of the untouched surround: the
+standard deviation in the ring of 0.6 to 1.0 sides, less a plane, so that the slope of the heart's
+border does not pass for noise. Both are measures that a reader of a radiograph can repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nodegen.constants import GRADES, GREY_MAX
+from nodegen.io.boxes import Box
+
+DISC = 0.3  # radius of the disc around the centre, in sides
+RING = (0.6, 1.0)  # inner and outer radius of the surround, in sides
+# Contrast of real nodules in NODE21's boxes, log-normal: smaller ones and those in busier places
+# stand out more, since they would not have been found else.
+MEDIAN, SIGMA = 450 / GREY_MAX, 0.4  # of 0..1, at SIDE_PX; standard deviation of the logarithm
+SIDE_PX, SIZE_EXPONENT = 57.0, -0.5  # NODE21's median box; of side over it
+# Below them a nodule is not found, and so has no box: set by eye on 37 boxes, the place known.
+FAINTEST, LEAST_CONTRAST = 1.5, 180 / GREY_MAX  # visibility; contrast in 0..1
+TYPICAL_SPREAD, SPREAD_EXPONENT = 260 / GREY_MAX, 0.6
+# Bright ground (heart, liver) shows less of what lies before it. Of 62 real nodules that stand out,
+# the logarithm of the contrast falls by 1.9 (standard error 0.8) over the whole range of the
+# surround's level, its size and spread held; the median level is 0.47.
+TYPICAL_LEVEL, LEVEL_SLOPE = 0.47, 1.9  # of 0..1; where the surround is brighter than that
+MOST_SIGMAS = 2.0  # draws beyond it are held there
+TYPICAL_DENSITY, DENSITY_EXPONENT = 0.82, 0.4  # of the library: a denser nodule stands out more
+# Of what the surround leaves below white: of seven real nodules on ground brighter than 0.65, nine
+# in ten take less.
+MOST_OF_ROOM = 0.5
+LEAST_SPREAD = 0.02  # of 0..1: of a surround without any structure
+MOST_AS_REAL = 820 / GREY_MAX  # of 0..1: what nine in ten of the easiest real nodules stay below
+MOST_CONTRAST = 1200 / GREY_MAX  # for a grade: beyond it a nodule glares, whatever its surround
+LEAST_MIDDLE = 0.35  # of the brightest: a hollow middle does not raise its wall beyond that
+LEAST_ROOM = 0.05  # of 0..1, below white, that a nodule may always take
+NEAR = 0.15  # of what was asked: within it, what was got is the same
+
+
+def grade_of(visibility: float) -> str:
+    """JSRT's grade of a visibility; the outermost grades have no outer bound."""
+    for name, (_, high) in GRADES.items():
+        if visibility < high:
+            return name
+    return next(reversed(GRADES))
+
+
+def as_real(
+    side_px: float, spread: float, deviate: float, density: float, level: float = TYPICAL_LEVEL
+) -> float:
+    """Contrast as real nodules have it, in 0..1.
+
+    Parameters
+    ----------
+    side_px : float
+        Of the box.
+    spread : float
+        Of its surround, from :func:`spread_around`.
+    deviate : float
+        Drawn, standard normal.
+    density : float
+        The nodule's relative density, from
+        :func:`nodegen.synthesis.water_thickness.relative_density`.
+    level : float
+        Of its surround, in 0..1, from :func:`surround`.
+    """
+    typical = MEDIAN * (side_px / SIDE_PX) ** SIZE_EXPONENT
+    typical *= (spread / TYPICAL_SPREAD) ** SPREAD_EXPONENT
+    shown = np.exp(-LEVEL_SLOPE * max(level - TYPICAL_LEVEL, 0.0))
+    typical *= shown
+    drawn = np.exp(SIGMA * np.clip(deviate, -MOST_SIGMAS, MOST_SIGMAS))
+    dense = np.clip(density / TYPICAL_DENSITY, 0.25, 4.0) ** DENSITY_EXPONENT
+    least = max(LEAST_CONTRAST * shown, FAINTEST * spread)
+    wanted = float(typical * drawn * dense)
+    # A soft bound, so that what would be fainter does not all end at one visibility.
+    most = min(MOST_AS_REAL, max(MOST_OF_ROOM * (1.0 - level), LEAST_ROOM))
+    return min(float((wanted**4 + least**4) ** 0.25), most)
+
+
+def graded(shares: Mapping[str, float], grade_share: float, within_share: float) -> float:
+    """Visibility from a distribution over grades.
+
+    Parameters
+    ----------
+    shares : mapping of str to float
+        Grade to its weight, 0 or more; not all 0.
+    grade_share, within_share : float
+        Drawn, uniform in 0..1: which grade, and where in it (evenly in the logarithm).
+    """
+    names = [name for name in GRADES if shares.get(name, 0) > 0]
+    ends = np.cumsum([shares[name] for name in names])
+    place = int(np.searchsorted(ends, grade_share * ends[-1], side="right"))
+    name = names[min(place, len(names) - 1)]
+    low, high = GRADES[name]
+    return float(low * (high / low) ** within_share)
+
+
+def spread_around(slice01: np.ndarray, box: Box) -> float:
+    """Standard deviation around a box, less a plane, in 0..1; see :func:`surround`."""
+    return surround(slice01, box)[1]
+
+
+def surround(slice01: np.ndarray, box: Box) -> tuple[float, float]:
+    """What lies around a box.
+
+    Parameters
+    ----------
+    slice01 : ndarray, shape (row, column)
+        The untouched slice in 0..1. Black padding does not count.
+    box : Box
+
+    Returns
+    -------
+    level : float
+        Median, in 0..1.
+    spread : float
+        Standard deviation less a plane, in 0..1.
+    """
+    side = float(box.side)
+    x, y = box.centre
+    reach = RING[1] * side
+    step = max(1, int(side / 32))  # a thousand pixels say as much as ten thousand
+    rows = np.arange(max(int(y - reach), 0), min(int(y + reach) + 1, slice01.shape[0]), step)
+    columns = np.arange(max(int(x - reach), 0), min(int(x + reach) + 1, slice01.shape[1]), step)
+    down, across = (rows + 0.5 - y)[:, None] / side, (columns + 0.5 - x) / side
+    away = down**2 + across**2
+    values = slice01[rows[0] : rows[-1] + 1 : step, columns[0] : columns[-1] + 1 : step]
+    ring = (away >= RING[0] ** 2) & (away <= RING[1] ** 2) & (values > 0)
+    if np.count_nonzero(ring) < 8:
+        return TYPICAL_LEVEL, LEAST_SPREAD
+    grey = values[ring].astype(np.float64)
+    table = np.stack(
+        [np.ones(grey.size), *(np.broadcast_to(a, away.shape)[ring] for a in (down, across))]
+    )
+    fitted = np.linalg.lstsq(table @ table.T, table @ grey, rcond=None)[0]
+    return float(np.median(grey)), max(float((grey - fitted @ table).std()), LEAST_SPREAD)
+
+
+def disc_of(shape: tuple[int, int], row: float, column: float, side: float) -> np.ndarray:
+    """The disc in which contrast is measured, as a mask of ``shape`` (row, column); never empty."""
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    away = (rows + 0.5 - row) ** 2 + (columns + 0.5 - column) ** 2
+    return np.asarray(away <= max(DISC * side, 1.0) ** 2)

@@ -1,0 +1,1 @@
+"""How the lung network and the prior of positions were trained."""

@@ -1,0 +1,125 @@
+"""Fit the density of places and the law of sizes to NODE21's boxes."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import optimize
+from sklearn.mixture import GaussianMixture
+
+from nodegen.errors import TrainingError
+from nodegen.io.files import write_text
+from nodegen.lungs.fields import Edges, Lungs
+from nodegen.lungs.frame import Frame
+from nodegen.lungs.prior import CELL_PX, FORMAT, Prior, hull, is_hidden
+
+COMPONENTS = range(4, 15)  # of the mixture, chosen by the Bayesian information criterion
+LIMITS = (0.005, 0.995)  # quantiles at which the law of sizes ends
+# A box's width over height varies by this much, robustly: a few of NODE21's boxes are slivers.
+MAD_TO_SIGMA = 1.4826
+LEAST_WEIGHT = 0.01  # of hidden places; its inverse is the greatest
+
+
+def mean_frame(lungs: list[Lungs]) -> Frame:
+    """The mean chest: mean of the edges over radiographs in NODE21's form."""
+    edges = np.array([[list(vars(side).values()) for side in one.edges] for one in lungs])
+    right, left = edges.mean(0)
+    return Frame(Edges(*map(float, right)), Edges(*map(float, left)))
+
+
+def read_box_table(path: Path) -> pd.DataFrame:
+    """Read NODE21's boxes, ``img_name, x, y, width, height``, px.
+
+    Raises
+    ------
+    TrainingError
+        Where the file is missing or lacks a column.
+    """
+    try:
+        table = pd.read_csv(path)
+        return table[["img_name", "x", "y", "width", "height"]]
+    except (OSError, KeyError, ValueError) as error:
+        raise TrainingError(
+            f"The boxes {path} cannot be read ({error}); give a CSV file with the columns "
+            "img_name, x, y, width and height."
+        ) from error
+
+
+def fit_places(boxes: pd.DataFrame, chest: Frame, seed: int = 0) -> dict[str, object]:
+    """Fit the laws.
+
+    Parameters
+    ----------
+    boxes : pandas.DataFrame
+        From :func:`read_box_table`.
+    chest : Frame
+        Mean frame of the lungs in the boxes' radiographs.
+
+    Returns
+    -------
+    dict
+        The content of ``places.json``.
+    """
+    centres = np.column_stack([boxes.x + boxes.width / 2, boxes.y + boxes.height / 2])
+    fits = [
+        GaussianMixture(n, random_state=seed, n_init=3, reg_covar=50.0).fit(centres)
+        for n in COMPONENTS
+    ]
+    best = min(fits, key=lambda fit: fit.bic(centres))
+    larger = boxes[["width", "height"]].max(axis=1)
+    ratio = np.log((boxes.width / boxes.height).to_numpy())
+    return {
+        "format": FORMAT,
+        "source": f"{len(boxes)} boxes of NODE21's training set",
+        "mean_chest": {
+            "right": [round(v, 1) for v in vars(chest.right).values()],
+            "left": [round(v, 1) for v in vars(chest.left).values()],
+        },
+        "weights": [round(float(w), 5) for w in best.weights_ / best.weights_.sum()],
+        "means": np.round(best.means_, 1).tolist(),
+        "covariances": np.round(best.covariances_, 1).tolist(),
+        "log_side": [round(float(np.log(larger).mean()), 4), round(float(np.log(larger).std()), 4)],
+        "side_limits": [round(float(v), 1) for v in larger.quantile(LIMITS)],
+        "log_ratio": round(float(MAD_TO_SIGMA * np.median(np.abs(ratio - np.median(ratio)))), 4),
+    }
+
+
+def fit_hidden(prior: Prior, radiographs: list[tuple[Lungs, np.ndarray]], share: float) -> float:
+    """The weight of hidden places by which they hold a share of the density.
+
+    Parameters
+    ----------
+    radiographs : list of (Lungs, numpy.ndarray)
+        Lungs and pixels; the share is the mean over them.
+    share : float
+        Of real nodules, inside the hull of the lungs, that lie in no lung field; 0..1.
+
+    Raises
+    ------
+    TrainingError
+        Where no weight can give that share.
+    """
+    plain = replace(prior, hidden=1.0)
+    held = []
+    for lungs, pixels in radiographs:
+        density = plain.density(lungs, pixels)
+        middle = slice(CELL_PX // 2, None, CELL_PX)
+        held.append(float(density[is_hidden(lungs, hull(lungs))[middle, middle]].sum()))
+    parts = np.array(held)
+
+    def lacking(weight: float) -> float:
+        return float(np.mean(weight * parts / (weight * parts + 1 - parts))) - share
+
+    if not lacking(LEAST_WEIGHT) < 0 < lacking(1 / LEAST_WEIGHT):
+        raise TrainingError(
+            f"No weight lets {share:g} of the places be hidden; give a share between 0 and 1, such "
+            "as 0.16."
+        )
+    return round(float(optimize.brentq(lacking, LEAST_WEIGHT, 1 / LEAST_WEIGHT)), 2)
+
+
+def write_places(path: Path, places: dict[str, object]) -> None:
+    """Write ``places.json``."""
+    write_text(path, json.dumps(places, indent=1) + "\n")

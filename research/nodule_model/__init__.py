@@ -1,0 +1,1 @@
+"""How the generative model of nodules was fitted and checked."""
