@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 input=test/sample/input out=out
 # Without the finish, which lays noise over the whole film, the nodules alone are what differs.
 # The report and the picture lie beside the folder of the stack: the platform allows one image in it.
-.venv/bin/nodegen generate --input "$input" --output "$out/sample" --intensity input --no-finish \
+.venv/bin/nodegen generate --input "$input" --output "$out/sample" --intensity input --no-noise-and-blur \
   --report "$out/report.html"
 .venv/bin/nodegen picture --before "$input" --after "$out/sample" --output "$out/before_after.png"
 

@@ -16,7 +16,7 @@ from scipy.ndimage import zoom
 
 from benchmarks.generators import SIDES_PX, median_ms
 from nodegen.nodules.patches import write_volume
-from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.blend import FittedNodule
 from nodegen.synthesis.contrast import match_contrast, normalise
 from nodegen.synthesis.library import Library
 from nodegen.synthesis.poisson import poisson
@@ -73,7 +73,7 @@ def _box(
     shadow = normalise(shadow)
     contrast = match_contrast(shadow[mask2d], crop, "hyposignal")
     middle = crop.shape[0] / 2, crop.shape[1] / 2
-    placed = PlacedNodule(
+    placed = FittedNodule(
         centred(shadow * np.float32(contrast), crop.shape, *middle),
         centred(mask2d, crop.shape, *middle) > 0,
     )

@@ -16,9 +16,9 @@ from nodegen.settings import METHODS, Settings
 from nodegen.synthesis.crop import crop_window, support
 from nodegen.synthesis.grey import to_output, to_unit
 from nodegen.synthesis.harmonise import Harmonise
-from nodegen.synthesis.noise_and_blur import finish
+from nodegen.synthesis.noise_and_blur import noise_and_blur
 from nodegen.synthesis.paste import paste
-from nodegen.synthesis.recipe import Recipe, finish_stream
+from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream
 from nodegen.synthesis.signal_class import top_threshold
 
 CHALLENGE = Settings().intensity
@@ -50,7 +50,7 @@ def measure_methods(stack: Stack, seed: int, repeats: int) -> dict[str, dict[str
 def _place_and_blend(
     renderer: Renderer, crop: np.ndarray, recipe: Recipe, shape: tuple[int, int]
 ) -> None:
-    renderer.blend(crop, renderer.place(recipe, shape), recipe)
+    renderer.blend(crop, renderer.fit_nodule(recipe, shape), recipe)
 
 
 def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
@@ -64,13 +64,13 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
     box = box_of(54, pixels.shape)
     (recipe,) = renderer.plan(stack.pixels, [box], seed)
     crop = slice01[crop_window(box, pixels.shape)].copy()
-    nodule = renderer.place(recipe, pixels.shape)
+    nodule = renderer.fit_nodule(recipe, pixels.shape)
     blend = renderer.blend
     assert isinstance(blend, Harmonise)
-    images, window = np.stack([crop + nodule.shadow, crop]), support(nodule.mask)
+    images, window = np.stack([crop + nodule.contribution, crop]), support(nodule.mask)
     harmonised = blend.harmonised(images, window, recipe)
     done, _ = renderer.render(pixels, [recipe])
-    output = to_output(pixels, finish(done, finish_stream(seed, 0)), CHALLENGE)
+    output = to_output(pixels, noise_and_blur(done, noise_and_blur_stream(seed, 0)), CHALLENGE)
     with tempfile.TemporaryDirectory() as folder:
         path, written = Path(folder) / "read.mha", Path(folder) / "written.mha"
 
@@ -84,11 +84,11 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
             "read": lambda: read_stack(path),
             "scale": lambda: to_unit(pixels),
             "otsu": lambda: top_threshold(slice01),
-            "place": lambda: renderer.place(recipe, pixels.shape),
+            "fit_to_box": lambda: renderer.fit_nodule(recipe, pixels.shape),
             "paste": lambda: paste(crop, nodule),
             "generators": lambda: blend.harmonised(images, window, recipe),
             "add_back": lambda: blend.added_back(crop, nodule, window, harmonised, recipe.weight),
-            "finish": lambda: finish(slice01, finish_stream(seed, 0)),
+            "noise_and_blur": lambda: noise_and_blur(slice01, noise_and_blur_stream(seed, 0)),
             "output": lambda: to_output(pixels, done, CHALLENGE),
             "write": write,
         }
@@ -101,4 +101,4 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
 def fixed_ms(steps: dict[str, float]) -> float:
     """Everything but the generators; a slice is scaled twice, to plan and to render."""
     alone = sum(value for step, value in steps.items() if step != "generators")
-    return alone + steps["scale"] + steps["place"]
+    return alone + steps["scale"] + steps["fit_to_box"]

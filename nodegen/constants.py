@@ -66,7 +66,7 @@ GRADES = {
 # Side of the visible disc's bounding box over its box's side, both ends drawn: brings the mean
 # profile's half height to 0.7 of the half sides, where it lies in NODE21's official boxes.
 FILL = (0.66, 0.86)
-# Exponent on an opacity of 1 at its plateau, both ends drawn. A CT nodule is rounder along the ray
+# Exponent on a thickness of 1 at its plateau, both ends drawn. A CT nodule is rounder along the ray
 # than those found on radiographs. At 1 a margin is 6.3 px wide at the median, 7.4 of large ones;
 # real ones have 5.0 and 3.7 (`nodegen judge`).
 MARGIN_EXPONENT = (0.55, 0.85)

@@ -1,4 +1,4 @@
-"""The path of a stack: read, plan, render and finish slice by slice, write; or replay."""
+"""The path of a stack: read, plan, render slice by slice, write; or replay."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def _generate(
 # --- replay ---------------------------------------------------------------------------------------
 
 
-_REPLAYED = ("method", "intensity", "finish", "add_back", "contrast", "subtlety", "windows")
+_REPLAYED = ("method", "intensity", "noise_and_blur", "add_back", "contrast", "subtlety", "windows")
 
 
 def settings_of(recipes: Path | None) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def settings_of(recipes: Path | None) -> dict[str, Any]:
     known = load(recipes)[0].get("settings", {})
     chosen = {k: v for k, v in known.items() if k in _REPLAYED}
     for name, value in chosen.items():
-        if not isinstance(value, bool if name == "finish" else str):
+        if not isinstance(value, bool if name == "noise_and_blur" else str):
             raise RecipeError(
                 f"The settings in {recipes} have {value!r} as {name}, where "
                 f"{'true or false' if name == 'finish' else 'text'} is wanted; take them anew."
@@ -207,7 +207,7 @@ def _check_replay(
     slices, rows, columns = stack.pixels.shape
     paper = renderer.settings.contrast == "paper"
     for number, recipe in enumerate(recipes):
-        if (recipe.fill == 0) != paper:
+        if (recipe.paper_contrast_factor > 0) != paper:
             raise RecipeError(
                 f"Recipe {number} of {path} was drawn with{'out' * paper} the paper's contrast; "
                 "leave --contrast out, and it is as in that run."

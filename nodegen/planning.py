@@ -11,11 +11,11 @@ import numpy as np
 from nodegen.constants import GREY_MAX
 from nodegen.io.boxes import Box
 from nodegen.settings import Settings, parse_contrast, parse_subtlety
-from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.blend import FittedNodule
 from nodegen.synthesis.contrast import match_contrast, normalise
 from nodegen.synthesis.crop import Window, crop_window, support
-from nodegen.synthesis.detector import expose, tapered
-from nodegen.synthesis.fit_to_box import fit, lay
+from nodegen.synthesis.detector import detector_response, tapered
+from nodegen.synthesis.fit_to_box import fit, warp_to_box
 from nodegen.synthesis.flags import LIMIT, WHITE, edges_of, flags_of
 from nodegen.synthesis.grey import to_unit
 from nodegen.synthesis.library import Library
@@ -27,7 +27,7 @@ from nodegen.synthesis.visibility import (
     LEAST_ROOM,
     MOST_CONTRAST,
     as_real,
-    disc_of,
+    central_disc,
     graded,
     surround,
 )
@@ -92,15 +92,16 @@ class Planner:
             signal=signal,
             n0=drawn.n0[signal],
             weight=drawn.weight[signal],
-            contrast=1.0,
+            contrast_fraction=0.0 if self._paper else 1.0,
+            paper_contrast_factor=1.0 if self._paper else 0.0,
             noise=drawn.noise,
         )
         if not self._paper:
             return self._visible(recipe, drawn, slice01)
-        nodule = self.place(recipe, slice01.shape)
+        nodule = self.fit_nodule(recipe, slice01.shape)
         background = slice01[box.top : box.bottom, box.left : box.right]
-        contrast = match_contrast(nodule.shadow[nodule.mask], background, signal)
-        return replace(recipe, contrast=round(contrast, 4))
+        contrast = match_contrast(nodule.contribution[nodule.mask], background, signal)
+        return replace(recipe, paper_contrast_factor=round(contrast, 4))
 
     def _visible(self, recipe: Recipe, drawn: Draw, slice01: np.ndarray) -> Recipe:
         """Decide how far the nodule stands out of its place, as the settings ask."""
@@ -134,25 +135,25 @@ class Planner:
             turn_deg=fits[best][1],
             fill=drawn.fill,
             blur_px=drawn.blur_px,
-            exponent=drawn.exponent,
-            asked=round(asked, 4),
+            margin_exponent=drawn.margin_exponent,
+            visibility_asked=round(asked, 4),
         )
         # No brighter than white: what a bright place has left is shared by the whole nodule.
-        placed = self.place(recipe, slice01.shape)
+        placed = self.fit_nodule(recipe, slice01.shape)
         crop = slice01[crop_window(box, slice01.shape)]
-        most = float(np.percentile(placed.shadow[placed.mask], 90))
+        most = float(np.percentile(placed.contribution[placed.mask], 90))
         left = max(1.0 - float(np.percentile(crop[placed.mask], 90)), LEAST_ROOM)
         if contrast * most > left:
             contrast = left / most
             flags.append(WHITE)
-        return replace(recipe, contrast=round(contrast, 5), flags=flags)
+        return replace(recipe, contrast_fraction=round(contrast, 5), flags=flags)
 
-    def place(self, recipe: Recipe, shape: tuple[int, ...]) -> PlacedNodule:
-        """Bring the recipe's nodule to its box's size and lay it into the middle of its box.
+    def fit_nodule(self, recipe: Recipe, shape: tuple[int, ...]) -> FittedNodule:
+        """Scale the recipe's nodule to its box, and centre it there.
 
         Returns
         -------
-        PlacedNodule
+        FittedNodule
             In the box's crop of a slice of ``shape`` (row, column).
         """
         nodule = self.library[recipe.nodule]
@@ -162,28 +163,32 @@ class Planner:
         at = y - rows.start, x - columns.start
         if not self._paper:
             size = recipe.box.height, recipe.box.width
-            opacity, mask = lay(
+            thickness, mask = warp_to_box(
                 nodule, recipe.mirror, recipe.turn_deg, size, recipe.fill, canvas, at
             )
             part = support(mask)
-            shadow = np.zeros_like(opacity)
-            steep = opacity[part] ** np.float32(recipe.exponent)
-            shadow[part] = tapered(expose(steep, recipe.blur_px), mask[part])
-            middle = middle_of(recipe.box, window)
-            mean = max(float(shadow[middle].mean()), LEAST_MIDDLE * float(shadow.max()), 1e-6)
-            return PlacedNodule(shadow * np.float32(recipe.contrast / mean), mask, middle)
+            contribution = np.zeros_like(thickness)
+            steep = thickness[part] ** np.float32(recipe.margin_exponent)
+            contribution[part] = tapered(detector_response(steep, recipe.blur_px), mask[part])
+            middle = central_disc_of(recipe.box, window)
+            mean = max(
+                float(contribution[middle].mean()), LEAST_MIDDLE * float(contribution.max()), 1e-6
+            )
+            return FittedNodule(
+                contribution * np.float32(recipe.contrast_fraction / mean), mask, middle
+            )
         nodule = nodule.oriented(recipe.mirror, recipe.turn_deg)
         density = resample(normalise(nodule.projection), recipe.box.side)
         mask = resample_mask(nodule.mask, recipe.box.side)
-        return PlacedNodule(
-            shadow=centred(density * np.float32(recipe.contrast), canvas, *at),
+        return FittedNodule(
+            contribution=centred(density * np.float32(recipe.paper_contrast_factor), canvas, *at),
             mask=centred(mask, canvas, *at) > 0,
         )
 
 
-def middle_of(box: Box, window: Window) -> np.ndarray:
+def central_disc_of(box: Box, window: Window) -> np.ndarray:
     """The disc in which a box's contrast is measured, as a mask of its crop's window."""
     rows, columns = window
     x, y = box.centre
     shape = rows.stop - rows.start, columns.stop - columns.start
-    return disc_of(shape, y - rows.start, x - columns.start, box.side)
+    return central_disc(shape, y - rows.start, x - columns.start, box.side)

@@ -15,19 +15,19 @@ import numpy as np
 from nodegen.constants import CLASSES
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.image import Image, dimension_of, to_array, to_image
-from nodegen.planning import Planner, middle_of
+from nodegen.planning import Planner, central_disc_of
 from nodegen.settings import MODEL, Settings, choose_device
 from nodegen.synthesis.batch import render_together
-from nodegen.synthesis.blend import Blend, PlacedNodule
+from nodegen.synthesis.blend import Blend, FittedNodule
 from nodegen.synthesis.crop import crop_window
 from nodegen.synthesis.flags import OFF, with_lungs
 from nodegen.synthesis.grey import to_output, to_unit
 from nodegen.synthesis.library import Library
-from nodegen.synthesis.noise_and_blur import finish
+from nodegen.synthesis.noise_and_blur import noise_and_blur
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson
-from nodegen.synthesis.recipe import Recipe, finish_stream, seed_of_inputs
-from nodegen.synthesis.visibility import NEAR, spread_around
+from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream, seed_of_inputs
+from nodegen.synthesis.visibility import NEAR, deviation_around
 from nodegen.workers import Workers, workers_for
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Renderer:
     >>> import numpy as np
     >>> from nodegen import Box, Renderer, Settings
     >>> radiograph = np.tile(np.arange(512, dtype=np.uint16), (512, 1))
-    >>> renderer = Renderer(Settings(method="poisson", finish=False))
+    >>> renderer = Renderer(Settings(method="poisson", noise_and_blur=False))
     >>> made = renderer.apply(radiograph, [Box(slice=0, left=200, top=150, right=260, bottom=210)],
     ...                       seed=1)
     >>> made.image.shape, made.image.dtype, made.mask.max(), made.recipes[0].signal
@@ -285,7 +285,7 @@ class Renderer:
             else:
                 each = pixels[group.start : group.stop]
                 blend = cast("Harmonise", self.blend)  # where it is not, slices come one by one
-                made = render_together(each, here, self.place, blend, workers.wanted)
+                made = render_together(each, here, self.fit_nodule, blend, workers.wanted)
             return [
                 self._finished(pixels[number], *one, own, number, seed, intensity)
                 for number, one, own in zip(group, made, here, strict=True)
@@ -303,7 +303,7 @@ class Renderer:
         intensity: str,
         watch: Watch = iter,
     ) -> tuple[np.ndarray, np.ndarray, list[Recipe]]:
-        """Render and finish one slice, and bring it to the grey scale of the output.
+        """Render one slice with noise and blur, and bring it to the grey scale of the output.
 
         Parameters
         ----------
@@ -311,7 +311,7 @@ class Renderer:
         recipes : sequence of Recipe
             Those of this slice, in the order of :meth:`plan`.
         number : int
-            Of the slice in its stack; with ``seed`` it decides the finish.
+            Of the slice in its stack; with ``seed`` it decides the noise.
         intensity : {"challenge", "input"}
             As :func:`nodegen.synthesis.grey.to_output` takes it.
         watch : callable
@@ -339,8 +339,8 @@ class Renderer:
         intensity: str,
     ) -> tuple[np.ndarray, np.ndarray, list[Recipe]]:
         measured = with_lungs(self.measured(untouched, slice01, recipes), to_unit(untouched))
-        if self.settings.finish:
-            slice01 = finish(slice01, finish_stream(seed, number))
+        if self.settings.noise_and_blur:
+            slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, number))
         return to_output(untouched, slice01, intensity), mask, measured
 
     def render(
@@ -361,7 +361,7 @@ class Renderer:
             if 1 + recipe.index > np.iinfo(mask.dtype).max:
                 mask = mask.astype(np.uint32)
             window = crop_window(recipe.box, untouched.shape)
-            nodule = self.place(recipe, untouched.shape)
+            nodule = self.fit_nodule(recipe, untouched.shape)
             slice01[window] = self.blend(slice01[window], nodule, recipe)
             mask[window][nodule.mask] = 1 + recipe.index
         return slice01, mask
@@ -381,24 +381,24 @@ class Renderer:
         done = []
         for recipe in recipes:
             window = crop_window(recipe.box, before.shape)
-            middle = middle_of(recipe.box, window)
+            middle = central_disc_of(recipe.box, window)
             contrast = float((slice01[window] - before[window])[middle].mean())
-            got = contrast / spread_around(before, recipe.box)
+            got = contrast / deviation_around(before, recipe.box)
             flags = [flag for flag in recipe.flags if flag != OFF]
-            if recipe.asked and abs(got / recipe.asked - 1) > NEAR:
+            if recipe.visibility_asked and abs(got / recipe.visibility_asked - 1) > NEAR:
                 flags.append(OFF)
-            done.append(replace(recipe, got=round(got, 4), flags=flags))
+            done.append(replace(recipe, visibility=round(got, 4), flags=flags))
         return done
 
-    def place(self, recipe: Recipe, shape: tuple[int, ...]) -> PlacedNodule:
-        """Bring the recipe's nodule to its box's size and lay it into the middle of its box.
+    def fit_nodule(self, recipe: Recipe, shape: tuple[int, ...]) -> FittedNodule:
+        """Scale the recipe's nodule to its box, and centre it there.
 
         Returns
         -------
-        PlacedNodule
+        FittedNodule
             In the box's crop of a slice of ``shape`` (row, column).
         """
-        return self._planner.place(recipe, shape)
+        return self._planner.fit_nodule(recipe, shape)
 
     def mask_of(self, recipe: Recipe, shape: tuple[int, ...]) -> np.ndarray:
         """The mask of one nodule alone, whatever lies over it.
@@ -409,7 +409,7 @@ class Renderer:
             1 in the nodule, else 0.
         """
         mask = np.zeros(shape, dtype=np.uint8)
-        mask[crop_window(recipe.box, shape)][self.place(recipe, shape).mask] = 1
+        mask[crop_window(recipe.box, shape)][self.fit_nodule(recipe, shape).mask] = 1
         return mask
 
 

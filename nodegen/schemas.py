@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nodegen.constants import CLASSES, SCALES
 
 KIND = "Multiple 2D bounding boxes"
-LIBRARY_FORMAT, LIBRARY_VERSION = "nodegen nodule library", 2  # 1 had no opacities
+LIBRARY_FORMAT, LIBRARY_VERSION = "nodegen nodule library", 3
 CASCADE_FORMAT = "nodegen-cascade-1"
 
 
@@ -75,15 +75,16 @@ class RecipeEntry(_Model):
     signal: Literal["hyposignal", "hypersignal"] = Field(description=f"one of {', '.join(CLASSES)}")
     n0: int = Field(ge=0, lt=SCALES, description=f"a whole number of 0 to {SCALES - 1}, a scale")
     weight: float = Field(ge=0, le=1, description="a number of 0 to 1")
-    contrast: float = Field(ge=0, le=10, description="a number of 0 to 10")
+    contrast_fraction: float = Field(ge=0, le=10, description="a number of 0 to 10")
     noise: Annotated[int, Field(ge=0, lt=2**64)] = Field(
         description="a whole number of 0 to 2^64 - 1, a seed"
     )
     fill: float = Field(0.0, ge=0, le=2, description="a number of 0 to 2, sides of the box")
     blur_px: float = Field(0.0, ge=0, le=50, description="a number of px, 0 to 50")
-    exponent: float = Field(1.0, gt=0, le=4, description="a number above 0 and up to 4")
-    asked: float = Field(0.0, ge=0, description="a number of 0 or more, a visibility")
-    got: float = Field(0.0, description="a finite number, a visibility")
+    margin_exponent: float = Field(1.0, gt=0, le=4, description="a number above 0 and up to 4")
+    visibility_asked: float = Field(0.0, ge=0, description="a number of 0 or more, a visibility")
+    visibility: float = Field(0.0, description="a finite number, a visibility")
+    paper_contrast_factor: float = Field(0.0, ge=0, le=10, description="a number of 0 to 10")
     flags: list[str] = Field(default=[], description="a list of words for what is noteworthy")
 
 
@@ -106,7 +107,7 @@ class LibraryFile(_Model):
     """``library.json``: the index of a nodule library."""
 
     format: Literal["nodegen nodule library"] = Field(description=f'"{LIBRARY_FORMAT}"')
-    version: Literal[2] = Field(description=str(LIBRARY_VERSION))
+    version: Literal[3] = Field(description=str(LIBRARY_VERSION))
     entries: int = Field(ge=1, description="a whole number from 1 on")
     pixels: int = Field(ge=1, description="a whole number from 1 on")
     samples: int = Field(ge=1, description="a whole number from 1 on")

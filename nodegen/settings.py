@@ -12,7 +12,7 @@ from nodegen.errors import SettingError
 if TYPE_CHECKING:
     import torch
 
-METHODS = ("singan", "poisson", "paste", "identity")
+METHODS = ("singan", "poisson", "paste", "none")
 INTENSITIES = ("challenge", "input")
 DEVICES = ("auto", "cpu", "cuda")
 ADD_BACKS = ("grain", "paper")
@@ -45,7 +45,7 @@ class Settings:
 
     method: str = "singan"
     intensity: str = "challenge"
-    finish: bool = True
+    noise_and_blur: bool = True
     seed: int | None = None
     device: str = "auto"
     model: Path | None = None
@@ -77,9 +77,10 @@ class Settings:
                 f"contrast is {self.contrast!r} and subtlety is {self.subtlety!r}; both say how "
                 "far nodules stand out; leave one of them out."
             )
-        if not isinstance(self.finish, bool):
+        if not isinstance(self.noise_and_blur, bool):
             raise SettingError(
-                f"finish is {self.finish!r}, where True or False is allowed; choose one of them."
+                f"noise_and_blur is {self.noise_and_blur!r}, where True or False is allowed; "
+                "choose one of them."
             )
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise SettingError(f"seed is {self.seed}, where 0 to 2^63 - 1 is allowed; choose one.")

@@ -13,26 +13,26 @@ from nodegen.io.boxes import BOXES, read_boxes
 from nodegen.io.stack import read_stack
 from nodegen.phantom import write_phantom
 from nodegen.settings import parse_contrast, parse_subtlety
-from nodegen.synthesis.blend import PlacedNodule
-from nodegen.synthesis.detector import BAND_GAINS, BAND_SIGMAS_PX, expose, tapered
-from nodegen.synthesis.fit_to_box import fit, lay, turned_extent
+from nodegen.synthesis.blend import FittedNodule
+from nodegen.synthesis.detector import BAND_GAINS, BAND_SIGMAS_PX, detector_response, tapered
+from nodegen.synthesis.fit_to_box import fit, turned_extent, warp_to_box
 from nodegen.synthesis.harmonise import Harmonise, kept
 from nodegen.synthesis.nodule import Nodule
 from nodegen.synthesis.visibility import (
     LEAST_SPREAD,
     MOST_AS_REAL,
     as_real,
-    disc_of,
+    central_disc,
+    deviation_around,
     grade_of,
     graded,
-    spread_around,
 )
 from nodegen.synthesis.water_thickness import (
     FINER,
-    opacity,
     plateau,
     relative_density,
     visible_disc,
+    water_thickness,
 )
 
 
@@ -43,18 +43,18 @@ def ellipsoid(radii, hu=40.0, side=50):
 
 def nodule_of(radii=(8.0, 8.0, 8.0), hu=40.0, axis=1):
     volume_hu, mask = ellipsoid(radii, hu)
-    water_mm, step_mm = opacity(volume_hu, mask, axis)
+    water_mm, step_mm = water_thickness(volume_hu, mask, axis)
     silhouette = mask.any(axis=axis)
     return Nodule(silhouette.astype(np.float32), silhouette, 16, "n", axis, water_mm, step_mm)
 
 
-# --- opacity: thickness times density ---------------------------------------------------------
+# --- water-equivalent thickness ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("radius", [5.0, 8.0, 12.0])
 def test_a_ball_adds_its_chord_times_its_density(radius):
     volume_hu, mask = ellipsoid((radius,) * 3)
-    water_mm, step_mm = opacity(volume_hu, mask)
+    water_mm, step_mm = water_thickness(volume_hu, mask)
     volume = mask.sum() * (40 - LUNG_HU) / 1000  # voxels on the surface count whole or not
     assert water_mm.sum() * step_mm**2 == pytest.approx(volume, rel=0.01)
     radius = np.cbrt(mask.sum() * 3 / (4 * np.pi))
@@ -68,28 +68,32 @@ def test_a_ball_adds_its_chord_times_its_density(radius):
 
 @given(st.floats(-700, 1000), st.integers(3, 12))
 @settings(max_examples=15, deadline=None)
-def test_opacity_is_in_proportion_to_the_density_above_lungs(hu, radius):
-    (thin, _), (water, _) = (opacity(*ellipsoid((radius,) * 3, h)) for h in (hu, 0.0))
+def test_water_thickness_is_in_proportion_to_the_density_above_lungs(hu, radius):
+    (thin, _), (water, _) = (water_thickness(*ellipsoid((radius,) * 3, h)) for h in (hu, 0.0))
     assert thin.shape == water.shape
     np.testing.assert_allclose(thin, water * (hu - LUNG_HU) / -LUNG_HU, rtol=1e-4, atol=1e-4)
 
 
-def test_opacity_rises_with_thickness_along_the_ray():
-    peaks = [opacity(*ellipsoid((8.0, half, 8.0)))[0].max() for half in (3.0, 5.0, 8.0, 12.0)]
+def test_water_thickness_rises_with_thickness_along_the_ray():
+    peaks = [
+        water_thickness(*ellipsoid((8.0, half, 8.0)))[0].max() for half in (3.0, 5.0, 8.0, 12.0)
+    ]
     # The smooth surface is rounder: what is flat comes out up to a tenth thicker.
     np.testing.assert_allclose(peaks, [0.9 * 2 * half for half in (3, 5, 8, 12)], rtol=0.1)
 
 
 def test_what_lies_outside_the_mask_does_not_count():
     volume_hu, mask = ellipsoid((6.0,) * 3)
-    beside = np.where(mask, volume_hu, 300.0)  # as if it lay in bone
-    np.testing.assert_allclose(opacity(beside, mask)[0], opacity(volume_hu, mask)[0], rtol=1e-5)
+    beside = np.where(mask, volume_hu, 300.0)  # as if it warp_to_box in bone
+    np.testing.assert_allclose(
+        water_thickness(beside, mask)[0], water_thickness(volume_hu, mask)[0], rtol=1e-5
+    )
 
 
 def test_ct_blur_does_not_thin_the_rim():
     volume_hu, mask = ellipsoid((8.0,) * 3)
     (sharp, step_mm), (blurred, blurred_mm) = (
-        opacity(volume, mask) for volume in (volume_hu, gaussian_filter(volume_hu, 0.6))
+        water_thickness(volume, mask) for volume in (volume_hu, gaussian_filter(volume_hu, 0.6))
     )
     assert blurred.sum() * blurred_mm**2 == pytest.approx(sharp.sum() * step_mm**2, rel=0.06)
 
@@ -97,16 +101,16 @@ def test_ct_blur_does_not_thin_the_rim():
 def test_an_enlarged_outline_has_no_steps():
     """Of a small ball at 1 mm, the outline's distance from a circle, in radii."""
     volume_hu, mask = ellipsoid((4.0,) * 3)
-    water_mm, step_mm = opacity(volume_hu, mask)
+    water_mm, step_mm = water_thickness(volume_hu, mask)
     one = Nodule(mask.any(axis=1), mask.any(axis=1), 8, "n", 1, water_mm, step_mm)
-    shadow, _ = lay(one, False, 30.0, (100, 100), 0.8, (140, 140), (70, 70))
-    rows, columns = np.nonzero(np.diff((shadow > 0.5).astype(int), axis=0))
+    contribution, _ = warp_to_box(one, False, 30.0, (100, 100), 0.8, (140, 140), (70, 70))
+    rows, columns = np.nonzero(np.diff((contribution > 0.5).astype(int), axis=0))
     away = np.hypot(rows + 1 - 70, columns + 0.5 - 70)
     assert away.std() / away.mean() < 0.02
 
 
 def test_a_nodule_no_denser_than_lung_adds_nothing():
-    water_mm, _ = opacity(*ellipsoid((5.0,) * 3, hu=-950.0))
+    water_mm, _ = water_thickness(*ellipsoid((5.0,) * 3, hu=-950.0))
     assert water_mm.shape == (1, 1)
     assert not water_mm.any()
     assert not visible_disc(water_mm).any()
@@ -117,7 +121,7 @@ def test_a_nodule_no_denser_than_lung_adds_nothing():
 def test_a_cavity_leaves_its_wall_brighter_than_its_middle():
     volume_hu, mask = ellipsoid((10.0,) * 3)
     volume_hu[ellipsoid((7.5,) * 3)[1]] = -900
-    water_mm, _ = opacity(volume_hu, mask)
+    water_mm, _ = water_thickness(volume_hu, mask)
     rows, columns = (n // 2 for n in water_mm.shape)
     assert water_mm[rows, columns] < 0.7 * water_mm[rows].max()
 
@@ -126,22 +130,24 @@ def test_a_cavity_leaves_its_wall_brighter_than_its_middle():
 
 
 def test_exposure_is_bands_with_their_gains():
-    shadow = np.zeros((400, 400), dtype=np.float32)
-    shadow[180:220, 170:230] = 1.0
-    passed = [gaussian_filter(shadow, s, truncate=6) if s else shadow for s in BAND_SIGMAS_PX]
+    contribution = np.zeros((400, 400), dtype=np.float32)
+    contribution[180:220, 170:230] = 1.0
+    passed = [
+        gaussian_filter(contribution, s, truncate=6) if s else contribution for s in BAND_SIGMAS_PX
+    ]
     wanted = sum(
         gain * (fine - coarse)
         for gain, fine, coarse in zip(BAND_GAINS, passed, passed[1:], strict=False)
     )
     wanted = gaussian_filter(wanted + BAND_GAINS[-1] * passed[-1], 1.2)
-    np.testing.assert_allclose(expose(shadow, 1.2), wanted, atol=0.004)
+    np.testing.assert_allclose(detector_response(contribution, 1.2), wanted, atol=0.004)
 
 
 def test_a_larger_shadow_loses_more_and_has_a_halo():
     def middle_and_halo(radius):
         rows, columns = np.indices((300, 300)) - 149.5
         disc = (np.hypot(rows, columns) < radius).astype(np.float32)
-        exposed = expose(disc, 1.0)
+        exposed = detector_response(disc, 1.0)
         return exposed[150, 150], exposed[150, 150 + int(radius * 1.2)]
 
     small, large = middle_and_halo(12), middle_and_halo(50)
@@ -167,8 +173,10 @@ def test_the_taper_ends_within_the_masks_reach():
 @pytest.mark.parametrize("side", [12, 30, 57, 130])
 @pytest.mark.parametrize("fill", [0.7, 0.9])
 def test_the_visible_disc_takes_its_share_of_the_box(side, fill):
-    shadow, mask = lay(nodule_of(), False, 33.0, (side, side), fill, (200, 200), (100.3, 99.6))
-    disc = shadow > 0.5
+    contribution, mask = warp_to_box(
+        nodule_of(), False, 33.0, (side, side), fill, (200, 200), (100.3, 99.6)
+    )
+    disc = contribution > 0.5
     rows, columns = (np.flatnonzero(disc.any(axis=axis)) for axis in (1, 0))
     for places, middle in ((rows, 100.3), (columns, 99.6)):
         assert np.ptp(places) + 1 == pytest.approx(fill * side, abs=0.06 * side + 1)
@@ -178,11 +186,15 @@ def test_the_visible_disc_takes_its_share_of_the_box(side, fill):
 
 def test_a_turn_is_counter_clockwise_as_displayed():
     long = nodule_of((8.0, 8.0, 16.0))  # lies along the columns
-    shadow, _ = lay(long, False, 45.0, (60, 60), 0.9, (100, 100), (50, 50))
-    up_right, down_left, others = shadow[34, 66], shadow[66, 34], (shadow[34, 34], shadow[66, 66])
+    contribution, _ = warp_to_box(long, False, 45.0, (60, 60), 0.9, (100, 100), (50, 50))
+    up_right, down_left, others = (
+        contribution[34, 66],
+        contribution[66, 34],
+        (contribution[34, 34], contribution[66, 66]),
+    )
     assert min(up_right, down_left) > 0.5 > 2 * max(others)
-    mirrored, _ = lay(long, True, 45.0, (60, 60), 0.9, (100, 100), (50, 50))
-    np.testing.assert_allclose(mirrored, shadow, atol=0.05)  # alike on both sides
+    mirrored, _ = warp_to_box(long, True, 45.0, (60, 60), 0.9, (100, 100), (50, 50))
+    np.testing.assert_allclose(mirrored, contribution, atol=0.05)  # alike on both sides
 
 
 @given(st.floats(0, 360), st.booleans(), st.floats(0.4, 2.5))
@@ -197,8 +209,8 @@ def test_a_long_nodule_lies_along_a_long_box(turn_deg, mirror, aspect):
 
 @pytest.mark.parametrize("shape", [(20, 20), (60, 30)])
 def test_what_sticks_out_of_the_slice_is_cut_off(shape):
-    shadow, mask = lay(nodule_of(), False, 10.0, (30, 30), 0.9, shape, (1.0, 29.0))
-    assert shadow.shape == mask.shape == shape
+    contribution, mask = warp_to_box(nodule_of(), False, 10.0, (30, 30), 0.9, shape, (1.0, 29.0))
+    assert contribution.shape == mask.shape == shape
     assert mask.any()
 
 
@@ -212,11 +224,11 @@ def test_the_spread_is_that_of_the_ring_without_its_slope():
     slice01 = (grain + slope + 0.3 * slope[:, None]).astype(np.float32)
     slice01[135:165, 135:165] += 0.3  # in the box: not the surround's
     box = Box(slice=0, left=125, top=125, right=175, bottom=175)
-    assert spread_around(slice01, box) == pytest.approx(0.05, rel=0.06)
+    assert deviation_around(slice01, box) == pytest.approx(0.05, rel=0.06)
     padded = slice01.copy()
     padded[:, 190:] = 0
-    assert spread_around(padded, box) == pytest.approx(0.05, rel=0.08)
-    assert spread_around(np.zeros((300, 300)), box) == LEAST_SPREAD
+    assert deviation_around(padded, box) == pytest.approx(0.05, rel=0.08)
+    assert deviation_around(np.zeros((300, 300)), box) == LEAST_SPREAD
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.sampled_from(list(GRADES)))
@@ -299,22 +311,26 @@ def stack(tmp_path_factory):
 
 def rendered(stack, **choices):
     pixels, boxes = stack
-    choices = {"method": "identity", "finish": False, **choices}
+    choices = {"method": "none", "noise_and_blur": False, **choices}
     return Renderer(Settings(**choices)).apply(pixels, boxes, seed=3)
 
 
 @pytest.mark.parametrize("grade", GRADES)
-@pytest.mark.parametrize("method", ["paste", "identity"])
+@pytest.mark.parametrize("method", ["paste", "none"])
 def test_what_is_asked_is_got_or_flagged(stack, grade, method):
     recipes = rendered(stack, subtlety=grade, method=method).recipes
     assert recipes
     low, high = GRADES[grade]
     for one in recipes:
-        assert low <= one.asked <= high
-        near = abs(one.got / one.asked - 1) <= 0.15
+        assert low <= one.visibility_asked <= high
+        near = abs(one.visibility / one.visibility_asked - 1) <= 0.15
         assert near != ("off" in one.flags)
-        assert near or set(one.flags) & {"limit", "white"} or one.got > 0
-    got = [one.got / one.asked for one in recipes if not set(one.flags) - {"overlap", "off body"}]
+        assert near or set(one.flags) & {"limit", "white"} or one.visibility > 0
+    got = [
+        one.visibility / one.visibility_asked
+        for one in recipes
+        if not set(one.flags) - {"overlap", "off body"}
+    ]
     assert got == pytest.approx([1] * len(got), rel=0.05)
 
 
@@ -325,7 +341,7 @@ def test_a_contrast_in_grey_levels_is_what_is_added(stack):
         span = float(np.ptp(pixels[one.slice]))
         change = made.image[one.slice].astype(float) - pixels[one.slice]
         x, y = one.box.centre
-        levels = change[disc_of(change.shape, y, x, one.box.side)].mean() / span * GREY_MAX
+        levels = change[central_disc(change.shape, y, x, one.box.side)].mean() / span * GREY_MAX
         assert one.flags or 195 <= levels <= 305
 
 
@@ -336,13 +352,13 @@ def test_a_place_too_bright_is_flagged_and_drawn_as_near_as_can_be():
     made = rendered((pixels, [Box(slice=0, left=170, top=170, right=230, bottom=230)]),
                     subtlety="obvious")  # fmt: skip
     (one,) = made.recipes
-    assert "white" in one.flags or one.got / one.asked > 0.85
-    assert one.got > 0
+    assert "white" in one.flags or one.visibility / one.visibility_asked > 0.85
+    assert one.visibility > 0
 
 
 def test_replay_draws_the_same_and_measures_the_same(stack):
     pixels, boxes = stack
-    renderer = Renderer(Settings(method="identity", finish=False))
+    renderer = Renderer(Settings(method="none", noise_and_blur=False))
     made = renderer.apply(pixels, boxes, seed=3)
     for number, untouched in enumerate(pixels):
         here = [one for one in made.recipes if one.slice == number]
@@ -368,39 +384,45 @@ def test_far_from_every_box_nothing_changes(stack):
 @settings(max_examples=25, deadline=None)
 def test_harmonising_keeps_contrast_and_edge(loss, smear_px, weight):
     """Whatever generators lose of a nodule, its middle is as drawn, and its edge nearly so."""
-    shadow, mask = lay(nodule_of(), False, 0.0, (57, 57), 0.85, (160, 160), (80, 80))
-    shadow *= 0.1
-    middle = disc_of(shadow.shape, 80, 80, 57)
-    change = kept(loss * gaussian_filter(shadow, smear_px), shadow, mask, middle, weight)
-    assert change[middle].mean() == pytest.approx(shadow[middle].mean(), rel=1e-4)
-    steepest = [np.abs(np.diff(image[80])).max() for image in (shadow, change)]
+    contribution, mask = warp_to_box(nodule_of(), False, 0.0, (57, 57), 0.85, (160, 160), (80, 80))
+    contribution *= 0.1
+    middle = central_disc(contribution.shape, 80, 80, 57)
+    change = kept(
+        loss * gaussian_filter(contribution, smear_px), contribution, mask, middle, weight
+    )
+    assert change[middle].mean() == pytest.approx(contribution[middle].mean(), rel=1e-4)
+    steepest = [np.abs(np.diff(image[80])).max() for image in (contribution, change)]
     assert steepest[1] > (0.5 if weight > 0.6 else 0.65) * steepest[0]
 
 
 def test_a_side_that_generators_brighten_is_left_as_drawn():
     """A slope over the whole nodule is taken off, a speck in it is kept."""
-    shadow, mask = lay(nodule_of(), False, 0.0, (80, 80), 0.85, (200, 200), (100, 100))
-    shadow *= 0.1
-    middle, inside = disc_of(shadow.shape, 100, 100, 80), mask.astype(np.float32)
-    low = gaussian_filter(shadow, 3.0)
-    rows = np.indices(shadow.shape)[0] - 100
+    contribution, mask = warp_to_box(
+        nodule_of(), False, 0.0, (80, 80), 0.85, (200, 200), (100, 100)
+    )
+    contribution *= 0.1
+    middle, inside = central_disc(contribution.shape, 100, 100, 80), mask.astype(np.float32)
+    low = gaussian_filter(contribution, 3.0)
+    rows = np.indices(contribution.shape)[0] - 100
     slope = 0.001 * rows * inside
-    speck = np.zeros_like(shadow)
+    speck = np.zeros_like(contribution)
     speck[118, 100] = 1.0
     speck = gaussian_filter(speck, 3.0)
     above, below = (slice(80, 90), slice(95, 105)), (slice(110, 120), slice(95, 105))
     for added, share in ((slope, (0, 0.3)), (speck, (0.7, 1))):
-        made = kept(low + added, shadow, inside, middle, 1.0) - shadow
+        made = kept(low + added, contribution, inside, middle, 1.0) - contribution
         side = [array[below].mean() - array[above].mean() for array in (made, added)]
         assert share[0] <= side[0] / side[1] <= share[1]
 
 
 def test_a_nodule_that_generators_erase_is_drawn_all_the_same():
-    shadow, mask = lay(nodule_of(), False, 0.0, (57, 57), 0.85, (256, 256), (128, 128))
-    middle = disc_of(shadow.shape, 128, 128, 57)
-    change = kept(np.zeros_like(shadow), shadow * 0.1, mask, middle, 0.5)
-    assert change[middle].mean() == pytest.approx(0.1 * shadow[middle].mean(), rel=1e-4)
+    contribution, mask = warp_to_box(
+        nodule_of(), False, 0.0, (57, 57), 0.85, (256, 256), (128, 128)
+    )
+    middle = central_disc(contribution.shape, 128, 128, 57)
+    change = kept(np.zeros_like(contribution), contribution * 0.1, mask, middle, 0.5)
+    assert change[middle].mean() == pytest.approx(0.1 * contribution[middle].mean(), rel=1e-4)
     crop = np.full((256, 256), 0.3, dtype=np.float32)
     recipe = type("R", (), {"weight": 0.5})()
-    made = Harmonise(None)(crop, PlacedNodule(shadow * 0.1, mask, middle), recipe)
-    np.testing.assert_allclose(made - crop, 0.1 * shadow, atol=0.006)
+    made = Harmonise(None)(crop, FittedNodule(contribution * 0.1, mask, middle), recipe)
+    np.testing.assert_allclose(made - crop, 0.1 * contribution, atol=0.006)

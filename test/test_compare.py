@@ -49,7 +49,7 @@ def test_methods_follow_the_same_recipes_and_are_judged(two_inputs, tmp_path, ti
     drawn = {}
     for method in content:
         header = json.loads((output / "x" / f"{method}-2" / "recipes.json").read_text())
-        drawn[method] = [{**r, "got": 0, "flags": ""} for r in header["recipes"]]
+        drawn[method] = [{**r, "visibility": 0, "flags": ""} for r in header["recipes"]]
         assert header["settings"]["add_back"] == ("paper" if "paper" in method else "grain")
     assert drawn["singan"] == drawn["poisson"] == drawn["paste"]
     # The paper chooses among more nodules, and turns them as they come.

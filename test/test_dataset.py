@@ -172,7 +172,9 @@ def test_splits_have_a_subtlety_of_their_own_and_images_an_order(radiographs, tm
     asked_for = {"train": GRADES["obvious"], "test": GRADES["extremely-subtle"]}
     for record in made:
         low, high = asked_for[record["split"]]
-        assert all(low <= nodule["recipe"]["asked"] <= high for nodule in record["nodules"])
+        assert all(
+            low <= nodule["recipe"]["visibility_asked"] <= high for nodule in record["nodules"]
+        )
         assert all(n["subtlety"] == grade_of(n["visibility"]) for n in record["nodules"])
     rows = list(csv.DictReader((tmp_path / "set/boxes.csv").open()))
     for split in asked_for:

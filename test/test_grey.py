@@ -59,7 +59,7 @@ def test_the_way_back_keeps_what_is_untouched_and_stays_in_range(dtype, low, hig
 
 @pytest.mark.parametrize(("dtype", "low", "high"), RANGES)
 def test_a_renderer_takes_every_type_over_its_whole_range(dtype, low, high):
-    renderer = Renderer(Settings(method="paste", finish=False))
+    renderer = Renderer(Settings(method="paste", noise_and_blur=False))
     box = Box(slice=0, left=20, top=20, right=50, bottom=50)
     plain = renderer.apply(spread("uint16", ramp=WIDE), [box], seed=1)
     pixels = spread(dtype, low, high, ramp=WIDE)

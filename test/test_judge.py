@@ -193,7 +193,7 @@ def test_of_an_8_bit_stack_nothing_changed_far_away(tmp_path, intensity, make_in
     folder = make_input(dtype=np.uint8, shape=(2, 400, 420))
     before = read_stack(folder / "77.mha").pixels // 2 + 20  # neither 0 nor 255
     write(folder / "77.mha", before)
-    options = ["--method", "paste", "--no-finish", "--intensity", intensity]
+    options = ["--method", "paste", "--no-noise-and-blur", "--intensity", intensity]
     given = ["--input", str(folder), "--output", str(tmp_path / "out"), *options]
     assert main(["generate", *given]) == 0
     pair = read_pair(folder / "77.mha", tmp_path / "out" / "77.mha", folder / "nodules.json")

@@ -13,7 +13,7 @@ from nodegen.errors import LibraryError, OutputError
 from nodegen.nodules.model import SHIPPED
 from nodegen.nodules.synthesise import LARGEST_MM, SMALLEST_MM
 from nodegen.synthesis.library import Library
-from nodegen.synthesis.library_form import ARRAY, INDEX, OPACITY, TABLE, Row
+from nodegen.synthesis.library_form import ARRAY, INDEX, TABLE, WATER, Row
 from nodegen.synthesis.library_writer import write_library
 from nodegen.synthesis.nodule import Nodule
 from nodegen.synthesis.projection import bounds
@@ -25,8 +25,8 @@ def nodule(rows=9, columns=7, name="a_dcm_0", axis=1, seed=0):
     mask = ((y + 0.5) / rows * 2 - 1) ** 2 + ((x + 0.5) / columns * 2 - 1) ** 2 < 1.2
     grain = np.random.default_rng(seed).random((rows, columns))
     projection = np.where(mask, EMPTY_RAY + 0.1 + 0.2 * grain, EMPTY_RAY).astype(np.float32)
-    opacity = np.random.default_rng(seed + 1).random((2 * rows, columns)).astype(np.float16)
-    water_mm = opacity.astype(np.float32)
+    stored = np.random.default_rng(seed + 1).random((2 * rows, columns)).astype(np.float16)
+    water_mm = stored.astype(np.float32)
     return Nodule(projection, mask, max(rows, columns), name, axis, water_mm, 0.5)
 
 
@@ -55,8 +55,8 @@ def test_what_is_written_is_read_bit_for_bit(tmp_path):
         np.testing.assert_array_equal(read.projection, one.projection)
         np.testing.assert_array_equal(read.mask, one.mask)
         assert (read.diameter_mm, read.name, read.axis) == (one.diameter_mm, one.name, one.axis)
-        np.testing.assert_array_equal(read.opacity, one.opacity)
-        assert (read.opacity.dtype, read.step_mm) == (np.float32, one.step_mm)
+        np.testing.assert_array_equal(read.water_mm, one.water_mm)
+        assert (read.water_mm.dtype, read.step_mm) == (np.float32, one.step_mm)
 
 
 def test_the_files_are_plain_and_small_for_their_content(tmp_path):
@@ -64,7 +64,7 @@ def test_the_files_are_plain_and_small_for_their_content(tmp_path):
     pixels = np.load(tmp_path / ARRAY, allow_pickle=False)
     assert pixels.dtype.names == ("projection", "mask")
     assert pixels.size == 5 * 3 + 6 * 4
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([ARRAY, OPACITY, TABLE, INDEX])
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([ARRAY, WATER, TABLE, INDEX])
 
 
 def test_the_same_nodules_give_the_same_hash_and_others_another(tmp_path):
@@ -86,11 +86,11 @@ def test_picking_one_reads_only_that_one(tmp_path):
         library[2]
 
 
-def test_a_damaged_opacity_is_told_when_it_is_picked(tmp_path):
+def test_a_damaged_thickness_is_named_when_it_is_picked(tmp_path):
     library_of(tmp_path, [6, 7])
-    content = bytearray((tmp_path / OPACITY).read_bytes())
+    content = bytearray((tmp_path / WATER).read_bytes())
     content[-1] ^= 0x01
-    (tmp_path / OPACITY).write_bytes(content)
+    (tmp_path / WATER).write_bytes(content)
     library = Library.open(tmp_path)
     assert library[0].diameter_mm == 6
     with pytest.raises(LibraryError, match=r"Nodule 1 .*damaged"):
@@ -154,7 +154,7 @@ DAMAGES = {
     "index is no JSON": (lambda f: (f / INDEX).write_text("{"), "cannot be read"),
     "index is a list": (lambda f: (f / INDEX).write_text("[]"), "holds .. where an object"),
     "another format": (lambda f: _index(f, format="other"), 'is "other" where'),
-    "the version before": (lambda f: _index(f, version=1), "is 1 where 2 is wanted"),
+    "the version before": (lambda f: _index(f, version=2), "is 2 where 3 is wanted"),
     "a number as text": (lambda f: _index(f, entries="2"), "a whole number from 1 on"),
     "table changed": (lambda f: _change(f / TABLE, b"n0_dcm", b"nX_dcm"), "SHA-256 differs"),
     "fewer rows": (lambda f: _index(f, entries=3), "promises 3"),
@@ -166,10 +166,10 @@ DAMAGES = {
         "missing or truncated",
     ),
     "array empty": (lambda f: (f / ARRAY).write_bytes(b""), "missing or truncated"),
-    "no opacities": (lambda f: (f / OPACITY).unlink(), "missing or truncated"),
-    "fewer opacities": (
-        lambda f: np.save(f / OPACITY, np.zeros(3, np.float16)),
-        r"opacity.npy .* does not hold",
+    "no thicknesses": (lambda f: (f / WATER).unlink(), "missing or truncated"),
+    "fewer thicknesses": (
+        lambda f: np.save(f / WATER, np.zeros(3, np.float16)),
+        r"water_mm.npy .* does not hold",
     ),
     "no step": (_table(b",0.5,", b",0.0,"), "malformed"),
     "array of others": (lambda f: np.save(f / ARRAY, np.zeros(3)), "does not hold"),
@@ -208,7 +208,7 @@ def test_a_library_that_cannot_be_written(tmp_path):
         write_library(tmp_path / "file", [nodule()])
 
 
-@pytest.mark.parametrize("broken", [ARRAY, OPACITY, TABLE, INDEX])
+@pytest.mark.parametrize("broken", [ARRAY, WATER, TABLE, INDEX])
 def test_interrupted_while_replacing_leaves_no_mixture(tmp_path, monkeypatch, broken):
     from nodegen.synthesis import library_writer as module
 

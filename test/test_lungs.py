@@ -29,7 +29,7 @@ from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.flags import OFF_LUNG, SHARE_OFF_LUNG
 
-PASTE = Settings(method="paste", finish=False, seed=1)
+PASTE = Settings(method="paste", noise_and_blur=False, seed=1)
 
 
 @pytest.fixture(scope="module")

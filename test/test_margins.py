@@ -68,7 +68,7 @@ def test_default_windows_stay_within_the_bound(
     recipe = replace(recipe, n0=min(N0[signal][0] + later, N0[signal][1]))
     slice01 = to_unit(stack.pixels[box.slice])
     crop = slice01[crop_window(box, slice01.shape)]
-    nodule = renderer.place(recipe, slice01.shape)
+    nodule = renderer.fit_nodule(recipe, slice01.shape)
     default, full = (
         Harmonise(renderer.cascades, windows=windows)(crop, nodule, recipe)
         for windows in ("default", "full")
@@ -83,7 +83,7 @@ def test_exact_windows_are_exact_after_the_add_back_on_the_shipped_weights(rende
         (recipe,) = renderer.plan(stack.pixels, [box], 1, signal)
         slice01 = to_unit(stack.pixels[0])
         crop = slice01[crop_window(box, slice01.shape)]
-        nodule = renderer.place(recipe, slice01.shape)
+        nodule = renderer.fit_nodule(recipe, slice01.shape)
         for add_back in ADD_BACKS:
             exact, full = (
                 Harmonise(renderer.cascades, add_back, windows)(crop, nodule, recipe)

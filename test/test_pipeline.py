@@ -22,7 +22,7 @@ BOXES = (
     (1, 0, 0, 30, 30),
 )
 METHODS = ("singan", "poisson", "paste")
-PLAIN = {"intensity": "input", "finish": False}
+PLAIN = {"intensity": "input", "noise_and_blur": False}
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_what_no_nodule_reaches_is_bit_identical(make_input, tmp_path, run, meth
 @pytest.mark.parametrize("finished", [True, False])
 def test_challenge_output_is_uint8_over_each_slices_own_range(make_input, tmp_path, run, finished):
     folder = make_input((), dtype="int16")
-    run(folder, finish=finished)
+    run(folder, noise_and_blur=finished)
     before, after = read_stack(folder / "77.mha").pixels, output(tmp_path)
     assert after.dtype == np.uint8
     for one, other in zip(before, after, strict=True):

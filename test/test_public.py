@@ -19,7 +19,7 @@ from nodegen.io.metaimage import ELEMENTS
 from nodegen.io.stack import read_stack
 
 BOX = Box(slice=0, left=60, top=60, right=100, bottom=110)
-PLAIN = Settings(method="poisson", finish=False)
+PLAIN = Settings(method="poisson", noise_and_blur=False)
 
 
 def radiograph(seed=0, dtype=np.uint16, shape=(1, 300, 320)):
@@ -29,7 +29,7 @@ def radiograph(seed=0, dtype=np.uint16, shape=(1, 300, 320)):
 
 @pytest.fixture
 def settings(tiny_model):
-    return Settings(model=tiny_model, finish=False)
+    return Settings(model=tiny_model, noise_and_blur=False)
 
 
 def test_every_public_name_is_there_and_documented():

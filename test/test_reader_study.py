@@ -33,7 +33,7 @@ from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 
 SIDE = 320
-RENDERERS = {"paste": Renderer(Settings(method="paste", finish=False))}
+RENDERERS = {"paste": Renderer(Settings(method="paste", noise_and_blur=False))}
 
 
 def lungs_of(pixels):
@@ -163,7 +163,7 @@ def test_practice_and_the_rest_hold_all_kinds_in_like_shares():
 
 def test_methods_draw_equally_many_and_are_told_apart(tmp_path):
     renderers = {
-        name: Renderer(Settings(method=name, finish=False)) for name in ("paste", "poisson")
+        name: Renderer(Settings(method=name, noise_and_blur=False)) for name in ("paste", "poisson")
     }
     plan = Plan("rating", 20, 0, candidates=1)
     cases = plan_study(plan, films_with_nodules(), untouched_films(), [], renderers, GROUNDS)

@@ -38,7 +38,7 @@ def treated(count=6, methods=METHODS, side=300):
             after[i % 2] += height * np.clip(1 - (distance / 20) ** 2, 0, None)
             signal = "hyposignal" if i % 3 else "hypersignal"
             recipes.append({"index": i, "signal": signal, "n0": 6, "noise": SEED})
-        header = {"seed": SEED, "settings": {"finish": False}, "model_sha256": "ab" * 32}
+        header = {"seed": SEED, "settings": {"noise_and_blur": False}, "model_sha256": "ab" * 32}
         after = np.rint(after).astype(np.uint16)
         pair = Pair(before, after, boxes, SPACING)
         lungs = {1: np.hypot(rows - side / 2, columns - side / 2) < side / 3}

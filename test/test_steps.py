@@ -15,11 +15,11 @@ from nodegen.constants import (
     MASK_REACH_PX,
 )
 from nodegen.io.boxes import Box
-from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.blend import FittedNodule
 from nodegen.synthesis.contrast import match_contrast, normalise
 from nodegen.synthesis.crop import crop_window, support
 from nodegen.synthesis.harmonise import Harmonise, harmonisation_mask
-from nodegen.synthesis.noise_and_blur import blur, finish
+from nodegen.synthesis.noise_and_blur import blur, noise_and_blur
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson
 from nodegen.synthesis.projection import cut_to_mask, diameter_mm, project
@@ -32,7 +32,7 @@ def recipe(**changes):
     fields = {
         **{"index": 0, "slice": 0, "left": 100, "top": 100, "right": 150, "bottom": 150},
         **{"nodule": 0, "name": "n", "mirror": False, "turn_deg": 0.0, "signal": "hyposignal"},
-        **{"n0": 13, "weight": 0.5, "contrast": 0.3, "noise": 7},
+        **{"n0": 13, "weight": 0.5, "contrast_fraction": 0.3, "noise": 7},
     }
     return Recipe(**{**fields, **changes})
 
@@ -51,7 +51,7 @@ def dome(side=50, height=0.3):
 
 def placed(side=50, canvas=(256, 256), at=(128, 128), height=0.3):
     shadow = centred(dome(side, height), canvas, *at)
-    return PlacedNodule(shadow, shadow > 0)
+    return FittedNodule(shadow, shadow > 0)
 
 
 # --- projection, contrast, resampling -------------------------------------------------------------
@@ -186,7 +186,7 @@ def test_paste_adds_inside_the_mask_only_and_stops_at_white():
     pasted = paste(crop, nodule)
     np.testing.assert_array_equal(pasted[~nodule.mask], crop[~nodule.mask])
     np.testing.assert_array_equal(
-        pasted[nodule.mask], np.minimum(0.8 + nodule.shadow, 1)[nodule.mask]
+        pasted[nodule.mask], np.minimum(0.8 + nodule.contribution, 1)[nodule.mask]
     )
     assert pasted.max() == 1
 
@@ -195,7 +195,7 @@ def test_poisson_on_flat_ground_is_half_the_nodule():
     # Without gradients of its own the ground takes on the nodule's, and the mean halves it.
     crop = np.full((256, 256), 0.3, dtype=np.float32)
     nodule = placed()
-    np.testing.assert_allclose(poisson(crop, nodule), crop + nodule.shadow / 2, atol=1e-6)
+    np.testing.assert_allclose(poisson(crop, nodule), crop + nodule.contribution / 2, atol=1e-6)
 
 
 @pytest.mark.parametrize("at", [(128, 128), (0, 0), (255, 10), (20, 250)])
@@ -248,7 +248,7 @@ def test_the_papers_add_back_is_the_weighted_mean_in_the_mask():
     nodule = placed()
     blend = Harmonise({"hyposignal": random_cascade()}, "paper", "full")
     window = support(nodule.mask)
-    (harmonised,) = blend.harmonised((crop + nodule.shadow)[None], window, recipe())
+    (harmonised,) = blend.harmonised((crop + nodule.contribution)[None], window, recipe())
     weight = 0.5 * harmonisation_mask(nodule.mask, window)
     wanted = (1 - weight) * crop[window] + weight * harmonised
     result = blend(crop, nodule, recipe())
@@ -259,11 +259,11 @@ def test_grain_adds_nothing_for_a_nodule_of_no_contrast():
     crop = np.random.default_rng(3).uniform(0.2, 0.5, (256, 256)).astype(np.float32)
     nodule = placed()
     blend = Harmonise({"hyposignal": random_cascade()}, "grain")
-    faint = PlacedNodule(np.zeros_like(nodule.shadow), nodule.mask)
+    faint = FittedNodule(np.zeros_like(nodule.contribution), nodule.mask)
     np.testing.assert_allclose(blend(crop, faint, recipe()), crop, atol=1e-6)
 
 
-# --- finish ---------------------------------------------------------------------------------------
+# --- noise and blur -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (3, 9), (1, 1)])
@@ -275,10 +275,10 @@ def test_the_finishs_blur_is_scipys(shape):
 
 def test_the_finish_is_noise_blur_noise():
     flat = np.full((512, 512), 0.5, dtype=np.float32)
-    done = finish(flat, np.random.default_rng(0)) * 255
+    done = noise_and_blur(flat, np.random.default_rng(0)) * 255
     # The first noise is left with 1 / (2 sqrt(pi)) of its deviation by a blur of 1 px.
     wanted = 3 * np.sqrt(1 + 1 / (4 * np.pi))
     assert done.std() == pytest.approx(wanted, rel=0.02)
     assert done.mean() == pytest.approx(127.5, abs=0.05)
-    again = finish(flat, np.random.default_rng(0)) * 255
+    again = noise_and_blur(flat, np.random.default_rng(0)) * 255
     np.testing.assert_array_equal(done, again)

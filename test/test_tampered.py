@@ -27,7 +27,7 @@ from nodegen.synthesis.recipe import Recipe, load
 from nodegen.synthesis.signal_class import signal_class, top_threshold
 from nodegen.training.generator import Generator
 
-PASTE = Settings(method="paste", finish=False, seed=1)
+PASTE = Settings(method="paste", noise_and_blur=False, seed=1)
 BOXES = [(0, 60, 60, 100, 110), (1, 150, 100, 190, 150)]
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=5),
@@ -80,10 +80,16 @@ EDITS = {
     "an empty box": (lambda c: c["recipes"][0].update(right=0), "which is empty"),
     "an index twice": (lambda c: c["recipes"][0].update(index=1), "has the index 1 of another one"),
     "no such slice": (lambda c: c["recipes"][0].update(slice=9), "there are 2 slices"),
-    "NaN": (lambda c: c["recipes"][0].update(contrast=float("nan")), "is NaN where a number of 0"),
+    "NaN": (
+        lambda c: c["recipes"][0].update(contrast_fraction=float("nan")),
+        "is NaN where a number of 0",
+    ),
     "a weight of 7": (lambda c: c["recipes"][0].update(weight=7), '"weight" of recipe 0'),
     "unknown method": (lambda c: c["settings"].update(method="magic"), "method is 'magic'"),
-    "finish of text": (lambda c: c["settings"].update(finish="no"), "have 'no' as finish"),
+    "noise and blur of text": (
+        lambda c: c["settings"].update(noise_and_blur="no"),
+        "have 'no' as noise_and_blur",
+    ),
     "another library": (lambda c: c.update(library_sha256="a" * 64), "made with library_sha256"),
 }  # fmt: skip
 

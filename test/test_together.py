@@ -33,7 +33,7 @@ def stack():
 def rendered(at_once, half=False):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Renderer, "slices_at_once", at_once)
-        renderer = Renderer(Settings(finish=False, workers=1))
+        renderer = Renderer(Settings(noise_and_blur=False, workers=1))
         renderer.open()
         for cascade in renderer.cascades.values():
             cascade.half = half
@@ -63,7 +63,7 @@ def test_half_precision_stays_within_a_few_grey_levels(alone):
 
 
 def recipes_of(boxes):
-    renderer = Renderer(Settings(method="paste", finish=False))
+    renderer = Renderer(Settings(method="paste", noise_and_blur=False))
     planned = list(renderer.plan(stack(), boxes, 0))
     return [[r for r in planned if r.slice == n] for n in range(3)]
 

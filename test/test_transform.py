@@ -11,7 +11,7 @@ from nodegen.constants import GRADES
 from nodegen.dataset.transform import AddNodules, ObviousFirst
 from nodegen.errors import SettingError
 
-QUICK = Settings(method="paste", finish=False)
+QUICK = Settings(method="paste", noise_and_blur=False)
 
 
 class Radiographs(Dataset):

@@ -248,7 +248,7 @@ MADE_BY_METHODS = (
 
 @pytest.mark.parametrize("made", MADE_BY_METHODS)
 def test_every_method_changes_its_boxes_and_sham_changes_nothing(made, tiny_model, tmp_path):
-    settings = Settings(finish=False, intensity="input", model=tiny_model)
+    settings = Settings(noise_and_blur=False, intensity="input", model=tiny_model)
     image, boxes = ground(0), [Box(0, 60, 60, 110, 120), Box(0, 160, 150, 210, 200, 1)]
     changed = Maker(Store(tmp_path), settings, seed=1).make(made, image, boxes) != image
     outside = np.ones_like(changed)
@@ -274,10 +274,10 @@ def test_untouched_places_are_called_nodules_by_a_lot_of_each_pair_of_seeds(tmp_
 
 def test_without_contrast_the_generators_change_nothing_with_grain(tiny_model):
     """The reason why the sham may leave them out."""
-    renderer = Renderer(Settings(finish=False, model=tiny_model))
+    renderer = Renderer(Settings(noise_and_blur=False, model=tiny_model))
     image = ground(2)
     recipes = renderer.plan(image[None], [Box(0, 60, 60, 110, 120)], 3)
-    nothing = [replace(recipe, contrast=SHAM_CONTRAST) for recipe in recipes]
+    nothing = [replace(recipe, contrast_fraction=SHAM_CONTRAST) for recipe in recipes]
     assert (to_output(image, renderer.render(image, nothing)[0], "input") == image).all()
 
 

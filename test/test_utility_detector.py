@@ -129,7 +129,7 @@ def test_a_killed_training_goes_on_to_the_same_end():
 
 
 def test_on_the_fly_each_round_has_nodules_of_its_own(tmp_path):
-    maker = Maker(Store(tmp_path), Settings(finish=False, method="poisson"), seed=4)
+    maker = Maker(Store(tmp_path), Settings(noise_and_blur=False, method="poisson"), seed=4)
     fly = Fly(maker, Arm("poisson", "poisson"), [bright_disc(1)])
     first, again, other = fly(0)[0].image, fly(0)[0].image, fly(1)[0].image
     assert (first == again).all()

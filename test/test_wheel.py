@@ -79,7 +79,7 @@ def test_the_wheel_is_not_the_clone(run):
 
 def test_it_generates_with_its_own_model_and_judges(run):
     run("-m", "nodegen", "phantom", "--output", "in", "--slices", "1")
-    options = ["--intensity", "input", "--no-finish", "--seed", "1"]
+    options = ["--intensity", "input", "--no-noise-and-blur", "--seed", "1"]
     run("-m", "nodegen", "generate", "--input", "in", "--output", "out", *options)
     header = json.loads((run.folder / "out" / "recipes.json").read_text())
     assert header["model_sha256"]

@@ -54,10 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as in generate (default: %(default)s)",
     )
     parser.add_argument(
-        "--finish",
+        "--noise-and-blur",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="noise, blur, noise on every slice; hides what is to be judged (default: --no-finish)",
+        help="noise, blur, noise on every slice; hides what is judged "
+        "(default: --no-noise-and-blur)",
     )
     add_reference(parser)
     add_device(parser)
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = Settings(
         intensity=args.intensity,
-        finish=args.finish,
+        noise_and_blur=args.noise_and_blur,
         contrast=args.contrast,
         device=args.device,
         model=args.model,

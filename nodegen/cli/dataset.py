@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--space", choices=("drawn", "original"), default="drawn",
         help="that images are given in. drawn: that of the drawing; original: the radiographs' own "
-        "grey scale and geometry, changed at the nodules alone, no finish (default: drawn)",
+        "grey scale and geometry, changed at the nodules alone, no noise and blur (default: drawn)",
     )  # fmt: skip
     parser.add_argument(
         "--keep-identity", action="store_true",

@@ -44,10 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "type and grey scale of the input (default: challenge)",
     )
     parser.add_argument(
-        "--finish",
+        "--noise-and-blur",
         action=argparse.BooleanOptionalAction,
         default=leave,
-        help="noise, blur, noise on every slice (default: --finish)",
+        help="noise, blur, noise on every slice (default: --noise-and-blur)",
     )
     parser.add_argument(
         "--seed",
@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     if off:
         print(
             f"{len(off)} of them could not stand out as asked (boxes {', '.join(map(str, off))}): "
-            'see "asked", "got" and "flags" in recipes.json'
+            'see "visibility_asked", "visibility" and "flags" in recipes.json'
         )
     if args.report:
         from nodegen.evaluation.report import write_report_of_run

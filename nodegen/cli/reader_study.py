@@ -100,7 +100,7 @@ def _make(args: argparse.Namespace) -> int:
     made = [film for folder in args.synthetic for film in read_synthetic(folder)]
     # Real films have no finishing noise, so neither have the others.
     renderers = {
-        method: Renderer(Settings(method=method, finish=False, device=args.device))
+        method: Renderer(Settings(method=method, noise_and_blur=False, device=args.device))
         for method in methods
     }
     cases = plan_study(plan, real, untouched, made, renderers)

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth", choices=("patches", "detector", "fasterrcnn"), default="patches",
         help="patches: a small network, minutes; detector: whole radiographs; fasterrcnn: the "
         "paper's detector, for a GPU (default: %(default)s)")  # fmt: skip
-    arms = "singan,poisson,paste,singan-paper,identity,strawman,sham,untouched"
+    arms = "singan,poisson,paste,singan-paper,none,strawman,sham,untouched"
     parser.add_argument("--arms", type=listed(str), metavar="LIST", default=tuple(arms.split(",")),
         help="what networks are trained on: these, singan@subtlety:obvious (or "
         "another setting of generate), NAME=FOLDER (made elsewhere), real, real-25 (percent), "
@@ -66,8 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on-the-fly", action="store_true",
         help="draw nodules anew in every round of training; not for patches or mixes "
         "(default: off)")  # fmt: skip
-    parser.add_argument("--finish", action=argparse.BooleanOptionalAction, default=False,
-        help="noise, blur, noise on every arm's radiographs (default: --no-finish)")  # fmt: skip
+    parser.add_argument("--noise-and-blur", action=argparse.BooleanOptionalAction, default=False,
+        help="noise, blur, noise on every radiograph (default: --no-noise-and-blur)")  # fmt: skip
     parser.add_argument("--write-places", type=Path, metavar="DIR",
         help="write the backgrounds as a stack with nodules.json, for nodules made elsewhere, and "
         "stop (default: none)")  # fmt: skip
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.settings import Settings
 
     settings = Settings(
-        finish=args.finish, intensity="input", device=args.device, model=args.model,
+        noise_and_blur=args.noise_and_blur, intensity="input", device=args.device, model=args.model,
         library=args.library,
     )  # fmt: skip
     options = Options(

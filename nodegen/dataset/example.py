@@ -17,8 +17,8 @@ from nodegen.lungs.grid import LEFT, RIGHT
 from nodegen.lungs.prior import Prior, hull
 from nodegen.renderer import Renderer
 from nodegen.synthesis.grey import to_output, to_unit
-from nodegen.synthesis.noise_and_blur import finish
-from nodegen.synthesis.recipe import Recipe, finish_stream
+from nodegen.synthesis.noise_and_blur import noise_and_blur
+from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream
 
 # The gate. Chosen, not fitted: it is to keep out what an annotator would not box.
 ATTEMPTS = 8  # at nodules that do not pass; the last ones are kept, and said so
@@ -72,7 +72,7 @@ class Example:
     image, untouched : numpy.ndarray, shape (row, column)
         With nodules and without, finished in the same way, in the radiograph's pixel type.
     change : numpy.ndarray of float32, shape (row, column)
-        What the nodules change before the finish, in the radiograph's grey levels, not rounded.
+        What the nodules change before noise and blur, in the radiograph's grey levels, not rounded.
     nodules : list of Nodule
     seed : int
         Of all that was drawn.
@@ -166,8 +166,10 @@ def make_example(
             break
     slice01 = np.clip(slice01, 0, 1)
     change = (slice01 - unit) * (float(pixels.max()) - float(pixels.min()))
-    if renderer.settings.finish:  # with and without differ by the nodules alone
-        slice01, unit = (finish(one, finish_stream(seed, 0)) for one in (slice01, unit))
+    if renderer.settings.noise_and_blur:  # with and without differ by the nodules alone
+        slice01, unit = (
+            noise_and_blur(one, noise_and_blur_stream(seed, 0)) for one in (slice01, unit)
+        )
     return Example(
         image=to_output(pixels, slice01, "input"),
         untouched=to_output(pixels, unit, "input"),
@@ -206,7 +208,7 @@ def _measured(
         mask=mask,
         size_mm=max(tight[2] - tight[0], tight[3] - tight[1]) * mm,
         contrast=contrast,
-        visibility=recipe.got,
+        visibility=recipe.visibility,
         region=region_of(box, lungs),
         recipe=recipe,
     )

@@ -35,7 +35,7 @@ class Item:
     split : str
     nodules : int
     seed : int
-        Of its places, nodules and finish.
+        Of its places, nodules and noise and blur.
     """
 
     name: str

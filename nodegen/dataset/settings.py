@@ -65,7 +65,7 @@ class DatasetSettings:
         Whether radiographs are brought to NODE21's form first.
     space : {"drawn", "original"}
         What images are given in: as nodules are drawn in them, finished; or the radiographs' own
-        grey scale and geometry, changed at the nodules alone, which leaves the finish out.
+        grey scale and geometry, changed at the nodules alone, which leaves noise and blur out.
     keep_identity : bool
         Whether DICOM files carry over who the patient is.
     render : Settings
@@ -139,8 +139,8 @@ class DatasetSettings:
             replace(self.render, subtlety=grades)  # checked by the settings of rendering
         if not 0 <= self.seed < 2**63:
             raise SettingError(f"--seed is {self.seed}, where 0 to 2^63 - 1 is allowed.")
-        if self.space == "original" and self.render.finish:
-            object.__setattr__(self, "render", replace(self.render, finish=False))
+        if self.space == "original" and self.render.noise_and_blur:
+            object.__setattr__(self, "render", replace(self.render, noise_and_blur=False))
 
     def subtlety_of(self, split: str) -> str:
         """Of the nodules of one split."""

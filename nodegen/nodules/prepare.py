@@ -63,7 +63,7 @@ def project_nodule(
     volume_hu, mask : ndarray, shape (slice, row, column)
     axes : sequence of {0, 1, 2}
     opaque : bool
-        False leaves the opacity out (a single 0), for what looks at the projection alone.
+        False leaves the thickness out (a single 0), for what looks at the projection alone.
 
     Returns
     -------
@@ -221,7 +221,7 @@ def _make_parts(pairs: list[Pair], axes: Sequence[int], parts: str) -> dict[str,
         arrays = {
             f"{what}{nodule.axis}": getattr(nodule, what)
             for nodule in nodules
-            for what in ("projection", "mask", "opacity", "step_mm")
+            for what in ("projection", "mask", "water_mm", "step_mm")
         }
         stream = io.BytesIO()
         np.savez(stream, diameter=diameter_mm(np.any(mask, axis=PROJECTION_AXIS)), **arrays)
@@ -251,7 +251,7 @@ def _unpack(path: Path, name: str) -> tuple[int, list[Nodule]]:
                 max(arrays[f"mask{axis}"].shape),
                 name,
                 axis,
-                arrays[f"opacity{axis}"],
+                arrays[f"water_mm{axis}"],
                 float(arrays[f"step_mm{axis}"]),
             )
             for axis in (0, 1, 2)

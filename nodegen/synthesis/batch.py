@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.blend import FittedNodule
 from nodegen.synthesis.crop import Window, crop_window
 from nodegen.synthesis.grey import to_unit
 from nodegen.synthesis.recipe import Recipe
@@ -25,7 +25,7 @@ Wave = list[tuple[int, Recipe]]  # (place of the slice in its group, recipe)
 def render_together(
     untouched: np.ndarray,
     recipes: Sequence[Sequence[Recipe]],
-    place: Callable[[Recipe, tuple[int, ...]], PlacedNodule],
+    place: Callable[[Recipe, tuple[int, ...]], FittedNodule],
     blend: Harmonise,
     watch: Callable[[list[Wave]], Iterable[Wave]] = iter,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -37,7 +37,7 @@ def render_together(
     recipes : list of list of Recipe
         Of each slice, in the order in which they are rendered.
     place : callable
-        As :meth:`nodegen.renderer.Renderer.place`.
+        As :meth:`nodegen.renderer.Renderer.fit_nodule`.
     watch : callable
         Yields the waves one by one, and may end the work between two of them by an exception.
 

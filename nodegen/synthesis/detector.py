@@ -1,10 +1,10 @@
-"""Exposure: from a nodule's opacity to what it adds to the grey levels of a NODE21 radiograph.
+"""Detector response: from a nodule's water-equivalent thickness to its grey levels.
 
-Two things lie between. The detector blurs. And NODE21's radiographs are energy-normalised
-(Philipsen et al., IEEE TMI 2015): an image is parted into bands, and each is brought to a reference
-energy. That is linear in what is added, so a shadow passes it band by band: fine ones are raised
-and coarse ones are held down. A large nodule so loses more of its contrast than a small one, its
-top becomes flat, and it stands in a faint dark halo.
+The detector blurs. NODE21's radiographs are then energy-normalised (Philipsen et al., IEEE TMI
+2015): an image is split into bands, and each is brought to a reference energy. That is linear in
+what is added, so a nodule passes it band by band: fine bands are raised and coarse ones lowered. A
+large nodule loses more of its contrast than a small one, its top becomes flat, and a faint dark
+halo surrounds it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ BAND_GAINS = (1.12, 1.12, 1.07, 1.0, 0.77, 0.55, 0.44)
 AROUND_PX = 64  # zeros around what is transformed, so that it does not meet itself
 
 
-def expose(shadow: np.ndarray, blur_px: float) -> np.ndarray:
-    """Blur a shadow as the detector does, and pass it through the energy normalisation.
+def detector_response(contribution: np.ndarray, blur_px: float) -> np.ndarray:
+    """Blur a contribution as the detector does, and pass it through the energy normalisation.
 
     Parameters
     ----------
-    shadow : ndarray, shape (row, column)
+    contribution : ndarray, shape (row, column)
         Linear in thickness, 0 along its border.
     blur_px : float
         Standard deviation of the detector's point spread, px.
@@ -40,9 +40,11 @@ def expose(shadow: np.ndarray, blur_px: float) -> np.ndarray:
     ndarray of float32, the same shape
         Below 0 in the halo.
     """
-    shape = tuple(fft.next_fast_len(side + AROUND_PX, real=True) for side in shadow.shape)
-    spectrum = fft.rfft2(shadow.astype(np.float32), shape) * transfer(shape, round(blur_px, 2))
-    rows, columns = shadow.shape
+    shape = tuple(fft.next_fast_len(side + AROUND_PX, real=True) for side in contribution.shape)
+    spectrum = fft.rfft2(contribution.astype(np.float32), shape) * transfer(
+        shape, round(blur_px, 2)
+    )
+    rows, columns = contribution.shape
     return np.asarray(fft.irfft2(spectrum, shape)[:rows, :columns], dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Laying: a nodule's opacity turned, brought to its box's size and laid into the box's middle.
+"""Fit to box: a nodule's thickness is turned, scaled to its box and centred in it.
 
 What fills a box is the visible disc, as NODE21's boxes mark what is seen: the nodule is scaled, by
 one factor for both axes, so that its disc takes the share ``fill`` of the box.
@@ -21,9 +21,9 @@ def turned_extent(nodule: Nodule, mirror: bool, turn_deg: float) -> tuple[np.nda
     Returns
     -------
     centre, size : ndarray, shape (2,)
-        (down, across) from the middle of the opacity's array, in its samples.
+        (down, across) from the middle of the thickness's array, in its samples.
     """
-    places = np.argwhere(nodule.disc) + 0.5 - np.divide(nodule.opacity.shape, 2)
+    places = np.argwhere(nodule.disc) + 0.5 - np.divide(nodule.water_mm.shape, 2)
     turned = places @ _turn(mirror, turn_deg).T
     low, high = turned.min(axis=0), turned.max(axis=0)
     return (low + high) / 2, high - low + 1
@@ -55,7 +55,7 @@ def fit(nodule: Nodule, mirror: bool, turn_deg: float, aspect: float) -> tuple[f
     return float(min(off) + hollow), (turn_deg + 90.0 * turned) % 360.0
 
 
-def lay(
+def warp_to_box(
     nodule: Nodule,
     mirror: bool,
     turn_deg: float,
@@ -64,7 +64,7 @@ def lay(
     shape: tuple[int, int],
     at: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lay a nodule's opacity onto a canvas.
+    """Warp a nodule's thickness onto a canvas.
 
     Parameters
     ----------
@@ -79,15 +79,15 @@ def lay(
 
     Returns
     -------
-    shadow : ndarray of float32, shape (row, column)
-        The opacity, 1 at its plateau, 0 beside the nodule.
+    contribution : ndarray of float32, shape (row, column)
+        The thickness, 1 at its plateau, 0 beside the nodule.
     mask : ndarray of bool, the same shape
         The nodule's silhouette; never empty.
     """
     centre, size = turned_extent(nodule, mirror, turn_deg)
     sides = np.divide(box_px, size)  # px a sample that would fill the box each way
     scale = fill * min(float(np.sqrt(sides.prod())), STICKS_OUT * float(sides.min()))
-    source = np.pad(nodule.opacity / max(nodule.plateau, 1e-6), 2).astype(np.float32)
+    source = np.pad(nodule.water_mm / max(nodule.plateau, 1e-6), 2).astype(np.float32)
     if scale < 1:
         source = ndimage.gaussian_filter(source, 0.5 * np.sqrt(scale**-2 - 1), mode="constant")
     # A canvas pixel's place, from the disc's centre, turned back, is a place among the samples.
@@ -106,14 +106,14 @@ def lay(
         output_shape=tuple(np.maximum(ends - corner, 0)),
         order=3,
     )
-    shadow = np.zeros(shape, dtype=np.float32)
-    shadow[spans[0][0] : spans[0][1], spans[1][0] : spans[1][1]] = np.maximum(part, 0)
-    mask = shadow >= min(SILHOUETTE, 0.5 * float(shadow.max()))
-    if not shadow.any():
+    contribution = np.zeros(shape, dtype=np.float32)
+    contribution[spans[0][0] : spans[0][1], spans[1][0] : spans[1][1]] = np.maximum(part, 0)
+    mask = contribution >= min(SILHOUETTE, 0.5 * float(contribution.max()))
+    if not contribution.any():
         row, column = (min(max(int(a), 0), n - 1) for a, n in zip(at, shape, strict=True))
         mask[...] = False
         mask[row, column] = True
-    return shadow, mask
+    return contribution, mask
 
 
 def _turn(mirror: bool, turn_deg: float) -> np.ndarray:

@@ -27,11 +27,11 @@ from nodegen.constants import (
     MASK_BLUR_PX,
     MASK_TRUNCATE,
 )
-from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.blend import FittedNodule
 from nodegen.synthesis.crop import Window, grown, support
 from nodegen.synthesis.recipe import Recipe, noise_stream
 
-Placed = tuple[np.ndarray, PlacedNodule, Recipe]  # a crop, and what is blended into it
+Placed = tuple[np.ndarray, FittedNodule, Recipe]  # a crop, and what is blended into it
 Pasted = tuple[np.ndarray, Window, Recipe]  # images (image, row, column), and what is wanted
 
 
@@ -65,7 +65,7 @@ class Harmonise:
         self.cascades, self.add_back, self.windows = cascades, add_back, windows
         self.step = step
 
-    def __call__(self, crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe) -> np.ndarray:
+    def __call__(self, crop: np.ndarray, nodule: FittedNodule, recipe: Recipe) -> np.ndarray:
         """Blend ``nodule`` into ``crop`` (row, column) in 0..1, as the recipe says."""
         return self.together([(crop, nodule, recipe)])[0]
 
@@ -76,7 +76,7 @@ class Harmonise:
             if not nodule.mask.any():
                 continue
             # As `paste`, and as the image that the cascade was trained on: white is the ceiling.
-            images = [np.minimum(crop + nodule.shadow, 1.0)]
+            images = [np.minimum(crop + nodule.contribution, 1.0)]
             if self.add_back == "grain":
                 images.append(crop)
             jobs[i] = np.stack(images), support(nodule.mask), recipe
@@ -128,7 +128,7 @@ class Harmonise:
     def added_back(
         self,
         crop: np.ndarray,
-        nodule: PlacedNodule,
+        nodule: FittedNodule,
         window: Window,
         harmonised: np.ndarray,
         weight: float,
@@ -145,17 +145,21 @@ class Harmonise:
             mask[within] = inside
             change[within] = inside * (harmonised[0] - harmonised[1])
             change = gaussian_filter(change, GRAIN_SIGMA_PX, mode="constant")
-            if nodule.middle is None:
+            if nodule.central_disc is None:
                 change *= np.float32(weight)
             else:
-                drawn, middle = nodule.shadow[spread], nodule.middle[spread]
+                drawn, middle = nodule.contribution[spread], nodule.central_disc[spread]
                 change = kept(change, drawn, mask, middle, weight)
             result[spread] += change
         return np.clip(result, 0.0, 1.0, out=result)
 
 
 def kept(
-    change: np.ndarray, shadow: np.ndarray, mask: np.ndarray, middle: np.ndarray, weight: float
+    change: np.ndarray,
+    contribution: np.ndarray,
+    mask: np.ndarray,
+    middle: np.ndarray,
+    weight: float,
 ) -> np.ndarray:
     """Give a harmonised change the contrast and the edge of what was drawn.
 
@@ -166,7 +170,7 @@ def kept(
 
     Parameters
     ----------
-    change, shadow : ndarray, shape (row, column)
+    change, contribution : ndarray, shape (row, column)
         Low pass of the harmonised change, and what was drawn.
     mask : ndarray of the same shape
         For harmonisation, in 0..1.
@@ -175,12 +179,12 @@ def kept(
     weight : float
         Of what the generators added.
     """
-    wanted, found = float(shadow[middle].mean()), float(change[middle].mean())
+    wanted, found = float(contribution[middle].mean()), float(change[middle].mean())
     gain = min(max(wanted / found, 1 / GAIN_MOST), GAIN_MOST) if found * wanted > 0 else 0.0
-    low = gaussian_filter(shadow, GRAIN_SIGMA_PX, mode="constant")
+    low = gaussian_filter(contribution, GRAIN_SIGMA_PX, mode="constant")
     added = np.float32(gain) * change - low
     added -= mask * gaussian_filter(added, COARSE_SIGMA_PX, mode="constant")
-    mixed = shadow + np.float32(weight) * added
+    mixed = contribution + np.float32(weight) * added
     # What was added may still move the middle's mean.
     left = max(float(mixed[middle].mean()), wanted / GAIN_MOST)
     return np.asarray(mixed * np.float32(wanted / left))

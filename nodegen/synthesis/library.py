@@ -18,11 +18,11 @@ from nodegen.errors import LibraryError
 from nodegen.synthesis.library_form import (
     ARRAY,
     INDEX,
-    OPACITY,
     PIXEL,
     REMEDY,
     SAMPLE,
     TABLE,
+    WATER,
     Row,
     hash_of,
     map_values,
@@ -106,7 +106,7 @@ class Library:
                 f"and {promised[1]}, at least 1: {REMEDY}."
             )
         pixels = map_values(folder, ARRAY, PIXEL, lengths[0])
-        return cls(folder, rows, pixels, map_values(folder, OPACITY, SAMPLE, lengths[1]), sha256)
+        return cls(folder, rows, pixels, map_values(folder, WATER, SAMPLE, lengths[1]), sha256)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -197,14 +197,14 @@ class Library:
         shape = (row.rows, row.columns)
         projection = np.ascontiguousarray(pixels["projection"]).reshape(shape)
         mask = np.ascontiguousarray(pixels["mask"]).reshape(shape)
-        opacity = samples.astype(np.float32).reshape(row.fine_rows, row.fine_columns)
+        water_mm = samples.astype(np.float32).reshape(row.fine_rows, row.fine_columns)
         # A hash says that nobody altered it by chance, not that it was right to begin with.
         least, most = np.float32(EMPTY_RAY) - TOLERANCE, np.float32(math.exp(ABSORPTION_MAX))
         whole = np.all((projection >= least) & (projection <= most + TOLERANCE))
-        if not (whole and mask.any() and np.isfinite(opacity).all()):
+        if not (whole and mask.any() and np.isfinite(water_mm).all()):
             raise LibraryError(
                 f"Nodule {index} ({row.name}, axis {row.axis}) of the library {self.folder} is no "
                 f"projection: its values are not all numbers of {least:.2f} to {most:.2f}, its "
-                f"mask is empty, or its opacities are no finite numbers: {REMEDY}."
+                f"mask is empty, or its thicknesses are no finite numbers: {REMEDY}."
             )
-        return Nodule(projection, mask, row.diameter_mm, row.name, row.axis, opacity, row.step_mm)
+        return Nodule(projection, mask, row.diameter_mm, row.name, row.axis, water_mm, row.step_mm)

@@ -6,16 +6,16 @@ A library is a folder of four plain files:
     One array of all the pixels of all the entries, end to end: structured, one dimension, fields
     ``projection`` (``<f4``, as :func:`nodegen.synthesis.projection.project` gives it) and ``mask``
     (``|b1``). It loads with ``numpy.load(allow_pickle=False)``, and is memory-mapped here.
-``opacity.npy``
-    The same for the nodules' opacities (``<f2``, mm of water, as
-    :func:`nodegen.synthesis.water_thickness.opacity` gives them): what is drawn but for the
+``water_mm.npy``
+    The same for the nodules' water-equivalent thicknesses (``<f2``, mm of water, as
+    :func:`nodegen.synthesis.water_thickness.water_thickness` gives them): what is drawn but for the
     paper's contrast.
 ``nodules.csv``
     One row an entry, in the order of the arrays: ``name`` (the patch's file name, without its
     suffix), ``axis`` (of the rays in the patch's array: 0, 1 or 2), ``diameter_mm``, ``rows`` and
     ``columns`` (of the projection, cut to its mask), ``offset`` (of its first pixel in the array),
-    ``fine_rows``, ``fine_columns``, ``fine_offset`` (the same of the opacity), ``step_mm`` (side of
-    the opacity's samples) and ``sha256`` (of its pixels, then its opacity, as stored). Pixels run
+    ``fine_rows``, ``fine_columns``, ``fine_offset`` (the same of the thickness), ``step_mm`` (side
+    of its samples) and ``sha256`` (of its pixels, then its thickness, as stored). Pixels run
     along the columns first.
 ``library.json``
     ``format``, ``version``, ``entries``, ``pixels`` and ``samples`` (lengths of the two arrays) and
@@ -37,7 +37,7 @@ import numpy as np
 from nodegen.errors import LibraryError
 from nodegen.schemas import LibraryFile, SchemaFault, check
 
-INDEX, TABLE, ARRAY, OPACITY = "library.json", "nodules.csv", "nodules.npy", "opacity.npy"
+INDEX, TABLE, ARRAY, WATER = "library.json", "nodules.csv", "nodules.npy", "water_mm.npy"
 PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])
 SAMPLE = np.dtype("<f2")
 REMEDY = (
@@ -62,7 +62,7 @@ class Row(NamedTuple):
 
 
 def hash_of(pixels: np.ndarray, samples: np.ndarray) -> str:
-    """An entry's SHA-256: of its pixels, then its opacity, as they are stored."""
+    """An entry's SHA-256: of its pixels, then its thickness, as they are stored."""
     return hashlib.sha256(pixels.tobytes() + samples.tobytes()).hexdigest()
 
 

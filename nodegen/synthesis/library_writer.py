@@ -15,10 +15,10 @@ from nodegen.schemas import LIBRARY_FORMAT, LIBRARY_VERSION
 from nodegen.synthesis.library_form import (
     ARRAY,
     INDEX,
-    OPACITY,
     PIXEL,
     SAMPLE,
     TABLE,
+    WATER,
     Row,
     hash_of,
     why,
@@ -57,11 +57,11 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
         pixels = np.empty(nodule.mask.size, dtype=PIXEL)
         pixels["projection"] = nodule.projection.ravel()
         pixels["mask"] = nodule.mask.ravel()
-        samples = nodule.opacity.astype(SAMPLE).ravel()
+        samples = nodule.water_mm.astype(SAMPLE).ravel()
         writer.writerow(
             (
                 *(nodule.name, nodule.axis, nodule.diameter_mm, *nodule.mask.shape, offset),
-                *(*nodule.opacity.shape, fine_offset, float(nodule.step_mm)),
+                *(*nodule.water_mm.shape, fine_offset, float(nodule.step_mm)),
                 hash_of(pixels, samples),
             )
         )
@@ -81,7 +81,7 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
         "samples": fine_offset,
         "nodules_csv_sha256": sha256,
     }
-    arrays = {ARRAY: _npy(chunks), OPACITY: _npy(fine_chunks)}
+    arrays = {ARRAY: _npy(chunks), WATER: _npy(fine_chunks)}
     try:
         # Without its index the folder holds no library: whatever happens in between, no reader
         # can meet the array of one and the table of another.

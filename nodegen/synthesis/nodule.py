@@ -1,4 +1,4 @@
-"""One nodule of the library: its projection and its opacity."""
+"""One nodule of the library: its projection and its water-equivalent thickness."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,11 +29,12 @@ class Nodule:
         The patch it comes from.
     axis : {0, 1, 2}
         Axis of the rays in the patch's array (slice, row, column).
-    opacity : ndarray of float32, shape (row, column)
-        Mm of water that the nodule adds, as :func:`nodegen.synthesis.water_thickness.opacity`
-        gives it; finer than the projection and cut for itself.
+    water_mm : ndarray of float32, shape (row, column)
+        Water-equivalent thickness, mm, as
+        :func:`nodegen.synthesis.water_thickness.water_thickness` gives it: finer than the
+        projection, and cut by itself.
     step_mm : float
-        Side of the opacity's samples.
+        Side of the thickness's samples.
     """
 
     projection: np.ndarray
@@ -41,18 +42,18 @@ class Nodule:
     diameter_mm: int
     name: str
     axis: int
-    opacity: np.ndarray
+    water_mm: np.ndarray
     step_mm: float
 
     @cached_property
     def plateau(self) -> float:
-        """Height of the opacity's plateau, mm of water."""
-        return plateau(self.opacity)
+        """Height of the plateau, mm of water."""
+        return plateau(self.water_mm)
 
     @cached_property
     def disc(self) -> np.ndarray:
-        """The samples (row, column) of the opacity that are seen."""
-        return visible_disc(self.opacity)
+        """The samples (row, column) of the thickness that are seen."""
+        return visible_disc(self.water_mm)
 
     def oriented(self, mirror: bool = False, turn_deg: float = 0.0) -> "Nodule":
         """Mirror the projection, then turn it in the plane; cut to its new bounding box.
@@ -67,7 +68,7 @@ class Nodule:
         Returns
         -------
         Nodule
-            Of the same diameter, name, axis and opacity. The projection is interpolated by cubic
+            Of the same diameter, name, axis and thickness. The projection is interpolated by cubic
             splines, held within its own range, over a ground of ``EMPTY_RAY``; the mask linearly,
             cut at one half. The result depends on the arguments alone.
         """

@@ -1,4 +1,4 @@
-"""Finish: noise, blur, noise, on every slice, so that a detector cannot learn it as a sign."""
+"""Noise, blur, noise, on every slice, so that a detector cannot learn it as a sign."""
 
 import math
 
@@ -9,8 +9,8 @@ from nodegen.constants import CHALLENGE_MAX, FINISH_BLUR_PX, FINISH_BLUR_TRUNCAT
 BAND_ROWS = 64  # blurred at a time
 
 
-def finish(slice01: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Finish one slice.
+def noise_and_blur(slice01: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Add noise, blur, and add noise again.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from scipy.fft import dstn, idstn
 from scipy.ndimage import binary_dilation
 
 from nodegen.constants import GAIN_MOST, POISSON_WEIGHT
-from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.blend import FittedNodule
 from nodegen.synthesis.projection import bounds
 from nodegen.synthesis.recipe import Recipe
 
@@ -18,7 +18,7 @@ ROUNDS = 2  # of raising a nodule until its contrast is got
 BORDER_PX = 2  # of radiograph around the nodule, so that the border itself carries no nodule
 
 
-def poisson(crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe | None = None) -> np.ndarray:
+def poisson(crop: np.ndarray, nodule: FittedNodule, recipe: Recipe | None = None) -> np.ndarray:
     """Blend the nodule's gradients into the crop.
 
     Parameters
@@ -30,24 +30,24 @@ def poisson(crop: np.ndarray, nodule: PlacedNodule, recipe: Recipe | None = None
     """
     if not nodule.mask.any():
         return crop.copy()
-    change = _change(crop, nodule.shadow, nodule.mask)
-    if nodule.middle is not None:
+    change = _change(crop, nodule.contribution, nodule.mask)
+    if nodule.central_disc is not None:
         # Half of the nodule is lost in the mean, and more where the radiograph's own gradients are
         # the stronger: what was drawn is raised until it is got, as far as that goes.
-        wanted, gain = float(nodule.shadow[nodule.middle].mean()), 1 / POISSON_WEIGHT
+        wanted, gain = float(nodule.contribution[nodule.central_disc].mean()), 1 / POISSON_WEIGHT
         for _ in range(ROUNDS):
-            change = _change(crop, nodule.shadow * np.float32(gain), nodule.mask)
-            found = float(change[nodule.middle].mean())
+            change = _change(crop, nodule.contribution * np.float32(gain), nodule.mask)
+            found = float(change[nodule.central_disc].mean())
             gain = min(gain * wanted / found, GAIN_MOST) if found * wanted > 0 else GAIN_MOST
     return np.asarray(np.clip(crop + change, 0.0, 1.0), dtype=crop.dtype)
 
 
-def _change(crop: np.ndarray, shadow: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _change(crop: np.ndarray, contribution: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """What blending adds to the crop (row, column)."""
     reach = BORDER_PX + 1
     # Beyond the crop the radiograph is continued by its edge, so that a box there has a border too.
     ground = np.pad(crop, reach, mode="edge").astype(np.float64)
-    source = np.pad(shadow, reach).astype(np.float64)
+    source = np.pad(contribution, reach).astype(np.float64)
     rows, columns = bounds(binary_dilation(np.pad(mask, reach), iterations=BORDER_PX))
     frame = slice(rows.start - 1, rows.stop + 1), slice(columns.start - 1, columns.stop + 1)
     solved = _solve(ground[frame], source[frame])

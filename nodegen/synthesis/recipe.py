@@ -50,21 +50,23 @@ class Recipe:
         First scale of the cascade that is used.
     weight : float
         Of the harmonised crop in the add-back.
-    contrast : float
-        What the nodule adds in the middle of its box, in 0..1 of the slice's range; with the
-        paper's contrast, the factor on the projection in 0..1.
+    contrast_fraction : float
+        What the nodule adds in its central disc, in the mean, in 0..1 of the slice's range; 0 with
+        the paper's contrast.
     noise : int
         Seed of the cascade's noise.
     fill : float
         Side of the visible disc over the box's; 0 with the paper's contrast.
     blur_px : float
         Detector's blur, standard deviation.
-    exponent : float
-        On the opacity, 1 at its plateau: below 1 its margin is steeper.
-    asked : float
+    margin_exponent : float
+        On the thickness, 1 at its plateau: below 1 its margin is steeper.
+    visibility_asked : float
         Visibility asked for, see :mod:`nodegen.synthesis.visibility`; 0 with the paper's contrast.
-    got : float
-        Visibility of what was drawn, before the finish; 0 until it is drawn.
+    visibility : float
+        Visibility of what was drawn, before noise and blur; 0 until it is drawn.
+    paper_contrast_factor : float
+        The paper's contrast, a factor on the projection in 0..1; 0 with any other contrast.
     flags : list of str
         What is noteworthy about the box, to be read by people and sorted by programs; see
         :mod:`nodegen.synthesis.flags`.
@@ -83,13 +85,14 @@ class Recipe:
     signal: str
     n0: int
     weight: float
-    contrast: float
+    contrast_fraction: float
     noise: int
     fill: float = 0.0
     blur_px: float = 0.0
-    exponent: float = 1.0
-    asked: float = 0.0
-    got: float = 0.0
+    margin_exponent: float = 1.0
+    visibility_asked: float = 0.0
+    visibility: float = 0.0
+    paper_contrast_factor: float = 0.0
     flags: list[str] = field(default_factory=list)
 
     @property
@@ -113,7 +116,7 @@ class Draw:
     others: tuple[int, ...]
     deviate: float
     shares: tuple[float, float]
-    exponent: float
+    margin_exponent: float
 
 
 def hash_of(pixels: np.ndarray) -> Any:
@@ -168,7 +171,7 @@ def draw(seed: int, box: Box, occurrence: int, library: Library, paper: bool = F
         others=tuple(int(candidates[i]) for i in rng.integers(len(candidates), size=OTHERS)),
         deviate=float(rng.standard_normal()),
         shares=(float(rng.random()), float(rng.random())),
-        exponent=round(float(rng.uniform(*MARGIN_EXPONENT)), 3),
+        margin_exponent=round(float(rng.uniform(*MARGIN_EXPONENT)), 3),
     )
 
 
@@ -177,8 +180,8 @@ def noise_stream(recipe: Recipe) -> np.random.Generator:
     return np.random.default_rng((recipe.noise, _NOISE))
 
 
-def finish_stream(seed: int, slice_: int) -> np.random.Generator:
-    """The stream of the finish of one slice."""
+def noise_and_blur_stream(seed: int, slice_: int) -> np.random.Generator:
+    """The stream of the noise and blur of one slice."""
     return np.random.default_rng((seed, _SLICE, slice_))
 
 

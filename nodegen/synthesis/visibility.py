@@ -59,7 +59,7 @@ def as_real(
     side_px : float
         Of the box.
     spread : float
-        Of its surround, from :func:`spread_around`.
+        Of its surround, from :func:`deviation_around`.
     deviate : float
         Drawn, standard normal.
     density : float
@@ -99,7 +99,7 @@ def graded(shares: Mapping[str, float], grade_share: float, within_share: float)
     return float(low * (high / low) ** within_share)
 
 
-def spread_around(slice01: np.ndarray, box: Box) -> float:
+def deviation_around(slice01: np.ndarray, box: Box) -> float:
     """Standard deviation around a box, less a plane, in 0..1; see :func:`surround`."""
     return surround(slice01, box)[1]
 
@@ -140,7 +140,7 @@ def surround(slice01: np.ndarray, box: Box) -> tuple[float, float]:
     return float(np.median(grey)), max(float((grey - fitted @ table).std()), LEAST_SPREAD)
 
 
-def disc_of(shape: tuple[int, int], row: float, column: float, side: float) -> np.ndarray:
+def central_disc(shape: tuple[int, int], row: float, column: float, side: float) -> np.ndarray:
     """The disc in which contrast is measured, as a mask of ``shape`` (row, column); never empty."""
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     away = (rows + 0.5 - row) ** 2 + (columns + 0.5 - column) ** 2

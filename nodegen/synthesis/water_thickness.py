@@ -1,4 +1,4 @@
-"""Opacity: what a CT nodule adds to a radiograph, in millimetres of water along each ray.
+"""Water-equivalent thickness: what a CT nodule adds along each ray, mm of water.
 
 X-rays are weakened by what lies along the ray. A nodule takes the place of lung, so it adds the
 line integral of its attenuation less the lung's; HU are attenuation relative to water, so
@@ -35,7 +35,7 @@ VISIBLE = 0.5  # of the plateau: the visible disc ends at half its height
 PLATEAU_PERCENTILE = 90  # of the rays that meet the nodule
 
 
-def opacity(
+def water_thickness(
     volume_hu: np.ndarray, mask: np.ndarray, axis: int = PROJECTION_AXIS
 ) -> tuple[np.ndarray, float]:
     """Sum a nodule's attenuation, less the lung's, along one axis.
@@ -63,7 +63,7 @@ def opacity(
 
     >>> import numpy as np
     >>> away = np.linalg.norm(np.indices((30, 30, 30)) - 14.5, axis=0)
-    >>> water_mm, step_mm = opacity(np.where(away < 10, 0.0, -860.0), away < 10)
+    >>> water_mm, step_mm = water_thickness(np.where(away < 10, 0.0, -860.0), away < 10)
     >>> round(float(water_mm.max()), 1), round(max(water_mm.shape) * step_mm)
     (17.3, 21)
     """
@@ -106,7 +106,7 @@ def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def along(added_mm: np.ndarray, axis: int) -> tuple[np.ndarray, float]:
-    """Sum what :func:`added_water` gave along one axis; returns what :func:`opacity` does."""
+    """Sum :func:`added_water` along one axis; returns what :func:`water_thickness` does."""
     water_mm = _cut(added_mm.sum(axis=axis))
     coarser = max(1.0, max(water_mm.shape) / FINEST)
     if coarser > 1:

@@ -39,5 +39,5 @@ def draw_cases(
         recipe = replace(recipe, n0=n0, weight=WEIGHT[signal][1])
         slice01 = to_unit(stack.pixels[box.slice])
         crop = slice01[crop_window(box, slice01.shape)].copy()
-        cases.append(Case(crop, renderer.place(recipe, slice01.shape), recipe))
+        cases.append(Case(crop, renderer.fit_nodule(recipe, slice01.shape), recipe))
     return cases

@@ -18,7 +18,7 @@ from nodegen.cascade.weights import INDEX, read_index
 from nodegen.constants import HALF_WIDTH_PX, SCALES
 from nodegen.io.files import write_text
 from nodegen.progress import track
-from nodegen.synthesis.blend import PlacedNodule
+from nodegen.synthesis.blend import FittedNodule
 from nodegen.synthesis.crop import support
 from nodegen.synthesis.harmonise import Harmonise, harmonisation_mask
 from nodegen.synthesis.recipe import Recipe
@@ -33,7 +33,7 @@ class Case:
     """One box: the crop (row, column) in 0..1, its nodule and its recipe."""
 
     crop: np.ndarray
-    nodule: PlacedNodule
+    nodule: FittedNodule
     recipe: Recipe
 
 
@@ -53,7 +53,7 @@ def full_change(cascade: Cascade, case: Case) -> np.ndarray:
 
 def _change(cascade: Cascade, case: Case, windows: str) -> np.ndarray:
     blend = Harmonise({case.recipe.signal: cascade}, windows=windows)
-    images = np.stack([np.minimum(case.crop + case.nodule.shadow, 1.0), case.crop])
+    images = np.stack([np.minimum(case.crop + case.nodule.contribution, 1.0), case.crop])
     paste, untouched = blend.harmonised(images, support(case.nodule.mask), case.recipe)
     return np.asarray(paste - untouched)
 

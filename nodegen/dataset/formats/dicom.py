@@ -101,7 +101,7 @@ def _dataset(
         series=SERIES[with_nodules],
         derivation=_derivation(record, len(nodules), settings),
         version=__version__,
-        synthetic=bool(nodules) or settings.render.finish,
+        synthetic=bool(nodules) or settings.render.noise_and_blur,
         keep_identity=settings.keep_identity,
     )
     if source is not None and frame is not None and settings.space == "original":
@@ -131,6 +131,6 @@ def _derivation(record: dict[str, Any], nodules: int, settings: DatasetSettings)
         parts.append(
             f"drawn {form}, given in the original's" if settings.space == "original" else form
         )
-    if settings.render.finish:
+    if settings.render.noise_and_blur:
         parts.append("noise and blur over the whole image")
     return f"{', '.join(parts)}. Image {record['name']} of the set, seed {record['seed']}."

@@ -12,7 +12,7 @@ PAPER = "singan-paper"  # the paper's contrast and add-back, as written
 STRAWMAN, BRIGHT, SHAM, UNTOUCHED, REAL = "strawman", "strawman-bright", "sham", "untouched", "real"
 MADE = (*METHODS, PAPER, STRAWMAN, BRIGHT, SHAM, UNTOUCHED)
 VARIED = ("add_back", "contrast", "subtlety", "windows")  # settings that an arm may have of its own
-DEFAULT = ("singan", "poisson", "paste", PAPER, "identity", STRAWMAN, SHAM, UNTOUCHED)
+DEFAULT = ("singan", "poisson", "paste", PAPER, "none", STRAWMAN, SHAM, UNTOUCHED)
 GRAMMAR = (
     f"{', '.join(MADE)}, METHOD@SETTING:VALUE (singan@subtlety:obvious), NAME=FOLDER, {REAL}, "
     f"{REAL}-PERCENT (real-25), ARM+{REAL} or ARM+{REAL}-RATIO (singan+real-3: three synthetic "

@@ -18,14 +18,16 @@ from nodegen.io.stack_writer import StackWriter
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.grey import to_output
-from nodegen.synthesis.noise_and_blur import finish
-from nodegen.synthesis.recipe import finish_stream
+from nodegen.synthesis.noise_and_blur import noise_and_blur
+from nodegen.synthesis.recipe import noise_and_blur_stream
 
 SHAM_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
 BRIGHTNESS = {STRAWMAN: 1.0, BRIGHT: 600 / 350}  # of the strawman's median height, 350 of 4095
 METHODS_CODE = code_hash("blend", "cascade", "steps", "renderer.py", "constants.py",
                          "evaluation/utility/made.py")  # fmt: skip
-STRAWMAN_CODE = code_hash("evaluation/utility/strawman.py", "steps/grey.py", "steps/finish.py")
+STRAWMAN_CODE = code_hash(
+    "evaluation/utility/strawman.py", "synthesis/grey.py", "synthesis/noise_and_blur.py"
+)
 
 
 class Maker:
@@ -34,8 +36,8 @@ class Maker:
     Parameters
     ----------
     settings : Settings
-        Of the methods; ``method`` and ``finish`` are set for each arm. ``finish`` holds for every
-        arm, so that no arm is known by it.
+        Of the methods; ``method`` is set for each arm. ``noise_and_blur`` holds for every arm, so
+        that no arm is known by it.
     seed : int
         Of all nodules.
     """
@@ -86,11 +88,11 @@ class Maker:
             renderer = self.renderer(made)
             recipes = list(renderer.plan(pixels[None], nodules, seed))
             if made == SHAM:
-                recipes = [replace(recipe, contrast=SHAM_CONTRAST) for recipe in recipes]
+                recipes = [replace(recipe, contrast_fraction=SHAM_CONTRAST) for recipe in recipes]
             slice01 = renderer.render(pixels, recipes)[0]
-        if self.settings.finish:
+        if self.settings.noise_and_blur:
             number = int(content_hash(pixels), 16) % 2**32
-            slice01 = finish(slice01, finish_stream(seed, number))
+            slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, number))
         return to_output(pixels, slice01, "input")
 
     def renderer(self, made: str) -> Renderer:
@@ -100,9 +102,9 @@ class Maker:
         equal images, so the generators may be left out: nothing comes of nothing.
         """
         if made not in self._renderers:
-            default = "identity" if self.settings.add_back == "grain" else "singan"
+            default = "none" if self.settings.add_back == "grain" else "singan"
             own = {"method": default} if made == SHAM else settings_of(made)
-            settings = replace(self.settings, finish=False, intensity="input")
+            settings = replace(self.settings, noise_and_blur=False, intensity="input")
             self._renderers[made] = Renderer(replace(settings, **own))  # type: ignore[arg-type]
         return self._renderers[made]
 
@@ -110,7 +112,7 @@ class Maker:
         """As :meth:`make`, or what it gave before for the same radiograph, nodules and method."""
         pixels = one.load()
         boxes = [(box.left, box.top, box.right, box.bottom) for box in one.nodules]
-        parts = (pixels, boxes, made, self.seed, self.settings.finish, self.identity(made))
+        parts = (pixels, boxes, made, self.seed, self.settings.noise_and_blur, self.identity(made))
         change = self.store.once(
             "made", parts, lambda: _change(pixels, self.make(made, pixels, one.nodules))
         )
@@ -121,7 +123,7 @@ class Maker:
         if made in BRIGHTNESS:
             return [STRAWMAN_CODE]
         renderer = self.renderer(made)
-        left = ("device", "workers", "seed", "model", "library", "intensity", "finish")
+        left = ("device", "workers", "seed", "model", "library", "intensity", "noise_and_blur")
         choices = {k: v for k, v in asdict(renderer.settings).items() if k not in left}
         return [renderer.model_sha256, renderer.library.sha256, METHODS_CODE, choices]
 

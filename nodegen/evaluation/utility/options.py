@@ -51,7 +51,9 @@ class Options:
     seed: int = 0
     steps: int | None = None
     on_the_fly: bool = False
-    settings: Settings = field(default_factory=lambda: Settings(finish=False, intensity="input"))
+    settings: Settings = field(
+        default_factory=lambda: Settings(noise_and_blur=False, intensity="input")
+    )
 
     def __post_init__(self) -> None:
         if self.depth not in DEPTHS:
