@@ -23,7 +23,7 @@ from nodegen.synthesis.recipe import noise_and_blur_stream
 
 SHAM_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
 BRIGHTNESS = {STRAWMAN: 1.0, BRIGHT: 600 / 350}  # of the strawman's median height, 350 of 4095
-METHODS_CODE = code_hash("blend", "cascade", "steps", "renderer.py", "constants.py",
+METHODS_CODE = code_hash("cascade", "synthesis", "renderer.py", "constants.py",
                          "evaluation/utility/made.py")  # fmt: skip
 STRAWMAN_CODE = code_hash(
     "evaluation/utility/strawman.py", "synthesis/grey.py", "synthesis/noise_and_blur.py"
