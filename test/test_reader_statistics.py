@@ -5,10 +5,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from nodegen.evaluation.reader_study.planning import auc_error, half_width, table
-from nodegen.evaluation.reader_study.statistics import (
+from nodegen.evaluation.reader_study.multireader import (
     MarkedFilm,
-    auc,
     auc_over_readers,
     fleiss_kappa,
     jafroc,
@@ -16,6 +14,8 @@ from nodegen.evaluation.reader_study.statistics import (
     share,
     share_over_readers,
 )
+from nodegen.evaluation.reader_study.sample_size import auc_error, half_width, table
+from nodegen.evaluation.statistics import auc
 
 # Van Dyke et al. 1993 (79th RSNA), spin echo: five readers, 69 patients without and 45 with aortic
 # dissection. RJafroc's dataset02; its book prints every figure that is tested here.

@@ -13,18 +13,18 @@ import pytest
 
 from nodegen.cli import main
 from nodegen.errors import BoxesError, SettingError, StackError
-from nodegen.evaluation.reader_study import Plan, analyse, plan_study, write_study
+from nodegen.evaluation.reader_study import StudyPlan, analyse, plan_study, write_study
+from nodegen.evaluation.reader_study.backgrounds import Grounds
 from nodegen.evaluation.reader_study.design import practice_first
-from nodegen.evaluation.reader_study.films import (
+from nodegen.evaluation.reader_study.place_cases import balanced, stratify
+from nodegen.evaluation.reader_study.plan import StudyCase
+from nodegen.evaluation.reader_study.radiographs import (
     Film,
     Place,
     contrast_to_noise,
     read_films,
     surround,
 )
-from nodegen.evaluation.reader_study.hosts import Grounds
-from nodegen.evaluation.reader_study.places import balanced, stratify
-from nodegen.evaluation.reader_study.plan import Case
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.stack import Geometry
 from nodegen.io.stack_writer import StackWriter
@@ -69,7 +69,7 @@ def untouched_films(count=12):
 
 @functools.cache
 def draw(kind="rating", cases=20, practice=2, **more):
-    plan = Plan(kind, cases, practice, **more)
+    plan = StudyPlan(kind, cases, practice, **more)
     return plan, plan_study(plan, films_with_nodules(), untouched_films(), [], RENDERERS, GROUNDS)
 
 
@@ -152,7 +152,7 @@ def hollow(pixels):
 
 def test_practice_and_the_rest_hold_all_kinds_in_like_shares():
     kinds = ["real"] * 27 + ["synthetic"] * 26 + ["untouched"] * 13
-    cases = [Case((), kind=kind) for kind in kinds]
+    cases = [StudyCase((), kind=kind) for kind in kinds]
     for seed in range(5):
         drawn = practice_first(cases, 6, np.random.default_rng(seed))
         assert [case.practice for case in drawn] == [True] * 6 + [False] * 60
@@ -165,7 +165,7 @@ def test_methods_draw_equally_many_and_are_told_apart(tmp_path):
     renderers = {
         name: Renderer(Settings(method=name, noise_and_blur=False)) for name in ("paste", "poisson")
     }
-    plan = Plan("rating", 20, 0, candidates=1)
+    plan = StudyPlan("rating", 20, 0, candidates=1)
     cases = plan_study(plan, films_with_nodules(), untouched_films(), [], renderers, GROUNDS)
     made = [case.places[0] for case in cases if case.places[0].kind == "synthetic"]
     assert Counter(place.method for place in made) == {"paste": 4, "poisson": 4}
@@ -239,7 +239,7 @@ def test_a_marking_study_has_films_of_three_kinds():
 
 
 def test_synthetic_nodules_may_be_given():
-    plan = Plan("choice", 4, 0)
+    plan = StudyPlan("choice", 4, 0)
     made = [film(50 + i, [(40, 40, 80, 80)]) for i in range(6)]
     cases = plan_study(plan, films_with_nodules(), [], made, {}, GROUNDS)
     given = {
@@ -263,10 +263,10 @@ def test_surround_and_contrast_to_noise_of_a_known_disc():
 @pytest.mark.parametrize(
     ("plan", "real", "untouched", "says"),
     [
-        (Plan("rating", 500, 0), 12, 0, "real nodules of 30 to 130 px are wanted"),
-        (Plan("choice", 4, 0, sides=(200, 300)), 12, 0, "there are 0"),
-        (Plan("marking", 30, 0), 3, 30, "films with real nodules are wanted"),
-        (Plan("marking", 9, 0), 12, 2, "untouched films are wanted"),
+        (StudyPlan("rating", 500, 0), 12, 0, "real nodules of 30 to 130 px are wanted"),
+        (StudyPlan("choice", 4, 0, sides=(200, 300)), 12, 0, "there are 0"),
+        (StudyPlan("marking", 30, 0), 3, 30, "films with real nodules are wanted"),
+        (StudyPlan("marking", 9, 0), 12, 2, "untouched films are wanted"),
     ],
 )
 def test_too_few_are_told(plan, real, untouched, says):
@@ -279,7 +279,7 @@ def test_too_few_are_told(plan, real, untouched, says):
 def test_plans_that_cannot_be_are_told():
     for wrong in ({"kind": "guess"}, {"cases": 1}, {"practice": -1}, {"candidates": 0}):
         with pytest.raises(SettingError):
-            Plan(**wrong)
+            StudyPlan(**wrong)
 
 
 # --- blinding -------------------------------------------------------------------------------------

@@ -11,11 +11,12 @@ import pytest
 from nodegen.cli import main
 from nodegen.evaluation.fidelity.judge import Pair
 from nodegen.evaluation.report import Treated, write_report
-from nodegen.evaluation.report.films import nodule_outline, outlines, window_of
-from nodegen.evaluation.report.page import Report
+from nodegen.evaluation.report.outlines import nodule_outline, outlines
+from nodegen.evaluation.report.report import Report
 from nodegen.evaluation.viewer import pack, stored
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.boxes import Box
+from nodegen.io.preview import around
 
 METHODS = ("soft", "hard")
 SEED = 9007199254740993  # more than a browser's numbers hold
@@ -123,7 +124,7 @@ def test_a_nodules_outline_lies_in_its_box():
     [(Box(0, 0, 0, 20, 20, 0), (300, 300)), (Box(0, 280, 290, 300, 300, 0), (300, 300))],
 )
 def test_what_is_shown_of_a_box_lies_inside_its_slice(box, shape):
-    rows, columns = window_of(box, shape, 2.0)
+    rows, columns = around(box, shape, 2.0)
     assert 0 <= rows.start <= box.top < box.bottom <= rows.stop <= shape[0]
     assert 0 <= columns.start <= box.left < box.right <= columns.stop <= shape[1]
 
@@ -568,7 +569,7 @@ def test_what_is_listed_is_printed(fresh):
 
 def test_a_page_with_its_pixels_in_a_folder_opens_from_the_disk(chromium, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
-    monkeypatch.setattr("nodegen.evaluation.report.page.ONE_FILE_BYTES", 0)
+    monkeypatch.setattr("nodegen.evaluation.report.report.ONE_FILE_BYTES", 0)
     write_report(path, treated(count=2, methods=("one",)))
     chromium.open(path)
     chromium.wait("document.getElementById('films')?.dataset.case === '0'")

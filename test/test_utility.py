@@ -18,7 +18,7 @@ from nodegen.evaluation.utility.cases import Radiograph, check_leaks, patient_of
 from nodegen.evaluation.utility.made import SHAM_CONTRAST, Maker
 from nodegen.evaluation.utility.measures import Test, hits_of, patch_measures
 from nodegen.evaluation.utility.options import Options
-from nodegen.evaluation.utility.places import disjoint, place_all
+from nodegen.evaluation.utility.places import GAP_PX, place_all
 from nodegen.evaluation.utility.protocol import folds_of, jobs
 from nodegen.evaluation.utility.run import split, utility
 from nodegen.evaluation.utility.store import Store, content_hash
@@ -186,7 +186,7 @@ def test_places_keep_their_distance_and_stay_when_others_go():
         assert len(one.nodules) == 5
         assert len(one.places) == 6
         every = [*one.nodules, *one.places]
-        assert all(disjoint(a, b) for i, a in enumerate(every) for b in every[:i])
+        assert all(a.gap(b) >= GAP_PX for i, a in enumerate(every) for b in every[:i])
 
 
 def test_folds_part_patients_and_spread_nodules():

@@ -63,11 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Plan, make or analyse a study."""
+    """StudyPlan, make or analyse a study."""
     from nodegen.errors import SettingError
 
     if args.plan:
-        from nodegen.evaluation.reader_study.planning import table
+        from nodegen.evaluation.reader_study.sample_size import table
 
         print("Half of the 95 % interval, over readers and cases, where readers are at chance:\n")
         print(table())
@@ -82,8 +82,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _make(args: argparse.Namespace) -> int:
     from nodegen.errors import SettingError
-    from nodegen.evaluation.reader_study import Plan, plan_study, write_study
-    from nodegen.evaluation.reader_study.films import read_films, read_synthetic
+    from nodegen.evaluation.reader_study import StudyPlan, plan_study, write_study
+    from nodegen.evaluation.reader_study.radiographs import read_films, read_synthetic
     from nodegen.renderer import Renderer
     from nodegen.settings import Settings
 
@@ -93,7 +93,7 @@ def _make(args: argparse.Namespace) -> int:
             f"--method is {','.join(methods)}, where one or more of {', '.join(METHODS[:3])} are "
             "allowed, each once; choose among them."
         )
-    plan = Plan(args.kind, args.cases, args.practice, args.size_px, args.candidates, args.seed)
+    plan = StudyPlan(args.kind, args.cases, args.practice, args.size_px, args.candidates, args.seed)
     boxes = args.boxes or args.real / "boxes.csv"
     real = [film for film in read_films(args.real, boxes) if film.boxes]
     untouched = [film for folder in args.untouched for film in read_films(folder)]
@@ -112,7 +112,7 @@ def _make(args: argparse.Namespace) -> int:
 
 def _analyse(args: argparse.Namespace) -> int:
     from nodegen.evaluation.reader_study import analyse
-    from nodegen.evaluation.reader_study.results import PAGE, markdown
+    from nodegen.evaluation.reader_study.analysis import PAGE, markdown
 
     analysis = analyse(args.key, args.analyse, args.output)
     print(markdown(analysis))

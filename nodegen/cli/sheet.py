@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.evaluation.fidelity.grey_levels import full_range, to_grey_levels
     from nodegen.evaluation.fidelity.real import read_real
     from nodegen.evaluation.fidelity.sheet import pairs_of_like_size, view, write_sheet
-    from nodegen.evaluation.made import read_made
+    from nodegen.evaluation.synthetic_stacks import read_synthetic_stack
 
     real = [
         view(radiograph.pixels, box)
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     synthetic = []
     for folder in args.synthetic:
-        stack, boxes = read_made(folder)
+        stack, boxes = read_synthetic_stack(folder)
         levels = to_grey_levels(stack.pixels, *full_range(stack.pixels))
         synthetic += [view(levels[box.slice], box) for box in boxes]
     write_sheet(args.output, pairs_of_like_size(real, synthetic, args.count, args.seed))

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from nodegen.dataset.images import png
+from nodegen.io.preview import eight_bit, resized
 from nodegen.io.radiograph import read_radiograph
 from nodegen.io.store import Store
 
@@ -39,10 +40,9 @@ def contact_sheet(output: Store, records: list[dict[str, Any]]) -> bytes:
 def _tile(output: Store, record: dict[str, Any]) -> np.ndarray:
     pixels = _grey(output, record)
     tile = Image.new("RGB", (TILE_PX, TILE_PX + ENLARGED))
-    scale = TILE_PX / max(pixels.shape)
-    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
     whole = Image.fromarray(pixels)
-    tile.paste(whole.resize(size, Image.Resampling.BOX))
+    small, scale = resized(whole, TILE_PX, Image.Resampling.BOX)
+    tile.paste(small)
     pen = ImageDraw.Draw(tile)
     for number, nodule in enumerate(record["nodules"]):
         corners = [value * scale for value in nodule["box"]]
@@ -63,8 +63,5 @@ def _grey(output: Store, record: dict[str, Any]) -> np.ndarray:
         if name.startswith(("images/", "yolo/images/", "node21/")) or "/images" in name:
             with output.local(name) as path:
                 pixels = read_radiograph(path).pixels.astype(np.float32)
-            low, high = np.percentile(pixels[pixels > pixels.min()], (1, 99.5))
-            scaled = (pixels - low) * (255 / max(high - low, 1e-6))
-            made: np.ndarray = np.clip(scaled, 0, 255).astype(np.uint8)
-            return made
+            return eight_bit(pixels, (1, 99.5), of=pixels[pixels > pixels.min()])
     return np.zeros((record["height"], record["width"]), np.uint8)

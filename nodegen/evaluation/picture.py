@@ -1,15 +1,14 @@
 """One picture of a stack with its nodules: whole slices, and boxes enlarged before and after."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from nodegen.constants import CHALLENGE_MAX
 from nodegen.errors import SettingError
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
+from nodegen.io.preview import around, eight_bit, encoded, resized
 from nodegen.synthesis.grey import rescale
 
 AROUND = 2.4  # an enlarged view shows this many times the box's larger side
@@ -20,9 +19,8 @@ TICK = 0.25  # of a box's side: length of the marks at its corners, which leave 
 ENDS = (0.5, 99.5)  # percentiles of the view that are black and white, before and after alike
 
 
-def _grey(pixels: np.ndarray, low: float, high: float) -> Image.Image:
-    scaled = rescale(pixels, low, high, CHALLENGE_MAX)
-    return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8)).convert("RGB")
+def _grey(unit: np.ndarray, window: np.ndarray, percentiles: tuple[float, float]) -> Image.Image:
+    return Image.fromarray(eight_bit(unit, percentiles, of=window)).convert("RGB")
 
 
 def _panel(image: Image.Image, words: str, side: int) -> Image.Image:
@@ -32,13 +30,6 @@ def _panel(image: Image.Image, words: str, side: int) -> Image.Image:
     panel.paste(image, (left, top))
     ImageDraw.Draw(panel).text((4, 3), words, fill=INK, font=ImageFont.load_default(14))
     return panel
-
-
-def _scaled(image: Image.Image, side: int) -> tuple[Image.Image, float]:
-    """An image whose larger side is `side` px, and its scale."""
-    scale = side / max(image.size)
-    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    return image.resize(size, Image.Resampling.LANCZOS), scale
 
 
 def visible(before: np.ndarray, after: np.ndarray, box: Box) -> float:
@@ -106,28 +97,23 @@ def before_after(
     lines = []
     for box in order[:rows]:
         old, new = slices[box.slice]
-        whole, scale = _scaled(_grey(new, 0, 1), side)
+        whole, scale = resized(_grey(new, np.array([0, 1]), (0, 100)), side)
         pen = ImageDraw.Draw(whole)
         for other in boxes:
             if other.slice == box.slice:
                 corners = [v * scale for v in _corners(other)]
                 pen.rectangle(corners, outline=MARK, width=1 + (other == box))
-        x, y = box.centre
-        half = max(AROUND * max(box.width, box.height), SMALLEST_VIEW_PX) / 2
-        top, left = max(round(y - half), 0), max(round(x - half), 0)
-        window = slice(top, round(y + half)), slice(left, round(x + half))
-        low, high = np.percentile([old[window], new[window]], ENDS)
-        panels = [_panel(whole, f"slice {box.slice}, after", side)]
+        sides = max(AROUND, SMALLEST_VIEW_PX / max(box.width, box.height))
+        rows_, columns = window = around(box, old.shape, sides)
+        start = (columns.start, rows_.start) * 2
+        both = np.stack([old[window], new[window]])
+        panels = [_panel(whole, f"slice {box.slice + 1}, after", side)]
         for unit, words in ((old, "before"), (new, "after")):
-            view, scale = _scaled(_grey(unit[window], low, high), side)
-            _tick(
-                view, [(v - s) * scale for v, s in zip(_corners(box), (left, top) * 2, strict=True)]
-            )
-            panels.append(_panel(view, f"box {box.index}, {words}", side))
+            view, scale = resized(_grey(unit[window], both, ENDS), side)
+            _tick(view, [(v - s) * scale for v, s in zip(_corners(box), start, strict=True)])
+            panels.append(_panel(view, f"box {box.index + 1}, {words}", side))
         lines.append(np.hstack([np.asarray(panel) for panel in panels]))
-    made = io.BytesIO()
-    Image.fromarray(np.vstack(lines)).save(made, format="PNG", optimize=True)
-    write_bytes(path, made.getvalue())
+    write_bytes(path, encoded(Image.fromarray(np.vstack(lines)), optimize=True))
 
 
 def _corners(box: Box) -> tuple[int, int, int, int]:

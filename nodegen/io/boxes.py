@@ -66,6 +66,21 @@ class Box:
         """(x, y), in px from the slice's top left edge."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
+    def gap(self, other: "Box") -> int:
+        """Pixels between two boxes of one slice, along x or y; below 0 where they overlap.
+
+        Examples
+        --------
+        >>> Box(0, 0, 0, 10, 10).gap(Box(0, 15, 2, 20, 8))
+        5
+        """
+        return max(
+            self.left - other.right,
+            other.left - self.right,
+            self.top - other.bottom,
+            other.top - self.bottom,
+        )
+
 
 def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
     """Read the boxes of a stack.

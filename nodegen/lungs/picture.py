@@ -1,12 +1,11 @@
 """A picture of places: the radiograph, its lungs' outlines, the density over it, and boxes."""
 
-import io
-
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from nodegen.io.boxes import Box
+from nodegen.io.preview import eight_bit, encoded, resized
 from nodegen.lungs.fields import Lungs
 from nodegen.lungs.grid import LEFT, RIGHT
 
@@ -35,9 +34,8 @@ def picture(
     bytes
         A PNG.
     """
-    low, high = np.percentile(pixels, (1, 99.5))
-    grey = np.clip((pixels.astype(np.float32) - low) * (255 / max(high - low, 1e-6)), 0, 255)
-    colours = np.repeat(grey[..., None], 3, 2)
+    grey = eight_bit(pixels, (1, 99.5))
+    colours = np.repeat(grey[..., None].astype(np.float32), 3, 2)
     shade = np.asarray(
         Image.fromarray((density / density.max()).astype(np.float32)).resize(
             (pixels.shape[1], pixels.shape[0]), Image.Resampling.BILINEAR
@@ -52,8 +50,4 @@ def picture(
     for box in boxes:
         corners = (box.left, box.top, box.right - 1, box.bottom - 1)
         pen.rectangle(corners, outline=BOX_INK, width=OUTLINE_PX)
-    scale = side / max(image.size)
-    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    made = io.BytesIO()
-    image.resize(size, Image.Resampling.LANCZOS).save(made, format="PNG")
-    return made.getvalue()
+    return encoded(resized(image, side)[0])

@@ -169,8 +169,8 @@ class Prior:
                 row, column = divmod(min(cell, chance.size - 1), chance.shape[1])
                 x, y = (np.array([column, row]) + rng.random(2)) * CELL_PX
                 box = _around(x, y, width, height, len(beside) + len(boxes))
-                if allowed.holds(box) and not any(
-                    _touch(box, other) for other in (*beside, *boxes)
+                if allowed.holds(box) and all(
+                    box.gap(other) >= GAP_PX for other in (*beside, *boxes)
                 ):
                     boxes.append(box)
                     break
@@ -251,15 +251,6 @@ def _count(sums: np.ndarray, box: Box) -> int:
 def _around(x: float, y: float, width: float, height: float, index: int) -> Box:
     left, top = round(x - width / 2), round(y - height / 2)
     return Box(0, left, top, left + max(round(width), 1), top + max(round(height), 1), index)
-
-
-def _touch(one: Box, other: Box) -> bool:
-    return (
-        one.left < other.right + GAP_PX
-        and other.left < one.right + GAP_PX
-        and one.top < other.bottom + GAP_PX
-        and other.top < one.bottom + GAP_PX
-    )
 
 
 @lru_cache(maxsize=2)

@@ -9,10 +9,10 @@ trained on images with a high one learns the forgery.
 import numpy as np
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from nodegen.evaluation.fidelity.change import DISC, RING, Views, views
+from nodegen.evaluation.statistics import auc
 from nodegen.io.boxes import Box
 
 BANDS_PX = ((0.0, 0.7), (0.7, 1.2), (1.2, 2.0))  # sigma of the finer and of the coarser blur
@@ -89,7 +89,7 @@ def detectability(
         forest = RandomForestClassifier(TREES, min_samples_leaf=LEAF, random_state=seed)
         forest.fit(x[train], y[train])
         scores[test] = forest.predict_proba(x[test])[:, 1]
-    return float(roc_auc_score(y, scores))
+    return auc(scores[y == 1], scores[y == 0])
 
 
 def chance_error(boxes: int) -> float:

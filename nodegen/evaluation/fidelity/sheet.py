@@ -1,6 +1,5 @@
 """A contact sheet: real and synthetic nodules of like size, side by side, to be looked at."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from nodegen.errors import EvaluationError
 from nodegen.evaluation.fidelity.measures import side_of
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
+from nodegen.io.preview import around, eight_bit, encoded, resized
 
 AROUND = 3.0  # a view shows so many times the box's larger side
 TILE_PX = 150  # side of a view
@@ -40,21 +40,10 @@ def view(image: np.ndarray, box: Box) -> View:
     image : ndarray, shape (row, column)
         In grey levels of 0..4095.
     """
-    x, y = box.centre
-    half = AROUND * max(box.width, box.height) / 2
-    rows, columns = (
-        slice(max(round(middle - half), 0), min(round(middle + half), length))
-        for middle, length in ((y, image.shape[0]), (x, image.shape[1]))
-    )
-    part = image[rows, columns].astype(np.float32)
-    low, high = np.percentile(part, WINDOW_PERCENTILES)
-    lacking = max(LEAST_WINDOW - (high - low), 0) / 2
-    low, high = low - lacking, high + lacking
-    grey = np.clip((part - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+    part = image[around(box, image.shape, AROUND)]
+    grey = eight_bit(part, WINDOW_PERCENTILES, least_width=LEAST_WINDOW)
     tile = np.zeros((TILE_PX, TILE_PX), dtype=np.uint8)
-    scale = TILE_PX / max(grey.shape)
-    size = tuple(max(1, round(length * scale)) for length in grey.shape[::-1])
-    shown = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC))
+    shown = np.asarray(resized(Image.fromarray(grey), TILE_PX, Image.Resampling.BICUBIC)[0])
     tile[: shown.shape[0], : shown.shape[1]] = shown
     return View(side_of(box), tile)
 
@@ -99,6 +88,4 @@ def write_sheet(path: Path, pairs: Sequence[tuple[View, View]]) -> None:
             sheet[top - 4 : top - 1, left : left + TILE_PX] = FRAME[kind]
             sheet[top : top + TILE_PX, left : left + TILE_PX] = shown.tile
             left += TILE_PX + GAP_PX
-    made = io.BytesIO()
-    Image.fromarray(sheet).save(made, format="PNG", optimize=True)
-    write_bytes(path, made.getvalue())
+    write_bytes(path, encoded(Image.fromarray(sheet), optimize=True))

@@ -4,9 +4,9 @@ A study is one page that opens offline and a key that stays with whoever leads t
 send back the answers that the page exports.
 """
 
+from nodegen.evaluation.reader_study.analysis import analyse
 from nodegen.evaluation.reader_study.design import plan_study
-from nodegen.evaluation.reader_study.plan import Plan
-from nodegen.evaluation.reader_study.results import analyse
+from nodegen.evaluation.reader_study.plan import StudyPlan
 from nodegen.evaluation.reader_study.study import write_study
 
-__all__ = ["Plan", "analyse", "plan_study", "write_study"]
+__all__ = ["StudyPlan", "analyse", "plan_study", "write_study"]

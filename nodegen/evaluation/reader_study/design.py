@@ -13,18 +13,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from nodegen.evaluation.reader_study.films import Film
-from nodegen.evaluation.reader_study.hosts import Grounds
-from nodegen.evaluation.reader_study.marking import draw_films
-from nodegen.evaluation.reader_study.places import draw_places
-from nodegen.evaluation.reader_study.plan import Case, Plan
+from nodegen.evaluation.reader_study.backgrounds import Grounds
+from nodegen.evaluation.reader_study.marking_cases import draw_films
+from nodegen.evaluation.reader_study.place_cases import draw_places
+from nodegen.evaluation.reader_study.plan import StudyCase, StudyPlan
+from nodegen.evaluation.reader_study.radiographs import Film
 from nodegen.renderer import Renderer
 
 
 def plan_study(
-    plan: Plan, real: Sequence[Film], untouched: Sequence[Film], made: Sequence[Film],
+    plan: StudyPlan, real: Sequence[Film], untouched: Sequence[Film], made: Sequence[Film],
     renderers: Mapping[str, Renderer], grounds: Grounds | None = None,
-) -> list[Case]:  # fmt: skip
+) -> list[StudyCase]:  # fmt: skip
     """Draw a study's cases, practice first.
 
     Parameters
@@ -53,13 +53,15 @@ def plan_study(
     return practice_first(cases, plan.practice, rng)
 
 
-def practice_first(cases: Sequence[Case], count: int, rng: np.random.Generator) -> list[Case]:
+def practice_first(
+    cases: Sequence[StudyCase], count: int, rng: np.random.Generator
+) -> list[StudyCase]:
     """Cases in an order by lot, the first ``count`` of them practice, which has all kinds too.
 
     Practice and what is left hold the kinds of case (real, synthetic, untouched; the real one left
     or right) in like shares, so that practice teaches no wrong odds and takes none from the rest.
     """
-    kinds: dict[str, list[Case]] = defaultdict(list)
+    kinds: dict[str, list[StudyCase]] = defaultdict(list)
     for i in rng.permutation(len(cases)):
         kinds[cases[i].sort].append(cases[i])
     shares = {name: count * len(here) / len(cases) for name, here in sorted(kinds.items())}

@@ -6,16 +6,14 @@ from typing import Any
 import numpy as np
 
 from nodegen.evaluation.reader_study.answers import Study
-from nodegen.evaluation.reader_study.statistics import (
-    NOTHING,
-    Estimate,
+from nodegen.evaluation.reader_study.multireader import (
     MarkedFilm,
-    auc,
     fleiss_kappa,
     jafroc_over_readers,
     over_readers_and_cases,
     share_over_readers,
 )
+from nodegen.evaluation.statistics import NOTHING, Estimate, auc
 
 REAL_FROM = 4  # the ratings 4 to 6 say "real"
 HIT_PX = 12  # a mark so far outside a box still hits it: a hand is not that exact

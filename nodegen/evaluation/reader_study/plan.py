@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from nodegen.errors import SettingError
-from nodegen.evaluation.reader_study.films import Film, Place
+from nodegen.evaluation.reader_study.radiographs import Film, Place
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ KINDS = ("choice", "rating", "marking")
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """What is drawn.
 
     Attributes
@@ -52,7 +52,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Case:
+class StudyCase:
     """What a reader judges at once: one place, a pair of them, or a whole film with its nodules."""
 
     places: tuple[Place, ...]
@@ -67,7 +67,7 @@ class Case:
         return self.kind or "/".join(place.kind for place in self.places)
 
 
-def nodules_of(plan: Plan, real: Sequence[Film]) -> list[Place]:
+def nodules_of(plan: StudyPlan, real: Sequence[Film]) -> list[Place]:
     """The real nodules of the sizes asked for."""
     least, most = plan.sides
     return [

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from nodegen import __version__
-from nodegen.evaluation.reader_study.films import Place
-from nodegen.evaluation.reader_study.plan import Case, Plan
+from nodegen.evaluation.reader_study.plan import StudyCase, StudyPlan
+from nodegen.evaluation.reader_study.radiographs import Place
 from nodegen.evaluation.viewer import Page, pack, stored
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.files import write_text
@@ -22,7 +22,11 @@ AROUND = 3.5  # and at least so many of the box's larger sides
 
 
 def write_study(
-    path: Path, cases: Sequence[Case], plan: Plan, view: str = "crop", title: str = "Reader study"
+    path: Path,
+    cases: Sequence[StudyCase],
+    plan: StudyPlan,
+    view: str = "crop",
+    title: str = "Reader study",
 ) -> Path:
     """Write the page, and the key beside it.
 

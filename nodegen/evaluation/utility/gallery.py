@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from nodegen.evaluation.utility.cases import Radiograph
 from nodegen.evaluation.utility.measures import Scores, Test, hits_of, patch_items
 from nodegen.io.boxes import Box
+from nodegen.io.preview import around, data_uri, eight_bit, resized
 
 SHOWN = 12  # of each kind
 AROUND = 3.0  # a picture shows so many of the box's larger sides
 PICTURE_PX = 160
-GREY_PERCENTILES = (1, 99)  # that black and white stand for
+WINDOW_PERCENTILES = (1, 99)
 
 
 @dataclass(frozen=True)
@@ -101,22 +101,12 @@ def _shown(one: Radiograph, box: Box, figures: dict[str, float]) -> Shown:
 
 
 def _picture(pixels: np.ndarray, box: Box) -> str:
-    """The surround of a box with the box drawn in, as a data URI."""
-    from PIL import Image, ImageDraw
-
-    half = AROUND * max(box.width, box.height) / 2
-    x, y = box.centre
-    top, bottom = max(int(y - half), 0), int(y + half)
-    left, right = max(int(x - half), 0), int(x + half)
-    part = pixels[top:bottom, left:right].astype(np.float32)
-    low, high = np.percentile(part, GREY_PERCENTILES)
-    grey = np.clip((part - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
-    scale = PICTURE_PX / max(grey.shape)
-    size = max(round(grey.shape[1] * scale), 1), max(round(grey.shape[0] * scale), 1)
-    image = Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC).convert("RGB")
-    corners = [(box.left - left) * scale, (box.top - top) * scale,
-               (box.right - left) * scale, (box.bottom - top) * scale]  # fmt: skip
-    ImageDraw.Draw(image).rectangle(corners, outline=(255, 190, 60))
-    made = io.BytesIO()
-    image.save(made, format="WEBP", quality=80)
-    return "data:image/webp;base64," + base64.b64encode(made.getvalue()).decode()
+    """The surround of a box with the box drawn in, as a ``data:`` URI."""
+    rows, columns = around(box, pixels.shape, AROUND)
+    grey = Image.fromarray(eight_bit(pixels[rows, columns], WINDOW_PERCENTILES))
+    image, scale = resized(grey, PICTURE_PX, Image.Resampling.BICUBIC)
+    image = image.convert("RGB")
+    corners = np.array([box.left, box.top, box.right, box.bottom])
+    start = np.array([columns.start, rows.start] * 2)
+    ImageDraw.Draw(image).rectangle(list((corners - start) * scale), outline=(255, 190, 60))
+    return data_uri(image)

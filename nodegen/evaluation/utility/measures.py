@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from nodegen.evaluation.utility.bootstrap import FROC_AT, Hits, sensitivities, weighted_auc
 from nodegen.evaluation.utility.cases import Radiograph
 from nodegen.evaluation.utility.extras import need
-from nodegen.evaluation.utility.statistics import FROC_AT, Hits, sensitivities, weighted_auc
 from nodegen.evaluation.utility.subgroups import GROUPS
 
 Scores = Sequence[np.ndarray]  # of each radiograph of the test
@@ -25,7 +25,7 @@ class Test:
     kinds : dict
         As :func:`nodegen.evaluation.utility.subgroups.kinds` gives them.
     weights : ndarray, shape (draw, patient)
-        As :func:`nodegen.evaluation.utility.statistics.patient_weights` gives them, patients in
+        As :func:`nodegen.evaluation.utility.bootstrap.patient_weights` gives them, patients in
         the order of ``patients``.
     """
 

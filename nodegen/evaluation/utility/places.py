@@ -86,18 +86,8 @@ def _draw(
         box = fit_boxes([Box(0, x, y, x + width, y + height)], (1, rows, columns))[0]
         if padding[box.top : box.bottom, box.left : box.right].mean() > PADDING:
             continue
-        if all(disjoint(box, other) for other in (*taken, *found)):
+        if all(box.gap(other) >= GAP_PX for other in (*taken, *found)):
             found.append(box)
         if len(found) == count:
             break
     return found
-
-
-def disjoint(a: Box, b: Box) -> bool:
-    """Whether two boxes have a gap between them."""
-    return (
-        a.right + GAP_PX <= b.left
-        or b.right + GAP_PX <= a.left
-        or a.bottom + GAP_PX <= b.top
-        or b.bottom + GAP_PX <= a.top
-    )

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from nodegen.evaluation.utility.bootstrap import FROC_AT, froc, roc
 from nodegen.evaluation.utility.measures import Scores, Test, hits_of, image_items, patch_items
-from nodegen.evaluation.utility.statistics import FROC_AT, froc, roc
 
 AXIS = np.linspace(0.0, 1.0, 201)
 RATES = np.geomspace(FROC_AT[0], FROC_AT[-1], 97)

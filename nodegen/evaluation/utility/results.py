@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from nodegen.evaluation.statistics import Estimate
+from nodegen.evaluation.utility.bootstrap import estimate
 from nodegen.evaluation.utility.measures import Draws, Scores, Test
-from nodegen.evaluation.utility.statistics import Estimate, estimate
 
 
 @dataclass(frozen=True)

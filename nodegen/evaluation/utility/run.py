@@ -12,6 +12,7 @@ import numpy as np
 from nodegen.errors import UtilityError
 from nodegen.evaluation.utility import cases, places, tables
 from nodegen.evaluation.utility.arms import Arm, parse_arms
+from nodegen.evaluation.utility.bootstrap import patient_weights
 from nodegen.evaluation.utility.cases import Radiograph
 from nodegen.evaluation.utility.depths import Depth, PatchDepth, WholeDepth
 from nodegen.evaluation.utility.detector import DetectorTraining
@@ -22,7 +23,6 @@ from nodegen.evaluation.utility.options import PRIMARY, Options
 from nodegen.evaluation.utility.patches import PatchTraining
 from nodegen.evaluation.utility.protocol import Protocol, jobs
 from nodegen.evaluation.utility.results import Results, summarise
-from nodegen.evaluation.utility.statistics import patient_weights
 from nodegen.evaluation.utility.store import Store, content_hash
 from nodegen.evaluation.utility.subgroups import kinds
 from nodegen.progress import track

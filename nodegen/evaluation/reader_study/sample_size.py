@@ -4,6 +4,8 @@ import math
 
 from scipy import stats
 
+from nodegen.io.tables import markdown_table
+
 CORRELATION = 0.4  # of two readers' errors on the same cases; RJafroc's Van Dyke example: 0.43
 READER_SD = 0.04  # of readers' true AUC around their mean; same example: sqrt(0.0015)
 
@@ -50,14 +52,12 @@ def half_width(cases: int, readers: int, kind: str, area: float = 0.5) -> float:
 
 def table(readers: tuple[int, ...] = (1, 2, 3, 5, 10)) -> str:
     """Half widths as Markdown, for both kinds of study."""
-    lines = []
+    tables = []
     for kind, words in (("choice", "two-alternative choice: pairs"), ("rating", "rating: nodules")):
-        lines += [
-            f"| {words} | " + " | ".join(f"{n} reader{'s' * (n > 1)}" for n in readers) + " |",
-            "|---|" + "---|" * len(readers),
+        head = [words, *(f"{n} reader{'s' * (n > 1)}" for n in readers)]
+        rows = [
+            [cases, *(f"± {half_width(cases, n, kind):.3f}" for n in readers)]
+            for cases in (30, 60, 100, 150, 200, 300)
         ]
-        for cases in (30, 60, 100, 150, 200, 300):
-            cells = " | ".join(f"± {half_width(cases, n, kind):.3f}" for n in readers)
-            lines.append(f"| {cases} | {cells} |")
-        lines.append("")
-    return "\n".join(lines).rstrip()
+        tables.append(markdown_table(head, rows))
+    return "\n\n".join(tables)

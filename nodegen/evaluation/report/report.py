@@ -21,11 +21,11 @@ from nodegen.evaluation.fidelity.table import (
     quantiles_text,
     told_text,
 )
-from nodegen.evaluation.report.films import nodule_outline, outlines, thumb
-from nodegen.evaluation.report.plots import distributions
-from nodegen.evaluation.report.words import FEW_BOXES, as_data, words
+from nodegen.evaluation.report.distributions import distributions
+from nodegen.evaluation.report.measure_words import FEW_BOXES, as_data, words
+from nodegen.evaluation.report.outlines import nodule_outline, outlines, thumb
 from nodegen.evaluation.viewer import Page, pack, stored
-from nodegen.evaluation.viewer.page import ONE_FILE_BYTES
+from nodegen.evaluation.viewer.html_page import ONE_FILE_BYTES
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.boxes import BOXES
 from nodegen.lungs.fields import find_lungs

@@ -1,7 +1,5 @@
 """The analysis of a study: figures with intervals, by reader and by subgroup, as page and CSV."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,15 +10,16 @@ import numpy as np
 from nodegen import __version__
 from nodegen.evaluation.reader_study.answers import Study, read_study
 from nodegen.evaluation.reader_study.figures import FIGURES_OF, MEANINGS, agreement, seconds
-from nodegen.evaluation.reader_study.statistics import Estimate
+from nodegen.evaluation.statistics import Estimate
 from nodegen.io.files import write_text
+from nodegen.io.tables import csv_text, markdown_table
 
 PAGE, FIGURES, CASES = "analysis.html", "analysis.csv", "cases.csv"
 SUBGROUPS = ("size", "subtlety", "zone", "group", "trust")
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """One figure of one subgroup, over all readers or of one."""
 
     figure: str
@@ -34,7 +33,7 @@ class Analysis:
     """All figures of a study."""
 
     study: Study
-    rows: list[Row]
+    rows: list[FigureRow]
     kappa: float
     seconds: dict[str, tuple[float, float, float]]  # of each reader: quartiles a case
 
@@ -63,11 +62,11 @@ def analyse(key: Path, answers: Sequence[Path], output: Path) -> Analysis:
     rows = []
     for subgroup, cases in _subgroups(study):
         for figure, estimate in figures(study, cases, readers):
-            rows.append(Row(figure, subgroup, "all", estimate))
+            rows.append(FigureRow(figure, subgroup, "all", estimate))
         if subgroup == "all" and len(readers) > 1:
             for reader in readers:
                 for figure, estimate in figures(study, cases, [reader]):
-                    rows.append(Row(figure, subgroup, reader, estimate))
+                    rows.append(FigureRow(figure, subgroup, reader, estimate))
     analysis = Analysis(study, rows, agreement(study), seconds(study))
     write_text(output / FIGURES, _figures_csv(analysis))
     write_text(output / CASES, _cases_csv(study))
@@ -99,51 +98,47 @@ def _method(study: Study, case: str) -> str:
 
 
 def _figures_csv(analysis: Analysis) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("figure", "subgroup", "reader", "cases", "value", "low", "high"))
-    for row in analysis.rows:
-        e = row.estimate
-        values = ("" if np.isnan(v) else f"{v:.4f}" for v in (e.value, e.low, e.high))
-        writer.writerow((row.figure, row.subgroup, row.reader, e.cases, *values))
-    kappa = "" if np.isnan(analysis.kappa) else f"{analysis.kappa:.4f}"
-    writer.writerow(("Fleiss kappa", "all", "all", len(analysis.study.cases), kappa, "", ""))
+    head = ("figure", "subgroup", "reader", "cases", "value", "low", "high")
+    rows: list[tuple[object, ...]] = [
+        (row.figure, row.subgroup, row.reader, e.cases, e.value, e.low, e.high)
+        for row in analysis.rows
+        for e in [row.estimate]
+    ]
+    rows.append(("Fleiss kappa", "all", "all", len(analysis.study.cases), analysis.kappa))
     for reader, (low, middle, high) in analysis.seconds.items():
-        figures = (f"{middle:.2f}", f"{low:.2f}", f"{high:.2f}")
-        writer.writerow(("seconds a case, quartiles", "all", reader, "", *figures))
-    return text.getvalue()
+        rows.append(("seconds a case, quartiles", "all", reader, "", middle, low, high))
+    return csv_text(head, rows)
 
 
 def _cases_csv(study: Study) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    told = ("size", "subtlety", "zone", "method")
-    writer.writerow(("case", "truth", "films", *told, "reader", "answer", "seconds"))
+    strata = ("size", "subtlety", "zone", "method")
+    rows: list[tuple[object, ...]] = []
     for case in study.cases:
         truth = study.key[case]
         places = truth.get("places") or truth["nodules"]
         kinds = truth.get("kind") or "/".join(place["kind"] for place in places)
         films = truth.get("film") or "/".join(place["film"] for place in places)
-        strata = [truth.get(name, "") for name in told]
+        known = [truth.get(name, "") for name in strata]
         for reading in study.readings:
             answer = dict(reading.answers[case])
             seconds = answer.pop("seconds", "")
             said = "; ".join(f"{k} {v}" for k, v in answer.items() if k not in ("case", "at"))
-            writer.writerow((case, kinds, films, *strata, reading.reader, said, seconds))
-    return text.getvalue()
+            rows.append((case, kinds, films, *known, reading.reader, said, seconds))
+    return csv_text(("case", "truth", "films", *strata, "reader", "answer", "seconds"), rows)
 
 
 def markdown(analysis: Analysis) -> str:
     """The main figures as a table."""
-    lines = ["| figure | over all readers | cases |", "|---|---|---|"]
-    for row in analysis.rows:
-        if (row.subgroup, row.reader) == ("all", "all"):
-            lines.append(f"| {row.figure} | {row.estimate} | {row.estimate.cases} |")
+    rows: list[tuple[object, ...]] = [
+        (row.figure, row.estimate, row.estimate.cases)
+        for row in analysis.rows
+        if (row.subgroup, row.reader) == ("all", "all")
+    ]
     if len(analysis.study.readings) > 1:
-        lines.append(f"| Fleiss kappa | {analysis.kappa:.2f} | {len(analysis.study.cases)} |")
+        rows.append(("Fleiss kappa", f"{analysis.kappa:.2f}", len(analysis.study.cases)))
     for reader, (low, middle, high) in analysis.seconds.items():
-        lines.append(f"| seconds a case, {reader} | {middle:.1f} ({low:.1f} to {high:.1f}) | |")
-    return "\n".join(lines)
+        rows.append((f"seconds a case, {reader}", f"{middle:.1f} ({low:.1f} to {high:.1f})", ""))
+    return markdown_table(("figure", "over all readers", "cases"), rows)
 
 
 def _page(analysis: Analysis) -> str:
@@ -152,7 +147,7 @@ def _page(analysis: Analysis) -> str:
     template = Environment(
         loader=PackageLoader(__package__, "."), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
-    ).get_template("results.html.j2")  # fmt: skip
+    ).get_template("analysis.html.j2")  # fmt: skip
     style = files("nodegen.evaluation.viewer").joinpath("static", "viewer.css").read_text()
     main = "share right" if analysis.study.kind == "choice" else analysis.rows[0].figure
     return template.render(

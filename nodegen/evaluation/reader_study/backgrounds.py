@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nodegen.errors import SettingError, StackError
-from nodegen.evaluation.reader_study.films import Film, Place, surround
+from nodegen.evaluation.reader_study.radiographs import Film, Place, surround
 from nodegen.io.boxes import Box
 from nodegen.lungs.fields import Lungs, find_lungs
 from nodegen.lungs.frame import Frame, mapped
@@ -75,7 +75,9 @@ class Grounds:
             x, y, _ = mapped(np.array([box.centre[0]]), np.array([box.centre[1]]), *frames)
             left, top = round(float(x[0]) - box.width / 2), round(float(y[0]) - box.height / 2)
             box = replace(box, left=left, top=top, right=left + box.width, bottom=top + box.height)
-        if not ground.allowed.holds(box) or any(_near(box, other) for other in film.boxes):
+        if not ground.allowed.holds(box) or any(
+            box.gap(other) < APART * max(box.side, other.side) for other in film.boxes
+        ):
             return None
         wanted = 1.0 if own is None else own.share(nodule.box)
         return box if abs(ground.share(box) - wanted) <= LUNG_SHARE else None
@@ -118,16 +120,6 @@ def _unlike(nodule: Place, film: Film, box: Box) -> float:
     if not spread or not other_spread:
         return np.inf
     return abs(level - other_level) / spread + abs(float(np.log(other_spread / spread)))
-
-
-def _near(box: Box, other: Box) -> bool:
-    gap = APART * max(box.side, other.side)
-    return (
-        box.left < other.right + gap
-        and other.left < box.right + gap
-        and box.top < other.bottom + gap
-        and other.top < box.bottom + gap
-    )
 
 
 def twin_of(

@@ -11,7 +11,7 @@ FEW_BOXES = 20  # fewer say too little of a method: of 20, the median's rank sti
 
 
 @dataclass(frozen=True)
-class Reference:
+class RealRange:
     """Where nine of ten real nodules lie; ``middle`` is their median, ``n`` how many there were."""
 
     low: float
@@ -29,7 +29,7 @@ class Word:
     sentence: str
     unit: str = ""
     digits: int = 2
-    reference: Reference | None = None
+    reference: RealRange | None = None
 
     @property
     def range_text(self) -> str:
@@ -113,7 +113,7 @@ def words(real: Fidelity | None = None) -> dict[str, Word]:
         if real and name in real.real:
             p5, p50, p95 = (real.real[name][p] for p in ("p5", "p50", "p95"))
             source = f"{real.nodules} real nodules, 5th to 95th percentile"
-            reference = Reference(p5, p95, p50, real.nodules, source)
+            reference = RealRange(p5, p95, p50, real.nodules, source)
         known[name] = Word(title, sentence, unit, DIGITS.get(name, 2), reference)
     return known
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.errors import BoxesError, StackError
-from nodegen.evaluation.made import read_made
+from nodegen.evaluation.synthetic_stacks import read_synthetic_stack
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.stack import SUFFIXES, read_stack
 
@@ -174,14 +174,14 @@ def _read_csv(path: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def read_synthetic(folder: Path) -> Iterator[Film]:
-    """Read a stack that was made, with the boxes of ``recipes.json`` or ``nodules.json`` beside it.
+    """Read a stack and its synthetic nodules from ``recipes.json`` or ``nodules.json``.
 
     Yields
     ------
     Film
         One a slice that has boxes.
     """
-    stack, boxes = read_made(folder)
+    stack, boxes = read_synthetic_stack(folder)
     x, y, *_ = stack.geometry.spacing
     for number, pixels in enumerate(stack.pixels):
         here = tuple(box for box in boxes if box.slice == number)

@@ -8,27 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nodegen.evaluation.statistics import Estimate
+
 DRAWS = 2000  # of the bootstrap
 LOW, HIGH = 2.5, 97.5  # percentiles: a 95 % interval
 # False positives an image at which NODE21 and LUNA16 read the sensitivity.
 FROC_AT = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
-
-    @property
-    def signed(self) -> str:
-        """With its sign, as a difference is shown."""
-        return f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
 
 
 def estimate(value: float, draws: np.ndarray) -> Estimate:

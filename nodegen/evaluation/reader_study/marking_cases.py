@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from nodegen.errors import SettingError
-from nodegen.evaluation.reader_study.films import Film, Place
-from nodegen.evaluation.reader_study.hosts import Grounds, boxes_in, drawn_into
-from nodegen.evaluation.reader_study.plan import Case, Plan, nodules_of, turns
+from nodegen.evaluation.reader_study.backgrounds import Grounds, boxes_in, drawn_into
+from nodegen.evaluation.reader_study.plan import StudyCase, StudyPlan, nodules_of, turns
+from nodegen.evaluation.reader_study.radiographs import Film, Place
 from nodegen.renderer import Renderer
 
 FILM_SHARE = 1 / 3  # of a marking study's films: real, synthetic, untouched
@@ -18,9 +18,9 @@ MOST_NODULES = 3  # synthetic ones in a film that is marked
 
 
 def draw_films(
-    plan: Plan, real: Sequence[Film], untouched: Sequence[Film], made: Sequence[Film],
+    plan: StudyPlan, real: Sequence[Film], untouched: Sequence[Film], made: Sequence[Film],
     renderers: Mapping[str, Renderer], grounds: Grounds, rng: np.random.Generator,
-) -> list[Case]:  # fmt: skip
+) -> list[StudyCase]:  # fmt: skip
     """Draw whole films: with real nodules, with synthetic ones, and untouched.
 
     Parameters and faults as :func:`nodegen.evaluation.reader_study.plan_study`.
@@ -58,6 +58,6 @@ def draw_films(
     return cases
 
 
-def _film_case(kind: str, film: Film, method: str = "") -> Case:
+def _film_case(kind: str, film: Film, method: str = "") -> StudyCase:
     places = tuple(Place(kind, film, box, film.pixels, method=method) for box in film.boxes)
-    return Case(places, kind=kind, film=film, strata={"method": method})
+    return StudyCase(places, kind=kind, film=film, strata={"method": method})

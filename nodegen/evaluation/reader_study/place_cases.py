@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nodegen.errors import SettingError
-from nodegen.evaluation.reader_study.films import Film, Place
-from nodegen.evaluation.reader_study.hosts import Grounds, nearest, site, twin_of
-from nodegen.evaluation.reader_study.plan import Case, Plan, nodules_of, turns
+from nodegen.evaluation.reader_study.backgrounds import Grounds, nearest, site, twin_of
+from nodegen.evaluation.reader_study.plan import StudyCase, StudyPlan, nodules_of, turns
+from nodegen.evaluation.reader_study.radiographs import Film, Place
 from nodegen.progress import track
 from nodegen.renderer import Renderer
 
@@ -18,9 +18,9 @@ UNTOUCHED_SHARE = 1 / 5  # of a rating study's cases: places without a nodule
 
 
 def draw_places(
-    plan: Plan, real: Sequence[Film], untouched: Sequence[Film], made: Sequence[Film],
+    plan: StudyPlan, real: Sequence[Film], untouched: Sequence[Film], made: Sequence[Film],
     renderers: Mapping[str, Renderer], grounds: Grounds, rng: np.random.Generator,
-) -> list[Case]:  # fmt: skip
+) -> list[StudyCase]:  # fmt: skip
     """Draw real places, a synthetic one beside each, and for ratings untouched ones.
 
     Parameters and faults as :func:`nodegen.evaluation.reader_study.plan_study`.
@@ -63,15 +63,15 @@ def draw_places(
             used[twin.film.name] += 1
         if plan.kind == "choice":
             both = (nodule, twin) if first else (twin, nodule)
-            cases.append(Case(both, strata={**words, "method": twin.method}))
+            cases.append(StudyCase(both, strata={**words, "method": twin.method}))
             continue
         for place in (nodule, twin)[: total - empty - shown]:
-            cases.append(Case((place,), strata={**words, "method": place.method}))
+            cases.append(StudyCase((place,), strata={**words, "method": place.method}))
             shown += 1
     for index in chosen[pairs:]:
         film, box = site(nodules[index], hosts, used, grounds, rng)
         used[film.name] += 1
-        cases.append(Case((Place("untouched", film, box, film.pixels),), strata=strata[index]))
+        cases.append(StudyCase((Place("untouched", film, box, film.pixels),), strata=strata[index]))
     return cases
 
 

@@ -7,8 +7,8 @@ from nodegen.io.stack import Stack, find_image, read_stack
 from nodegen.synthesis.recipe import RECIPES, load
 
 
-def read_made(folder: Path) -> tuple[Stack, list[Box]]:
-    """Read a stack that was made, with the boxes of ``recipes.json`` or ``nodules.json`` beside it.
+def read_synthetic_stack(folder: Path) -> tuple[Stack, list[Box]]:
+    """Read a stack and its synthetic nodules from ``recipes.json`` or ``nodules.json``.
 
     Raises
     ------

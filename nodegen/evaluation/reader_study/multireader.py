@@ -11,28 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from nodegen.evaluation.statistics import NOTHING, Estimate, auc
+
 LEVEL = 0.95
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its 95 % interval; NaN where there is nothing to estimate it from."""
-
-    value: float
-    low: float
-    high: float
-    cases: int
-    readers: int = 1
-
-    def __str__(self) -> str:
-        if np.isnan(self.value):
-            return "–"
-        if np.isnan(self.low):
-            return f"{self.value:.3f} (no interval)"
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
-
-
-NOTHING = Estimate(float("nan"), float("nan"), float("nan"), 0)
 
 
 def share(right: int, total: int) -> Estimate:
@@ -46,21 +27,7 @@ def share(right: int, total: int) -> Estimate:
     if not total:
         return NOTHING
     interval = stats.binomtest(right, total).proportion_ci(LEVEL, method="wilson")
-    return Estimate(right / total, float(interval.low), float(interval.high), total)
-
-
-def auc(positive: np.ndarray, negative: np.ndarray) -> float:
-    """Share of pairs in which the positive case is rated higher; ties count a half.
-
-    Examples
-    --------
-    >>> auc(np.array([3, 2]), np.array([1, 2]))
-    0.875
-    """
-    if not len(positive) or not len(negative):
-        return float("nan")
-    difference = np.sign(np.subtract.outer(np.asarray(positive), np.asarray(negative)))
-    return float((difference.mean() + 1) / 2)
+    return Estimate(right / total, float(interval.low), float(interval.high), total, 1)
 
 
 def over_readers_and_cases(figure: Callable[[np.ndarray], np.ndarray], cases: int) -> Estimate:

@@ -1,0 +1,75 @@
+"""What every part of the evaluation counts with: a figure with its interval, and the AUC."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval; NaN where there is nothing to estimate it from.
+
+    Attributes
+    ----------
+    value, low, high : float
+    cases, readers : int
+        How many it is estimated from; 0 where that is said elsewhere.
+
+    Examples
+    --------
+    >>> print(Estimate(0.65, 0.524, 0.758))
+    0.650 (0.524 to 0.758)
+    """
+
+    value: float
+    low: float
+    high: float
+    cases: int = 0
+    readers: int = 0
+
+    def __str__(self) -> str:
+        return self._text("")
+
+    @property
+    def signed(self) -> str:
+        """With its sign, as a difference is shown."""
+        return self._text("+")
+
+    def _text(self, sign: str) -> str:
+        if np.isnan(self.value):
+            return "–"
+        if np.isnan(self.low):
+            return f"{self.value:{sign}.3f} (no interval)"
+        return f"{self.value:{sign}.3f} ({self.low:{sign}.3f} to {self.high:{sign}.3f})"
+
+
+NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
+
+
+def auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Area under the ROC curve: the share of pairs in which the positive case scores higher.
+
+    By ranks (Mann and Whitney); ties count a half. scikit-learn's ``roc_auc_score`` gives the same
+    and takes 2 ms to check its input, too much inside a bootstrap.
+
+    Parameters
+    ----------
+    positive, negative : numpy.ndarray, shape (case,)
+        Scores.
+
+    Returns
+    -------
+    float
+        NaN where there is no case of a kind.
+
+    Examples
+    --------
+    >>> auc(np.array([3, 2]), np.array([1, 2]))
+    0.875
+    """
+    if not len(positive) or not len(negative):
+        return float("nan")
+    ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)].sum()
+    most = len(positive) * len(negative)
+    return float((ranks - len(positive) * (len(positive) + 1) / 2) / most)

@@ -1,0 +1,131 @@
+"""Small 8-bit pictures of 12- and 16-bit radiographs: window, cut, size, PNG and ``data:`` URI."""
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+from nodegen.io.boxes import Box
+
+WINDOW_PERCENTILES = (0.5, 99.5)  # black and white, where nothing else is asked for
+
+
+def eight_bit(
+    pixels: np.ndarray,
+    percentiles: tuple[float, float] = WINDOW_PERCENTILES,
+    *,
+    of: np.ndarray | None = None,
+    least_width: float = 1e-6,
+) -> np.ndarray:
+    """Window grey levels to 8 bit by percentiles.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        Grey levels, of any shape.
+    percentiles : (float, float)
+        They become 0 and 255.
+    of : numpy.ndarray, optional
+        The grey levels whose percentiles are taken. None: ``pixels``.
+    least_width : float
+        Smallest width of the window, grey levels: a narrower one grows on both sides, so that a
+        quiet place is not stretched until it is all noise.
+
+    Returns
+    -------
+    numpy.ndarray of uint8
+
+    Examples
+    --------
+    >>> eight_bit(np.array([0, 500, 1000]), (0, 100))
+    array([  0, 127, 255], dtype=uint8)
+    """
+    low, high = np.percentile(pixels if of is None else of, percentiles)
+    lacking = max(least_width - (high - low), 0) / 2
+    low, high = low - lacking, high + lacking
+    scaled = (pixels.astype(np.float32) - low) * (255 / (high - low))
+    return np.asarray(np.clip(scaled, 0, 255).astype(np.uint8))
+
+
+def around(box: Box, shape: tuple[int, ...], sides: float) -> tuple[slice, slice]:
+    """Rows and columns of a square around a box, cut off at the slice's edges.
+
+    Parameters
+    ----------
+    box : Box
+    shape : (rows, columns)
+        Of the slice.
+    sides : float
+        Side of the square, in the box's larger side.
+
+    Returns
+    -------
+    rows, columns : slice
+    """
+    x, y = box.centre
+    half = sides * max(box.width, box.height) / 2
+    return (
+        slice(max(round(y - half), 0), min(round(y + half), shape[0])),
+        slice(max(round(x - half), 0), min(round(x + half), shape[1])),
+    )
+
+
+def resized(
+    image: Image.Image, side: int, resample: Image.Resampling = Image.Resampling.LANCZOS
+) -> tuple[Image.Image, float]:
+    """An image whose larger side is ``side`` px, and its scale.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+    side : int
+        px.
+    resample : PIL.Image.Resampling
+
+    Returns
+    -------
+    image : PIL.Image.Image
+    scale : float
+        New pixels for each old one.
+    """
+    scale = side / max(image.size)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(size, resample), scale
+
+
+def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
+    """An image as the bytes of a file.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+    format : str
+        As Pillow names it.
+    **options
+        For Pillow's ``save``.
+
+    Returns
+    -------
+    bytes
+    """
+    file = io.BytesIO()
+    image.save(file, format=format, **options)
+    return file.getvalue()
+
+
+def data_uri(image: Image.Image, quality: int = 75) -> str:
+    """An image as a ``data:`` URI, as WebP.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+    quality : int
+        0 to 100.
+
+    Returns
+    -------
+    str
+    """
+    content = base64.b64encode(encoded(image, "WEBP", quality=quality)).decode()
+    return f"data:image/webp;base64,{content}"

@@ -1,0 +1,68 @@
+"""Tables as text: Markdown and CSV."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+
+
+def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    r"""A table in Markdown, without a newline at its end.
+
+    Parameters
+    ----------
+    head : list
+        The columns' names.
+    rows : list of lists
+        The cells; each becomes text.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(markdown_table(["method", "AUC"], [["paste", 0.5]]))
+    | method | AUC |
+    |---|---|
+    | paste | 0.5 |
+    """
+    lines = [head, *rows]
+    text = [f"| {' | '.join(str(cell) for cell in line)} |" for line in lines]
+    return "\n".join([text[0], "|" + "---|" * len(head), *text[1:]])
+
+
+def csv_text(head: Sequence[object], rows: Iterable[Sequence[object]], digits: int = 4) -> str:
+    r"""A table as comma-separated values.
+
+    Parameters
+    ----------
+    head : list
+        The columns' names.
+    rows : list of lists
+        The cells; a NaN becomes an empty cell. Rows may be shorter than ``head``.
+    digits : int
+        Digits after the point of a float.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> csv_text(["arm", "AUC"], [["real", 0.5], ["none", float("nan")]])
+    'arm,AUC\nreal,0.5000\nnone,\n'
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    for row in rows:
+        cells = [_cell(cell, digits) for cell in row]
+        writer.writerow(cells + [""] * (len(head) - len(cells)))
+    return text.getvalue()
+
+
+def _cell(value: object, digits: int) -> object:
+    if not isinstance(value, float):
+        return value
+    return "" if math.isnan(value) else f"{value:.{digits}f}"
