@@ -17,9 +17,11 @@ from nodegen.cli import main
 from nodegen.errors import ModelError, SettingError, StackError, TrainingError
 from nodegen.io.boxes import read_boxes
 from nodegen.io.radiograph import read_radiograph
+from nodegen.lungs.check import implausible
 from nodegen.lungs.fields import Edges, Lungs, find_lungs
 from nodegen.lungs.frame import Frame, mapped, mm_per_px
 from nodegen.lungs.prior import GAP_PX, Prior, hull, is_hidden
+from nodegen.lungs.region import find_region
 from nodegen.lungs.weights import read_weights
 from nodegen.phantom.anatomy import draw_anatomy
 from nodegen.phantom.fields import lung_fields
@@ -92,6 +94,53 @@ def test_a_mirrored_chest_has_its_lungs_on_their_sides(chest, lungs):
 def test_what_holds_no_lungs_is_refused(pixels):
     with pytest.raises(StackError):
         find_lungs(pixels)
+
+
+@pytest.mark.parametrize(
+    ("left", "sure", "lungs", "words"),
+    [
+        ((180, 120, 32, 80), 0.96, -0.5, None),
+        ((180, 120, 32, 80), 0.96, 0.9, None),  # of an inverted radiograph
+        (None, 0.96, -0.5, "no two lungs"),
+        ((180, 120, 10, 30), 0.96, -0.5, "0.014 of the image"),
+        ((180, 120, 13, 54), 0.96, -0.5, "0.19 of the other's size"),
+        ((180, 120, 32, 80), 0.80, -0.5, "uncertain"),
+        ((180, 220, 32, 80), 0.96, -0.5, "of their height"),
+        ((100, 120, 32, 80), 0.96, -0.5, "the gap"),
+        ((238, 120, 16, 80), 0.96, -0.5, "the gap"),
+        ((180, 120, 32, 80), 0.96, 0.45, "no mediastinum"),
+    ],
+)
+def test_only_a_plausible_pair_counts(left, sure, lungs, words):
+    """A drawn pair: an ellipse at (40, 120) of 36 by 100 px, and the left lung as it is given."""
+    y, x = np.mgrid[:256, :256]
+    labels = np.zeros((256, 256), np.uint8)
+    for lung, ellipse in ((1, (40, 120, 36, 100)), (2, left)):
+        if ellipse:
+            column, row, wide, high = ellipse
+            labels[np.hypot((x - column) / wide, (y - row) / high) < 1] = lung
+    grid = np.where(labels > 0, lungs, 0.5).astype(np.float32)
+    chances = np.full((3, 256, 256), 0.02, np.float32)
+    chances[2] = np.where(labels == 2, sure, 0.96)
+    why = implausible(grid, chances, labels, 256.0 * 256)
+    assert why is None if words is None else words in why
+
+
+def test_air_beside_an_arm_is_no_lung(shared):
+    """A supine bedside radiograph: the network takes the air under the left arm for a lung."""
+    pixels = read_radiograph(shared / "cxr" / "originals" / "00001595_002.png").pixels
+    with pytest.raises(StackError, match=r"No plausible pair of lungs.*: one lung fills 0\.015"):
+        find_lungs(pixels)
+    assert find_region(pixels) is None
+
+
+def test_lungs_of_real_radiographs_are_plausible(shared):
+    """Every eighth of 132; looked at one by one, all 132 are pairs of lungs."""
+    folders = ("real/nih_official", "real/nih", "real/node21", "real/negative", "cxr/healthy")
+    paths = [p for folder in folders for p in sorted((shared / folder).glob("*.[mp][hn][ag]"))]
+    assert len(paths) > 100
+    for path in paths[::8]:
+        find_lungs(read_radiograph(path).pixels)
 
 
 def test_weights_that_are_altered_are_refused(tmp_path):

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from nodegen.errors import StackError
+from nodegen.lungs.check import implausible
 from nodegen.lungs.grid import LEFT, RIGHT, labelled, to_grid
 from nodegen.lungs.weights import LUNGS, read_weights
 
 EDGE_QUANTILE = 0.01  # of a lung's pixels lie beyond each edge of its frame, so that spikes do not
-LEAST_SHARE = 0.01  # of the radiograph that each lung fills, or it counts as not found
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def find_lungs(pixels: np.ndarray, model: Path | None = None) -> Lungs:
     Raises
     ------
     StackError
-        Where the pixels are no single image, or no two lungs are found in it.
+        Where the pixels are no single image, or hold no plausible pair of lungs
+        (:mod:`nodegen.lungs.check`).
     ModelError
         Where the weights are missing or altered.
 
@@ -92,10 +93,11 @@ def find_lungs(pixels: np.ndarray, model: Path | None = None) -> Lungs:
     grid, scale = to_grid(pixels)
     chances = mean_of_views(_network(model or LUNGS), grid)
     small = labelled(chances)
-    if min((small == lung).mean() for lung in (RIGHT, LEFT)) < LEAST_SHARE:
+    rows, columns = (length * scale for length in pixels.shape)
+    if why := implausible(grid, chances, small, rows * columns):
         raise StackError(
-            "No two lungs were found in the radiograph; give an upright chest radiograph from the "
-            "front."
+            f"No plausible pair of lungs was found in the radiograph: {why}; give an upright chest "
+            "radiograph from the front."
         )
     confidence = float(chances.max(0)[small > 0].mean())
     return Lungs(_enlarged(chances, small, scale, pixels.shape), confidence)

@@ -8,14 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nodegen.lungs.check import implausible
 from nodegen.lungs.forward import forward
-from nodegen.lungs.grid import LEFT, RIGHT, labelled, to_grid
+from nodegen.lungs.grid import labelled, to_grid
 
-# What is seen counts as an upright chest from here on. Of 107 radiographs in NODE21's form, many of
-# sick lungs, the least sure answer was 0.944 and the smallest lung 0.067 of the image; of 27 of
-# them, laid on either side, the surest was 0.931, of noise and of blurred noise 0.877.
-LEAST_CONFIDENCE = 0.94  # mean probability of the labels inside both lungs
-LEAST_SHARE = 0.05  # of the image, in each lung
 ROUNDING = 1e-9  # px
 
 
@@ -61,10 +57,7 @@ def find_region(pixels: np.ndarray) -> Region | None:
     chances = forward(grid)
     labels = labelled(chances)
     rows, columns = (length * scale for length in pixels.shape)
-    least = LEAST_SHARE * rows * columns
-    if min(np.count_nonzero(labels == lung) for lung in (RIGHT, LEFT)) < least:
-        return None
-    if float(chances.max(0)[labels > 0].mean()) < LEAST_CONFIDENCE:
+    if implausible(grid, chances, labels, rows * columns):
         return None
     return Region(hull(labels > 0), scale)
 
