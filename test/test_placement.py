@@ -31,7 +31,7 @@ from research.lungs.places import (
     fit_hidden,
     fit_places,
     mean_frame,
-    read_box_table,
+    read_places,
     write_places,
 )
 
@@ -249,10 +249,10 @@ def test_a_share_that_is_none_is_refused(chest):
 
 def test_places_and_sizes_are_those_of_held_out_boxes(shared):
     """Fitted on half of NODE21's images, tested on the boxes of the other half."""
-    table = read_box_table(shared / "cxr" / "node21_boxes.csv")
+    table = read_places(shared / "cxr" / "node21_boxes.csv")
     names = pd.Series(table.img_name.unique()).sample(frac=0.5, random_state=1)
     fitted, held = table[table.img_name.isin(names)], table[~table.img_name.isin(names)]
-    law = fit_places(fitted, Prior.load().mean_chest)
+    law = fit_places(fitted, Prior.load().mean_chest, "half")
     rng = np.random.default_rng(2)
     which = rng.choice(len(law["weights"]), 4000, p=np.array(law["weights"]) / sum(law["weights"]))
     drawn = np.array(
@@ -322,7 +322,9 @@ def test_places_that_were_fitted_are_read(tmp_path, chest):
     )
     table.to_csv(tmp_path / "boxes.csv")
     exact = Lungs(chest[1], 1.0)
-    law = fit_places(read_box_table(tmp_path / "boxes.csv"), mean_frame([exact]))
+    table = read_places(tmp_path / "boxes.csv")
+    law = fit_places(table, mean_frame([exact]), "boxes.csv")
+    assert law["source"] == "80 boxes of boxes.csv"
     write_places(tmp_path / "places.json", law)
     fitted = Prior.load(tmp_path / "places.json")
     boxes = fitted.draw(exact, chest[0], 2, np.random.default_rng(1))

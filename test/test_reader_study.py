@@ -347,7 +347,7 @@ def test_a_folder_and_its_boxes_are_read(folder):
         ("stem,x,y,width,height\nfilm1,1,2,x,4\n", "Line 2"),
         ("stem,x,y,width,height\nfilm1,1,2,3\n", "Line 2"),
         ("stem,x,y,width,height\nfilm1,1,2,0,4\n", "Line 2"),
-        ("stem,x,y,width,height\nother,1,2,3,4\n", "names none of the films"),
+        ("stem,x,y,width,height\nother,1,2,3,4\n", "names other"),
     ],
 )
 def test_a_wrong_csv_is_told(folder, text, says):

@@ -92,7 +92,7 @@ def test_node21s_own_form_of_boxes_is_read(phantoms, tmp_path):
     ("text", "says"),
     [
         ("stem,x,y,width,height\n", "holds no boxes"),
-        ("stem,x,y,width\np0,1,2,3\n", "Line 2"),
+        ("stem,x,y,width\np0,1,2,3\n", "has the columns stem, x, y, width"),
         ("stem,x,y,width,height\np0,1,2,3,4\np0,1,2,wide,4\n", "Line 3"),
         ("stem,x,y,width,height\np0,1,2,nan,4\n", "Line 2"),
         ("stem,x,y,width,height\nelsewhere,1,2,3,4\n", "names elsewhere"),

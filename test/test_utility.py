@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from nodegen.cli import main
-from nodegen.errors import NodegenError, SettingError, UtilityError
-from nodegen.evaluation.utility import extras, patches, statistics, subgroups, tables
+from nodegen.errors import SettingError, UtilityError
+from nodegen.evaluation.utility import extras, patches, statistics, subgroups
 from nodegen.evaluation.utility.arms import MADE, parse_arms
 from nodegen.evaluation.utility.cases import Radiograph, check_leaks, patient_of
 from nodegen.evaluation.utility.made import SHAM_CONTRAST, Maker
@@ -428,42 +428,6 @@ def test_a_leak_on_disk_is_told(folders, capfd):
     write(folders / "healthy", "renamed", ground(6))
     assert command(folders) == 2
     assert "the same radiograph" in capfd.readouterr().err
-
-
-# --- tables of boxes ------------------------------------------------------------------------------
-
-
-def test_coco_and_csv_say_the_same(tmp_path):
-    coco = {
-        "images": [{"id": 5, "file_name": "a/b.png"}, {"id": 6, "file_name": "c.mha"}],
-        "annotations": [{"image_id": 5, "bbox": [1, 2, 30, 40]}],
-    }
-    (tmp_path / "x.json").write_text(json.dumps(coco))
-    (tmp_path / "x.csv").write_text(
-        "img_name,label,x,y,width,height\nb.png,1,1,2,30,40\nc.mha,0,0,0,0,0\n"
-    )
-    table = tables.read_table(tmp_path / "x.json")
-    assert table == {"b": [(1, 2, 30, 40)], "c": []}
-    assert tables.read_table(tmp_path / "x.csv") == table
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("x.csv", "a,b\n1,2\n"),
-        ("x.csv", ""),
-        ("x.csv", "stem,x,y,width,height\nq,1,2,three,4\n"),
-        ("x.csv", "stem,x,y,width,height\nq,1,2,0,4\n"),
-        ("x.json", "{"),
-        ("x.json", '{"images": [], "annotations": [{"image_id": 1, "bbox": [1, 2, 3, 4]}]}'),
-        ("missing.csv", None),
-    ],
-)
-def test_malformed_tables_are_told(tmp_path, name, text):
-    if text is not None:
-        (tmp_path / name).write_text(text)
-    with pytest.raises(NodegenError, match=name):
-        tables.read_table(tmp_path / name)
 
 
 # --- whole radiographs ----------------------------------------------------------------------------

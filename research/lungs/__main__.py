@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         fit_hidden,
         fit_places,
         mean_frame,
-        read_box_table,
+        read_places,
         write_places,
     )
     from research.lungs.train import LungTraining, train_lungs
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         raise SettingError(
             "One of --places and --place-radiographs is missing; give both, or neither."
         )
-    table = read_box_table(args.places) if args.places else None
+    table = read_places(args.places) if args.places else None
     start = time.monotonic()
     torch.set_num_threads(1)
     how = LungTraining(args.chests, args.steps[0], args.steps[1], seed=args.seed)
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
             for path, _ in find_radiographs([args.place_radiographs])
             for r in read_radiographs(path)
         ]
-        law = fit_places(table, mean_frame([lungs for lungs, _ in found]))
+        law = fit_places(table, mean_frame([lungs for lungs, _ in found]), args.places.name)
         write_places(places, law)
         if args.hidden is not None:
             law["hidden"] = fit_hidden(Prior.load(places), found, args.hidden)

@@ -10,11 +10,13 @@ from scipy import optimize
 from sklearn.mixture import GaussianMixture
 
 from nodegen.errors import TrainingError
+from nodegen.io.box_tables import read_box_table
 from nodegen.io.files import write_text
 from nodegen.lungs.fields import Edges, Lungs
 from nodegen.lungs.frame import Frame
 from nodegen.lungs.prior import CELL_PX, FORMAT, Prior, hull, is_hidden
 
+SIDE_PX = 1024  # of NODE21's images
 COMPONENTS = range(4, 15)  # of the mixture, chosen by the Bayesian information criterion
 LIMITS = (0.005, 0.995)  # quantiles at which the law of sizes ends
 # A box's width over height varies by this much, robustly: a few of NODE21's boxes are slivers.
@@ -29,33 +31,40 @@ def mean_frame(lungs: list[Lungs]) -> Frame:
     return Frame(Edges(*map(float, right)), Edges(*map(float, left)))
 
 
-def read_box_table(path: Path) -> pd.DataFrame:
-    """Read NODE21's boxes, ``img_name, x, y, width, height``, px.
+def read_places(path: Path) -> pd.DataFrame:
+    """Read the boxes of a table in px of NODE21's images, one a row: x, y, width and height.
 
     Raises
     ------
     TrainingError
-        Where the file is missing or lacks a column.
+        Where the table holds too few boxes to fit a density.
+    BoxesError
+        Where it cannot be read.
     """
-    try:
-        table = pd.read_csv(path)
-        return table[["img_name", "x", "y", "width", "height"]]
-    except (OSError, KeyError, ValueError) as error:
+    rows = [
+        (image.name, box.x, box.y, box.width, box.height)
+        for image in read_box_table(path).images
+        for box in image.scaled(SIDE_PX, SIDE_PX)
+    ]
+    if len(rows) <= max(COMPONENTS):
         raise TrainingError(
-            f"The boxes {path} cannot be read ({error}); give a CSV file with the columns "
-            "img_name, x, y, width and height."
-        ) from error
+            f"{path} holds {len(rows)} boxes, where more than {max(COMPONENTS)} are wanted for a "
+            "density; give a larger table."
+        )
+    return pd.DataFrame(rows, columns=["img_name", "x", "y", "width", "height"])
 
 
-def fit_places(boxes: pd.DataFrame, chest: Frame, seed: int = 0) -> dict[str, object]:
+def fit_places(boxes: pd.DataFrame, chest: Frame, source: str, seed: int = 0) -> dict[str, object]:
     """Fit the laws.
 
     Parameters
     ----------
     boxes : pandas.DataFrame
-        From :func:`read_box_table`.
+        From :func:`read_places`.
     chest : Frame
         Mean frame of the lungs in the boxes' radiographs.
+    source : str
+        Where the boxes come from.
 
     Returns
     -------
@@ -72,7 +81,7 @@ def fit_places(boxes: pd.DataFrame, chest: Frame, seed: int = 0) -> dict[str, ob
     ratio = np.log((boxes.width / boxes.height).to_numpy())
     return {
         "format": FORMAT,
-        "source": f"{len(boxes)} boxes of NODE21's training set",
+        "source": f"{len(boxes)} boxes of {source}",
         "mean_chest": {
             "right": [round(v, 1) for v in vars(chest.right).values()],
             "left": [round(v, 1) for v in vars(chest.left).values()],

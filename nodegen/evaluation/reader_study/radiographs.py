@@ -1,19 +1,17 @@
 """The films of a study: radiographs with real nodules, without any, and with synthetic ones."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from nodegen.errors import BoxesError, StackError
+from nodegen.errors import StackError
 from nodegen.evaluation.synthetic_stacks import read_synthetic_stack
-from nodegen.io.boxes import Box, fit_boxes
+from nodegen.io.box_tables import TableImage, read_box_table
+from nodegen.io.boxes import Box
 from nodegen.io.stack import SUFFIXES, read_stack
 
-COLUMNS = ("x", "y", "width", "height")  # of a box, px; x is the column, y the row
-NAMES = ("stem", "img_name", "image", "name")  # any of them names the film
 INNER, SURROUND = 0.375, (1.3, 2.0)  # radii in half sides: the middle, and what lies around
 
 
@@ -31,7 +29,7 @@ class Film:
     boxes : tuple of Box
         Every nodule known in it.
     trust : tuple of str
-        Of each box, as the CSV says.
+        Of each box: its annotation source, as the table says.
     """
 
     name: str
@@ -100,77 +98,41 @@ def read_films(folder: Path, boxes: Path | None = None) -> list[Film]:
     Parameters
     ----------
     boxes : Path, optional
-        CSV with a row a box: the film's name without suffix (``stem``, ``img_name``, ``image`` or
-        ``name``), ``x``, ``y``, ``width`` and ``height`` in px, and if wished ``trust``. A film
-        that no row names has none.
+        See :func:`nodegen.io.box_tables.read_box_table`. A film that no row names has none.
 
     Raises
     ------
     StackError
         Where there is no radiograph, or one is a stack of several.
     BoxesError
-        Where the CSV is missing or malformed, or names no film at all.
+        Where the table is missing or malformed, or its rows match no film.
     """
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not paths:
         raise StackError(
             f"{folder} holds no radiograph ({', '.join(SUFFIXES)}); give a folder of them."
         )
-    rows = _read_csv(boxes) if boxes else {}
-    if rows and not rows.keys() & {path.stem for path in paths}:
-        raise BoxesError(
-            f"{boxes} names none of the films in {folder}; give the CSV of this folder."
-        )
-    return [_read_film(path, folder, rows.get(path.stem, [])) for path in paths]
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    rows = read_box_table(boxes).match(names) if boxes else [None] * len(names)
+    return [_read_film(path, folder, row) for path, row in zip(paths, rows, strict=True)]
 
 
-def _read_film(path: Path, folder: Path, rows: list[dict[str, str]]) -> Film:
+def _read_film(path: Path, folder: Path, row: TableImage | None) -> Film:
     stack = read_stack(path)
     if len(stack.pixels) != 1:
         raise StackError(
             f"{path} is a stack of {len(stack.pixels)} slices where single radiographs are wanted; "
             "write each slice to a file of its own."
         )
-    corners = [[round(float(row[name])) for name in COLUMNS] for row in rows]
-    given = [Box(0, x, y, x + width, y + height) for x, y, width, height in corners]
     group = path.parent.relative_to(folder).as_posix()
     return Film(
         path.stem,
         folder.name if group == "." else group,
         stack.pixels[0],
         (float(stack.geometry.spacing[0]), float(stack.geometry.spacing[1])),
-        tuple(fit_boxes(given, stack.pixels.shape)),
-        tuple(row.get("trust", "") for row in rows),
+        tuple(row.fitted(stack.pixels.shape[1:]) if row else ()),
+        tuple(box.source for box in row.boxes) if row else (),
     )
-
-
-def _read_csv(path: Path) -> dict[str, list[dict[str, str]]]:
-    try:
-        with open(path, newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BoxesError(f"{path} cannot be read as CSV ({error}); give one.") from error
-    columns = rows[0].keys() if rows else set()
-    name = next((n for n in NAMES if n in columns), None)
-    if name is None or not columns >= set(COLUMNS):
-        raise BoxesError(
-            f"{path} has the columns {', '.join(columns) or 'of none'} where one of "
-            f"{', '.join(NAMES)} and {', '.join(COLUMNS)} are wanted; name them so."
-        )
-    found: dict[str, list[dict[str, str]]] = {}
-    for number, row in enumerate(rows, 2):
-        try:
-            numbers = [float(row[column]) for column in COLUMNS]
-        except (TypeError, ValueError):
-            numbers = [0.0]
-        if not np.isfinite(numbers).all() or min(numbers[2:], default=0) <= 0:
-            raise BoxesError(
-                f"Line {number} of {path} is no box; give x, y, width and height in px."
-            )
-        found.setdefault(Path(row[name]).stem if "." in row[name][-5:] else row[name], []).append(
-            row
-        )
-    return found
 
 
 def read_synthetic(folder: Path) -> Iterator[Film]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.errors import StackError, UtilityError
-from nodegen.evaluation.utility.tables import Table
-from nodegen.io.boxes import Box, fit_boxes
+from nodegen.io.box_tables import BoxTable
+from nodegen.io.boxes import Box
 from nodegen.io.stack import SUFFIXES, Stack, read_stack
 
 # NIH ChestX-ray14 names a file by the patient, then by the number of the visit: 00002361_008.
@@ -100,7 +100,7 @@ class _Slice:
 
 
 def with_boxes(
-    radiographs: Sequence[Radiograph], table: Table, sizes_px: tuple[float, float]
+    radiographs: Sequence[Radiograph], table: BoxTable, sizes_px: tuple[float, float]
 ) -> list[Radiograph]:
     """Give each radiograph its boxes; those of which the table knows nothing have none.
 
@@ -114,16 +114,12 @@ def with_boxes(
     UtilityError
         Where not one box belongs to a radiograph.
     BoxesError
-        Where a box lies wholly outside its radiograph.
+        Where a box lies wholly outside its radiograph, or rows match no radiograph.
     """
     made = []
-    for radiograph in radiographs:
-        entries = table.get(radiograph.name, [])
-        shape = (1, *radiograph.load().shape)
-        boxes = fit_boxes(
-            [Box(0, round(x), round(y), round(x + w), round(y + h)) for x, y, w, h in entries],
-            shape,
-        )
+    rows = table.match([radiograph.name for radiograph in radiographs])
+    for radiograph, row in zip(radiographs, rows, strict=True):
+        boxes = row.fitted(radiograph.load().shape) if row else []
         counted = [sizes_px[0] <= max(box.width, box.height) <= sizes_px[1] for box in boxes]
         nodules = tuple(box for box, good in zip(boxes, counted, strict=True) if good)
         ignored = tuple(box for box, good in zip(boxes, counted, strict=True) if not good)

@@ -8,8 +8,10 @@ import numpy as np
 from nodegen.errors import UtilityError
 from nodegen.evaluation.utility.cases import Radiograph
 from nodegen.evaluation.utility.store import content_hash
-from nodegen.evaluation.utility.tables import XYWH, Table
+from nodegen.io.box_tables import BoxTable
 from nodegen.io.boxes import Box, fit_boxes
+
+XYWH = tuple[float, float, float, float]
 
 TABLE_PX = 1024  # side of the images that the table of places is about: NODE21's
 TRIES = 2000  # of a radiograph; 24 places are found in a lung field by a few hundred
@@ -17,13 +19,13 @@ GAP_PX = 4  # between boxes
 PADDING = 0.02  # largest part of a box that may lie on the padding, whose grey level is the least
 
 
-def boxes_of(table: Table, sizes_px: tuple[float, float]) -> list[XYWH]:
+def boxes_of(table: BoxTable, sizes_px: tuple[float, float]) -> list[XYWH]:
     """The boxes of a table from which places are drawn: those of a size that counts."""
     found = [
-        box
-        for boxes in table.values()
-        for box in boxes
-        if sizes_px[0] <= max(box[2:]) <= sizes_px[1]
+        (box.x, box.y, box.width, box.height)
+        for image in table.images
+        for box in image.scaled(TABLE_PX, TABLE_PX)
+        if sizes_px[0] <= max(box.width, box.height) <= sizes_px[1]
     ]
     if not found:
         raise UtilityError(

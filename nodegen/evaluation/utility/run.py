@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nodegen.errors import UtilityError
-from nodegen.evaluation.utility import cases, places, tables
+from nodegen.evaluation.utility import cases, places
 from nodegen.evaluation.utility.arms import Arm, parse_arms
 from nodegen.evaluation.utility.bootstrap import patient_weights
 from nodegen.evaluation.utility.cases import Radiograph
@@ -25,6 +25,7 @@ from nodegen.evaluation.utility.protocol import Protocol, jobs
 from nodegen.evaluation.utility.results import Results, summarise
 from nodegen.evaluation.utility.store import Store, content_hash
 from nodegen.evaluation.utility.subgroups import kinds
+from nodegen.io.box_tables import read_box_table
 from nodegen.progress import track
 from nodegen.settings import choose_device
 
@@ -74,12 +75,12 @@ def read_cases(
     NodegenError
         Where something cannot be read, or does not do; see the modules of the steps.
     """
-    table = tables.read_table(boxes)
+    table = read_box_table(boxes)
     known = cases.with_boxes(cases.read_folder(real), table, options.sizes_px)
     grounds = [one for folder in backgrounds for one in cases.read_folder(folder)]
     training, test = split(known, grounds if backgrounds else None, options.seed)
     source = places.boxes_of(
-        tables.read_table(place_boxes) if place_boxes else table, options.sizes_px
+        read_box_table(place_boxes) if place_boxes else table, options.sizes_px
     )
     return (
         places.place_all(training, source, options.nodules, options.without, options.seed),
@@ -104,7 +105,7 @@ def utility(
     real : Path
         Folder of real radiographs, with nodules and without.
     boxes : Path
-        Their boxes; see :func:`nodegen.evaluation.utility.tables.read_table`.
+        Their boxes; see :func:`nodegen.io.box_tables.read_box_table`.
     backgrounds : list of Path
         Folders of radiographs without nodules; none: a part of those in ``real``.
     output : Path

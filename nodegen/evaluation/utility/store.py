@@ -42,7 +42,7 @@ def content_hash(*parts: Any) -> str:
 
 @cache
 def code_hash(*names: str) -> str:
-    """Hash of the source of modules or packages of nodegen, named by path: ``"steps"``.
+    """Hash of the source of modules or packages of nodegen, named by path: ``"synthesis"``.
 
     To be taken when those modules are imported: a file that is edited later does not change what
     runs.

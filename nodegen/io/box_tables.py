@@ -1,0 +1,467 @@
+"""Tables of boxes as others publish them: NODE21's ``metadata.csv``, COCO, or any plain CSV.
+
+One reader for every command that takes boxes of many images. It knows which rows say that an image
+has no nodule, which findings are other than nodules, and in what image size the boxes are given;
+it refuses what it cannot read by its line, and rows that match no image by their names.
+"""
+
+import csv
+import json
+import logging
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nodegen.errors import BoxesError
+from nodegen.io.boxes import Box, fit_boxes
+
+# Names of columns, in the order in which they are looked for, without case, blanks and signs.
+NAMES = (
+    "imgname", "imagename", "stem", "filename", "file", "imagefile", "imagepath", "filepath",
+    "image", "img", "imageindex", "imageid", "name", "path", "radiograph", "patientid",
+)  # fmt: skip
+LEFT = ("x", "left", "xmin", "x1", "bboxx", "boxx")
+TOP = ("y", "top", "ymin", "y1", "bboxy", "boxy")
+RIGHT = ("right", "xmax", "x2")
+BOTTOM = ("bottom", "ymax", "y2")
+WIDTH = ("width", "w", "bboxwidth", "boxwidth", "bboxw")
+HEIGHT = ("height", "h", "bboxheight", "boxheight", "bboxh")
+LABELS = ("label", "classname", "class", "findinglabel", "finding", "category", "target")
+SOURCES = ("trust", "annotationsource", "source")
+NO_NODULE = {"0", "false", "no", "none", "normal", "healthy", "negative", "nofinding", "nonodule"}
+NODULE = {"1", "true", "yes", "positive"}
+IMAGE_SUFFIX = re.compile(r"\.(mha|mhd|tiff?|png|jpe?g|dcm|dicom|ima|bmp|nii(\.gz)?)$", re.I)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I | re.A)
+ASPECT = 0.02  # relative difference of the two scales above which an image is no scaled copy
+LISTED = 4  # names that a message lists
+FORMS = (
+    "a CSV with the columns img_name, x, y, width and height (or x_min, y_min, x_max, y_max), as "
+    "NODE21's metadata.csv, or COCO as JSON"
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TableBox:
+    """A nodule's box in a table.
+
+    Attributes
+    ----------
+    x, y, width, height : float
+        px of the image as the table has it; x is the column, y the row.
+    source : str
+        Who or what drew it (columns ``trust``, ``annotation_source`` or ``source``).
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class TableImage:
+    """An image in a table, with its boxes.
+
+    Attributes
+    ----------
+    name : str
+        As the table names it.
+    boxes : tuple of TableBox
+        None where it has no nodule.
+    size : (width, height) or None
+        px, of the image in which the boxes are given; None where the table does not say.
+    others_unboxed : bool
+        Whether it holds other nodules that have no box.
+    folder : str
+        In which the table says that it lies, besides what the name says.
+    """
+
+    name: str
+    boxes: tuple[TableBox, ...] = ()
+    size: tuple[float, float] | None = None
+    others_unboxed: bool = False
+    folder: str = ""
+
+    def scaled(self, columns: int, rows: int) -> list[TableBox]:
+        """The boxes in px of an image of another size; as they are where the table says no size."""
+        across, down = self._scales(columns, rows)
+        return [
+            replace(b, x=b.x * across, y=b.y * down, width=b.width * across, height=b.height * down)
+            for b in self.boxes
+        ]
+
+    def fitted(self, shape: tuple[int, ...]) -> list[Box]:
+        """The boxes in an image, rounded to whole px, clipped, and grown to the least size.
+
+        Parameters
+        ----------
+        shape : (row, column)
+            Of the image.
+
+        Raises
+        ------
+        BoxesError
+            Where the image is no scaled copy of the table's, or a box lies wholly outside.
+        """
+        rows, columns = shape
+        across, down = self._scales(columns, rows)
+        if abs(across / down - 1) > ASPECT and self.size is not None:
+            raise BoxesError(
+                f"The boxes of {self.name} are given for {self.size[0]:g} x {self.size[1]:g} px, "
+                f"and the image has {columns} x {rows}; give the boxes of this image."
+            )
+        boxes = [
+            Box(0, round(b.x), round(b.y), round(b.x + b.width), round(b.y + b.height))
+            for b in self.scaled(columns, rows)
+        ]
+        try:
+            return fit_boxes(boxes, (1, rows, columns))
+        except BoxesError as error:
+            raise BoxesError(f"Of {self.name}: {error}") from None
+
+    def _scales(self, columns: int, rows: int) -> tuple[float, float]:
+        return (columns / self.size[0], rows / self.size[1]) if self.size else (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class BoxTable:
+    """The boxes of many images.
+
+    Attributes
+    ----------
+    path : Path
+        Of the table.
+    images : tuple of TableImage
+        In the order of the table.
+    """
+
+    path: Path
+    images: tuple[TableImage, ...]
+
+    def match(self, names: Sequence[str]) -> list[TableImage | None]:
+        """Find each image's row, by its file's name.
+
+        Suffixes, case and the folders that one side leaves out do not matter, as long as one image
+        alone is meant.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Paths of the images, with ``/``; ``:NUMBER`` behind it names a slice of a stack.
+
+        Returns
+        -------
+        list of TableImage or None
+            One for each name; None where the table does not name it.
+
+        Raises
+        ------
+        BoxesError
+            Where no row matches; where rows match no image and images have no row, so that a
+            nodule may have been lost; or where several images are meant.
+        """
+        exact: dict[str, list[int]] = {}
+        folded: dict[str, list[int]] = {}
+        for number, name in enumerate(names):
+            exact.setdefault(_parts(name)[-1], []).append(number)
+            folded.setdefault(_parts(name)[-1].casefold(), []).append(number)
+        found: list[TableImage | None] = [None] * len(names)
+        unmatched: list[str] = []
+        for image in self.images:
+            stem = _parts(image.name)[-1]
+            meant = self._one(image, names, exact.get(stem) or folded.get(stem.casefold(), []))
+            if meant is None:
+                unmatched.append(image.name)
+                continue
+            other = found[meant]
+            found[meant] = image if other is None else self._joined(other, image, names[meant])
+        lacking = [name for name, image in zip(names, found, strict=True) if image is None]
+        if unmatched and (lacking or len(unmatched) == len(self.images)):
+            raise BoxesError(
+                f"{self.path} names {_listed(unmatched)}, and there is no such image among the "
+                f"{len(names)} that are given"
+                + (f", while {_listed(lacking)} has no row" if lacking else "")
+                + "; name the rows as the images are, or leave them out."
+            )
+        if unmatched:
+            logger.warning("%s names %s, which is not given.", self.path, _listed(unmatched))
+        return found
+
+    def _one(self, image: TableImage, names: Sequence[str], numbers: list[int]) -> int | None:
+        """The one of these images whose folders are those of the row."""
+        best: dict[int, list[int]] = {}
+        wanted = _parts(f"{image.folder}/{image.name}" if image.folder else image.name)[-2::-1]
+        for number in numbers:
+            folders = _parts(names[number])[-2::-1]
+            same = 0
+            while same < min(len(folders), len(wanted)) and folders[same] == wanted[same]:
+                same += 1
+            best.setdefault(same, []).append(number)
+        if not best:
+            return None
+        meant = best[max(best)]
+        if len(meant) > 1:
+            raise BoxesError(
+                f"{self.path} names {image.name}, and {_listed([names[n] for n in meant])} are "
+                "images of that name; name the folder, too."
+            )
+        return meant[0]
+
+    def _joined(self, one: TableImage, other: TableImage, name: str) -> TableImage:
+        """Two spellings of one image."""
+        folders = {_parts(image.name)[:-1] for image in (one, other)} - {()}
+        if len(folders) > 1 or one.size != other.size:
+            raise BoxesError(
+                f"{self.path} names {one.name} and {other.name}, and {name} may be either; give "
+                "the folder that holds both."
+            )
+        both = one.others_unboxed or other.others_unboxed
+        return replace(one, boxes=one.boxes + other.boxes, others_unboxed=both)
+
+
+def read_box_table(path: Path) -> BoxTable:
+    """Read the boxes of many images.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV with a row for each box, separated by commas, semicolons or tabs; a row without a box,
+        or with a label that says none, lists an image without a nodule. Or COCO, of whose
+        categories those count whose name holds "nodul".
+
+    Raises
+    ------
+    BoxesError
+        Where it is missing or of another form; the message names the line.
+    """
+    try:
+        text = _decoded(path.read_bytes())
+    except (OSError, UnicodeDecodeError) as error:
+        raise BoxesError(f"The boxes {path} cannot be read ({error}); give {FORMS}.") from error
+    images = _coco(text, path) if text.lstrip()[:1] in ("{", "[") else _csv(text, path)
+    return BoxTable(path, tuple(images))
+
+
+def _decoded(content: bytes) -> str:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):  # a spreadsheet's "Unicode text"
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")
+
+
+# --- CSV ------------------------------------------------------------------------------------------
+
+
+def _csv(text: str, path: Path) -> list[TableImage]:
+    rows = _rows(text, path)
+    _, header = next(rows, (0, [""]))
+    columns = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in header]
+
+    def find(names: tuple[str, ...]) -> int | None:
+        number = next((columns.index(name) for name in names if name in columns), None)
+        if number is not None and columns.count(columns[number]) > 1:
+            raise BoxesError(f"{path} has the column {header[number]} twice; leave one of them.")
+        return number
+
+    name = find(NAMES)
+    sides = [find(LEFT), find(TOP), find(RIGHT), find(BOTTOM), find(WIDTH), find(HEIGHT)]
+    corners = None not in sides[2:4]
+    if name is None or None in sides[:2] or not (corners or None not in sides[4:]):
+        given = ", ".join(header) if any(header) else "none"
+        raise BoxesError(f"{path} has the columns {given}; give {FORMS}.")
+    label, source, unboxed = find(LABELS), find(SOURCES), find(("othersunboxed",))
+    folder = find(("source", "folder"))
+    images: dict[tuple[str, str], TableImage] = {}
+    sizes: list[tuple[Any, ...]] = []
+    findings: set[str] = set()
+    for line, row in rows:
+        where = f"Line {line} of {path}"
+        if any(row[len(header) :]):
+            raise BoxesError(
+                f"{where} has {len(row)} fields where the header names {len(header)}; correct it."
+            )
+        row += [""] * (len(header) - len(row))
+        if not row[name]:
+            raise BoxesError(f"{where} names no image; give its file's name.")
+        key = row[name].replace("\\", "/"), row[folder] if folder is not None else ""
+        image = images.get(key) or TableImage(row[name], folder=key[1])
+        if unboxed is not None and row[unboxed].casefold() in ("1", "1.0", "true", "yes"):
+            image = replace(image, others_unboxed=True)
+        images[key] = image
+        word = row[label] if label is not None else ""
+        cells = [row[side] if side is not None else "" for side in sides]
+        shape = cells[:4] if corners else cells[:2] + cells[4:]
+        if not _is_nodule(word, where, findings) or not (word or any(shape)):
+            continue
+        x, y, width, height = _numbers(shape, where)
+        if corners:
+            width, height = width - x, height - y
+        box = _box((x, y, width, height), where, row[source] if source is not None else "")
+        images[key] = replace(image, boxes=(*image.boxes, box))
+        if corners and all(cells[4:]):
+            sizes.append((key, tuple(_numbers(cells[4:], where)), (width, height), where))
+    if findings and not any(image.boxes for image in images.values()):
+        raise BoxesError(
+            f"{path} labels its boxes {_listed(sorted(findings))}, and none is a nodule; call "
+            "nodules so."
+        )
+    # Beside corners, width and height are the image's, unless they are every box's own.
+    if any(abs(a - b) > 1 for _, size, own, _ in sizes for a, b in zip(size, own, strict=True)):
+        for key, size, _, where in sizes:
+            if min(size) <= 0 or images[key].size not in (None, size):
+                raise BoxesError(f"{where} has another image size than before; correct it.")
+            images[key] = replace(images[key], size=size)
+    return list(images.values())
+
+
+def _rows(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Lines that are not empty, with their numbers; the first is the header."""
+    lines = text.splitlines(keepends=True)
+    told = re.fullmatch(r"sep=(.)", lines[0].strip()) if lines else None  # as Excel has it
+    header = lines[1] if told and len(lines) > 1 else "".join(lines[:1])
+    unquoted = re.sub(r'"[^"]*"', "", header)
+    delimiter = told[1] if told else max(",;\t|", key=unquoted.count)
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        for cells in reader:
+            row = [cell.strip() for cell in cells]
+            if delimiter != ",":  # where a comma is left for the decimals
+                row = [re.sub(r"^([+-]?\d*),(\d+)$", r"\1.\2", cell) for cell in row]
+            if any(row) and not (told and reader.line_num == 1):
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise BoxesError(
+            f"Line {reader.line_num} of {path} cannot be read as CSV ({error}); correct it."
+        ) from error
+
+
+def _is_nodule(word: str, where: str, findings: set[str]) -> bool:
+    """Whether a label says that there is a nodule; other findings are noted."""
+    plain = re.sub(r"[^a-z0-9.]", "", word.casefold())
+    if re.fullmatch(r"\d+\.0*", plain):
+        plain = plain.partition(".")[0]
+    if not plain or plain in NODULE:
+        return True
+    if plain in NO_NODULE:
+        return False
+    if plain[0].isdigit():
+        raise BoxesError(f"{where} has the label {word}, where 1 (nodule) or 0 (none) is allowed.")
+    if not _names_nodule(word):
+        findings.add(word)
+        return False
+    return True
+
+
+def _names_nodule(word: str) -> bool:
+    return "nodul" in word.casefold() and not re.match(r"non?\b|without\b", word.casefold())
+
+
+def _numbers(cells: list[str], where: str) -> list[float]:
+    for cell in cells:
+        if not NUMBER.fullmatch(cell) or not math.isfinite(float(cell)):
+            raise BoxesError(
+                f"{where} has {cell!r} in a box, where finite numbers of px are wanted; correct it."
+            )
+    return [float(cell) for cell in cells]
+
+
+def _box(values: tuple[float, float, float, float], where: str, source: str = "") -> TableBox:
+    if not (values[2] > 0 and values[3] > 0):
+        raise BoxesError(
+            f"{where} has a box of {values[2]:g} x {values[3]:g} px, where both sides must be "
+            "above 0; correct it, or set the image's label to 0."
+        )
+    return TableBox(*values, source=source)
+
+
+# --- COCO -----------------------------------------------------------------------------------------
+
+
+def _coco(text: str, path: Path) -> list[TableImage]:
+    try:
+        content = json.loads(text)
+        images = {
+            image["id"]: TableImage(_text(image["file_name"]), size=_size(image, path))
+            for image in content["images"]
+        }
+        names = {entry["id"]: _text(entry["name"]) for entry in content.get("categories", [])}
+        nodules = {number for number, name in names.items() if _names_nodule(name)}
+        entries = [entry for entry in content["annotations"] if entry["image_id"] in images]
+        lost = len(content["annotations"]) - len(entries)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BoxesError(f"{path} is not of COCO's form ({error!r}); give {FORMS}.") from error
+    if lost:
+        raise BoxesError(
+            f"{path} has {lost} annotations of images that it does not list; list the images."
+        )
+    if names and not nodules:
+        raise BoxesError(
+            f"{path} has the categories {_listed(list(names.values()))}, and none is a nodule; "
+            "call the nodules' category so."
+        )
+    for number, entry in enumerate(entries):
+        where = f"Annotation {number} of {path}"
+        if names and entry.get("category_id") not in names:
+            raise BoxesError(f"{where} has no category of the file's; give it one.")
+        if names and entry["category_id"] not in nodules:
+            continue
+        image = images[entry["image_id"]]
+        if entry.get("iscrowd") or entry.get("ignore") or entry.get("ignored"):
+            images[entry["image_id"]] = replace(image, others_unboxed=True)
+            continue
+        values = entry.get("bbox")
+        cells = [repr(v) for v in values] if isinstance(values, list) else []
+        if len(cells) != 4:
+            raise BoxesError(f"{where} has the bbox {values}; give [x, y, width, height] in px.")
+        x, y, width, height = _numbers(cells, where)
+        box = _box((x, y, width, height), where, str(entry.get("source", "")))
+        images[entry["image_id"]] = replace(image, boxes=(*image.boxes, box))
+    return list(images.values())
+
+
+def _size(image: dict[str, Any], path: Path) -> tuple[float, float] | None:
+    width, height = image.get("width"), image.get("height")
+    if width is None or height is None:
+        return None
+    for side in (width, height):
+        if type(side) not in (int, float) or not math.isfinite(side) or side <= 0:
+            raise BoxesError(
+                f"{path} gives {image['file_name']} the size {width} x {height}, where numbers of "
+                "px above 0 are wanted; correct it."
+            )
+    return float(width), float(height)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{value!r} for a name")
+    return value
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    r"""Folders and stem of an image's name, by slashes of either kind, without an image's suffix.
+
+    Examples
+    --------
+    >>> _parts(r"C:\images\n0002.MHA"), _parts("1.2.840.5"), _parts("a/b.tiff:3")
+    (('C:', 'images', 'n0002'), ('1.2.840.5',), ('a', 'b:3'))
+    """
+    *folders, last = [part for part in name.strip().replace("\\", "/").split("/") if part] or [""]
+    stem, colon, number = last.partition(":")
+    return (*folders, IMAGE_SUFFIX.sub("", stem) + colon + number)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
