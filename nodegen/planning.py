@@ -122,6 +122,9 @@ class Planner:
             asked = graded(grades, *drawn.shares)
         else:
             density = relative_density(nodule.plateau, nodule.disc, nodule.step_mm)
+            window = crop_window(box, slice01.shape)
+            covered = float(np.median(slice01[window][central_disc_of(box, window)]))
+            level = max(level, covered)
             asked = as_real(box.side, spread, drawn.deviate, density, level) / spread
         contrast = asked * spread
         flags: list[str] = []

@@ -20,14 +20,15 @@ from nodegen.settings import MODEL, Settings, choose_device
 from nodegen.synthesis.batch import render_together
 from nodegen.synthesis.blend import Blend, FittedNodule
 from nodegen.synthesis.crop import crop_window
-from nodegen.synthesis.flags import OFF, with_lungs
+from nodegen.synthesis.flags import HIDDEN, OFF, with_lungs
 from nodegen.synthesis.grey import to_output, to_unit
 from nodegen.synthesis.library import Library
 from nodegen.synthesis.noise_and_blur import noise_and_blur
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson
 from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream, seed_of_inputs
-from nodegen.synthesis.visibility import NEAR, deviation_around
+from nodegen.synthesis.tone import through_tone
+from nodegen.synthesis.visibility import HIDDEN_BELOW, NEAR, deviation_around
 from nodegen.workers import Workers, workers_for
 
 if TYPE_CHECKING:
@@ -361,7 +362,7 @@ class Renderer:
             if 1 + recipe.index > np.iinfo(mask.dtype).max:
                 mask = mask.astype(np.uint32)
             window = crop_window(recipe.box, untouched.shape)
-            nodule = self.fit_nodule(recipe, untouched.shape)
+            nodule = through_tone(self.fit_nodule(recipe, untouched.shape), slice01[window])
             slice01[window] = self.blend(slice01[window], nodule, recipe)
             mask[window][nodule.mask] = 1 + recipe.index
         return slice01, mask
@@ -384,7 +385,9 @@ class Renderer:
             middle = central_disc_of(recipe.box, window)
             contrast = float((slice01[window] - before[window])[middle].mean())
             got = contrast / deviation_around(before, recipe.box)
-            flags = [flag for flag in recipe.flags if flag != OFF]
+            flags = [flag for flag in recipe.flags if flag not in (HIDDEN, OFF)]
+            if recipe.visibility_asked and got < HIDDEN_BELOW:
+                flags.append(HIDDEN)
             if recipe.visibility_asked and abs(got / recipe.visibility_asked - 1) > NEAR:
                 flags.append(OFF)
             done.append(replace(recipe, visibility=round(got, 4), flags=flags))

@@ -15,6 +15,7 @@ from nodegen.synthesis.blend import FittedNodule
 from nodegen.synthesis.crop import Window, crop_window
 from nodegen.synthesis.grey import to_unit
 from nodegen.synthesis.recipe import Recipe
+from nodegen.synthesis.tone import through_tone
 
 if TYPE_CHECKING:
     from nodegen.synthesis.harmonise import Harmonise  # imports torch
@@ -50,10 +51,10 @@ def render_together(
     made = [to_unit(one) for one in untouched]
     masks = [np.zeros(shape, dtype=np.uint32) for _ in made]
     for wave in watch(waves(recipes, shape)):
-        placed = [
-            (made[n][crop_window(recipe.box, shape)], place(recipe, shape), recipe)
-            for n, recipe in wave
-        ]
+        placed = []
+        for n, recipe in wave:
+            crop = made[n][crop_window(recipe.box, shape)]
+            placed.append((crop, through_tone(place(recipe, shape), crop), recipe))
         for (n, recipe), (_, nodule, _), crop in zip(
             wave, placed, blend.together(placed), strict=True
         ):

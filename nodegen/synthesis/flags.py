@@ -17,6 +17,7 @@ OFF_BODY = "off body"  # half or more of it shows nothing: air, or the margin of
 OFF_LUNG = "off lung"  # half or more of it lies off the lungs, and off what hides parts of them
 LIMIT = "limit"  # what was asked is more than any nodule shows
 WHITE = "white"  # the place is too bright for what was asked
+HIDDEN = "hidden"  # visibility below 0.5: as faint as that place shows a nodule, not to be seen
 OFF = "off"  # what was got is more than 15 % off what was asked
 
 # Of the slice's own range: what shows nothing. Of 166 boxes in real radiographs in NODE21's form
