@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from nodegen.cli import main
 from nodegen.errors import SettingError, UtilityError
-from nodegen.evaluation.utility import extras, patches, statistics, subgroups
+from nodegen.evaluation.utility import bootstrap, extras, patches, subgroups
 from nodegen.evaluation.utility.arms import MADE, parse_arms
 from nodegen.evaluation.utility.cases import Radiograph, check_leaks, patient_of
 from nodegen.evaluation.utility.made import SHAM_CONTRAST, Maker
@@ -63,7 +63,7 @@ def with_nodules(seeds, brightness=1.0, nodules=4, without=6):
 
 def outcome_on(radiographs):
     names = sorted({one.patient for one in radiographs})
-    return Test(radiographs, subgroups.kinds(radiographs), statistics.patient_weights(len(names)))
+    return Test(radiographs, subgroups.kinds(radiographs), bootstrap.patient_weights(len(names)))
 
 
 # --- the figures ----------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def test_auc_is_that_of_scikit_learn_with_any_ties_and_weights(items):
     scores, labels = np.array(items).T.astype(float)
     labels = labels.astype(bool)
     weights = np.random.default_rng(0).integers(1, 4, (3, len(items)))
-    found = statistics.weighted_auc(scores, labels, weights)
+    found = bootstrap.weighted_auc(scores, labels, weights)
     if labels.all() or not labels.any():
         assert np.isnan(found).all()
     else:
@@ -85,30 +85,30 @@ def test_auc_is_that_of_scikit_learn_with_any_ties_and_weights(items):
 def test_froc_is_that_of_monai():
     metrics = pytest.importorskip("monai.metrics")
     rng = np.random.default_rng(3)
-    hits = statistics.Hits(rng.random(60), rng.integers(0, 8, 60),
+    hits = bootstrap.Hits(rng.random(60), rng.integers(0, 8, 60),
                            rng.random(20).round(1), rng.integers(0, 8, 20))  # fmt: skip
     rates, sensitivity = metrics.compute_froc_curve_data(hits.false, hits.true, 20, 8)
-    own = statistics.froc(hits, np.ones((1, 8)))
+    own = bootstrap.froc(hits, np.ones((1, 8)))
     np.testing.assert_allclose(own[0][0], rates)
     np.testing.assert_allclose(own[1][0], sensitivity)
-    wanted = metrics.compute_froc_score(rates, sensitivity, statistics.FROC_AT)
-    assert statistics.sensitivities(hits, np.ones((1, 8))).mean() == pytest.approx(wanted)
+    wanted = metrics.compute_froc_score(rates, sensitivity, bootstrap.FROC_AT)
+    assert bootstrap.sensitivities(hits, np.ones((1, 8))).mean() == pytest.approx(wanted)
 
 
 def test_an_image_drawn_twice_counts_twice_in_the_froc():
     rng = np.random.default_rng(4)
-    hits = statistics.Hits(rng.random(30), rng.integers(0, 4, 30), rng.random(9), np.arange(9) % 4)
+    hits = bootstrap.Hits(rng.random(30), rng.integers(0, 4, 30), rng.random(9), np.arange(9) % 4)
     twice = np.array([[2, 1, 0, 1]])
     copies = [np.flatnonzero(hits.false_image == i) for i in (0, 0, 1, 3)]
     true = [np.flatnonzero(hits.true_image == i) for i in (0, 0, 1, 3)]
-    spread = statistics.Hits(
+    spread = bootstrap.Hits(
         hits.false[np.concatenate(copies)],
         np.repeat(np.arange(4), [len(c) for c in copies]),
         hits.true[np.concatenate(true)],
         np.repeat(np.arange(4), [len(c) for c in true]),
     )
     # The lowest level of all is no threshold; image 2 has it or not.
-    at = statistics.sensitivities(hits, twice), statistics.sensitivities(spread, np.ones((1, 4)))
+    at = bootstrap.sensitivities(hits, twice), bootstrap.sensitivities(spread, np.ones((1, 4)))
     np.testing.assert_allclose(at[0], at[1], atol=0.12)
 
 
@@ -137,7 +137,7 @@ def test_the_interval_holds_the_figure_and_the_draws_are_paired():
     ]
     first, again = (patch_measures(tested, scores)["AUC"] for _ in range(2))
     assert (first == again).all()
-    found = statistics.estimate(first[0], first[1:])
+    found = bootstrap.estimate(first[0], first[1:])
     assert found.low < found.value < found.high
 
 

@@ -13,8 +13,6 @@ class Estimate:
     Attributes
     ----------
     value, low, high : float
-    cases, readers : int
-        How many it is estimated from; 0 where that is said elsewhere.
 
     Examples
     --------
@@ -25,8 +23,6 @@ class Estimate:
     value: float
     low: float
     high: float
-    cases: int = 0
-    readers: int = 0
 
     def __str__(self) -> str:
         return self._text("")
@@ -42,9 +38,6 @@ class Estimate:
         if np.isnan(self.low):
             return f"{self.value:{sign}.3f} (no interval)"
         return f"{self.value:{sign}.3f} ({self.low:{sign}.3f} to {self.high:{sign}.3f})"
-
-
-NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
 
 
 def auc(positive: np.ndarray, negative: np.ndarray) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from nodegen import __version__
 from nodegen.evaluation.reader_study.answers import Study, read_study
 from nodegen.evaluation.reader_study.figures import FIGURES_OF, MEANINGS, agreement, seconds
-from nodegen.evaluation.statistics import Estimate
+from nodegen.evaluation.reader_study.multireader import ReaderEstimate
 from nodegen.io.files import write_text
 from nodegen.io.tables import csv_text, markdown_table
 
@@ -25,7 +25,7 @@ class FigureRow:
     figure: str
     subgroup: str
     reader: str
-    estimate: Estimate
+    estimate: ReaderEstimate
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Analysis:
     kappa: float
     seconds: dict[str, tuple[float, float, float]]  # of each reader: quartiles a case
 
-    def of(self, figure: str, subgroup: str = "all") -> Estimate:
+    def of(self, figure: str, subgroup: str = "all") -> ReaderEstimate:
         """A figure over all readers."""
         return next(
             row.estimate

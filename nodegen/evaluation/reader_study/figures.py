@@ -7,13 +7,15 @@ import numpy as np
 
 from nodegen.evaluation.reader_study.answers import Study
 from nodegen.evaluation.reader_study.multireader import (
+    NOTHING,
     MarkedFilm,
+    ReaderEstimate,
     fleiss_kappa,
     jafroc_over_readers,
     over_readers_and_cases,
     share_over_readers,
 )
-from nodegen.evaluation.statistics import NOTHING, Estimate, auc
+from nodegen.evaluation.statistics import auc
 
 REAL_FROM = 4  # the ratings 4 to 6 say "real"
 HIT_PX = 12  # a mark so far outside a box still hits it: a hand is not that exact
@@ -41,7 +43,7 @@ def _kind(study: Study, case: str, side: int = 0) -> str:
     return str(study.key[case]["places"][side]["kind"])
 
 
-Figures = Iterator[tuple[str, Estimate]]
+Figures = Iterator[tuple[str, ReaderEstimate]]
 
 
 def _choice(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figures:

@@ -11,12 +11,23 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from nodegen.evaluation.statistics import NOTHING, Estimate, auc
+from nodegen.evaluation.statistics import Estimate, auc
 
 LEVEL = 0.95
 
 
-def share(right: int, total: int) -> Estimate:
+@dataclass(frozen=True)
+class ReaderEstimate(Estimate):
+    """A figure with its interval, and how many cases and readers it comes from."""
+
+    cases: int
+    readers: int = 1
+
+
+NOTHING = ReaderEstimate(float("nan"), float("nan"), float("nan"), 0)
+
+
+def share(right: int, total: int) -> ReaderEstimate:
     """Share of right answers with Wilson's interval.
 
     Examples
@@ -27,10 +38,12 @@ def share(right: int, total: int) -> Estimate:
     if not total:
         return NOTHING
     interval = stats.binomtest(right, total).proportion_ci(LEVEL, method="wilson")
-    return Estimate(right / total, float(interval.low), float(interval.high), total, 1)
+    return ReaderEstimate(right / total, float(interval.low), float(interval.high), total)
 
 
-def over_readers_and_cases(figure: Callable[[np.ndarray], np.ndarray], cases: int) -> Estimate:
+def over_readers_and_cases(
+    figure: Callable[[np.ndarray], np.ndarray], cases: int
+) -> ReaderEstimate:
     """A figure's mean over readers, with its interval over readers and cases.
 
     Parameters
@@ -47,7 +60,7 @@ def over_readers_and_cases(figure: Callable[[np.ndarray], np.ndarray], cases: in
         return NOTHING
     left_out = np.array([figure(np.delete(everything, i)) for i in everything], dtype=float)
     if np.isnan(left_out).any():
-        return Estimate(float(values.mean()), float("nan"), float("nan"), cases, readers)
+        return ReaderEstimate(float(values.mean()), float("nan"), float("nan"), cases, readers)
     away = left_out - left_out.mean(axis=0)
     covariance = away.T @ away * ((cases - 1) / cases)
     mean = float(values.mean())
@@ -61,12 +74,12 @@ def over_readers_and_cases(figure: Callable[[np.ndarray], np.ndarray], cases: in
         freedom = total**2 / (between**2 / (readers - 1)) if between > 0 else np.inf
         t = stats.t.ppf((1 + LEVEL) / 2, freedom)
     if error == 0:  # all right, or all wrong: leaving cases out changes nothing, and tells nothing
-        return Estimate(mean, float("nan"), float("nan"), cases, readers)
+        return ReaderEstimate(mean, float("nan"), float("nan"), cases, readers)
     low, high = mean - t * error, mean + t * error
-    return Estimate(mean, float(max(low, 0)), float(min(high, 1)), cases, readers)
+    return ReaderEstimate(mean, float(max(low, 0)), float(min(high, 1)), cases, readers)
 
 
-def auc_over_readers(ratings: np.ndarray, positive: np.ndarray) -> Estimate:
+def auc_over_readers(ratings: np.ndarray, positive: np.ndarray) -> ReaderEstimate:
     """Area under the ROC curve, mean over readers.
 
     Parameters
@@ -83,7 +96,7 @@ def auc_over_readers(ratings: np.ndarray, positive: np.ndarray) -> Estimate:
     return over_readers_and_cases(figure, len(positive))
 
 
-def share_over_readers(right: np.ndarray) -> Estimate:
+def share_over_readers(right: np.ndarray) -> ReaderEstimate:
     """Share of right answers, mean over readers; Wilson's interval for a single one.
 
     Parameters
@@ -130,7 +143,7 @@ def jafroc(films: Sequence[MarkedFilm]) -> float:
     return float((higher + 0.5 * same).mean())
 
 
-def jafroc_over_readers(films: Sequence[Sequence[MarkedFilm]]) -> Estimate:
+def jafroc_over_readers(films: Sequence[Sequence[MarkedFilm]]) -> ReaderEstimate:
     """JAFROC's figure, mean over readers.
 
     Parameters
