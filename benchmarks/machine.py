@@ -15,11 +15,12 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks.generators import PAIR
-from nodegen.constants import CHANNELS, KERNEL
+from nodegen.constants import KERNEL
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack
 from nodegen.renderer import Renderer
 from nodegen.synthesis.recipe import Recipe
+from nodegen.training.networks import CHANNELS
 from nodegen.workers import Workers
 
 SLICES_A_WORKER = 2  # at least, where workers are measured

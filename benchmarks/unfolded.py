@@ -9,7 +9,7 @@ import torch
 
 from nodegen.cascade.cascade import Cascade
 from nodegen.cascade.weights import load_tensors, read_index
-from nodegen.training.generator import Generator
+from nodegen.training.networks import Generator
 
 
 class Unfolded(Cascade):

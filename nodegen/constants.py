@@ -32,22 +32,9 @@ SMALLEST_PX = 25  # side of the crop at scale 0
 KERNEL = 5  # side of every convolution kernel, px
 LAYERS = 5  # convolutions in a generator and in a discriminator
 HALF_WIDTH_PX = LAYERS * (KERNEL - 1) // 2  # reach of a generator: 10 px
-CHANNELS = 32  # of the first scales; doubled every 4 scales up to ``CHANNELS_MAX``
-CHANNELS_MAX = 128
-CHANNELS_DOUBLE_EVERY = 4
+CHANNELS_DOUBLE_EVERY = 4  # scales of one width in the paper; in a file
 LEAKY_SLOPE = 0.2
 BATCH_NORM_EPS = 1e-5  # torch's default, which SinGAN keeps
-
-# --- Training (paper and SinGAN) ------------------------------------------------------------------
-ITERATIONS = 2000  # a scale
-STEPS = 3  # of the discriminator, then of the generator, in each iteration
-LEARNING_RATE = 5e-4
-ADAM_BETAS = (0.5, 0.999)
-DECAY_AT = 0.8  # part of a scale after which the learning rate is multiplied by
-DECAY = 0.1
-GRADIENT_PENALTY = 0.1  # lambda of WGAN-GP
-RECONSTRUCTION_WEIGHT = 10.0
-NOISE_AMPLITUDE = 0.1  # times the RMSE of the reconstruction coming up from the scale below
 
 # --- Contrast and class (paper; method facts) -----------------------------------------------------
 CLASSES = ("hyposignal", "hypersignal")
@@ -77,11 +64,6 @@ DETECTOR_BLUR_PX = (0.6, 1.4)
 OTSU_CLASSES = 4
 OTSU_BINS = 256  # scikit-image's default, and the baseline's 8 bit
 HYPERSIGNAL_SHARE = 0.5  # of the box's pixels above the top threshold ("a majority")
-
-# --- Training crop ("seen when it was tried") -----------------------------------------------------
-TRAINING_NODULES = 4
-TRAINING_PEAK = 0.4  # of the grey range, added at the nodule's densest
-TRAINING_BLUR_PX = 1.0
 
 # --- Recipe (paper; method facts) -----------------------------------------------------------------
 N0 = {"hyposignal": (5, 7), "hypersignal": (7, 9)}  # first scale of harmonisation, both ends drawn

@@ -13,7 +13,7 @@ from nodegen.constants import CLASSES, SCALES
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.stack import Geometry
 from nodegen.io.stack_writer import StackWriter
-from nodegen.training.generator import Generator
+from nodegen.training.networks import Generator
 
 CHANNELS = 4
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from nodegen.cli import main
@@ -113,11 +112,3 @@ def test_a_phantom_is_not_laid_over_somebodys_boxes(tmp_path, capsys):
     assert main(["phantom", "--output", str(tmp_path), "--slices", "1"]) == 2
     assert "nothing is overwritten" in capsys.readouterr().err
     assert (tmp_path / "nodules.json").read_bytes() == before
-
-
-def test_training_needs_one_image_of_8_bit_or_in_a_known_range():
-    from nodegen.training.run import _checked
-
-    ramp = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
-    np.testing.assert_allclose(_checked(ramp), ramp / 255, atol=1e-7)
-    np.testing.assert_allclose(_checked(ramp.astype(np.uint16)), ramp / 4095, atol=1e-7)

@@ -25,7 +25,7 @@ from nodegen.synthesis.library import Library
 from nodegen.synthesis.library_writer import write_library
 from nodegen.synthesis.recipe import Recipe, load
 from nodegen.synthesis.signal_class import signal_class, top_threshold
-from nodegen.training.generator import Generator
+from nodegen.training.networks import Generator
 
 PASTE = Settings(method="paste", noise_and_blur=False, seed=1)
 BOXES = [(0, 60, 60, 100, 110), (1, 150, 100, 190, 150)]

@@ -10,9 +10,11 @@ from nodegen.cascade.cascade import Cascade
 from nodegen.cascade.weights import load_layers, read_index, save_cascade
 from nodegen.constants import SCALES
 from nodegen.errors import ModelError, TrainingError
+from nodegen.io.stack import read_stack
 from nodegen.training import run as runs
 from nodegen.training import scale as loop
-from nodegen.training.generator import Generator, paper_channels
+from nodegen.training.iteration import LOSSES
+from nodegen.training.networks import Generator, paper_channels
 from nodegen.training.profiles import PAPER, Profile
 from nodegen.training.recorded import Recorded
 from nodegen.training.scale import Training, pad
@@ -33,12 +35,10 @@ def weights_of(folder):
 def run_scales(folder, count, stop_at=None):
     """Train ``count`` scales; at ``stop_at``, (scale, iteration), leave as a kill does."""
     training = Training(image() * 2 - 1, folder, TINY, 3, CPU)
-    training.restore()
     while len(training.scales) < count:
         for losses in training.train_scale():
             if stop_at == (losses["scale"], losses["iteration"]):
                 return
-    return
 
 
 def test_the_papers_widths_and_iterations():
@@ -52,7 +52,7 @@ def test_a_killed_run_ends_in_the_same_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     run_scales(tmp_path / "whole", 3)
     run_scales(tmp_path / "broken", 3, stop_at=(0, 4))
-    run_scales(tmp_path / "broken", 3, stop_at=(1, 1))
+    run_scales(tmp_path / "broken", 3, stop_at=(1, 4))
     run_scales(tmp_path / "broken", 3, stop_at=(2, 5))
     run_scales(tmp_path / "broken", 3)
     whole, broken = weights_of(tmp_path / "whole"), weights_of(tmp_path / "broken")
@@ -60,6 +60,47 @@ def test_a_killed_run_ends_in_the_same_weights(tmp_path, monkeypatch):
     for name, tensors in whole.items():
         for key, value in tensors.items():
             torch.testing.assert_close(broken[name][key], value, atol=0, rtol=0)
+
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch):
+    """A run that was killed in its second scale, after a checkpoint at iteration 4."""
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    run_scales(tmp_path, 2, stop_at=(1, 5))
+    return Training(image() * 2 - 1, tmp_path, TINY, 3, CPU)
+
+
+def test_a_resumed_run_starts_at_its_checkpoint(stopped):
+    assert len(stopped.scales) == 1
+    assert next(stopped.train_scale())["iteration"] == 5
+
+
+def test_a_scale_starts_with_the_networks_of_the_one_below(stopped):
+    below = load_file(stopped.folder / "scales" / "00.safetensors")
+    for name, network in zip(("generator", "discriminator"), stopped._new_networks(1), strict=True):
+        for key, value in network.state_dict().items():
+            torch.testing.assert_close(value, below[f"{name}.{key}"], atol=0, rtol=0)
+
+
+def test_the_learning_rate_falls_after_four_fifths(tmp_path, monkeypatch):
+    rates = []
+
+    def iterate(scale, *_):
+        rates.append([adam.param_groups[0]["lr"] for _, adam in scale.networks.values()])
+        return [torch.zeros(())] * len(LOSSES)
+
+    monkeypatch.setattr(loop, "iterate", iterate)
+    run_scales(tmp_path, 1)
+    assert rates == [[5e-4] * 2] * 5 + [[pytest.approx(5e-5)] * 2]
+
+
+@pytest.mark.parametrize("damaged", ["checkpoint.safetensors", "scales/00.safetensors"])
+def test_a_damaged_file_of_a_run_is_named(stopped, damaged):
+    path = stopped.folder / damaged
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(TrainingError, match=f"{damaged} cannot be read"):
+        run_scales(stopped.folder, 2)
 
 
 def test_a_window_is_trained_on_as_that_part_of_the_whole_image(tmp_path):
@@ -95,12 +136,53 @@ def test_a_run_ends_in_a_cascade_that_loads(tmp_path, monkeypatch):
     [
         (np.zeros((255, 256)), r"256 x 256"),
         (np.full((256, 256), 5000.0), r"0\.\.4095"),
+        (np.full((256, 256), -1.5), r"-1\.\.1"),
         (np.full((256, 256), np.nan), r"0\.\.4095"),
     ],
 )
 def test_an_image_that_does_not_fit_is_refused(tmp_path, crop, says):
     with pytest.raises(TrainingError, match=says):
         runs.train(crop, tmp_path)
+
+
+RAMP = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+
+
+@pytest.mark.parametrize(
+    ("given", "unit"),
+    [
+        (RAMP, RAMP / 255),
+        (RAMP.astype(np.uint16), RAMP / 4095),
+        (RAMP / 255, RAMP / 255),
+        (RAMP / 127.5 - 1, RAMP / 255),  # SinGAN's own scale
+        (0.3 * RAMP / 255 - 0.2, (0.3 * RAMP / 255 + 0.8) / 2),  # part of it
+    ],
+)
+def test_the_training_images_scale_is_found(given, unit):
+    np.testing.assert_allclose(runs._to_unit(given), unit, atol=1e-7)
+
+
+def test_the_authors_own_crop_is_taken(shared):
+    crop = read_stack(shared / "cxr" / "training" / "n0908_crop.mha").pixels[0]
+    np.testing.assert_allclose(runs._to_unit(crop), (crop + 1) / 2, atol=1e-7)
+
+
+def test_without_a_terminal_a_scale_prints_plain_lines(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(runs.PROFILES, "tiny", TINY)
+    monkeypatch.setattr(runs, "LINE_EVERY_S", 0.0)
+    monkeypatch.setattr(loop, "LOG_EVERY", 2)
+    runs.train(image(), tmp_path, profile="tiny", stop_after=2)
+    lines = capsys.readouterr().out.splitlines()
+    starts = [line.partition(", reconstruction")[0] for line in lines]
+    assert starts == [
+        f"scale {scale} of 16, {px} px: iteration {done} of 6"
+        for scale, px in ((" 1", " 25"), (" 2", " 29"))
+        for done in (2, 4, 6)
+    ]
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(entry["scale"], entry["iteration"]) for entry in log] == [
+        (scale, done) for scale in (0, 1) for done in (2, 4, 6)
+    ]
 
 
 @pytest.fixture

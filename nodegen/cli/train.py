@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="training image, 256 x 256 px, in 0..1, 0..4095 or 8 bit",
+        help="training image, 256 x 256 px, in 0..1, -1..1, 0..4095 or 8 bit",
     )
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="folder of the run"

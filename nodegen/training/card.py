@@ -15,7 +15,7 @@ def write_page(folder: Path) -> Path:
     index = read_index(folder)
     card = index["card"]
     facts = {
-        "training image": card.get("source") or "not told",
+        "training image": card.get("source") or "not given",
         "SHA-256 of the training image": f"`{card['image_sha256'][:16]}…`",
         "profile": card["profile"],
         "seed": card["seed"],
@@ -27,8 +27,8 @@ def write_page(folder: Path) -> Path:
     lines = [
         f"# Cascade `{folder.name}`",
         "",
-        "One-shot SinGAN cascade that harmonises pasted nodules; made by `nodegen train`. Weights "
-        "in half precision, batch norm in single.",
+        "One-shot SinGAN cascade that harmonises pasted nodules; trained by `nodegen train`. "
+        "Weights in half precision, batch norm in single.",
         "",
         "| | |",
         "|---|---|",
@@ -55,8 +55,8 @@ def write_page(folder: Path) -> Path:
         measured = card["margins"]
         lines += [
             "",
-            f"Margins: measured on {measured['cases']} boxes; the largest error that the default "
-            f"windows made was {measured['largest_error']:.4f} of the -1..1 scale, "
+            f"Margins: measured on {measured['cases']} boxes; the largest error of the default "
+            f"windows was {measured['largest_error']:.4f} of the -1..1 scale; "
             f"{measured['bound']} is allowed.",
         ]
     if "crop" in card:

@@ -1,89 +1,85 @@
-"""Checkpoints of a training run: written whole or not at all, without pickles.
+"""Checkpoints of the scale in training: one safetensors file, replaced whole, without pickles.
 
-A scale in training is two files, ``generator`` and ``discriminator``, each with the weights and the
-two moments of Adam (at most 15 MB at the paper's widest), and ``state.json`` that names them. The
-state is replaced last, so a kill at any point leaves the previous checkpoint intact.
+The file holds the weights and both moments of Adam of the two networks (at most 30 MB at the
+paper's widest); its metadata holds the scale and the number of iterations done.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import nn
 
 from nodegen.errors import TrainingError
-from nodegen.io.files import write_bytes, write_text
+from nodegen.io.files import write_bytes
+
+Networks = dict[str, tuple[nn.Module, torch.optim.Optimizer]]  # each with its optimiser, by name
 
 
-def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Save tensors as safetensors, atomically."""
-    write_bytes(path, save({k: v.detach().contiguous().cpu() for k, v in tensors.items()}))
-
-
-def _pack(network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    packed = {f"weights.{k}": v for k, v in network.state_dict().items()}
-    for i, moments in optimiser.state_dict()["state"].items():
-        packed |= {f"adam.{i}.{k}": v for k, v in moments.items()}
-    return packed
-
-
-def _unpack(
-    packed: dict[str, torch.Tensor],
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
+def save_tensors(
+    path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
 ) -> None:
-    weights = {k.removeprefix("weights."): v for k, v in packed.items() if k.startswith("weights.")}
-    network.load_state_dict(weights)
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in packed.items():
-        if key.startswith("adam."):
-            _, i, name = key.split(".")
-            state.setdefault(int(i), {})[name] = value
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+    """Save tensors as one safetensors file, whole or not at all."""
+    whole = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
+    write_bytes(path, save(whole, metadata))
 
 
-class Checkpoint:
-    """The checkpoint of the scale in training, in a folder of its own."""
+def save_checkpoint(path: Path, scale: int, iteration: int, networks: Networks) -> None:
+    """Save the networks of ``scale`` and their optimisers after ``iteration`` iterations."""
+    tensors = {}
+    for name, (network, optimiser) in networks.items():
+        tensors |= {f"{name}.weights.{k}": v for k, v in network.state_dict().items()}
+        for i, moments in optimiser.state_dict()["state"].items():
+            tensors |= {f"{name}.adam.{i}.{k}": v for k, v in moments.items()}
+    save_tensors(path, tensors, {"scale": str(scale), "iteration": str(iteration)})
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.state_file = folder / "state.json"
 
-    def save(self, state: dict[str, Any], networks: dict[str, tuple[nn.Module, Any]]) -> None:
-        """Save ``state`` and each named (network, optimiser); drop what was saved before."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        files = {}
+def load_checkpoint(path: Path, scale: int, networks: Networks) -> int:
+    """Restore the networks of ``scale`` and their optimisers.
+
+    Parameters
+    ----------
+    path : Path
+        File of the checkpoint; it need not exist.
+    scale : int
+        The scale in training. A checkpoint of another scale is ignored.
+    networks : dict of (Module, Optimizer)
+        Changed in place.
+
+    Returns
+    -------
+    int
+        Number of iterations done: 0 where there is no checkpoint.
+
+    Raises
+    ------
+    TrainingError
+        Where the file is damaged or belongs to other networks.
+    """
+    if not path.is_file():
+        return 0
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata()
+            if int(metadata["scale"]) != scale:
+                return 0
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         for name, (network, optimiser) in networks.items():
-            files[name] = f"{name}-{state['scale']:02d}-{state['iteration']:06d}.safetensors"
-            save_tensors(self.folder / files[name], _pack(network, optimiser))
-        write_text(self.state_file, json.dumps({**state, "files": files}))
-        for old in self.folder.glob("*.safetensors"):
-            if old.name not in files.values():
-                old.unlink()
+            network.load_state_dict(part(tensors, f"{name}.weights."))
+            state: dict[int, dict[str, torch.Tensor]] = {}
+            for key, value in part(tensors, f"{name}.adam.").items():
+                i, moment = key.split(".")
+                state.setdefault(int(i), {})[moment] = value
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+        return int(metadata["iteration"])
+    except Exception as error:  # safetensors' own, and torch's for other shapes
+        raise TrainingError(
+            f"The checkpoint {path} cannot be read ({type(error).__name__}); delete it to train "
+            f"scale {scale} again."
+        ) from error
 
-    def load(self, networks: dict[str, tuple[nn.Module, Any]], scale: int) -> dict[str, Any] | None:
-        """Restore the networks and return the state, or None where ``scale`` has none saved."""
-        if not self.state_file.is_file():
-            return None
-        try:
-            state: dict[str, Any] = json.loads(self.state_file.read_bytes())
-            if state["scale"] != scale:
-                return None
-            _ = state["iteration"] + 0, [state["files"][name] for name in networks]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TrainingError(
-                f"The checkpoint {self.state_file} cannot be read ({type(error).__name__}); delete "
-                f"the folder {self.folder} to train scale {scale} anew."
-            ) from error
-        for name, (network, optimiser) in networks.items():
-            path = self.folder / state["files"][name]
-            try:
-                _unpack(load_file(path), network, optimiser)
-            except Exception as error:
-                raise TrainingError(
-                    f"The checkpoint {path} cannot be read ({error}); delete the folder "
-                    f"{self.folder} to train scale {scale} anew."
-                ) from error
-        return state
+
+def part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """Return the tensors whose names begin with ``prefix``, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -9,28 +9,29 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from nodegen.constants import CROP_PX, TRAINING_BLUR_PX, TRAINING_NODULES, TRAINING_PEAK
+from nodegen.constants import CROP_PX
 from nodegen.errors import TrainingError
 from nodegen.synthesis.contrast import normalise
 from nodegen.synthesis.grey import to_unit
 from nodegen.synthesis.library import Library
 from nodegen.synthesis.resample import centred, resample
 
-SIDES_PX = (
-    36,
-    48,
-    64,
-    88,
-)  # NODE21's boxes: 32 / 57 / 109 px at the 5th / 50th / 95th percentile
-PEAKS = (1.0, 0.85, 0.7, 0.6)  # of the peak: the cascade must keep faint nodules too
-
-SMALLEST_MM = 11  # smaller nodules have too few voxels to be shown large
+# Chosen by what trained cascades did to nodules.
+NODULES = 4
+PEAK = 0.4  # of the grey range, added at the densest nodule's densest pixel
+PEAKS = (1.0, 0.85, 0.7, 0.6)  # of ``PEAK``: the cascade must keep faint nodules, too
+BLUR_PX = 1.0  # sigma
+SMALLEST_MM = 11  # smaller nodules have too few voxels to be enlarged
 ROUNDNESS = 0.75  # shorter over longer side: slivers teach the cascade streaks
+JITTER = 0.12  # of the grid's pitch, by which a nodule is moved from its cell's centre
+FILL = 0.8  # of the grid's pitch, the largest side of a nodule
+# NODE21's boxes have sides of 32 / 57 / 109 px at the 5th / 50th / 95th percentile.
+SIDES_PX = (36, 48, 64, 88)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """One nodule of a training crop: its place, size and peak, all drawn beforehand.
+    """One nodule of a training crop: its position, size and peak.
 
     Attributes
     ----------
@@ -49,29 +50,50 @@ class Placement:
 
 
 def draw_placements(
-    rng: np.random.Generator, count: int = TRAINING_NODULES, peak: float = TRAINING_PEAK
+    rng: np.random.Generator, count: int = NODULES, peak: float = PEAK
 ) -> list[Placement]:
-    """Draw ``count`` places on a jittered grid, so that the nodules lie apart."""
+    """Draw the positions, sizes and peaks of ``count`` nodules on a jittered grid.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    count : int
+        Number of nodules.
+    peak : float
+        Of the grey range, added at the densest nodule's densest pixel.
+
+    Returns
+    -------
+    list of Placement
+        They do not overlap.
+    """
     cells = int(np.ceil(np.sqrt(count)))
     pitch = CROP_PX / cells
     order = rng.permutation(cells * cells)[:count]
     sides = rng.permutation(np.resize(SIDES_PX, count))
     peaks = peak * rng.permutation(np.resize(PEAKS, count))
-    jitter = rng.uniform(-0.12, 0.12, size=(count, 2)) * pitch
+    jitter = rng.uniform(-JITTER, JITTER, size=(count, 2)) * pitch
     placements = []
     for cell, side, height, (down, across) in zip(order, sides, peaks, jitter, strict=True):
-        row, column = (
-            (cell // cells + 0.5) * pitch + down,
-            (cell % cells + 0.5) * pitch + across,
-        )
-        placements.append(
-            Placement(round(row), round(column), int(min(side, pitch * 0.8)), float(height))
-        )
+        row = round((cell // cells + 0.5) * pitch + down)
+        column = round((cell % cells + 0.5) * pitch + across)
+        placements.append(Placement(row, column, int(min(side, pitch * FILL)), float(height)))
     return placements
 
 
 def pick_nodules(rng: np.random.Generator, library: Library, count: int) -> list[np.ndarray]:
-    """Draw ``count`` projections, (row, column) each, that are large and fairly round.
+    """Draw projections of nodules that are large and fairly round.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    library : Library
+    count : int
+        Number of nodules.
+
+    Returns
+    -------
+    list of ndarray, shape (row, column)
 
     Raises
     ------
@@ -87,7 +109,7 @@ def pick_nodules(rng: np.random.Generator, library: Library, count: int) -> list
             return picked
     raise TrainingError(
         f"The library {library.folder} holds {len(picked)} nodules of {SMALLEST_MM} mm or more "
-        f"that are round enough, and {count} are wanted; lower --count or give a larger library."
+        f"that are round enough, and {count} are needed; lower --count or give a larger library."
     )
 
 
@@ -107,6 +129,7 @@ def training_crop(
         Of the crop, px; the crop is moved inside the image.
     projections : list of ndarray, shape (row, column)
         Projected nodules, cut to their masks, one for each placement.
+    placements : list of Placement
 
     Returns
     -------
@@ -131,9 +154,9 @@ def training_crop(
     crop: np.ndarray = to_unit(image)[top : top + CROP_PX, left : left + CROP_PX].copy()
     for projection, place in zip(projections, placements, strict=True):
         nodule = resample(normalise(projection), place.side_px)
-        shadow = centred(nodule, (CROP_PX, CROP_PX), place.row, place.column)
-        shadow = gaussian_filter(shadow, TRAINING_BLUR_PX)
-        # Bright ground leaves less room below white; a clipped dome would be learnt as a plateau.
-        headroom = 1.0 - float(np.percentile(crop[shadow > 0.5], 95))
-        crop += min(place.peak, max(headroom, 0.1)) * shadow
+        nodule = centred(nodule, (CROP_PX, CROP_PX), place.row, place.column)
+        nodule = gaussian_filter(nodule, BLUR_PX)
+        # A bright background leaves less room below white; a clipped dome teaches plateaus.
+        headroom = 1.0 - float(np.percentile(crop[nodule > 0.5], 95))
+        crop += min(place.peak, max(headroom, 0.1)) * nodule
     return np.asarray(np.clip(crop, 0.0, 1.0))

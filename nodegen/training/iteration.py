@@ -6,17 +6,29 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nodegen.constants import ADAM_BETAS, GRADIENT_PENALTY, LEARNING_RATE, RECONSTRUCTION_WEIGHT
-from nodegen.training.generator import Discriminator, Generator
+from nodegen.training.checkpoint import Networks
+from nodegen.training.networks import Discriminator, Generator
+
+LEARNING_RATE = 5e-4  # SinGAN
+ADAM_BETAS = (0.5, 0.999)  # SinGAN
+GRADIENT_PENALTY = 0.1  # weight of WGAN-GP's penalty, SinGAN
+RECONSTRUCTION_WEIGHT = 10.0  # SinGAN
 
 LOSSES = ("real", "fake", "penalty", "adversarial", "reconstruction")
 
 
 @dataclass
-class Bench:
-    """The scale in training: its networks, their optimisers, and the images that it works on.
+class ScaleInTraining:
+    """The scale in training: its networks, their optimisers, and its images in -1..1.
 
-    ``rebuilt`` (the reconstruction from below) and ``fixed`` (its noise) are padded.
+    Attributes
+    ----------
+    real : Tensor, shape (1, 1, row, column)
+        The training image at this scale.
+    rebuilt, fixed_noise : Tensor, shape (1, 1, row + 20, column + 20)
+        The reconstruction from the scale below, and the noise that it is rebuilt with; padded.
+    amplitude : float
+        Standard deviation of the noise.
     """
 
     generator: Generator
@@ -25,11 +37,11 @@ class Bench:
     adam_d: torch.optim.Optimizer
     real: torch.Tensor
     rebuilt: torch.Tensor
-    fixed: torch.Tensor
+    fixed_noise: torch.Tensor
     amplitude: float
 
     @property
-    def networks(self) -> dict[str, tuple[nn.Module, torch.optim.Optimizer]]:
+    def networks(self) -> Networks:
         """Each network with its optimiser, by name."""
         return {
             "generator": (self.generator, self.adam_g),
@@ -38,7 +50,7 @@ class Bench:
 
 
 def adam(network: nn.Module, device: torch.device) -> torch.optim.Optimizer:
-    """The optimiser of one network, such that its steps can be recorded on a GPU."""
+    """Return the optimiser of one network; on a GPU its steps can be recorded."""
     return torch.optim.Adam(
         network.parameters(), LEARNING_RATE, ADAM_BETAS,
         foreach=True, capturable=device.type == "cuda",
@@ -46,24 +58,26 @@ def adam(network: nn.Module, device: torch.device) -> torch.optim.Optimizer:
 
 
 def iterate(
-    bench: Bench,
+    scale: ScaleInTraining,
     real: torch.Tensor,
     below: torch.Tensor,
     rebuilt: torch.Tensor,
-    fixed: torch.Tensor,
+    fixed_noise: torch.Tensor,
     *drawn: torch.Tensor,
 ) -> list[torch.Tensor]:
     """Train both networks on one window.
 
     Parameters
     ----------
-    real, below, rebuilt, fixed : Tensor
-        The window of the training image, of the image drawn from the scales below, and of the
-        bench's two; all but ``real`` padded.
+    scale : ScaleInTraining
+        Its networks change.
+    real, below, rebuilt, fixed_noise : Tensor
+        The window of the training image, of an image drawn from the scales below, and of the
+        scale's two; all but ``real`` padded.
     *drawn : Tensor
-        All that is random: for each step of the discriminator its noise, padded, and where
-        between real and made its slope is taken, in 0..1; then the noise of each step of the
-        generator.
+        All that is random: for each step of the discriminator its padded noise and the point in
+        0..1 between real and generated where the gradient penalty is taken; then the padded noise
+        of each step of the generator.
 
     Returns
     -------
@@ -73,28 +87,28 @@ def iterate(
     steps = len(drawn) // 3
     for noise, mix in zip(drawn[0 : 2 * steps : 2], drawn[1 : 2 * steps : 2], strict=True):
         with torch.no_grad():
-            made = bench.generator(below + noise, below)
-        bench.adam_d.zero_grad(set_to_none=True)
-        score_real, score_fake = (bench.discriminator(x).mean() for x in (real, made))
-        penalty = GRADIENT_PENALTY * _penalty(bench.discriminator, real, made, mix)
+            generated = scale.generator(below + noise, below)
+        scale.adam_d.zero_grad(set_to_none=True)
+        score_real, score_fake = (scale.discriminator(x).mean() for x in (real, generated))
+        penalty = GRADIENT_PENALTY * _penalty(scale.discriminator, real, generated, mix)
         (score_fake - score_real + penalty).backward()
-        bench.adam_d.step()
-    bench.discriminator.requires_grad_(False)
+        scale.adam_d.step()
+    scale.discriminator.requires_grad_(False)
     for noise in drawn[2 * steps :]:
-        bench.adam_g.zero_grad(set_to_none=True)
-        adversarial = -bench.discriminator(bench.generator(below + noise, below)).mean()
-        reconstruction = F.mse_loss(bench.generator(rebuilt + fixed, rebuilt), real)
+        scale.adam_g.zero_grad(set_to_none=True)
+        adversarial = -scale.discriminator(scale.generator(below + noise, below)).mean()
+        reconstruction = F.mse_loss(scale.generator(rebuilt + fixed_noise, rebuilt), real)
         (adversarial + RECONSTRUCTION_WEIGHT * reconstruction).backward()
-        bench.adam_g.step()
-    bench.discriminator.requires_grad_(True)
+        scale.adam_g.step()
+    scale.discriminator.requires_grad_(True)
     return [x.detach() for x in (score_real, score_fake, penalty, adversarial, reconstruction)]
 
 
 def _penalty(
-    discriminator: nn.Module, real: torch.Tensor, made: torch.Tensor, mix: torch.Tensor
+    discriminator: nn.Module, real: torch.Tensor, generated: torch.Tensor, mix: torch.Tensor
 ) -> torch.Tensor:
-    """WGAN-GP's penalty, at a random point between ``real`` and ``made``."""
-    between = (mix * real + (1 - mix) * made).requires_grad_(True)
+    """WGAN-GP's gradient penalty, at the point ``mix`` between ``real`` and ``generated``."""
+    between = (mix * real + (1 - mix) * generated).requires_grad_(True)
     (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
     penalty: torch.Tensor = ((slope.norm(2, dim=1) - 1) ** 2).mean()
     return penalty

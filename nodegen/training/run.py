@@ -20,13 +20,16 @@ from nodegen.cascade.weights import save_cascade
 from nodegen.constants import CHALLENGE_MAX, CROP_PX, GREY_MAX, SCALES
 from nodegen.errors import TrainingError
 from nodegen.io.files import locked, write_bytes, write_text
+from nodegen.progress import LINE_EVERY_S
 from nodegen.training.card import write_page
 from nodegen.training.profiles import PROFILES
 from nodegen.training.scale import Training, stream
 
 SAMPLES = 3  # random draws in each scale's picture
 RUN = "training.json"
+LOG = "log.jsonl"
 CASCADE = "cascade"  # folder of the finished cascade
+FORMAT = 2  # of the run's folder
 _PICTURE = 7  # key of the pictures' random streams
 
 
@@ -42,22 +45,29 @@ def train(
     stop_after: int = SCALES,
     progress: bool = True,
 ) -> Path | None:
-    """Train a cascade, or go on with one.
+    """Train a cascade, or resume its training.
 
     Parameters
     ----------
     image : ndarray, shape (256, 256)
-        The training image: 0..1, grey levels of 0..4095, or 8 bit (0..255).
+        The training image: 0..1, -1..1, grey levels of 0..4095, or 8 bit (0..255).
     folder : Path
-        Gets ``scales/``, ``checkpoint/``, ``log.jsonl``, a picture of each scale, and, in the end,
-        the cascade in ``cascade/``.
-    profile : {"paper", "compact"}
+        Gets ``scales/``, ``checkpoint.safetensors``, ``log.jsonl``, a picture of each scale, and,
+        in the end, the cascade in ``cascade/``.
+    profile : {"compact", "paper"}
+        Width and length of the training, see :mod:`nodegen.training.profiles`.
+    seed : int
+        Of everything random.
+    device : torch.device, optional
+        The CPU by default.
     resume : bool
-        Go on where an earlier run in ``folder`` stopped.
+        Resume the run in ``folder``.
     source : str
         Where the image comes from, for the card.
     stop_after : int
-        Leave after so many scales are done, to be resumed later.
+        Number of trained scales after which to stop; resume later.
+    progress : bool
+        Show the progress on stdout.
 
     Returns
     -------
@@ -69,65 +79,52 @@ def train(
     TrainingError
         Where the image does not fit, or ``folder`` holds another run.
     """
-    unit = _checked(image)
-    with locked(folder):
-        return _train(unit, folder, profile, seed, device, resume, source, stop_after, progress)
-
-
-def _train(
-    unit: np.ndarray,
-    folder: Path,
-    profile: str,
-    seed: int,
-    device: torch.device | None,
-    resume: bool,
-    source: str,
-    stop_after: int,
-    progress: bool,
-) -> Path | None:
-    run = {
-        "profile": profile,
-        "seed": seed,
-        "image_sha256": hashlib.sha256(unit.tobytes()).hexdigest(),
-    }
-    _claim(folder, run, resume)
+    unit = _to_unit(image)
+    digest = hashlib.sha256(unit.tobytes()).hexdigest()
+    run = {"format": FORMAT, "profile": profile, "seed": seed, "image_sha256": digest}
     device = device or torch.device("cpu")
     if device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
-    training = Training(unit * 2 - 1, folder, PROFILES[profile], seed, device)
-    training.restore()
-    while len(training.scales) < stop_after:
-        _train_scale(training, progress)
-        _picture(training, folder)
-    if len(training.scales) < SCALES:
-        return None
-    return _export(training, folder, {**run, "source": source})
+    with locked(folder):
+        _claim(folder, run, resume)
+        training = Training(unit * 2 - 1, folder, PROFILES[profile], seed, device)
+        while len(training.scales) < stop_after:
+            _train_scale(training, progress)
+            _save_picture(training)
+        if len(training.scales) < SCALES:
+            return None
+        return _export(training, {**run, "source": source})
 
 
-def _checked(image: np.ndarray) -> np.ndarray:
+def _to_unit(image: np.ndarray) -> np.ndarray:
+    """Bring the training image to 0..1, by its type and its range."""
     if image.shape != (CROP_PX, CROP_PX):
         raise TrainingError(
-            f"The training image has the shape {image.shape}, where one of {CROP_PX} x {CROP_PX} "
-            "px is wanted; cut one with `nodegen training-crop`."
+            f"The training image has the shape {image.shape}, and {CROP_PX} x {CROP_PX} px are "
+            "needed; cut one with `nodegen training-crop`."
         )
-    if image.dtype == np.uint8:
-        return np.ascontiguousarray(image, dtype=np.float32) / CHALLENGE_MAX
     unit = np.ascontiguousarray(image, dtype=np.float32)
-    if not np.isfinite(unit).all() or unit.min() < 0 or unit.max() > GREY_MAX:
+    if image.dtype == np.uint8:
+        return unit / CHALLENGE_MAX
+    low, high = unit.min(), unit.max()
+    if -1 <= low < 0 and high <= 1:  # SinGAN's own scale
+        return (unit + 1) / 2
+    if not (low >= 0 and high <= GREY_MAX):  # NaN fails, too
         raise TrainingError(
-            f"The training image holds values from {unit.min():g} to {unit.max():g}, where 0..1, "
-            f"0..{GREY_MAX}, or 8 bit is wanted; cut one with `nodegen training-crop`."
+            f"The training image holds values from {low:g} to {high:g}; 0..1, -1..1, "
+            f"0..{GREY_MAX} and 8 bit are allowed; cut one with `nodegen training-crop`."
         )
-    return unit if unit.max() <= 1 else unit / GREY_MAX
+    return unit if high <= 1 else unit / GREY_MAX
 
 
 def _claim(folder: Path, run: dict[str, Any], resume: bool) -> None:
+    """Refuse a folder that holds another run, and write down this one."""
     path = folder / RUN
     if path.is_file():
         if not resume:
             raise TrainingError(
-                f"{folder} already holds a training run; add --resume to go on with it, or give "
+                f"{folder} already holds a training run; add --resume to resume it, or give "
                 "another --output."
             )
         try:
@@ -135,8 +132,8 @@ def _claim(folder: Path, run: dict[str, Any], resume: bool) -> None:
             known = {key: earlier[key] for key in run}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrainingError(
-                f"{path} cannot be read ({type(error).__name__}), so nobody knows what run lies in "
-                f"{folder}; give another --output."
+                f"{path} cannot be read ({type(error).__name__}), so the run in {folder} cannot be "
+                "resumed; give another --output."
             ) from error
         for key, value in run.items():
             if known[key] != value:
@@ -148,20 +145,31 @@ def _claim(folder: Path, run: dict[str, Any], resume: bool) -> None:
 
 
 def _train_scale(training: Training, progress: bool) -> None:
+    """Train one scale; a bar on a terminal, else a line every ten seconds."""
     n = len(training.scales)
     total = training.profile.iterations[n]
-    label = f"scale {n:2d} of {SCALES}, {training.sizes[n]:3d} px"
-    started = time.monotonic()
-    with tqdm(total=total, desc=label, disable=None if progress else True, file=sys.stdout) as bar:
+    label = f"scale {n + 1:2d} of {SCALES}, {training.sizes[n]:3d} px"
+    started = shown = time.monotonic()
+    with (
+        tqdm(total=total, desc=label, disable=None if progress else True, file=sys.stdout) as bar,
+        (training.folder / LOG).open("a") as log,
+    ):
         for losses in training.train_scale():
-            training.log({**losses, "seconds": round(time.monotonic() - started, 1)})
-            bar.update(losses["iteration"] - bar.n)
-            bar.set_postfix(reconstruction=losses["reconstruction"])
-    if progress and bar.disable:
-        print(f"{label}: done in {time.monotonic() - started:.0f} s", flush=True)
+            now, done, error = time.monotonic(), losses["iteration"], losses["reconstruction"]
+            log.write(json.dumps({**losses, "seconds": round(now - started, 1)}) + "\n")
+            log.flush()
+            bar.update(done - bar.n)
+            bar.set_postfix(reconstruction=error)
+            if progress and bar.disable and (done == total or now - shown > LINE_EVERY_S):
+                shown = now
+                spent = f"{now - started:.0f} s"
+                print(
+                    f"{label}: iteration {done} of {total}, reconstruction {error:.4f}, {spent}",
+                    flush=True,
+                )
 
 
-def _picture(training: Training, folder: Path) -> None:
+def _save_picture(training: Training) -> None:
     """Save the last scale's image, its reconstruction and random samples, side by side."""
     n = len(training.scales) - 1
     draws = [training.reals[n], training.draw(None)]
@@ -170,18 +178,19 @@ def _picture(training: Training, folder: Path) -> None:
     strip = torch.cat(draws, dim=-1)[0, 0].cpu().numpy()
     grey = np.clip((strip + 1) * 127.5, 0, 255).astype(np.uint8)
     zoom = max(1, CROP_PX // grey.shape[0])
-    drawn = io.BytesIO()
-    Image.fromarray(grey.repeat(zoom, 0).repeat(zoom, 1)).save(drawn, format="PNG")
-    write_bytes(folder / f"scale_{n:02d}.png", drawn.getvalue())
+    png = io.BytesIO()
+    Image.fromarray(grey.repeat(zoom, 0).repeat(zoom, 1)).save(png, format="PNG")
+    write_bytes(training.folder / f"scale_{n:02d}.png", png.getvalue())
 
 
-def _export(training: Training, folder: Path, run: dict[str, Any]) -> Path:
+def _export(training: Training, run: dict[str, Any]) -> Path:
+    """Write the trained scales as a cascade with its card, and return its folder."""
     errors = [
         float(F.mse_loss(training.draw(None, n + 1), training.reals[n]).sqrt()) / 2
         for n in range(SCALES)
     ]
-    entries = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    seconds = {entry["scale"]: entry["seconds"] for entry in entries if "seconds" in entry}
+    entries = [json.loads(line) for line in (training.folder / LOG).read_text().splitlines()]
+    seconds = {entry["scale"]: entry["seconds"] for entry in entries}
     threads = torch.get_num_threads()
     card = {
         **run,
@@ -198,6 +207,7 @@ def _export(training: Training, folder: Path, run: dict[str, Any]) -> Path:
     }
     states = [scale.generator.state_dict() for scale in training.scales]
     amplitudes = [scale.amplitude for scale in training.scales]
-    save_cascade(folder / CASCADE, states, amplitudes, card)
-    write_page(folder / CASCADE)
-    return folder / CASCADE
+    folder = training.folder / CASCADE
+    save_cascade(folder, states, amplitudes, card)
+    write_page(folder)
+    return folder

@@ -10,14 +10,16 @@ from torch import nn
 
 from nodegen.constants import (
     BATCH_NORM_EPS,
-    CHANNELS,
     CHANNELS_DOUBLE_EVERY,
-    CHANNELS_MAX,
     HALF_WIDTH_PX,
     KERNEL,
     LAYERS,
     LEAKY_SLOPE,
 )
+
+CHANNELS = 32  # of the first scales; doubled every 4 scales up to ``CHANNELS_MAX`` (paper)
+CHANNELS_MAX = 128  # paper
+INITIAL_STD = 0.02  # of the initial weights, SinGAN
 
 
 def paper_channels(scale: int) -> int:
@@ -25,7 +27,7 @@ def paper_channels(scale: int) -> int:
     return int(min(CHANNELS * 2 ** (scale // CHANNELS_DOUBLE_EVERY), CHANNELS_MAX))
 
 
-def _body(channels: int) -> list[nn.Module]:
+def _layers(channels: int) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for width_in in (1, *(channels for _ in range(LAYERS - 2))):
         layers += [
@@ -33,20 +35,20 @@ def _body(channels: int) -> list[nn.Module]:
             nn.BatchNorm2d(channels, eps=BATCH_NORM_EPS),
             nn.LeakyReLU(LEAKY_SLOPE),
         ]
-    return layers
+    return [*layers, nn.Conv2d(channels, 1, KERNEL)]
 
 
 def _initialise(network: nn.Module) -> None:
-    """SinGAN's initial weights, drawn from torch's global stream."""
+    """Draw SinGAN's initial weights from torch's global stream."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
-            nn.init.normal_(layer.weight, 0.0, 0.02)
+            nn.init.normal_(layer.weight, 0.0, INITIAL_STD)
         elif isinstance(layer, nn.BatchNorm2d):
-            nn.init.normal_(layer.weight, 1.0, 0.02)
+            nn.init.normal_(layer.weight, 1.0, INITIAL_STD)
 
 
 class Generator(nn.Module):
-    """Adds what scale n knows to an image that comes up from scale n - 1.
+    """Adds the details of scale n to an image that comes up from scale n - 1.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ class Generator(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.layers = nn.Sequential(*_body(channels), nn.Conv2d(channels, 1, KERNEL), nn.Tanh())
+        self.layers = nn.Sequential(*_layers(channels), nn.Tanh())
         _initialise(self)
 
     def forward(self, noisy: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
@@ -72,17 +74,22 @@ class Generator(nn.Module):
         Tensor, shape (batch, 1, row, column)
         """
         p = HALF_WIDTH_PX
-        inner: torch.Tensor = previous[..., p:-p, p:-p]
-        made: torch.Tensor = self.layers(noisy) + inner
-        return made
+        harmonised: torch.Tensor = self.layers(noisy) + previous[..., p:-p, p:-p]
+        return harmonised
 
 
 class Discriminator(nn.Module):
-    """Scores every patch of 21 x 21 px for its likeness to the training image (WGAN critic)."""
+    """Scores every patch of 21 x 21 px for its likeness to the training image (WGAN critic).
+
+    Parameters
+    ----------
+    channels : int
+        Width of the four inner layers.
+    """
 
     def __init__(self, channels: int):
         super().__init__()
-        self.layers = nn.Sequential(*_body(channels), nn.Conv2d(channels, 1, KERNEL))
+        self.layers = nn.Sequential(*_layers(channels))
         _initialise(self)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
