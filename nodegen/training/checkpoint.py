@@ -27,7 +27,7 @@ def save_tensors(
 
 def save_checkpoint(path: Path, scale: int, iteration: int, networks: Networks) -> None:
     """Save the networks of ``scale`` and their optimisers after ``iteration`` iterations."""
-    tensors = {}
+    tensors: dict[str, torch.Tensor] = {}
     for name, (network, optimiser) in networks.items():
         tensors |= {f"{name}.weights.{k}": v for k, v in network.state_dict().items()}
         for i, moments in optimiser.state_dict()["state"].items():
