@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nodegen.cli import guarded
-from nodegen.cli.options import add_workers
 
 if TYPE_CHECKING:
     from nodegen.renderer import Renderer
@@ -36,7 +35,9 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name}", type=Path, default=Path(f"/{name}"), help="(default: %(default)s)"
         )
-    add_workers(parser)
+    parser.add_argument(
+        "--workers", type=int, help="slices rendered side by side (default: one a processor)"
+    )
 
 
 def process(input_dir: Path, output_dir: Path, workers: int | None = None) -> None:

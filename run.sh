@@ -10,7 +10,7 @@ input=test/sample/input out=out
 # The report and the picture lie beside the folder of the stack: the platform allows one image in it.
 .venv/bin/nodegen generate --input "$input" --output "$out/sample" --intensity input --no-noise-and-blur \
   --report "$out/report.html"
-.venv/bin/nodegen picture --before "$input" --after "$out/sample" --output "$out/before_after.png"
+.venv/bin/nodegen picture --radiographs "$input" --synthetic "$out/sample" --output "$out/before_after.png"
 
 cat <<END
 

@@ -3,106 +3,81 @@
 Measures what a box, a slice and a stack cost; see [Speed](speed.md).
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-from nodegen.cli import guarded
-from nodegen.cli.options import listed, whole
+from nodegen.cli.options import Positive, run_function
+from nodegen.settings import Integers
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run it; the exit codes are those of ``nodegen``."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    add_arguments(parser)
-    args = parser.parse_args(argv)
-    return guarded(lambda: run(args))
+    return run_function(bench, "python -m benchmarks", argv)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    parser.add_argument(
-        "--stack", type=Path, metavar="FILE", help="a stack (default: a phantom of two slices)"
-    )
-    parser.add_argument(
-        "--boxes", type=Path, metavar="FILE", help="its nodules.json (default: the phantom's)"
-    )
-    parser.add_argument(
-        "--repeats", type=whole(1), default=7, help="of each timing (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--slices",
-        type=listed(whole(1)),
-        default=(1, 5, 20, 80),
-        metavar="LIST",
-        help="sizes of the stacks that are timed whole (default: 1,5,20,80)",
-    )
-    parser.add_argument(
-        "--saving-slices",
-        type=whole(1),
-        default=20,
-        metavar="N",
-        help="size of the stack that is also timed without windows and folding "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--workers",
-        type=listed(whole(1)),
-        default=(),
-        metavar="LIST",
-        help="numbers of workers whose boxes a second are measured (default: 1, and one for each "
-        "processor that may be used)",
-    )
-    parser.add_argument(
-        "--on-the-fly",
-        type=whole(1),
-        metavar="IMAGES",
-        help="measure instead how many images a second one worker of a training loop gets, over so "
-        "many of each method (default: none)",
-    )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="gets all figures (default: none)"
-    )
-    parser.add_argument(
-        "--plot", type=Path, metavar="FILE", help="gets the plot, a PNG (default: none)"
-    )
+def bench(
+    *,
+    stack: Path | None = None,
+    boxes: Path | None = None,
+    repeats: Positive = 7,
+    slices: Integers = Integers((1, 5, 20, 80)),
+    saving_slices: Positive = 20,
+    workers: Integers = Integers(),
+    on_the_fly: Positive | None = None,
+    json: Path | None = None,
+    plot: Path | None = None,
+) -> None:
+    """Measure what a box, a slice and a stack cost.
 
-
-def run(args: argparse.Namespace) -> int:
-    """Measure, print the table, and write what was asked for."""
-    import json
+    Parameters
+    ----------
+    stack
+        A stack; if it is not given, a phantom of two slices.
+    boxes
+        Its nodules.json; if it is not given, the phantom's.
+    repeats
+        Of each timing.
+    slices
+        Sizes of the stacks that are timed whole.
+    saving_slices
+        Size of the stack that is also timed without windows and folding.
+    workers
+        Numbers of workers whose boxes a second are measured; if they are not given, 1, and one for
+        each processor that may be used.
+    on_the_fly
+        Measure instead how many images a second one worker of a training loop gets, over so many
+        of each method.
+    json
+        File that gets all figures.
+    plot
+        File that gets the plot, a PNG.
+    """
+    from json import dumps
 
     from benchmarks.run import measure
-    from benchmarks.show import plot, table
+    from benchmarks.show import plot as draw
+    from benchmarks.show import table
     from nodegen.errors import SettingError
     from nodegen.io.files import check_writable, write_text
 
-    if (args.stack is None) != (args.boxes is None):
+    if (stack is None) != (boxes is None):
         raise SettingError("One of --stack and --boxes is missing; give both, or neither.")
-    for path in (args.json, args.plot):
+    if 0 in (*slices, *workers):
+        raise SettingError("--slices or --workers holds a 0; give numbers from 1 on.")
+    for path in (json, plot):
         check_writable(path)
-    if args.on_the_fly:
-        from benchmarks import on_the_fly
+    if on_the_fly:
+        from benchmarks import on_the_fly as loop
 
-        figures = on_the_fly.measure_on_the_fly(args.on_the_fly)
-        print(on_the_fly.table(figures))
-        if args.json:
-            write_text(args.json, json.dumps(figures, indent=2) + "\n")
-        return 0
-    figures = measure(
-        args.stack,
-        args.boxes,
-        args.repeats,
-        args.slices,
-        args.saving_slices,
-        tuple(sorted(set(args.workers))),
-    )
-    print(table(figures))
-    if args.json:
-        write_text(args.json, json.dumps(figures, indent=2) + "\n")
-    if args.plot:
-        plot(figures, args.plot)
-    return 0
+        figures = loop.measure_on_the_fly(on_the_fly)
+        print(loop.table(figures))
+    else:
+        figures = measure(stack, boxes, repeats, slices, saving_slices, tuple(sorted(set(workers))))
+        print(table(figures))
+    if json:
+        write_text(json, dumps(figures, indent=2) + "\n")
+    if plot and not on_the_fly:
+        draw(figures, plot)
 
 
 if __name__ == "__main__":

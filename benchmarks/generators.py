@@ -66,7 +66,7 @@ def measure_windows(cascade: Cascade, n0: int, repeats: int) -> dict[str, dict[s
     results = {}
     for side in SIDES_PX:
         plans = {w: cascade.plan(shape, n0, support_of(side), w) for w in WINDOWS}
-        works = {
+        works: dict[str, Callable[[], object]] = {
             w: partial(_harmonise, cascade, images, n0, noise, plan) for w, plan in plans.items()
         }
         ms = interleaved_ms(works, repeats)

@@ -10,9 +10,8 @@ from benchmarks.machine import convolution_gflops
 from nodegen.dataset.transform import AddNodules
 from nodegen.phantom.anatomy import draw_anatomy
 from nodegen.phantom.render import radiograph
-from nodegen.settings import Settings
+from nodegen.settings import METHODS, Method, Settings
 
-METHODS = ("singan", "poisson", "paste")
 PIXELS = (1024, 512)  # sides of the radiographs, px
 
 
@@ -41,7 +40,7 @@ def measure_on_the_fly(images: int, nodules: tuple[int, int] = (1, 3)) -> dict[s
         for side in PIXELS:
             step = len(whole) // side
             small = whole.reshape(side, step, side, step).mean((1, 3)).astype(whole.dtype)
-            for method in METHODS:
+            for method in METHODS[:3]:
                 rows.append(_row(small, method, images, nodules))
         speeds.append(convolution_gflops())
     finally:
@@ -54,7 +53,9 @@ def measure_on_the_fly(images: int, nodules: tuple[int, int] = (1, 3)) -> dict[s
     }
 
 
-def _row(pixels: np.ndarray, method: str, images: int, nodules: tuple[int, int]) -> dict[str, Any]:
+def _row(
+    pixels: np.ndarray, method: Method, images: int, nodules: tuple[int, int]
+) -> dict[str, Any]:
     add = AddNodules(nodules=nodules, settings=Settings(method=method))
     add.renderer.open()
     start = time.process_time()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_type_hints
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError, core_schema
 
 from nodegen.constants import GRADES, GREY_MAX
 from nodegen.errors import SettingError
@@ -12,81 +18,203 @@ from nodegen.errors import SettingError
 if TYPE_CHECKING:
     import torch
 
-METHODS = ("singan", "poisson", "paste", "none")
-INTENSITIES = ("challenge", "input")
-DEVICES = ("auto", "cpu", "cuda")
-ADD_BACKS = ("grain", "paper")
+Method = Literal["singan", "poisson", "paste", "none"]
+Intensity = Literal["challenge", "input"]
+Device = Literal["auto", "cpu", "cuda"]
+AddBack = Literal["grain", "paper"]
+Windows = Literal["default", "exact", "full"]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+METHODS: tuple[Method, ...] = get_args(Method)
+ADD_BACKS: tuple[AddBack, ...] = get_args(AddBack)
+WINDOWS: tuple[Windows, ...] = get_args(Windows)
 CONTRASTS = ("real", "paper")  # or a number or a range
-WINDOWS = ("default", "exact", "full")
 
 _PACKAGE = Path(__file__).resolve().parent
 # What nodegen ships: inside an installed package, beside the package in a clone and in the image.
 MODEL = next((f for f in (_PACKAGE / "model", _PACKAGE.parent / "model") if f.is_dir()), _PACKAGE)
 
 
+# --- several values in one word -------------------------------------------------------------------
+
+
+class _Several(tuple[Any, ...]):
+    """Several values, given as a sequence or as text; :func:`check` and the command line read both.
+
+    pydantic, and with it the command line, takes text for one of these classes by :meth:`parse`.
+    """
+
+    @classmethod
+    def parse(cls, given: object) -> Self:
+        """Read text, or take a sequence as it is."""
+        raise NotImplementedError
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(cls.parse)
+
+
+def _numbers(words: list[str], one: Callable[[str], float], wanted: str) -> list[Any]:
+    try:
+        return [one(word) for word in words]
+    except (TypeError, ValueError):
+        raise PydanticCustomError("several", wanted) from None
+
+
+class Range(_Several):
+    """Two numbers, the smaller first. As text ``6-30``, or one number for both ends."""
+
+    number: Callable[[str], float] = float
+
+    @classmethod
+    def parse(cls, given: object) -> Self:
+        """Read ``6-30`` or ``6``, or take two numbers."""
+        words = given.split("-") if isinstance(given, str) else list(given)  # type: ignore[call-overload]
+        ends = _numbers(words, cls.number, "a number or a range as 6-30 is allowed")
+        if len(ends) == 1:
+            ends *= 2
+        if len(ends) != 2 or not 0 <= ends[0] <= ends[1] < float("inf"):
+            raise PydanticCustomError(
+                "range", "a number or a range as 6-30 is allowed, the smaller number first"
+            )
+        return cls(ends)
+
+    def __str__(self) -> str:
+        return "-".join(f"{end:g}" for end in self)
+
+
+class IntegerRange(Range):
+    """Two whole numbers, the smaller first. As text ``1-3``, or one number for both ends."""
+
+    number = int
+
+
+class Integers(_Several):
+    """Whole numbers from 0 on. As text ``80,10,10``."""
+
+    @classmethod
+    def parse(cls, given: object) -> Self:
+        """Read ``80,10,10``, or take a sequence of numbers."""
+        words = given.split(",") if isinstance(given, str) else list(given)  # type: ignore[call-overload]
+        wanted = "whole numbers from 0 on with commas between them are allowed"
+        numbers = _numbers(words, int, wanted)
+        if not numbers or min(numbers) < 0:
+            raise PydanticCustomError("integers", wanted)
+        return cls(numbers)
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self))
+
+
+class Words(_Several):
+    """Words. As text ``coco,yolo``."""
+
+    @classmethod
+    def parse(cls, given: object) -> Self:
+        """Read ``coco,yolo``, or take a sequence of words."""
+        words = given.split(",") if isinstance(given, str) else list(given)  # type: ignore[call-overload]
+        words = [str(word).strip() for word in words]
+        if not all(words):
+            raise PydanticCustomError("words", "words with commas between them are allowed")
+        return cls(words)
+
+    def __str__(self) -> str:
+        return ",".join(self)
+
+
+# --- choices --------------------------------------------------------------------------------------
+
+
+@cache
+def _adapters(choices: Any) -> dict[str, TypeAdapter[Any]]:
+    hints = get_type_hints(choices, include_extras=True)
+    return {field.name: TypeAdapter(hints[field.name]) for field in fields(choices)}
+
+
+def check(choices: object) -> None:
+    """Convert each field of a frozen dataclass to the field's type, and check it.
+
+    Parameters
+    ----------
+    choices : dataclass
+        Calls this in its ``__post_init__``.
+
+    Raises
+    ------
+    SettingError
+        Where a value is none of those that its type allows.
+    """
+    for name, adapter in _adapters(type(choices)).items():  # type: ignore[arg-type]
+        value = getattr(choices, name)
+        try:
+            object.__setattr__(choices, name, adapter.validate_python(value))
+        except ValidationError as error:
+            wanted = error.errors()[0]["msg"].replace("Input should", "it should")
+            allowed = error.errors()[0].get("ctx", {}).get("expected", "").split("'")
+            likely = difflib.get_close_matches(str(value), allowed, n=1)
+            question = f"; did you mean {likely[0]}?" if likely else "."
+            raise SettingError(f"{name} is {value!r}; {wanted}{question}") from None
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What a user may choose; the README says what each choice does.
+    """What a user may choose of the rendering.
 
     Attributes
     ----------
-    contrast : str
-        ``real``, ``paper``, or grey levels of 0..4095: ``300``, or a range as in ``200-500``.
-    subtlety : str
-        ``real``, one of ``GRADES``, or a distribution as in ``subtle=2,obvious=1``.
+    method : str
+        How nodules are blended in.
+    intensity : str
+        Grey levels of the output. challenge: uint8 0..255, each slice by its own minimum and
+        maximum; input: pixel type and grey levels of the input.
+    noise_and_blur : bool
+        Whether every slice gets noise, blur and noise.
     seed : int or None
-        None: from a hash of the inputs.
-    model, library : Path or None
-        Folder of the cascades and of the nodule library; None: those that nodegen ships.
+        Of all that is random; if it is not given, a hash of the inputs.
+    device : str
+        auto: CUDA where there is one.
     workers : int or None
-        Slices rendered side by side, which changes no byte; None: one for each processor that the
-        process may use.
+        Slices rendered side by side, which changes no byte; if it is not given, one for each
+        processor that may be used.
+    model : Path or None
+        Folder that holds hyposignal and hypersignal; if it is not given, the cascades that nodegen
+        ships.
+    library : Path or None
+        Nodule library, from `nodegen prepare`; if it is not given, the one that nodegen ships.
+    add_back : str
+        How the harmonised nodule is added to the untouched slice. grain keeps the radiograph's own
+        grain; paper is the weighted mean.
+    contrast : str
+        real: as far as real nodules stand out; paper: projection and contrast as the paper has
+        them; 300 or 200-500: what a nodule adds in its middle, grey levels of 0..4095.
+    subtlety : str
+        How subtle nodules are. real: as real ones are; one of JSRT's grades: extremely-subtle,
+        very-subtle, subtle, relatively-obvious, obvious; or weights as in subtle=2,obvious=1.
+    windows : str
+        What the generators compute around a box.
     """
 
-    method: str = "singan"
-    intensity: str = "challenge"
+    method: Method = "singan"
+    intensity: Intensity = "challenge"
     noise_and_blur: bool = True
-    seed: int | None = None
-    device: str = "auto"
+    seed: Seed | None = None
+    device: Device = "auto"
+    workers: Annotated[int, Field(ge=1)] | None = None
     model: Path | None = None
     library: Path | None = None
-    add_back: str = "grain"
+    add_back: AddBack = "grain"
     contrast: str = "real"
     subtlety: str = "real"
-    windows: str = "default"
-    workers: int | None = None
+    windows: Windows = "default"
 
     def __post_init__(self) -> None:
-        allowed = {
-            "method": METHODS,
-            "intensity": INTENSITIES,
-            "device": DEVICES,
-            "add_back": ADD_BACKS,
-            "windows": WINDOWS,
-        }
-        for name, choices in allowed.items():
-            if getattr(self, name) not in choices:
-                raise SettingError(
-                    f"{name} is {getattr(self, name)!r}, where one of {', '.join(choices)} is "
-                    "allowed; choose one of them."
-                )
+        check(self)
         parse_contrast(self.contrast)
         parse_subtlety(self.subtlety)
         if self.contrast != "real" and self.subtlety != "real":
             raise SettingError(
                 f"contrast is {self.contrast!r} and subtlety is {self.subtlety!r}; both say how "
                 "far nodules stand out; leave one of them out."
-            )
-        if not isinstance(self.noise_and_blur, bool):
-            raise SettingError(
-                f"noise_and_blur is {self.noise_and_blur!r}, where True or False is allowed; "
-                "choose one of them."
-            )
-        if self.seed is not None and not 0 <= self.seed < 2**63:
-            raise SettingError(f"seed is {self.seed}, where 0 to 2^63 - 1 is allowed; choose one.")
-        if self.workers is not None and self.workers < 1:
-            raise SettingError(
-                f"workers is {self.workers}, where 1 or more is allowed; choose another number."
             )
 
 

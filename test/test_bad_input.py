@@ -274,10 +274,7 @@ def test_a_bad_option_is_told_in_one_line(make_input, tmp_path, capfd, monkeypat
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     arguments = ["--input", str(make_input()), "--output", str(tmp_path / "out")]
-    try:
-        code = main(["generate", *arguments, *option])
-    except SystemExit as leaving:
-        code = leaving.code
+    code = main(["generate", *arguments, *option])
     check(code, capfd.readouterr().err, says, tmp_path / "out")
 
 

@@ -544,10 +544,6 @@ def test_a_stopped_run_says_that_what_is_done_is_kept(number, tmp_path, monkeypa
 )
 def test_the_command_names_what_it_does_not_take(arguments, radiographs, tmp_path, capsys):
     command = ["dataset", str(radiographs), "--output", str(tmp_path / "set"), *arguments]
-    try:
-        code = main(command)
-    except SystemExit as end:
-        code = end.code
-    assert code == 2
+    assert main(command) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "set").exists()

@@ -1,7 +1,6 @@
 """Around every command: lost outputs, strange names and slips of the hand end in one sentence."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,46 +48,20 @@ def test_names_that_are_not_utf8_go_through_an_ascii_terminal(make_input, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["genrate"], r"there is no command 'genrate'; did you mean generate\?"),
-        (["generate", "--inptu", "x"], "did you mean --input"),
-        (["generate", "--method", "possion"], r"did you mean poisson\?"),
-        (["generate", "--seed", "-1"], r"argument --seed: it is '-1', where a whole number of 0"),
-        (["generate", "--seed", "x"], r"argument --seed: it is 'x', where a whole number of 0"),
-        (["phantom", "--slices", "0"], "a whole number from 1 on is allowed"),
-        (["training-crop", "--peak", "nan"], "a number of 0 to 1 is allowed"),
-        (["train", "--stop-after", "17"], "a whole number of 1 to 16 is allowed"),
-        (["prepare", "--axes", "3"], "a whole number of 0 to 2 is allowed"),
-        (["compare", "--seeds", "1,x"], "it is 'x', where a whole number of 0"),
-        (["compare", "--methods", ""], "one or more with commas between them are wanted"),
-        (["compare", "--methods", "a b,,c"], "one or more with commas between them are wanted"),
-        (["utility", "--depth", "deep"], "choose from '?patches"),
-        (["utility", "--networks", "0"], "a whole number from 1 on is allowed"),
-        (["utility", "--primary", "one"], "2 values with commas between them are wanted"),
-        (["utility", "--size-px", "x"], "a number or a range as 6-30 is allowed"),
-        (["utility", "--size-px", "140-15"], "the smaller number comes first"),
-        (["dataset", "--split", "80"], "3 values with commas between them are wanted"),
-        (["dataset", "--pixels", "12"], "invalid choice: 12"),
-        (["dataset", "--shard", "3/2"], "a share as 1/4 is wanted"),
-        (["dataset", "--size-mm", "6.5.1"], "a number from 0 on is allowed"),
-        (["reader-study", "--cases", "0"], "a whole number from 1 on is allowed"),
-        (["training-crop", "--centre", "3"], "2 values with commas between them are wanted"),
-    ],
-)
-def test_slips_of_the_hand_are_answered(capsys, arguments, says):
-    wanted = {"generate": ["--input", "a", "--output", "b"]}.get(arguments[0], [])
-    with pytest.raises(SystemExit) as leaving:
-        main([*arguments, *wanted])
-    assert leaving.value.code == 2
-    assert re.search(says, capsys.readouterr().err)
-
-
-@pytest.mark.parametrize(
     "arguments",
     [
-        ["judge", "--before", "a", "--after", "b", "--boxes", "c", "--json", "/proc/none/x.json"],
-        ["picture", "--before", "a", "--after", "b", "--output", "/proc/none/x.png"],
+        [
+            "judge",
+            "--radiographs",
+            "a",
+            "--synthetic",
+            "b",
+            "--boxes",
+            "c",
+            "--json",
+            "/proc/none/x.json",
+        ],
+        ["picture", "--radiographs", "a", "--synthetic", "b", "--output", "/proc/none/x.png"],
         ["generate", "--input", "a", "--output", "b", "--report", "/proc/none/x.html"],
     ],
 )

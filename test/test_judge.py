@@ -211,8 +211,8 @@ def test_several_pairs_are_judged_together_and_tables_say_so(tmp_path, capfd):
     write_boxes(tmp_path / "nodules.json", [BOX, Box(1, 20, 20, 60, 60, 1)])
     arguments = []
     for _ in range(2):
-        for name in ("before", "after"):
-            arguments += [f"--{name}", str(tmp_path / f"{name}.mha")]
+        arguments += ["--radiographs", str(tmp_path / "before.mha")]
+        arguments += ["--synthetic", str(tmp_path / "after.mha")]
         arguments += ["--boxes", str(tmp_path / "nodules.json")]
     assert main(["judge", *arguments, "--json", str(tmp_path / "out.json")]) == 0
     said = capfd.readouterr()

@@ -390,15 +390,13 @@ def test_nothing_is_overwritten(drawn, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--count", "0"], "it is '0', where a whole number from 1 on is allowed"),
-        (["--count", "-3"], "it is '-3', where a whole number from 1 on is allowed"),
-        (["--count", "1", "--seed", "-1"], "it is '-1', where a whole number of 0 to 2^63 - 1 is"),
+        (["--count", "0"], "Must be >= 1"),
+        (["--count", "-3"], "Must be >= 1"),
+        (["--count", "1", "--seed", "-1"], "Must be >= 0"),
     ],
 )
 def test_settings_that_are_not_allowed(tmp_path, capsys, options, says):
-    with pytest.raises(SystemExit) as stop:
-        main(["synthesise-nodules", *options, "--output", str(tmp_path / "out")])
-    assert stop.value.code == 2
+    assert main(["synthesise-nodules", *options, "--output", str(tmp_path / "out")]) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

@@ -91,7 +91,16 @@ def test_pixels_outlive_their_stack():
 
 
 def test_command_draws_the_sample(tmp_path, capsys):
-    arguments = ["--before", str(SAMPLE), "--after", str(SAMPLE), "--rows", "5", "--side", "64"]
+    arguments = [
+        "--radiographs",
+        str(SAMPLE),
+        "--synthetic",
+        str(SAMPLE),
+        "--rows",
+        "5",
+        "--side",
+        "64",
+    ]
     assert main(["picture", *arguments, "--output", str(tmp_path / "p.png")]) == 0
     picture = np.asarray(Image.open(tmp_path / "p.png"))
     assert picture.shape == (5 * (64 + CAPTION_PX), 3 * 64, 3)

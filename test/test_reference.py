@@ -137,7 +137,7 @@ def broken(**changes):
 def test_what_is_no_reference_is_told(tmp_path, capfd, text):
     path = tmp_path / "reference.json"
     path.write_text(text)
-    files = ["--before", "b.mha", "--after", "a.mha", "--boxes", "n.json"]
+    files = ["--radiographs", "b.mha", "--synthetic", "a.mha", "--boxes", "n.json"]
     assert main(["judge", *files, "--reference", str(path)]) == 2
     line = capfd.readouterr().err.splitlines()[-1]
     assert str(path) in line

@@ -343,7 +343,7 @@ def folders(tmp_path):
 
 def command(folders, *more):
     return main(["utility", "--real", str(folders / "real"), "--boxes",
-                 str(folders / "metadata.csv"), "--backgrounds", str(folders / "healthy"),
+                 str(folders / "metadata.csv"), "--radiographs", str(folders / "healthy"),
                  "--places", str(folders / "places.csv"), "--output", str(folders / "out"),
                  "--size-px", "15-140", "--steps", "4", "--networks", "2", "--per-image", "3",
                  "--without", "4", "--folds", "2", *more])  # fmt: skip
@@ -414,7 +414,7 @@ def test_an_arm_made_elsewhere_has_the_places_of_all_others(folders):
         (["--on-the-fly"], "whose nodules are made once"),
         (["--primary", "sham,sham"], "minus itself"),
         (["--arms", "sham,poisson", "--primary", "sham,posson"], "posson is no arm of this run"),
-        (["--backgrounds", "nowhere"], "nowhere"),
+        (["--radiographs", "nowhere"], "nowhere"),
     ],
 )
 def test_wrong_choices_are_told_in_one_sentence(folders, capfd, options, says):

@@ -158,8 +158,8 @@ def test_the_command_at_depth_detector(tmp_path, capfd, options):
         lines[0] + "\n" + "".join(f"a,{x},{y},{w},{h}\n" for x, y, w, h in SOURCE)
     )
     arms = "strawman,sham,untouched,real,strawman+real-1"
-    code = main(["utility", "--depth", "detector", "--real", str(tmp_path / "real"), "--boxes",
-                 str(tmp_path / "boxes.csv"), "--backgrounds", str(tmp_path / "healthy"),
+    code = main(["utility", "--detector", "detector", "--real", str(tmp_path / "real"), "--boxes",
+                 str(tmp_path / "boxes.csv"), "--radiographs", str(tmp_path / "healthy"),
                  "--places", str(tmp_path / "places.csv"), "--output", str(tmp_path / "out"),
                  "--size-px", "8-140", "--steps", "3", "--networks", "1", "--per-image", "2",
                  "--folds", "2", "--arms", arms, "--primary", "strawman,sham",

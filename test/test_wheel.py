@@ -83,7 +83,7 @@ def test_it_generates_with_its_own_model_and_judges(run):
     run("-m", "nodegen", "generate", "--input", "in", "--output", "out", *options)
     header = json.loads((run.folder / "out" / "recipes.json").read_text())
     assert header["model_sha256"]
-    files = ["--before", "in/phantom.mha", "--after", "out/phantom.mha"]
+    files = ["--radiographs", "in/phantom.mha", "--synthetic", "out/phantom.mha"]
     table = run("-m", "nodegen", "judge", *files, "--boxes", "in/nodules.json")
     assert "contrast" in table
 

@@ -1,15 +1,16 @@
 """The manual's pages that are made from the code: the commands, the reference, the changes."""
 
-import argparse
-import importlib
+import inspect
 import json
 import re
 from pathlib import Path
 
 import mkdocs_gen_files
+from cyclopts import Argument, ArgumentCollection
 
 import nodegen
-from nodegen.cli import COMMANDS
+from nodegen.cli import GROUPS, build
+from nodegen.cli.options import shown
 from nodegen.schemas import FILES
 
 
@@ -18,45 +19,48 @@ def cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-def form(action: argparse.Action) -> str:
-    """An option as it is typed: its name and what follows it."""
-    if isinstance(action, argparse.BooleanOptionalAction) or action.nargs == 0:
-        return ", ".join(f"`{word}`" for word in action.option_strings)
-    choices = "|".join(map(str, action.choices)) if action.choices else ""
-    value = choices or str(action.metavar or action.dest.upper())
-    if isinstance(action.metavar, tuple):
-        value = " ".join(action.metavar)
-    more = " …" if action.nargs in ("+", "*") else ""
-    name = action.option_strings[0] + " " if action.option_strings else ""
-    return f"`{name}{value}{more}`".replace("|", "\\|")
+def form(argument: Argument) -> str:
+    """An option as it is typed: its names and what follows it."""
+    if argument.hint is bool:
+        return ", ".join(f"`{name}`" for name in argument.names)
+    name = argument.name.lstrip("-").upper()
+    several = " …" if argument.token_count()[1] else ""
+    if argument.index is not None:
+        return f"`{name}{several}`"
+    choices = argument.get_choices()
+    value = f"{{{','.join(choices)}}}" if choices else name
+    return f"`{argument.name} {value}{several}`"
 
 
-def rows(parser: argparse.ArgumentParser) -> list[str]:
+def rows(arguments: ArgumentCollection) -> list[str]:
     """A table's rows, one for each option."""
-    lines = ["| option | what |", "|---|---|"]
-    for action in parser._actions:
-        if isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
-            continue
-        told = (action.help or "") % {**vars(action), "prog": parser.prog}
-        required = " **Required.**" if action.required and action.option_strings else ""
-        lines.append(f"| {form(action)} | {cell(told)}{required} |")
+    lines = ["| option | what it does | default |", "|---|---|---|"]
+    for argument in arguments:
+        if argument.show:
+            default = "**required**"
+            if not argument.required:
+                default = shown(argument.field_info.default) or ""
+            lines.append(
+                f"| {form(argument)} | {cell(argument.parameter.help or '')} | {default} |"
+            )
     return lines
 
 
 def commands() -> str:
-    """The page of all commands, from their own parsers."""
+    """The page of all commands, from their own docstrings."""
     parts = [
         "# Commands",
         "`nodegen COMMAND --help` shows the same in a shell. A fault in what was given ends in one "
         "sentence, the last line on stderr, and exit code 2.",
     ]
-    for name, line in COMMANDS.items():
-        module = importlib.import_module(f"nodegen.cli.{name.replace('-', '_')}")
-        parser = argparse.ArgumentParser(prog=f"nodegen {name}")
-        module.add_arguments(parser)
-        more = (module.__doc__ or "").partition("\n")[2].strip()
-        parts += [f"## nodegen {name}", line[0].upper() + line[1:] + ".", more]
-        parts.append("\n".join(rows(parser)))
+    for title, names in GROUPS.items():
+        parts.append(f"## {title}")
+        for name in names:
+            app = build(name).parse_commands([name])[1][-1]
+            arguments = app.assemble_argument_collection(parse_docstring=True)
+            text = inspect.getdoc(app.default_command) or ""
+            parts += [f"### nodegen {name}", text.partition("\nParameters\n")[0]]
+            parts.append("\n".join(rows(arguments)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -1,98 +1,160 @@
 """The command line: one module for each command, imported when that command is called."""
 
-import argparse
-import difflib
-import importlib
+from __future__ import annotations
+
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from nodegen import __version__
 from nodegen.cli.guard import STOPPED, USAGE_FAULT, Terminated, guarded
+from nodegen.errors import SettingError
 
-__all__ = ["COMMANDS", "USAGE_FAULT", "Terminated", "guarded", "main"]
+if TYPE_CHECKING:
+    from cyclopts import App, CycloptsError
 
-COMMANDS = {
-    "generate": "draw a synthetic nodule into each box of a stack",
-    "phantom": "simulate a stack of radiographs with boxes",
-    "place": "draw boxes where nodules lie, for any radiographs",
-    "dataset": "make a training set from radiographs",
-    "standardise": "bring radiographs to NODE21's grey scale and crop",
-    "picture": "lay a stack before and after side by side",
-    "judge": "measure how real the nodules of a stack are",
-    "compare": "run several methods with the same recipes, and judge them",
-    "reference": "measure real nodules, to hold synthetic ones against them",
-    "sheet": "lay real and synthetic nodules side by side",
-    "reader-study": "make a blinded study of real and synthetic nodules, or analyse one",
-    "utility": "measure what a detector learns from synthetic nodules",
-    "prepare": "project CT nodules into a library",
-    "synthesise-nodules": "draw CT patches of nodules from the fitted model",
-    "training-crop": "cut a training image around pasted nodules",
-    "train": "train a cascade on one image",
-    "margins": "measure how far beyond a mask the cascades must compute",
+__all__ = ["COMMANDS", "USAGE_FAULT", "Terminated", "build", "guarded", "main", "run_app"]
+
+# Each command under its group: what it does, as the list of commands says it.
+GROUPS = {
+    "Everyday": {
+        "generate": "Draw a synthetic nodule into each box of a stack.",
+        "dataset": "Make a training set from radiographs.",
+        "place": "Draw boxes where nodules lie, for any radiographs.",
+        "standardise": "Bring radiographs to NODE21's grey scale and crop.",
+        "picture": "Show a stack before and after in one picture.",
+        "phantom": "Simulate a stack of radiographs with boxes.",
+    },
+    "Training": {
+        "train": "Train a cascade on one image.",
+        "training-crop": "Cut a training image around pasted nodules.",
+        "margins": "Measure how far beyond the mask the cascades must compute.",
+        "prepare": "Project CT nodules into a library.",
+        "synthesise-nodules": "Draw CT patches of nodules from the fitted model.",
+    },
+    "Evaluation": {
+        "judge": "Measure how real the nodules of a stack are.",
+        "compare": "Run several methods with the same recipes, and judge them.",
+        "reference": "Measure real nodules, for synthetic ones to be compared with.",
+        "sheet": "Show real and synthetic nodules of like size side by side.",
+        "reader-study": "Make a blinded study of real and synthetic nodules, or analyse one.",
+        "utility": "Measure what a detector learns from synthetic nodules.",
+    },
 }
-# Commands of which a stopped run is gone on with, and how.
-_AGAIN = "what is done is kept, run the same command to go on"
-RESUMED = {
-    "dataset": _AGAIN,
-    "utility": _AGAIN,
-    "train": "the last checkpoint is kept, run it again with --resume to go on",
+COMMANDS = {name: line for group in GROUPS.values() for name, line in group.items()}
+# What a stopped run of these commands has left, and how to resume it.
+_RESUMED = {
+    "dataset": "finished images are kept; run the same command to resume",
+    "utility": "finished parts are kept; run the same command to resume",
+    "train": "the last checkpoint is kept; run it again with --resume",
 }
-
-
-class _Parser(argparse.ArgumentParser):
-    """Ends a usage fault with one clear line, the last on stderr."""
-
-    def error(self, message: str) -> NoReturn:
-        with suppress(OSError):
-            sys.stderr.write(
-                f"{self.prog}: {message}; `{self.prog} --help` lists what is allowed.\n"
-            )
-        raise SystemExit(USAGE_FAULT)
-
-    def _check_value(self, action: argparse.Action, value: object) -> None:
-        try:
-            super()._check_value(action, value)
-        except argparse.ArgumentError as error:
-            likely = _likely(str(value), map(str, action.choices or ()))
-            raise argparse.ArgumentError(action, f"{error.message}{likely}") from None
-
-
-def _parser(command: str | None) -> tuple[_Parser, _Parser]:
-    """The parser of everything, and that of the command that is called."""
-    parser = _Parser(
-        prog="nodegen",
-        description="Synthetic lung nodules, harmonised into chest radiographs.",
-    )
-    parser.add_argument("--version", action="version", version=f"nodegen {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    called = parser
-    for name, line in COMMANDS.items():
-        sub = commands.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")
-        if name == command:
-            module = importlib.import_module(f"nodegen.cli.{name.replace('-', '_')}")
-            module.add_arguments(sub)
-            sub.set_defaults(run=module.run)
-            called = sub
-    return parser, called
+# Options of another name for what a command has under one of these names.
+_SYNONYMS = {
+    "--radiographs": ("--input", "--inputs", "--images", "--backgrounds", "--untouched",
+                      "--before", "--healthy"),
+    "--synthetic": ("--after",),
+    "--output": ("--out", "--out-dir", "--destination"),
+    "--input": ("--radiographs", "--stack", "--image"),
+}  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return the exit code, as :func:`nodegen.cli.guard.guarded` does."""
-    arguments = sys.argv[1:] if argv is None else argv
-    command = next((a for a in arguments if not a.startswith("-")), None)
-    parser, called = _parser(command)
-    if command is not None and command not in COMMANDS:
-        parser.error(f"there is no command {command!r}{_likely(command, COMMANDS)}")
-    args, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        name = unknown[0].partition("=")[0]
-        likely = _likely(name, called._option_string_actions)
-        called.error(f"unrecognized arguments: {' '.join(unknown)}{likely}")
-    return guarded(lambda: args.run(args), RESUMED.get(str(command), STOPPED))
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The command and its options; if they are not given, those of the process.
+
+    Returns
+    -------
+    int
+        The exit code, as :func:`nodegen.cli.guard.guarded` gives it.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    command = words[0] if words else ""
+    return run_app(lambda: build(command), words, _RESUMED.get(command, STOPPED))
 
 
-def _likely(word: str, allowed: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, list(allowed), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+def build(command: str = "") -> App:
+    """Build the application, whose commands are imported only where they are called.
+
+    Parameters
+    ----------
+    command : str
+        The command that is called: its help is its function's docstring.
+    """
+    from cyclopts import Group
+
+    from nodegen.cli.options import make_app
+
+    app = make_app("nodegen", "Synthetic lung nodules, harmonised into chest radiographs.")
+    app.version = f"nodegen {__version__}"
+    order = list(COMMANDS)
+    for title, commands in GROUPS.items():
+        group = Group.create_ordered(title)
+        for name, line in commands.items():
+            module = name.replace("-", "_")
+            app.command(
+                f"nodegen.cli.{module}:{module}",
+                name=name,
+                help=None if name == command else line,
+                group=group,
+                sort_key=order.index(name),
+            )
+    return app
+
+
+def run_app(app: Callable[[], App], words: Sequence[str], stopped: str = STOPPED) -> int:
+    """Run an application on the words of a command line.
+
+    Parameters
+    ----------
+    app : callable
+        Builds it.
+    words : sequence of str
+        The command line, without the program's name.
+    stopped : str
+        What a run that a signal stops has left.
+
+    Returns
+    -------
+    int
+        The exit code, as :func:`nodegen.cli.guard.guarded` gives it.
+    """
+
+    def work() -> int | None:
+        from cyclopts import CycloptsError
+
+        try:
+            built = app()
+            code: int | None = built(words)
+        except CycloptsError as error:
+            raise SettingError(_sentence(error, built.name[0])) from None
+        return code
+
+    return guarded(work, stopped)
+
+
+def _sentence(error: CycloptsError, name: str) -> str:
+    """What is wrong with a command line, and where what is allowed stands."""
+    from cyclopts import MissingArgumentError, UnknownOptionError
+    from pydantic import ValidationError
+
+    said, _, likely = " ".join(str(error).split()).partition(" Did you mean ")
+    match error:
+        case MissingArgumentError(argument=argument) if argument and not argument.tokens:
+            said = f"{argument.name} is missing."
+            for given in error.unused_tokens or ():
+                if given in _SYNONYMS.get(argument.name, ()):
+                    likely = f"{argument.name} instead of {given}"
+        case UnknownOptionError(token=token):
+            given = (token.keyword or token.value).partition("=")[0]
+            for argument in error.argument_collection:
+                if given in _SYNONYMS.get(argument.name, ()):
+                    likely = argument.name
+    if isinstance(error.__cause__, ValidationError):
+        said = f"{said.partition('. ')[0]}. {error.__cause__.errors()[0]['msg']}"
+    said = said.removesuffix(".") + (f"; did you mean {likely}" if likely else "")
+    command = " ".join((name, *(error.command_chain or ())))
+    return f"{said.removesuffix('?')}; `{command} --help` lists what is allowed."

@@ -1,27 +1,45 @@
-"""``nodegen judge``: measure how real the nodules of a stack are.
+"""``nodegen judge``: measure how real the nodules of a stack are."""
 
-Measures every box, whatever made the nodules; see [fidelity](fidelity.md) for what it measures.
-"""
-
-import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_pair, add_reference
+from nodegen.cli.options import Overwrite, refuse_results
+from nodegen.settings import Words
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    add_pair(parser, several=True)
-    add_reference(parser)
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="gets all figures, box by box (default: none)"
-    )
+def judge(
+    *,
+    radiographs: list[Path],
+    synthetic: list[Path],
+    boxes: list[Path] | None = None,
+    reference: Path | None = None,
+    annotation_sources: Words = Words(),
+    json: Path | None = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure how real the nodules of a stack are.
 
+    Measures every box, whatever made the nodules; see [fidelity](fidelity.md) for what it measures.
 
-def run(args: argparse.Namespace) -> int:
-    """Judge, and print the table."""
-    import json
+    Parameters
+    ----------
+    radiographs
+        Untouched stacks, or the folders that hold them.
+    synthetic
+        The same stacks with nodules, or their folders, in the same order.
+    boxes
+        Their boxes, in the same order; if they are not given, nodules.json beside each untouched
+        stack.
+    reference
+        Measured real nodules, from `nodegen reference`; if they are not given, those that nodegen
+        ships.
+    annotation_sources
+        Compare with those of its nodules alone whose boxes are of these kinds; if they are not
+        given, the kinds that the reference names as its main ones.
+    json
+        File that gets all figures, box by box.
+    """
     from itertools import starmap
+    from json import dumps
 
     from nodegen.errors import SettingError
     from nodegen.evaluation.fidelity.judge import judge, read_pair
@@ -32,25 +50,24 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.io.stack import image_at
     from nodegen.progress import track
 
-    check_writable(args.json)
-    given = {len(args.before), len(args.after), len(args.boxes) or len(args.before)}
-    if len(given) != 1:
+    check_writable(json)
+    refuse_results(overwrite, json)
+    if len({len(radiographs), len(synthetic), len(boxes or radiographs)}) != 1:
         raise SettingError(
-            f"There are {len(args.before)} of --before, {len(args.after)} of --after and "
-            f"{len(args.boxes)} of --boxes; give as many of each, in the same order."
+            f"There are {len(radiographs)} of --radiographs, {len(synthetic)} of --synthetic and "
+            f"{len(boxes or ())} of --boxes; give as many of each, in the same order."
         )
-    before, after = ([image_at(place) for place in places] for places in (args.before, args.after))
-    boxes = args.boxes or [image.with_name(BOXES) for image in before]
-    reference = Reference.load(args.reference or SHIPPED).against(args.trust)
+    before, after = ([image_at(place) for place in places] for places in (radiographs, synthetic))
+    tables = boxes or [image.with_name(BOXES) for image in before]
+    known = Reference.load(reference or SHIPPED).against(annotation_sources)
     pairs = track(
-        starmap(read_pair, zip(before, after, boxes, strict=True)),
+        starmap(read_pair, zip(before, after, tables, strict=True)),
         len(before),
         "judging",
         "stack",
-        show=len(args.before) > 1,
+        show=len(before) > 1,
     )
-    verdict = judge(pairs, reference)
+    verdict = judge(pairs, known)
     print(markdown({"synthetic": verdict}))
-    if args.json:
-        write_text(args.json, json.dumps(verdict.as_dict(), indent=2) + "\n")
-    return 0
+    if json:
+        write_text(json, dumps(verdict.as_dict(), indent=2) + "\n")

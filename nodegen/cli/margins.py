@@ -1,34 +1,27 @@
-"""``nodegen margins``: measure how far beyond the mask a cascade must compute.
+"""``nodegen margins``: measure how far beyond the mask a cascade must compute."""
 
-Measures how far beyond a nodule's mask each scale must compute, and stores that with the
-cascades: after training, and before they are used. Without it the windows are larger than need
-be.
-"""
-
-import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_paths, seed, whole
+from nodegen.cli.options import Positive, Seed
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    parser.add_argument(
-        "--model",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder of hyposignal and hypersignal; gets them",
-    )
-    add_paths(parser, "--stack", "radiographs to measure on", metavar="FILE", required=True)
-    parser.add_argument(
-        "--cases", type=whole(1), default=80, help="boxes for each cascade (default: %(default)s)"
-    )
-    parser.add_argument("--seed", type=seed, default=0, help="of the boxes (default: %(default)s)")
+def margins(*, model: Path, radiographs: list[Path], cases: Positive = 80, seed: Seed = 0) -> None:
+    """Measure how far beyond the mask the cascades must compute.
 
+    Stores the measured margin of each scale with the cascades: after training, and before they are
+    used. Without it the windows are larger than they need to be.
 
-def run(args: argparse.Namespace) -> int:
-    """Measure the margins of both cascades, store them with the model and print them."""
+    Parameters
+    ----------
+    model
+        Folder of hyposignal and hypersignal; gets the margins.
+    radiographs
+        Stacks to measure on.
+    cases
+        Boxes for each cascade.
+    seed
+        Of the boxes.
+    """
     from nodegen.constants import CLASSES
     from nodegen.io.stack import read_stack
     from nodegen.renderer import Renderer
@@ -37,11 +30,10 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.training.margins import BOUND, measure_margins, store_margins
 
     # The paper's contrast: what holds for it holds for weaker nodules, too.
-    renderer = Renderer(Settings(model=args.model, contrast="paper"))
-    stacks = [read_stack(path) for path in args.stack]
+    renderer = Renderer(Settings(model=model, contrast="paper"))
+    stacks = [read_stack(path) for path in radiographs]
     for name in CLASSES:
-        cases = draw_cases(stacks, renderer, name, args.cases, args.seed)
-        margins, error = measure_margins(renderer.cascades[name], cases)
-        store_margins(args.model / name, margins, error, len(cases))
-        print(f"{name}: margins {' '.join(map(str, margins))} px, error {error:.4f} of {BOUND}")
-    return 0
+        drawn = draw_cases(stacks, renderer, name, cases, seed)
+        measured, error = measure_margins(renderer.cascades[name], drawn)
+        store_margins(model / name, measured, error, len(drawn))
+        print(f"{name}: margins {' '.join(map(str, measured))} px, error {error:.4f} of {BOUND}")

@@ -1,241 +1,96 @@
-"""Options that several commands share, and how each kind of value is written.
+"""What several commands share: how values are written, options of one meaning, existing results.
 
 Several words or numbers stand with commas between them (``--seeds 1,2``), both ends of a range with
 a dash (``--size-mm 6-30``). Several files or folders stand one after the other, or the option comes
-several times (``--input a b`` or ``--input a --input b``), so that a shell's ``*`` works.
+several times (``--synthetic a b`` or ``--synthetic a --synthetic b``), so that a shell's ``*``
+works.
 """
 
-import argparse
-import math
-import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated
 
-from nodegen.settings import DEVICES
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
-T = TypeVar("T")
+from nodegen.cli import run_app
+from nodegen.errors import OutputError
 
-SEED_MOST = 2**63 - 1
-
-
-def whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Read an option's value as a whole number of a range, and name the range where it is not."""
-    if most == SEED_MOST:
-        wanted = f"a whole number of {least} to 2^63 - 1"
-    elif most is not None:
-        wanted = f"a whole number of {least} to {most}"
-    else:
-        wanted = f"a whole number from {least} on"
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"it is {text!r}, where {wanted} is allowed")
-        return value
-
-    return read
+Positive = Annotated[int, Parameter(validator=Number(gte=1))]
+Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**63))]
+Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
+Overwrite = Annotated[
+    bool,
+    Parameter(negative=(), show_default=False, help="Replace a result that is there already."),
+]
+# A dataclass whose fields are options of the command.
+Flat = Parameter(name="*")
 
 
-def number(least: float, most: float = math.inf) -> Callable[[str], float]:
-    """Read an option's value as a number of a range."""
-    wanted = f"of {least:g} to {most:g}" if math.isfinite(most) else f"from {least:g} on"
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not (math.isfinite(value) and least <= value <= most):
-            raise argparse.ArgumentTypeError(f"it is {text!r}, where a number {wanted} is allowed")
-        return value
-
-    return read
-
-
-def listed(one: Callable[[str], T], count: int | None = None) -> Callable[[str], tuple[T, ...]]:
-    """Read an option's value as several with commas between them, as 1,2,3.
+def make_app(name: str, help: str | None = None) -> App:
+    """Make an application in nodegen's manner: faults are raised, and what a command returns too.
 
     Parameters
     ----------
-    one : callable
-        Reads each of them.
-    count : int, optional
-        How many are wanted; None: one or more.
+    name : str
+        As it is called.
+    help : str, optional
+        What it does; if it is not given, its function's docstring.
     """
+    return App(
+        name=name,
+        help=help,
+        default_parameter=Parameter(
+            consume_multiple=True, negative_iterable=(), show_default=shown
+        ),
+        help_format="markdown",
+        exit_on_error=False,
+        print_error=False,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
 
-    def read(text: str) -> tuple[T, ...]:
-        words = [word.strip() for word in text.split(",")]
-        if not all(words) or (count is not None and len(words) != count):
-            wanted = f"{count} values" if count else "one or more"
-            raise argparse.ArgumentTypeError(
-                f"it is {text!r}, where {wanted} with commas between them are wanted"
-            )
-        return tuple(one(word) for word in words)
 
-    return read
+def shown(default: object) -> str | None:
+    """A default as it is typed; None where there is none."""
+    return None if default is None or default == "" or default == () else str(default)
 
 
-def ranged(one: Callable[[str], T]) -> Callable[[str], tuple[T, T]]:
-    """Read an option's value as a range such as 6-30, or as a single number, from small to large.
+def run_function(function: Callable[..., None], name: str, words: Sequence[str] | None) -> int:
+    """Run a single command, with the exit codes of ``nodegen``.
 
     Parameters
     ----------
-    one : callable
-        Reads each end.
+    function : callable
+        Its parameters are the options, its docstring is the help.
+    name : str
+        As it is called.
+    words : sequence of str or None
+        The command line, without the name; None: that of the process.
     """
-
-    def read(text: str) -> tuple[T, T]:
-        found = re.fullmatch(r"([0-9.]+)(?:-([0-9.]+))?", text.strip())
-        if not found:
-            raise argparse.ArgumentTypeError(
-                f"it is {text!r}, where a number or a range as 6-30 is allowed"
-            )
-        low, high = one(found[1]), one(found[2] or found[1])
-        if float(low) > float(high):  # type: ignore[arg-type]
-            raise argparse.ArgumentTypeError(
-                f"it is {text!r}, where the smaller number comes first"
-            )
-        return low, high
-
-    return read
+    app = make_app(name)
+    app.default(function)
+    return run_app(lambda: app, sys.argv[1:] if words is None else words)
 
 
-seed = whole(0, SEED_MOST)
+def refuse_results(overwrite: bool, *paths: Path | None) -> None:
+    """Refuse to replace results, unless that is asked for.
 
+    Parameters
+    ----------
+    overwrite : bool
+        Whether it is.
+    *paths : Path or None
+        Files that are about to be written; None is ignored.
 
-def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:
-    """Add ``--device``; ``argparse.SUPPRESS`` as the default leaves it to the settings."""
-    parser.add_argument(
-        "--device",
-        choices=DEVICES,
-        default=default,
-        help="auto: CUDA where there is one (default: auto)",
-    )
-
-
-def add_workers(parser: argparse.ArgumentParser, default: object = None) -> None:
-    """Add ``--workers``; ``argparse.SUPPRESS`` as the default leaves it to the settings."""
-    parser.add_argument(
-        "--workers",
-        type=whole(1),
-        default=default,
-        metavar="N",
-        help="slices rendered side by side, which changes no byte (default: one for each "
-        "processor that may be used)",
-    )
-
-
-def add_reference(parser: argparse.ArgumentParser) -> None:
-    """Add ``--reference``, the real nodules that are held against."""
-    parser.add_argument("--reference", type=Path, metavar="FILE",
-        help="measured real nodules, from `nodegen reference` "
-        "(default: those that nodegen ships)")  # fmt: skip
-    parser.add_argument("--trust", type=listed(str), default=(), metavar="LIST",
-        help="hold against those of its nodules alone whose boxes are of these kinds "
-        "(default: the kinds that the reference names as its main ones)")  # fmt: skip
-
-
-def add_library(parser: argparse.ArgumentParser, default: object = None) -> None:
-    """Add ``--library``; ``argparse.SUPPRESS`` as the default leaves it to the settings."""
-    parser.add_argument(
-        "--library",
-        type=Path,
-        default=default,
-        metavar="DIR",
-        help="nodule library, from `nodegen prepare` (default: the one that nodegen ships)",
-    )
-
-
-def add_model(parser: argparse.ArgumentParser, default: object = None) -> None:
-    """Add ``--model``; ``argparse.SUPPRESS`` as the default leaves it to the settings."""
-    parser.add_argument(
-        "--model",
-        type=Path,
-        default=default,
-        metavar="DIR",
-        help="holds hyposignal and hypersignal (default: the cascades that nodegen ships)",
-    )
-
-
-def add_paths(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup,
-    name: str,
-    help: str,
-    *,
-    metavar: str,
-    required: bool = False,
-) -> None:
-    """Add an option that takes several files or folders."""
-    parser.add_argument(
-        name,
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=None if required else [],
-        required=required,
-        metavar=metavar,
-        help=f"{help}; may be several",
-    )
-
-
-def add_inputs(parser: argparse.ArgumentParser) -> None:
-    """Add the radiographs that a command works through, named without an option."""
-    parser.add_argument(
-        "inputs", type=Path, nargs="+", metavar="INPUT", help="radiographs: files, or folders"
-    )
-
-
-def add_places(parser: argparse.ArgumentParser, nodules: str) -> None:
-    """Add how many nodules an image gets, ``--nodules``, and of which size, ``--size-mm``."""
-    parser.add_argument(
-        "--nodules",
-        type=ranged(whole(0)),
-        default=(1, 3),
-        metavar="N[-M]",
-        help=f"{nodules} (default: 1-3)",
-    )
-    parser.add_argument(
-        "--size-mm",
-        type=ranged(number(0)),
-        metavar="LOW-HIGH",
-        help="larger side (default: as NODE21's)",
-    )
-
-
-def add_real(parser: argparse.ArgumentParser) -> None:
-    """Add ``--real`` and ``--boxes``: real radiographs with nodules."""
-    parser.add_argument("--real", type=Path, required=True, metavar="DIR",
-        help="real radiographs with nodules, one a file, here or in folders below")  # fmt: skip
-    parser.add_argument("--boxes", type=Path, required=True, metavar="FILE",
-        help="their boxes, a CSV of stem (or img_name), x, y, width, height in px; if wanted "
-        "source (the image's folder), trust and label (0: no nodule)")  # fmt: skip
-
-
-def add_patches(parser: argparse.ArgumentParser) -> None:
-    """Add the folders of CT patches and of their masks."""
-    parser.add_argument("--patches", type=Path, required=True, metavar="DIR",
-        help="folder of CT patches, *_dcm_*.mha, HU at 1 mm")  # fmt: skip
-    parser.add_argument("--segmentations", type=Path, required=True, metavar="DIR",
-        help="folder of their masks, *_seg_*.mha")  # fmt: skip
-
-
-def add_pair(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    """Add ``--before``, ``--after`` and ``--boxes``: a stack untouched and with nodules."""
-    for name, what in (
-        ("before", "untouched stack, or the folder that holds it"),
-        ("after", "the same stack with nodules, or its folder"),
-        ("boxes", "its boxes (default: nodules.json beside the untouched stack)"),
-    ):
-        boxes = name == "boxes"
-        metavar = "FILE" if boxes else "FILE|DIR"
-        if several:
-            what += ", in the same order as the others" * boxes
-            add_paths(parser, f"--{name}", what, metavar=metavar, required=not boxes)
-        else:
-            parser.add_argument(
-                f"--{name}", type=Path, required=not boxes, metavar=metavar, help=what
+    Raises
+    ------
+    OutputError
+        Where one of them exists.
+    """
+    for path in paths:
+        if path is not None and path.is_file() and not overwrite:
+            raise OutputError(
+                f"{path} exists already; give another name or folder, or --overwrite to replace it."
             )

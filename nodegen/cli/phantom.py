@@ -1,40 +1,29 @@
-"""`nodegen phantom`: a simulated radiograph stack with boxes.
+"""``nodegen phantom``: simulate a stack of radiographs with boxes."""
 
-Radiographs made by calculation, for trying everything without patient data: a thorax with ribs,
-clavicles, scapulae, spine, heart, vessels, airways and diaphragm is drawn from the seed,
-projected, and exposed with scatter, blur and quantum noise; then brought to NODE21's grey scale.
-Boxes have NODE21's sizes.
-"""
-
-import argparse
 from pathlib import Path
 
-from nodegen.cli.options import seed, whole
+from nodegen.cli.options import Positive, Seed
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR",
-        help="folder that gets phantom.mha and nodules.json",
-    )  # fmt: skip
-    parser.add_argument(
-        "--slices",
-        type=whole(1),
-        default=3,
-        metavar="N",
-        help="number of radiographs (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seed", type=seed, default=0, metavar="S",
-        help="the same seed gives the same stack (default: %(default)s)",
-    )  # fmt: skip
+def phantom(*, output: Path, slices: Positive = 3, seed: Seed = 0) -> None:
+    """Simulate a stack of radiographs with boxes.
 
+    Calculates radiographs, for trying everything without patient data: a thorax with ribs,
+    clavicles, scapulae, spine, heart, vessels, airways and diaphragm is drawn from the seed,
+    projected, and exposed with scatter, blur and quantum noise; then brought to NODE21's grey
+    scale. Boxes have NODE21's sizes.
 
-def run(args: argparse.Namespace) -> None:
-    """Simulate, and say where the files lie."""
+    Parameters
+    ----------
+    output
+        Folder that gets phantom.mha and nodules.json.
+    slices
+        Number of radiographs.
+    seed
+        The same seed gives the same stack.
+    """
     from nodegen.io.boxes import BOXES
     from nodegen.phantom import write_phantom
 
-    image = write_phantom(args.output, args.slices, args.seed)
+    image = write_phantom(output, slices, seed)
     print(f"{image}\n{image.with_name(BOXES)}")

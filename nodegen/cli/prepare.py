@@ -1,56 +1,62 @@
-"""``nodegen prepare``: CT patches and segmentations → a nodule library.
+"""``nodegen prepare``: project CT nodules into a library."""
 
-Makes a library of NODE21's CT patches, or of any in their form: each nodule is cut out by its
-mask, projected, and stored with its 2D mask. Pairs that cannot be used are listed in
-`skipped.csv` with the reason; an interrupted run goes on where it stopped.
-"""
-
-import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_patches, listed, whole
+from nodegen.cli.options import Positive
+from nodegen.settings import Integers
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    add_patches(parser)
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR",
-        help="folder of the library; an interrupted run is continued")  # fmt: skip
-    parser.add_argument("--workers", type=whole(1), default=None, metavar="N",
-        help="processes (default: one for each core)")  # fmt: skip
-    parser.add_argument("--axes", type=listed(whole(0, 2)), default=(0, 1, 2),
-        metavar="LIST", help="axes of the patch array (slice, row, column) to project along; "
-        "the baseline's is 1 (default: 0,1,2)")  # fmt: skip
-    parser.add_argument("--diameters", type=Path, default=None, metavar="FILE",
-        help="the organisers' ct_nodules.csv, to be compared with (default: none)")  # fmt: skip
+def prepare(
+    *,
+    patches: Path,
+    segmentations: Path,
+    output: Path,
+    workers: Positive | None = None,
+    axes: Integers = Integers((0, 1, 2)),
+    diameters: Path | None = None,
+) -> None:
+    """Project CT nodules into a library.
 
+    Reads NODE21's CT patches, or any in their form: each nodule is cut out by its mask, projected,
+    and stored with its 2D mask. Pairs that cannot be used are listed in `skipped.csv` with the
+    reason; run an interrupted command again to resume.
 
-def run(args: argparse.Namespace) -> int:
-    """Prepare, and say what was done."""
+    Parameters
+    ----------
+    patches
+        Folder of CT patches, `*_dcm_*.mha`, HU at 1 mm.
+    segmentations
+        Folder of their masks, `*_seg_*.mha`.
+    output
+        Folder of the library.
+    workers
+        Processes; if it is not given, one for each core.
+    axes
+        Axes of the patch array (slice, row, column) to project along, 0 to 2; the baseline's is 1.
+    diameters
+        The organisers' ct_nodules.csv, to compare with.
+    """
     import time
 
+    from nodegen.errors import SettingError
     from nodegen.nodules.patches import DIAMETERS, read_diameters
-    from nodegen.nodules.prepare import SKIPPED, prepare
+    from nodegen.nodules.prepare import SKIPPED
+    from nodegen.nodules.prepare import prepare as prepare_library
 
-    table = None if args.diameters is None else read_diameters(args.diameters)
+    if not set(axes) <= {0, 1, 2}:
+        raise SettingError(f"--axes is {axes}, where 0, 1 and 2 are allowed; choose among them.")
+    table = None if diameters is None else read_diameters(diameters)
     start = time.perf_counter()
-    done = prepare(
-        args.patches, args.segmentations, args.output, workers=args.workers, axes=args.axes
-    )
+    done = prepare_library(patches, segmentations, output, workers=workers, axes=axes)
     seconds = time.perf_counter() - start
     print(
-        f"{done.nodules} nodules, {done.entries} projections in {args.output} "
+        f"{done.nodules} nodules, {done.entries} projections in {output} "
         f"({seconds:.1f} s, {done.continued} continued); sha256 {done.sha256}"
     )
     if done.skipped:
-        print(f"{len(done.skipped)} left out: see {args.output / SKIPPED}")
+        print(f"{len(done.skipped)} left out: see {output / SKIPPED}")
     if table is not None:
-        _compare(read_diameters(args.output / DIAMETERS), table)
-    return 0
-
-
-def _compare(ours: dict[str, int], table: dict[str, int]) -> None:
-    """Say how many diameters equal the organisers'."""
-    shared = ours.keys() & table.keys()
-    equal = sum(ours[name] == table[name] for name in shared)
-    print(f"{equal} of {len(shared)} diameters equal the table's, which has {len(table)} rows")
+        ours = read_diameters(output / DIAMETERS)
+        shared = ours.keys() & table.keys()
+        equal = sum(ours[name] == table[name] for name in shared)
+        print(f"{equal} of {len(shared)} diameters equal the table's, which has {len(table)} rows")

@@ -1,44 +1,54 @@
-"""``nodegen reference``: measure real nodules, to hold synthetic ones against them.
+"""``nodegen reference``: measure real nodules, for synthetic ones to be compared with."""
 
-Measures real nodules, to hold synthetic ones against them: the file that `--reference` takes. It
-holds measures and no pixels; see [fidelity](fidelity.md).
-"""
-
-import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_real, listed
+from nodegen.cli.options import Overwrite, refuse_results
+from nodegen.settings import Words
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    add_real(parser)
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE",
-        help="gets the reference, JSON: measures only, no pixels")  # fmt: skip
-    parser.add_argument("--main", type=listed(str), default=(), metavar="LIST",
-        help="kinds of trust (first word of that column) that synthetic nodules are held against "
-        "(default: all)")  # fmt: skip
-    parser.add_argument("--source", default="", metavar="TEXT",
-        help="where radiographs and boxes come from, kept in the file "
-        "(default: the folder's name)")  # fmt: skip
+def reference(
+    *,
+    real: Path,
+    boxes: Path,
+    output: Path,
+    main: Words = Words(),
+    source: str = "",
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure real nodules, for synthetic ones to be compared with.
 
+    Writes the file that `--reference` takes. It holds measures and no pixels; see
+    [fidelity](fidelity.md).
 
-def run(args: argparse.Namespace) -> int:
-    """Measure, write the reference, and print the measures' percentiles."""
+    Parameters
+    ----------
+    real
+        Folder of radiographs with real nodules, one a file, here or in folders below.
+    boxes
+        Table of their boxes: NODE21's metadata.csv, COCO, or a CSV of stem, x, y, width, height.
+    output
+        File that gets the measures, JSON.
+    main
+        Annotation sources (first word of the column trust) that synthetic nodules are compared
+        with; if they are not given, all.
+    source
+        Where radiographs and boxes come from, kept in the file; if it is not given, the folder's
+        name.
+    """
     from nodegen.evaluation.fidelity.measures import MEASURES
     from nodegen.evaluation.fidelity.reference import measure_folder
 
-    reference = measure_folder(args.real, args.boxes, source=args.source, main=args.main)
-    reference.write(args.output)
-    summary = reference.summary()
+    refuse_results(overwrite, output)
+    measured = measure_folder(real, boxes, source=source, main=main)
+    measured.write(output)
+    summary = measured.summary()
     print("| p5 / p50 / p95 | " + " | ".join(summary) + " |")
     print("|---|" + "---|" * len(summary))
     for name in ("nodules", "radiographs", "side_px", *MEASURES, "edge_width_mm"):
         print(
             f"| {name} | " + " | ".join(_cell(group.get(name)) for group in summary.values()) + " |"
         )
-    print(args.output)
-    return 0
+    print(output)
 
 
 def _cell(value: object) -> str:

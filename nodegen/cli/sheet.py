@@ -1,45 +1,55 @@
-"""``nodegen sheet``: lay real and synthetic nodules of like size side by side.
+"""``nodegen sheet``: show real and synthetic nodules side by side."""
 
-Lays real and synthetic nodules of like size side by side, windowed to what is shown, the real one
-on the left under a light line. The picture shows real patients' radiographs: treat it as such.
-"""
-
-import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_paths, add_real, seed, whole
+from nodegen.cli.options import Overwrite, Positive, Seed, refuse_results
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    add_real(parser)
-    add_paths(parser, "--synthetic", "folder of a stack with synthetic nodules and its "
-        "recipes.json or nodules.json", metavar="DIR", required=True)  # fmt: skip
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE",
-        help="gets the sheet, a PNG; it shows real patients' radiographs")  # fmt: skip
-    parser.add_argument("--count", type=whole(1), default=48, metavar="N",
-        help="pairs to show at most (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--seed", type=seed, default=0, metavar="S",
-        help="of the choice among the real ones (default: %(default)s)")  # fmt: skip
+def sheet(
+    *,
+    real: Path,
+    boxes: Path,
+    synthetic: list[Path],
+    output: Path,
+    count: Positive = 48,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Show real and synthetic nodules of like size side by side.
 
+    Each is windowed to what is shown; the real one is on the left, under a light line. The picture
+    shows real patients' radiographs: treat it as such.
 
-def run(args: argparse.Namespace) -> int:
-    """Lay out the sheet, and say where it lies."""
+    Parameters
+    ----------
+    real
+        Folder of radiographs with real nodules, one a file, here or in folders below.
+    boxes
+        Table of their boxes: NODE21's metadata.csv, COCO, or a CSV of stem, x, y, width, height.
+    synthetic
+        Folders of a stack with synthetic nodules and its recipes.json or nodules.json.
+    output
+        File that gets the sheet, a PNG; it shows real patients' radiographs.
+    count
+        Pairs to show at most.
+    seed
+        Of the choice among the real ones.
+    """
     from nodegen.evaluation.fidelity.grey_levels import full_range, to_grey_levels
     from nodegen.evaluation.fidelity.real import read_real
     from nodegen.evaluation.fidelity.sheet import pairs_of_like_size, view, write_sheet
     from nodegen.evaluation.synthetic_stacks import read_synthetic_stack
 
-    real = [
+    refuse_results(overwrite, output)
+    left = [
         view(radiograph.pixels, box)
-        for radiograph in read_real(args.real, args.boxes)
+        for radiograph in read_real(real, boxes)
         for box in radiograph.boxes
     ]
-    synthetic = []
-    for folder in args.synthetic:
-        stack, boxes = read_synthetic_stack(folder)
+    right = []
+    for folder in synthetic:
+        stack, drawn = read_synthetic_stack(folder)
         levels = to_grey_levels(stack.pixels, *full_range(stack.pixels))
-        synthetic += [view(levels[box.slice], box) for box in boxes]
-    write_sheet(args.output, pairs_of_like_size(real, synthetic, args.count, args.seed))
-    print(args.output)
-    return 0
+        right += [view(levels[box.slice], box) for box in drawn]
+    write_sheet(output, pairs_of_like_size(left, right, count, seed))
+    print(output)

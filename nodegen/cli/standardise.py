@@ -1,24 +1,20 @@
-"""``nodegen standardise``: radiographs in NODE21's form."""
+"""``nodegen standardise``: bring radiographs to NODE21's grey scale and crop."""
 
-import argparse
 from pathlib import Path
 
-from nodegen.cli.options import add_inputs
 
+def standardise(radiographs: list[Path], *, output: Path) -> None:
+    """Bring radiographs to NODE21's grey scale and crop.
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    add_inputs(parser)
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR",
-        help="gets an .mha for each radiograph, and crops.json with the way back",
-    )  # fmt: skip
-
-
-def run(args: argparse.Namespace) -> int:
-    """Standardise, and say where the images lie."""
+    Parameters
+    ----------
+    radiographs
+        Files or folders.
+    output
+        Folder that gets an .mha for each radiograph, and crops.json, from which each can be
+        brought back.
+    """
     from nodegen.dataset.standardise import standardise_files
 
-    for path in standardise_files(args.inputs, args.output):
+    for path in standardise_files(radiographs, output):
         print(path)
-    return 0

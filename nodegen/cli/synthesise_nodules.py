@@ -1,52 +1,48 @@
-"""``nodegen synthesise-nodules``: draw CT patches of nodules from the fitted model.
+"""``nodegen synthesise-nodules``: draw CT patches of nodules from the fitted model."""
 
-Draws nodules from the fitted model, as volumes and masks in the organisers' patch form, which
-`prepare` and every other tool take.
-"""
-
-import argparse
 from pathlib import Path
 
-from nodegen.cli.options import seed, whole
+from nodegen.cli.options import Positive, Seed
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    parser.add_argument("--count", type=whole(1), required=True, metavar="N",
-        help="nodules to draw")  # fmt: skip
-    parser.add_argument("--seed", type=seed, default=0, metavar="S",
-        help="the same count and seed give the same nodules (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR",
-        help="gets patches/, segmentations/ and ct_nodules.csv")  # fmt: skip
-    parser.add_argument("--parameters", type=Path, default=None, metavar="FILE",
-        help="fitted parameters (default: those that nodegen ships)")  # fmt: skip
+def synthesise_nodules(
+    *, count: Positive, output: Path, seed: Seed = 0, parameters: Path | None = None
+) -> None:
+    """Draw CT patches of nodules from the fitted model.
 
+    Writes volumes and masks in the organisers' patch form, which `prepare` takes.
 
-def run(args: argparse.Namespace) -> int:
-    """Draw, write, and say what to do with it."""
+    Parameters
+    ----------
+    count
+        Nodules to draw.
+    output
+        Folder that gets patches/, segmentations/ and ct_nodules.csv.
+    seed
+        The same count and seed give the same nodules.
+    parameters
+        Fitted parameters; if they are not given, those that nodegen ships.
+    """
     from nodegen.nodules.model import SHIPPED, NoduleModel
     from nodegen.nodules.patches import PATCH_MARK, PATCHES, SEGMENTATIONS, write_patches
     from nodegen.nodules.synthesise import synthesise
     from nodegen.progress import track
 
-    model = NoduleModel.load(args.parameters or SHIPPED)
-    drawn = synthesise(model, args.count, args.seed)
-    width = len(str(args.count - 1))
+    drawn = synthesise(NoduleModel.load(parameters or SHIPPED), count, seed)
+    width = len(str(count - 1))
     write_patches(
-        args.output,
+        output,
         (
             (
-                f"synthetic{args.seed}{PATCH_MARK}{number:0{width}}",
+                f"synthetic{seed}{PATCH_MARK}{number:0{width}}",
                 nodule.volume_hu,
                 nodule.mask,
                 nodule.diameter_mm,
             )
-            for number, nodule in enumerate(track(drawn, args.count, "synthesise", "nodule"))
+            for number, nodule in enumerate(track(drawn, count, "synthesise", "nodule"))
         ),
     )
     print(
-        f"{args.count} nodules in {args.output}; to make a library of them: nodegen prepare "
-        f"--patches {args.output / PATCHES} --segmentations {args.output / SEGMENTATIONS} "
-        "--output LIBRARY"
+        f"{count} nodules in {output}; to make a library of them: nodegen prepare "
+        f"--patches {output / PATCHES} --segmentations {output / SEGMENTATIONS} --output LIBRARY"
     )
-    return 0

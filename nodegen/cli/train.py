@@ -1,91 +1,74 @@
-"""``nodegen train``: train a cascade on one image.
+"""``nodegen train``: train a cascade on one image."""
 
-Trains a cascade on one image: a progress bar, `log.jsonl` with the losses, a picture of each
-scale, and in the end the cascade with its model card in `cascade/`. Killed at any point, it goes
-on with `--resume` from the last minute, and ends on the CPU in the same weights as an unbroken
-run. Beside other work set `OMP_NUM_THREADS=1`: torch's threads wait busily for one another.
-"""
-
-import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated, Literal
 
-from nodegen.cli.options import add_device, seed, whole
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
-if TYPE_CHECKING:
-    import numpy as np
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    parser.add_argument(
-        "--image",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="training image, 256 x 256 px, in 0..1, -1..1, 0..4095 or 8 bit",
-    )
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="folder of the run"
-    )
-    parser.add_argument(
-        "--profile",
-        choices=("paper", "compact"),
-        default="compact",
-        help="paper: its setting, for a large GPU; compact: under an hour on two CPU cores "
-        "(default: %(default)s)",
-    )
-    parser.add_argument("--seed", type=seed, default=0, help="of the run (default: %(default)s)")
-    add_device(parser)
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the run in --output (default: off)"
-    )
-    parser.add_argument(
-        "--source",
-        default="",
-        metavar="TEXT",
-        help="where the image comes from, for the model card (default: its file's name)",
-    )
-    parser.add_argument(
-        "--stop-after",
-        type=whole(1, 16),
-        default=16,
-        metavar="SCALES",
-        help="leave after so many scales, to be resumed later (default: %(default)s, all)",
-    )
+from nodegen.cli.options import Flag, Seed
+from nodegen.settings import Device
 
 
-def _image(path: Path) -> "np.ndarray":
+def train(
+    *,
+    image: Path,
+    output: Path,
+    profile: Literal["paper", "compact"] = "compact",
+    seed: Seed = 0,
+    device: Device = "auto",
+    resume: Flag = False,
+    source: str = "",
+    stop_after: Annotated[int, Parameter(validator=Number(gte=1, lte=16))] = 16,
+) -> None:
+    """Train a cascade on one image.
+
+    Writes `log.jsonl` with the losses, a picture of each scale, and in the end the cascade with
+    its model card in `cascade/`. A run that was killed resumes with `--resume` from the last
+    minute, and ends on the CPU in the same weights as an unbroken one. Beside other work set
+    `OMP_NUM_THREADS=1`: torch's threads wait busily for one another.
+
+    Parameters
+    ----------
+    image
+        Training image, 256 x 256 px, in 0..1, -1..1, 0..4095 or 8 bit.
+    output
+        Folder of the run.
+    profile
+        paper: its setting, for a large GPU; compact: under an hour on two CPU cores.
+    seed
+        Of the run.
+    device
+        auto: CUDA where there is one.
+    resume
+        Resume the run in --output.
+    source
+        Where the image comes from, for the model card; if it is not given, its file's name.
+    stop_after
+        Stop after so many scales, of 16, to resume later.
+    """
     from nodegen.errors import TrainingError
     from nodegen.io.stack import read_stack
-
-    pixels: np.ndarray = read_stack(path).pixels
-    if len(pixels) > 1:
-        raise TrainingError(
-            f"{path} holds {len(pixels)} slices where one training image is wanted; cut one with "
-            "`nodegen training-crop`."
-        )
-    first: np.ndarray = pixels[0]
-    return first
-
-
-def run(args: argparse.Namespace) -> int:
-    """Train, and say where the cascade lies."""
     from nodegen.settings import choose_device
     from nodegen.training.run import train
 
+    pixels = read_stack(image).pixels
+    if len(pixels) > 1:
+        raise TrainingError(
+            f"{image} holds {len(pixels)} slices where one training image is wanted; cut one with "
+            "`nodegen training-crop`."
+        )
     folder = train(
-        _image(args.image),
-        args.output,
-        profile=args.profile,
-        seed=args.seed,
-        device=choose_device(args.device),
-        resume=args.resume,
-        source=args.source or args.image.name,
-        stop_after=args.stop_after,
+        pixels[0],
+        output,
+        profile=profile,
+        seed=seed,
+        device=choose_device(device),
+        resume=resume,
+        source=source or image.name,
+        stop_after=stop_after,
     )
     if folder is None:
-        print(f"{args.stop_after} scales are done; add --resume to go on.")
+        print(f"{stop_after} scales are done; add --resume to go on.")
     else:
         print(f"The cascade lies in {folder}.")
-    return 0

@@ -1,54 +1,51 @@
-"""``nodegen training-crop``: cut a training image around pasted nodules out of a radiograph.
+"""``nodegen training-crop``: cut a training image around pasted nodules out of a radiograph."""
 
-Cuts a training image for `train`: 256 × 256 px **around pasted nodules**, because generators that
-have seen none remove them.
-"""
-
-import argparse
 from pathlib import Path
+from typing import Annotated
 
-from nodegen.cli.options import add_library, listed, number, seed, whole
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="a radiograph")
-    parser.add_argument(
-        "--slice",
-        type=whole(0),
-        default=0,
-        help="of a stack (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--centre", type=listed(whole(0), 2), required=True, metavar="X,Y", help="of the crop, px"
-    )
-    add_library(parser)
-    parser.add_argument(
-        "--count",
-        type=whole(1, 25),
-        default=4,
-        help="nodules pasted in (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--peak",
-        type=number(0, 1),
-        default=0.4,
-        help="of the grey range, added at the densest nodule's densest (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seed", type=seed, default=0, help="of the nodules drawn (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the training image: .mha, float in 0..1",
-    )
+from nodegen.cli.options import Overwrite, Seed, refuse_results
+from nodegen.settings import Integers
 
 
-def run(args: argparse.Namespace) -> int:
-    """Write the training image, and a picture of it beside it."""
+def training_crop(
+    *,
+    image: Path,
+    centre: Integers,
+    output: Path,
+    slice: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    library: Path | None = None,
+    count: Annotated[int, Parameter(validator=Number(gte=1, lte=25))] = 4,
+    peak: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.4,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Cut a training image around pasted nodules.
+
+    The crop out of a radiograph, 256 × 256 px, lies **around pasted nodules**, because generators
+    that have seen none remove them. Writes a picture of it beside it.
+
+    Parameters
+    ----------
+    image
+        A radiograph.
+    centre
+        Of the crop, x,y in px.
+    output
+        The training image: .mha, float in 0..1.
+    slice
+        Of a stack.
+    library
+        Nodule library, from `nodegen prepare`; if it is not given, the one that nodegen ships.
+    count
+        Nodules pasted in, 1 to 25.
+    peak
+        Share of the grey range, 0 to 1, added at the densest nodule's densest.
+    seed
+        Of the nodules drawn.
+    """
     import io
 
     import numpy as np
@@ -60,27 +57,30 @@ def run(args: argparse.Namespace) -> int:
     from nodegen.io.stack_writer import StackWriter, check_suffix
     from nodegen.settings import MODEL
     from nodegen.synthesis.library import Library
-    from nodegen.training.crop import draw_placements, pick_nodules, training_crop
+    from nodegen.training.crop import draw_placements, pick_nodules
+    from nodegen.training.crop import training_crop as cut
 
-    check_suffix(args.output)
-    check_writable(args.output)
-    if same_file(args.output, args.image):
-        raise SettingError(f"--output is the radiograph {args.image} itself; give another name.")
-    pixels = read_stack(args.image).pixels
-    if not 0 <= args.slice < len(pixels):
+    if len(centre) != 2:
+        raise SettingError(f"--centre is {centre}, where x,y is wanted; give two numbers.")
+    check_suffix(output)
+    check_writable(output)
+    if same_file(output, image):
+        raise SettingError(f"--output is the radiograph {image} itself; give another name.")
+    refuse_results(overwrite, output)
+    pixels = read_stack(image).pixels
+    if slice >= len(pixels):
         raise SettingError(
-            f"--slice is {args.slice}, and {args.image} has {len(pixels)} slices; give 0 to "
+            f"--slice is {slice}, and {image} has {len(pixels)} slices; give 0 to "
             f"{len(pixels) - 1}."
         )
-    rng = np.random.default_rng(args.seed)
-    placements = draw_placements(rng, args.count, args.peak)
-    nodules = pick_nodules(rng, Library.open(args.library or MODEL / "nodules"), args.count)
-    crop = training_crop(pixels[args.slice], args.centre, nodules, placements)
-    with StackWriter(args.output, Geometry.plain(2), (1, *crop.shape), crop.dtype) as writer:
+    rng = np.random.default_rng(seed)
+    placements = draw_placements(rng, count, peak)
+    nodules = pick_nodules(rng, Library.open(library or MODEL / "nodules"), count)
+    crop = cut(pixels[slice], tuple(centre), nodules, placements)
+    with StackWriter(output, Geometry.plain(2), (1, *crop.shape), crop.dtype) as writer:
         writer.write(crop)
-    picture = args.output.with_suffix(".preview.png")
+    picture = output.with_suffix(".preview.png")
     drawn = io.BytesIO()
     Image.fromarray(np.rint(crop * 255).astype(np.uint8)).save(drawn, format="PNG")
     write_bytes(picture, drawn.getvalue())
-    print(f"The training image lies in {args.output}, a picture of it in {picture}.")
-    return 0
+    print(f"The training image lies in {output}, a picture of it in {picture}.")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from nodegen.io.boxes import BOXES
 from nodegen.io.files import write_text
 from nodegen.io.stack import find_image
 from nodegen.pipeline import generate
-from nodegen.settings import METHODS, Settings
+from nodegen.settings import METHODS, Method, Settings
 
 PAPER = "singan-paper"  # the method with the paper's contrast and add-back, exactly as written
 COMPARED = (*METHODS, PAPER)
@@ -104,7 +105,7 @@ def compare(
 def _settings_of(method: str, seed: int, settings: Settings) -> Settings:
     if method == PAPER:
         return replace(settings, method="singan", add_back="paper", contrast="paper", seed=seed)
-    return replace(settings, method=method, seed=seed)
+    return replace(settings, method=cast(Method, method), seed=seed)
 
 
 def _cases(folder: Path) -> list[Path]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
+from pydantic import Field
 
-from nodegen.errors import SettingError
 from nodegen.evaluation.reader_study.radiographs import Film, Place
+from nodegen.settings import IntegerRange, Seed, check
 
 T = TypeVar("T")
-
-KINDS = ("choice", "rating", "marking")
 
 
 @dataclass(frozen=True)
@@ -23,32 +22,30 @@ class StudyPlan:
     Attributes
     ----------
     kind : {"choice", "rating", "marking"}
+        choice: which of two is real; rating: how surely real is this one; marking: nodules on whole
+        radiographs.
     cases : int
-        Pairs of a choice study, places of a rating study, films of a marking study.
+        Pairs of a choice study, places of a rating study, radiographs of a marking study.
     practice : int
-        Cases before these, told after each answer, that do not count.
+        Cases before these, which show the answer after each and do not count.
     sides : (int, int)
-        Smallest and largest side, px, that a real box may have.
+        Larger sides of the boxes taken, px.
     candidates : int
-        Synthetic nodules drawn for each, of which the one as subtle as the real one is taken; with
-        1 each is taken as it comes.
+        Synthetic nodules drawn for each real one, of which the one as subtle is taken; 1 takes it
+        as it comes.
+    seed : int
+        Of all that is drawn.
     """
 
-    kind: str = "rating"
-    cases: int = 60
-    practice: int = 6
-    sides: tuple[int, int] = (30, 130)
-    candidates: int = 4
-    seed: int = 0
+    kind: Literal["choice", "rating", "marking"] = "rating"
+    cases: Annotated[int, Field(ge=2)] = 60
+    practice: Annotated[int, Field(ge=0)] = 6
+    sides: IntegerRange = IntegerRange((30, 130))
+    candidates: Annotated[int, Field(ge=1)] = 4
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise SettingError(f"kind is {self.kind!r}, where {', '.join(KINDS)} are allowed.")
-        for name, least in (("cases", 2), ("practice", 0), ("candidates", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise SettingError(
-                    f"{name} is {getattr(self, name)}, where {least} or more is allowed; give more."
-                )
+        check(self)
 
 
 @dataclass(frozen=True)
