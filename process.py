@@ -108,7 +108,7 @@ def generate_case(renderer: Renderer, input_dir: Path, output_dir: Path) -> dict
     # Whatever fails from here on, no older file may tell of a result.
     with suppress(OSError):
         (output_dir / RESULTS).unlink()
-    done = generate(input_dir, output_dir, renderer=renderer)
+    done = generate(input_dir, output_dir, renderer=renderer, overwrite=True)
     for note in done.notes:
         print(note, flush=True)
     name = {"type": "metaio_image", "filename": done.image.name}

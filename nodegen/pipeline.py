@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import numpy as np
 from nodegen import __version__
 from nodegen.errors import RecipeError, SettingError
 from nodegen.io.boxes import BOXES, read_boxes
-from nodegen.io.outputs import Outputs
+from nodegen.io.files import write_text
+from nodegen.io.outputs import claim
 from nodegen.io.stack import Stack, find_image, read_stack
+from nodegen.io.stack_writer import StackWriter
 from nodegen.progress import track
 from nodegen.renderer import Renderer, label_type
 from nodegen.settings import Settings
@@ -48,6 +51,7 @@ def generate(
     masks_by_box: Path | None = None,
     progress: bool = True,
     renderer: Renderer | None = None,
+    overwrite: bool = False,
 ) -> Run:
     """Draw a synthetic nodule into each box of a stack.
 
@@ -71,6 +75,8 @@ def generate(
         Whether stdout shows how far the run is.
     renderer : Renderer, optional
         One that has its library and cascades open, and whose settings hold; None: a new one.
+    overwrite : bool
+        Whether results that are in the folders already may be replaced.
 
     Raises
     ------
@@ -80,10 +86,10 @@ def generate(
     source, output_dir = find_image(Path(input_dir)), Path(output_dir)
     folders = [Path(folder) for folder in (output_dir, masks, masks_by_box) if folder]
     inputs = (source, Path(input_dir) / BOXES, *([Path(recipes)] if recipes else []))
-    with Outputs(*folders, inputs=inputs) as outputs:
-        outputs.set_aside(*(folder / source.name for folder in folders), output_dir / RECIPES)
+    results = (output_dir / RECIPES, *(folder / source.name for folder in folders))
+    with claim(*results, overwrite=overwrite, inputs=inputs) as staged:
         return _generate(
-            source, output_dir, settings, recipes, masks, masks_by_box, progress, renderer, outputs
+            source, output_dir, settings, recipes, masks, masks_by_box, progress, renderer, staged
         )
 
 
@@ -96,7 +102,7 @@ def _generate(
     masks_by_box: Path | None,
     progress: bool,
     renderer: Renderer | None,
-    outputs: Outputs,
+    staged: dict[Path, Path],
 ) -> Run:
     stack = read_stack(source)
     header, todo = load(recipes) if recipes else ({}, [])
@@ -129,18 +135,17 @@ def _generate(
     image = output_dir / source.name
     own = settings.intensity == "input"
     geometry, shape = stack.geometry, stack.pixels.shape
-    writers = [
-        outputs.stack(
-            image,
-            geometry if own else geometry.black,
-            shape,
-            stack.pixels.dtype if own else np.uint8,
-        )
-    ]
     labels = label_type(todo)
-    if masks:
-        writers.append(outputs.stack(Path(masks) / source.name, geometry.black, shape, labels))
-    with renderer.workers(len(stack.pixels)) as workers:
+    with ExitStack() as files:
+        form, dtype = (geometry, stack.pixels.dtype) if own else (geometry.black, np.uint8)
+        wanted = [(image, form, np.dtype(dtype))]
+        if masks:
+            wanted.append((Path(masks) / source.name, geometry.black, np.dtype(labels)))
+        writers = [
+            files.enter_context(StackWriter(staged[place], form, shape, dtype))
+            for place, form, dtype in wanted
+        ]
+        workers = files.enter_context(renderer.workers(len(stack.pixels)))
         slices = renderer.render_slices(workers, stack.pixels, todo, seed, settings.intensity)
         done: list[Recipe] = []
         for made in track(slices, len(stack.pixels), "nodules", "slice", show=progress):
@@ -148,15 +153,11 @@ def _generate(
                 writer.write(written.astype(writer.dtype, copy=False))
             done += made[2]
     if masks_by_box and todo:
-        each = outputs.stack(
-            Path(masks_by_box) / source.name,
-            geometry.black.stacked,
-            (len(todo), *shape[1:]),
-            np.uint8,
-        )
-        for recipe in sorted(todo, key=lambda recipe: recipe.index):
-            each.write(renderer.mask_of(recipe, shape[1:]))
-    outputs.text(output_dir / RECIPES, dump(header, done))
+        place, shape = staged[Path(masks_by_box) / source.name], (len(todo), *shape[1:])
+        with StackWriter(place, geometry.black.stacked, shape, np.uint8) as each:
+            for recipe in sorted(todo, key=lambda recipe: recipe.index):
+                each.write(renderer.mask_of(recipe, shape[1:]))
+    write_text(staged[output_dir / RECIPES], dump(header, done))
     return Run(image, [asdict(recipe) for recipe in done], header, notes + notes_of(done))
 
 

@@ -5,9 +5,9 @@
 Each repeat starts a run into a folder that holds an earlier run's result, and breaks it: by
 SIGKILL, by SIGHUP, by files that may grow to a random byte, by a disk of its own that is full at a
 random byte (a tmpfs; left out where nothing may be mounted), by a stdout that is full, or by a
-second run into the same folder. Then the folder must hold the earlier result whole, under its own
-name or as NAME.earlier, or the new one whole; and a run that follows must leave its own files there
-and nothing else.
+second run into the same folder. Then the folder must hold the earlier result whole or the new one
+whole (or, killed while it named its files, some of the new one), and a run that follows must leave
+its own files there. Only a run that is killed by SIGKILL leaves hidden files.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def start(source, output, seed, before=lambda: None):
             os.dup2(silent, stream)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, say, has it switched off
         before()
-        folders = ["--input", str(source), "--output", str(output)]
+        folders = ["--input", str(source), "--output", str(output), "--overwrite"]
         code = main(["generate", *folders, "--method", "paste", "--seed", str(seed)])
     finally:
         os._exit(code)
@@ -70,26 +70,31 @@ def wait(pid):
 
 
 def content(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """What a user sees in a folder; what a killed run left is hidden."""
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return {path.name: path.read_bytes() for path in visible}
 
 
-def whole(found, wanted, suffix=""):
-    return all(found.get(f"{name}{suffix}") == wanted[name] for name in FILES)
+def hidden(folder):
+    return [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def whole(found, wanted):
+    return all(found.get(name) == wanted[name] for name in FILES)
 
 
 def check(folder, made, *, failed):
     """Whether a broken run lost nothing and left nothing half."""
     found = content(folder)
-    for name in FILES:  # under a result's name there is a whole one, or none
-        known = [made[seed][name] for seed in (EARLIER, NEW)]
-        assert name not in found or found[name] in known, f"{name} is half written"
-    if failed:  # it told that it failed: nothing looks like its result
-        assert not set(FILES) & set(found), f"a failed run left {sorted(found)}"
-        assert whole(found, made[EARLIER], ".earlier"), "the earlier result is lost"
-    else:
-        kept = {name.removesuffix(".earlier"): data for name, data in found.items()}
-        assert whole(found, made[NEW]) or set(FILES) <= set(kept), "the earlier result is lost"
-    return "new" if whole(found, made[NEW]) else "earlier"
+    for seed, word in ((NEW, "new"), (EARLIER, "earlier")):
+        if whole(found, made[seed]):
+            assert not failed or word == "earlier", "a failed run left its result"
+            return word
+    # Killed while it gave its files their names: no file is of another run, and none is half.
+    assert not failed, "the earlier result is lost"
+    for name in FILES:
+        assert name not in found or found[name] == made[NEW][name], f"{name} is mixed or half"
+    return "part of the new"
 
 
 def kill(source, folder, made, rng, seconds):
@@ -106,7 +111,7 @@ def hang_up(source, folder, made, rng, seconds):
     os.kill(pid, signal.SIGHUP)
     code = wait(pid)
     assert code in (0, 128 + signal.SIGHUP, -signal.SIGHUP), code  # the last: before it was at work
-    assert not [name for name in content(folder) if name.endswith(".partial")]
+    assert not hidden(folder)
     return code, check(folder, made, failed=False)
 
 
@@ -120,7 +125,7 @@ def long_file(source, folder, made, rng, seconds):
 
     code = wait(start(source, folder, NEW, before))
     assert code in (0, 2), code
-    assert not [name for name in content(folder) if name.endswith(".partial")]
+    assert not hidden(folder)
     return code, check(folder, made, failed=code == 2)
 
 
@@ -132,7 +137,7 @@ def full_disk(source, folder, made, rng, seconds):
     resize(folder, used + block * int(rng.integers(0, most // block + 2)))
     code = wait(start(source, folder, NEW))
     assert code in (0, 2), code
-    assert not [name for name in content(folder) if name.endswith(".partial")]
+    assert not hidden(folder)
     found = code, check(folder, made, failed=code == 2)
     resize(folder, DISK)
     return found
@@ -144,7 +149,7 @@ def full_stdout(source, folder, made, rng, seconds):
 
     code = wait(start(source, folder, NEW, before))
     assert code == 2, code
-    assert not [name for name in content(folder) if name.endswith(".partial")]
+    assert not hidden(folder)
     return code, check(folder, made, failed=False)
 
 

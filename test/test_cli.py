@@ -121,7 +121,7 @@ def test_generate_says_where_the_result_lies_and_replaces_none_unasked(make_inpu
     assert said.err == ""
     assert f"1 nodule, seed 3: {tmp_path / 'out' / '77.mha'}" in said.out.splitlines()
     assert main(command) == 2
-    assert "77.mha exists already" in capfd.readouterr().err
+    assert "is there already" in capfd.readouterr().err
     assert main([*command, "--overwrite"]) == 0
 
 

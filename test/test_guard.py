@@ -83,5 +83,5 @@ def test_a_phantom_is_not_laid_over_somebodys_boxes(tmp_path, capsys):
     write_boxes(tmp_path / "nodules.json", [Box(0, 1, 1, 9, 9)])
     before = (tmp_path / "nodules.json").read_bytes()
     assert main(["phantom", "--output", str(tmp_path), "--slices", "1"]) == 2
-    assert "nothing is overwritten" in capsys.readouterr().err
+    assert "is there already" in capsys.readouterr().err
     assert (tmp_path / "nodules.json").read_bytes() == before

@@ -2,12 +2,14 @@
 
 import os
 import stat
+import threading
+from pathlib import Path
 
 import pytest
 
-from nodegen.errors import OutputError
-from nodegen.io.files import WholeFile, check_writable, locked, write_bytes, write_text
-from nodegen.io.outputs import Outputs
+from nodegen.errors import BoxesError, OutputError
+from nodegen.io.files import check_writable, locked, whole_file, write_bytes, write_text
+from nodegen.io.outputs import claim
 from nodegen.pipeline import generate
 from nodegen.settings import Settings
 
@@ -52,32 +54,44 @@ def test_a_link_to_the_input_in_the_output_folder_is_seen(make_input, tmp_path):
 def test_masks_need_a_folder_of_their_own(make_input, tmp_path, how):
     output = tmp_path / "out"
     output.mkdir()
-    with pytest.raises(OutputError, match="are one folder"):
+    with pytest.raises(OutputError, match="would be written twice"):
         run(make_input(), output, masks=spelled(output, tmp_path, how))
     assert not list(output.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".mhd", ".tif"])
+def test_a_folder_that_holds_a_result_is_refused_unless_it_may_be_replaced(
+    make_input, tmp_path, suffix
+):
+    folder, output = make_input(suffix=suffix), tmp_path / "out"
+    run(folder, output)
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    with pytest.raises(OutputError, match=r"is there already; .* or --overwrite"):
+        run(folder, output)
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
+    generate(folder, output, Settings(method="paste", seed=2), progress=False, overwrite=True)
+    after = {path.name: path.read_bytes() for path in output.iterdir()}
+    assert after.keys() == before.keys()
+    assert after["recipes.json"] != before["recipes.json"]
+
+
+def test_a_failed_run_leaves_an_earlier_result_as_it_was(make_input, tmp_path):
+    folder, output = make_input(), tmp_path / "out"
+    run(folder, output)
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    (folder / "nodules.json").write_text("{")
+    with pytest.raises(BoxesError):
+        run(folder, output, overwrite=True)
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
 
 
 def test_recipes_are_not_replayed_over_themselves(make_input, tmp_path):
     folder = make_input()
     run(folder, tmp_path / "out")
+    recipes = tmp_path / "out" / "recipes.json"
     with pytest.raises(OutputError, match=r"recipes\.json is the input itself"):
-        run(folder, tmp_path / "out", recipes=tmp_path / "out" / "recipes.json")
+        run(folder, tmp_path / "out", recipes=recipes, overwrite=True)
     assert sorted(os.listdir(tmp_path / "out")) == ["77.mha", "recipes.json"]
-
-
-def test_a_failed_run_sets_the_earlier_result_aside_and_says_so(make_input, tmp_path):
-    folder, output = make_input(), tmp_path / "out"
-    run(folder, output)
-    before = (output / "77.mha").read_bytes()
-    boxes = (folder / "nodules.json").read_text()
-    (folder / "nodules.json").write_text("{")
-    with pytest.raises(Exception, match=r"is now .*77\.mha\.earlier"):
-        run(folder, output)
-    assert sorted(os.listdir(output)) == ["77.mha.earlier", "recipes.json.earlier"]
-    assert (output / "77.mha.earlier").read_bytes() == before
-    (folder / "nodules.json").write_text(boxes)
-    run(folder, output)
-    assert sorted(os.listdir(output)) == ["77.mha", "recipes.json"]
 
 
 def test_two_runs_into_one_folder_are_told_apart(make_input, tmp_path):
@@ -85,30 +99,41 @@ def test_two_runs_into_one_folder_are_told_apart(make_input, tmp_path):
     with locked(output), pytest.raises(OutputError, match="Another run is writing into"):
         run(folder, output)
     run(folder, output)
+    assert sorted(os.listdir(output)) == ["77.mha", "recipes.json"]
 
 
-def test_what_a_killed_run_left_is_cleared_and_what_a_live_one_writes_is_not(tmp_path):
-    (tmp_path / ".a.json.0123abcd.partial").write_text("left by a killed run")
-    (tmp_path / ".b.json.0123abcd.partial").write_text("of another file")
-    alive = WholeFile(tmp_path / "a.json")
-    alive.open().write(b"alive")
-    write_text(tmp_path / "a.json", "later")
-    alive.finish()
-    alive.publish()
-    assert (tmp_path / "a.json").read_text() == "alive"
-    assert sorted(os.listdir(tmp_path)) == [".b.json.0123abcd.partial", "a.json"]
+def test_a_run_waits_for_another_where_it_is_to(tmp_path):
+    order = []
+
+    def later():
+        with locked(tmp_path / "out", wait=True):
+            order.append("later")
+
+    with locked(tmp_path / "out"):
+        thread = threading.Thread(target=later)
+        thread.start()
+        order.append("first")
+    thread.join()
+    assert order == ["first", "later"]
 
 
-def test_links_are_written_through_and_permissions_kept(tmp_path):
+def test_what_a_killed_run_left_is_in_nobodys_way(make_input, tmp_path):
+    output = tmp_path / "out"
+    output.mkdir()
+    for name in (".nodegen.lock", ".0123abcd.partial"):
+        (output / name).write_bytes(b"")
+    (output / ".nodegen-0123abcd").mkdir()
+    assert run(make_input(), output).image.is_file()
+
+
+def test_links_are_written_through(tmp_path):
     (tmp_path / "there").mkdir()
     target = tmp_path / "there" / "a.json"
     target.write_text("old")
-    target.chmod(0o640)
     (tmp_path / "a.json").symlink_to(target)
     write_text(tmp_path / "a.json", "new")
     assert (tmp_path / "a.json").is_symlink()
     assert target.read_text() == "new"
-    assert stat.S_IMODE(target.stat().st_mode) == 0o640
 
 
 def test_devices_are_written_to_and_never_replaced(tmp_path):
@@ -116,6 +141,8 @@ def test_devices_are_written_to_and_never_replaced(tmp_path):
     write_bytes(tmp_path / "null", b"nothing")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     assert os.listdir(tmp_path) == ["null"]
+    with pytest.raises(OSError, match="a device"), whole_file(tmp_path / "null"):
+        pass
 
 
 def test_long_names_fit(tmp_path):
@@ -124,27 +151,53 @@ def test_long_names_fit(tmp_path):
     assert (tmp_path / name).read_text() == "x"
 
 
-def test_files_of_a_run_appear_together_or_not_at_all(tmp_path):
-    def write(*names, then=None):
-        with Outputs(tmp_path / "out") as outputs:
-            for name in names:
-                outputs.text(tmp_path / "out" / name, name)
-            if then:
-                raise then
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    def write(then):
+        with whole_file(tmp_path / "new" / "a.json") as file:
+            file.write(b"half")
+            then()
+
+    def interrupt():
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write("a", then=KeyboardInterrupt)
+        write(interrupt)
+    assert not list((tmp_path / "new").iterdir())
+    write(lambda: None)
+    assert os.listdir(tmp_path / "new") == ["a.json"]
+
+
+def test_files_of_a_run_appear_together_or_not_at_all(tmp_path):
+    one, other = tmp_path / "out" / "a", tmp_path / "masks" / "b"
+
+    def write(then=None):
+        with claim(one, other) as staged:
+            for path in (one, other):
+                write_text(staged[path], path.name)
+            if then:
+                then()
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(interrupt)
     assert not (tmp_path / "out").exists()
-    (tmp_path / "out" / "b").mkdir(parents=True)
     with pytest.raises(OutputError, match="b cannot be written"):
-        write("a", "b")
-    assert os.listdir(tmp_path / "out") == ["b"]
+        write(other.mkdir)  # while the run was at work
+    assert not one.exists()
+    other.rmdir()
+    write()
+    assert (one.read_text(), other.read_text()) == ("a", "b")
+    held = claim(tmp_path / "out", overwrite=True)
+    with pytest.raises(OutputError, match="is a folder where a file is wanted"), held:
+        pass
 
 
-def test_what_cannot_be_written_is_told_beforehand(tmp_path):
+def test_what_cannot_be_written_is_said_beforehand(tmp_path):
     check_writable(None)
     check_writable(tmp_path / "new" / "a.json")
     with pytest.raises(OutputError, match="is a folder where a file is wanted"):
         check_writable(tmp_path)
     with pytest.raises(OutputError, match="is no folder that may be written to"):
-        check_writable("/proc/none/a.json")
+        check_writable(Path("/proc/none/a.json"))

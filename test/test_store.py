@@ -79,18 +79,6 @@ def test_nothing_is_sent_of_what_failed():
     assert not folder.exists()
 
 
-def test_temporary_folders_of_killed_processes_are_cleared(tmp_path, monkeypatch):
-    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
-    left = tmp_path / f"{files.SCRATCH}left"
-    left.mkdir()
-    (left / "half").write_text("half")
-    with files.scratch() as held:
-        files.clear_scratch()
-        assert held.is_dir()
-        assert not left.exists()
-    assert not held.exists()
-
-
 @pytest.mark.parametrize(
     ("given", "words"),
     [

@@ -51,7 +51,7 @@ def save_cascade(
         data = save(tensors)
         digest = hashlib.sha256(data).hexdigest()
         name = f"scales-{first:02d}-{first + len(group) - 1:02d}-{digest[:12]}.safetensors"
-        write_bytes(folder / name, data, sync=True)
+        write_bytes(folder / name, data)
         files.append({"name": name, "sha256": digest})
     index = {"format": CASCADE_FORMAT, "amplitudes": amplitudes, "files": files, "card": card}
     write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")

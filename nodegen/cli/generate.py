@@ -75,9 +75,15 @@ def _generate(
                 raise SettingError(
                     f"--report would overwrite {path}; give the report a name of its own."
                 )
-    refuse_results(overwrite, output / image.name, output / RECIPES, report)
+    refuse_results(overwrite, report)
     done = generate(
-        input, output, settings, recipes=recipes, masks=masks, masks_by_box=masks_by_box
+        input,
+        output,
+        settings,
+        recipes=recipes,
+        masks=masks,
+        masks_by_box=masks_by_box,
+        overwrite=overwrite,
     )
     for note in done.notes:
         print(note)

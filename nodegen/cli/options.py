@@ -92,5 +92,6 @@ def refuse_results(overwrite: bool, *paths: Path | None) -> None:
     for path in paths:
         if path is not None and path.is_file() and not overwrite:
             raise OutputError(
-                f"{path} exists already; give another name or folder, or --overwrite to replace it."
+                f"{path} is there already; give another name or folder, or --overwrite to replace "
+                "it."
             )

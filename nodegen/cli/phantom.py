@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from nodegen.cli.options import Positive, Seed
+from nodegen.cli.options import Overwrite, Positive, Seed
 
 
-def phantom(*, output: Path, slices: Positive = 3, seed: Seed = 0) -> None:
+def phantom(
+    *, output: Path, slices: Positive = 3, seed: Seed = 0, overwrite: Overwrite = False
+) -> None:
     """Simulate a stack of radiographs with boxes.
 
     Calculates radiographs, for trying everything without patient data: a thorax with ribs,
@@ -25,5 +27,5 @@ def phantom(*, output: Path, slices: Positive = 3, seed: Seed = 0) -> None:
     from nodegen.io.boxes import BOXES
     from nodegen.phantom import write_phantom
 
-    image = write_phantom(output, slices, seed)
+    image = write_phantom(output, slices, seed, overwrite=overwrite)
     print(f"{image}\n{image.with_name(BOXES)}")

@@ -9,7 +9,7 @@ from nodegen.dataset.plan import PLAN, Plan
 from nodegen.dataset.report import report
 from nodegen.dataset.sheet import contact_sheet
 from nodegen.dataset.write import Record
-from nodegen.io.files import clear_all_partials, write_bytes
+from nodegen.io.files import write_bytes
 from nodegen.io.store import Store
 
 MANIFEST, SUMS, CARD = "manifest.jsonl", "SHA256SUMS", "croissant.json"
@@ -31,7 +31,6 @@ def finish_set(plan: Plan, output: Store, records: list[Record]) -> None:
     """
     # Shards may see the set complete at the same time.
     with output.locked(), output.staged(SUMS) as folder:
-        clear_all_partials(folder)  # by a run that was killed
         made = [record for record in records if "skipped" not in record]
         settings = plan.settings
         texts = dict(table.index(made, settings))

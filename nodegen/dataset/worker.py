@@ -11,7 +11,6 @@ from nodegen.dataset.sources import Source
 from nodegen.dataset.space import Space
 from nodegen.dataset.write import read_record, record_name, write_example, write_skipped
 from nodegen.errors import StackError
-from nodegen.io.files import clear_scratch
 from nodegen.io.radiograph import read_radiograph
 from nodegen.io.store import Store
 from nodegen.lungs.fields import find_lungs
@@ -30,7 +29,6 @@ class Maker:
 
     def __init__(self, settings: DatasetSettings, store: Store):
         self.settings, self.store = settings, store
-        clear_scratch()
         self.renderer = Renderer(settings.render)
         self.prior = Prior.load()
 

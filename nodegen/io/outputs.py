@@ -1,149 +1,108 @@
-"""The files of one run: they appear together when all of them are whole, or none does.
-
-While a run is at work it holds its folders, so that a second one into them is refused at once. What
-an earlier run left under the same names is set aside, as ``NAME.earlier``, before anything is
-computed, and removed when the new files are there: a run that fails never leaves an older result
-that looks like its own, and never loses it.
-"""
+"""The results of one run: they appear together when all of them are whole, or none does."""
 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, suppress
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Self
 
-import numpy as np
-
-from nodegen.errors import NodegenError, OutputError
-from nodegen.io.files import WholeFile, cannot_write, clear_partials, locked, same_file
-from nodegen.io.geometry import Geometry
-from nodegen.io.stack_writer import StackWriter, files_of
-
-EARLIER = ".earlier"
+from nodegen.errors import OutputError
+from nodegen.io.files import STAGING, cannot_write, locked, refuse_inputs, same_file
+from nodegen.io.stack_writer import files_of
 
 
-class Outputs:
-    """The files of one run; a context manager.
+@contextmanager
+def claim(
+    *results: Path, overwrite: bool = False, inputs: Sequence[Path] = ()
+) -> Iterator[dict[Path, Path]]:
+    """Claim the files that a run is going to write, and give each a place where it grows.
+
+    The results' folders are held against other runs while the block lasts. When it ends, what was
+    written is moved to its names; where it fails, nothing is left and nothing was replaced.
 
     Parameters
     ----------
-    folders : Path
-        Into which the run writes; each is held against other runs.
-    inputs : Path
-        What the run reads: files that are refused as outputs, by whatever spelling or link.
+    results : Path
+        Files; of a stack the one that is named (with .mhd, the .zraw beside it belongs to it).
+    overwrite : bool
+        Whether results that are there already may be replaced.
+    inputs : sequence of Path
+        What the run reads: never replaced, by whatever spelling or link.
+
+    Yields
+    ------
+    dict of Path to Path
+        Where to write each result. One that is not written does not appear.
 
     Raises
     ------
     OutputError
-        Where two folders are one, another run is at work in one of them, or a file cannot be
-        written.
+        Where a result is there already, is an input or is named twice; where another run is at
+        work in its folder; or where it cannot be written.
+
+    Examples
+    --------
+    >>> from nodegen.io.files import write_text
+    >>> folder = Path(getfixture("tmp_path"))
+    >>> with claim(folder / "out" / "a.json") as staged:
+    ...     write_text(staged[folder / "out" / "a.json"], "1")
+    >>> with claim(folder / "out" / "a.json") as staged:
+    ...     pass
+    Traceback (most recent call last):
+    nodegen.errors.OutputError: ...a.json is there already; ...
     """
-
-    def __init__(self, *folders: Path, inputs: tuple[Path, ...] = ()):
-        self.folders, self.inputs = folders, inputs
-        self._stack = ExitStack()
-        self._files: list[StackWriter | _Text] = []
-        self._aside: list[Path] = []
-
-    def __enter__(self) -> Self:
-        for number, folder in enumerate(self.folders):
-            for other in self.folders[:number]:
-                if same_file(folder, other):
+    for number, result in enumerate(results):
+        refuse_inputs(result, inputs)
+        if any(same_file(result, other) for other in results[:number]):
+            raise OutputError(
+                f"{result} would be written twice; give each kind of output a folder of its own."
+            )
+    with ExitStack() as stack:
+        staged: dict[Path, Path] = {}
+        folders: dict[Path, Path] = {}
+        for result in results:
+            folder = Path(os.path.realpath(result.parent))
+            try:
+                if folder not in folders:
+                    stack.enter_context(locked(result.parent))
+                    made = tempfile.TemporaryDirectory(prefix=STAGING, dir=folder)
+                    folders[folder] = Path(stack.enter_context(made))
+            except OSError as error:
+                raise cannot_write(result.parent, error) from error
+            for file in files_of(result):
+                refuse_inputs(file, inputs)
+                if file.is_dir():
+                    raise OutputError(f"{file} is a folder where a file is wanted; remove it.")
+                if os.path.lexists(file) and not overwrite:
                     raise OutputError(
-                        f"{folder} and {other} are one folder, where each kind of output needs its "
-                        "own, since their files have the same names; give another one."
+                        f"{file} is there already; give another output folder, or --overwrite to "
+                        "replace it."
                     )
-        with ExitStack() as held:
-            for folder in self.folders:
-                held.enter_context(locked(folder))
-            self._stack = held.pop_all()
-        return self
-
-    def set_aside(self, *paths: Path) -> None:
-        """Set aside what earlier runs left under these names, stacks with all of their files."""
-        paths = tuple(file for path in paths for file in files_of(path))
-        for path in paths:
-            for input_ in self.inputs:
-                if same_file(path, input_):
-                    raise OutputError(
-                        f"{path} is the input itself, which is never overwritten; give another "
-                        "output folder."
-                    )
-        for path in paths:
-            clear_partials(path)
-            if path.is_file():
-                try:
-                    os.replace(os.path.realpath(path), _earlier(path))
-                except OSError as error:
-                    raise cannot_write(path, error) from error
-                self._aside.append(path)
-
-    def stack(
-        self, path: Path, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype | type
-    ) -> StackWriter:
-        """A stack that is written slice by slice."""
-        writer = StackWriter(path, geometry, shape, dtype)
-        self._files.append(writer)  # before it is opened, so that no interrupt falls in between
-        writer.open()
-        return writer
-
-    def text(self, path: Path, text: str) -> None:
-        """A file of text; of several files the last one added appears last."""
-        self._files.append(_Text(path, text))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
-        published: list[Path] = []
-        try:
-            if kind is None:
-                for file in self._files:
-                    file.finish()
-                try:
-                    for file in self._files:
-                        published += files_of(file.path)
-                        file.publish()
-                except BaseException:
-                    for path in published:  # together, or none
-                        with suppress(OSError):
-                            os.unlink(os.path.realpath(path))
-                    raise
-                for path in published:
-                    with suppress(OSError):
-                        _earlier(path).unlink()
-            elif self._aside and isinstance(error, NodegenError):
-                listed = ", ".join(str(_earlier(path)) for path in self._aside)
-                error.args = (f"{error} What an earlier run left there is now {listed}.",)
-        finally:
-            for file in self._files:
-                file.discard()
-            self._stack.close()
+            staged[result] = folders[folder] / result.name
+        yield staged
+        _publish(staged)
 
 
-def _earlier(path: Path) -> Path:
-    """Where an earlier file goes: beside what a link points to, since links are written through."""
-    place = Path(os.path.realpath(path))
-    return place.with_name(place.name + EARLIER)
-
-
-class _Text:
-    def __init__(self, path: Path, text: str):
-        self.path, self._text = path, text
-        self._file = WholeFile(path)
-
-    def finish(self) -> None:
-        try:
-            self._file.open().write(self._text.encode(errors="surrogateescape"))
-            self._file.finish()
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-
-    def publish(self) -> None:
-        try:
-            self._file.publish()
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-
-    def discard(self) -> None:
-        self._file.discard()
+def _publish(staged: dict[Path, Path]) -> None:
+    """Move all results to their names; of a stack, the file that names the others last."""
+    published: list[Path] = []
+    place = Path()
+    try:
+        for result, made in staged.items():
+            if made.exists():  # a run that is killed here leaves no mixture of old and new
+                for place in reversed(files_of(result)):
+                    place.unlink(missing_ok=True)
+        for result, made in staged.items():
+            for place, file in zip(files_of(result), files_of(made), strict=True):
+                if file.exists():
+                    os.replace(file, place)
+                    published.append(place)
+    except BaseException as error:  # together, or none
+        for done in published:
+            with suppress(OSError):
+                done.unlink()
+        if isinstance(error, OSError):
+            raise cannot_write(place, error) from error
+        raise

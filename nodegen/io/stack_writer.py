@@ -8,14 +8,16 @@ import math
 import os
 import queue
 import threading
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from isal import isal_zlib
 
 from nodegen.errors import OutputError
-from nodegen.io.files import WholeFile, cannot_write
+from nodegen.io.files import cannot_write, whole_file
 from nodegen.io.geometry import Geometry
 from nodegen.io.metaimage import ELEMENTS
 from nodegen.io.stack import SUFFIXES, TIFF
@@ -53,28 +55,22 @@ class StackWriter:
         self.dtype = np.dtype(dtype)
         self.written = 0
         check_suffix(path)
-        self._sink: _MetaImage | _Tiff
         kind = _Tiff if path.suffix.lower() in TIFF else _MetaImage
-        self._sink = kind(path, geometry, self.shape, self.dtype)
+        self._sink: _MetaImage | _Tiff = kind(path, geometry, self.shape, self.dtype)
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(WAITING)
         self._fault: BaseException | None = None
-        self._finished = False
         self._thread = threading.Thread(target=self._work, daemon=True)
+        self._files = ExitStack()
 
     def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def open(self) -> None:
-        """Begin the file, beside the place where it will lie."""
         try:
-            self._sink.open()
-            self._thread.start()
-        except BaseException as error:  # an interrupt, too
-            self._sink.discard()
-            if isinstance(error, OSError):
-                raise self._failed(error) from error
-            raise
+            with ExitStack() as files:
+                self._sink.open(files)
+                self._thread.start()
+                self._files = files.pop_all()
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        return self
 
     def write(self, pixels: np.ndarray) -> None:
         """Hand over the next slice, (row, column); it is not to be changed afterwards."""
@@ -85,47 +81,29 @@ class StackWriter:
         if self._fault is None:
             self._queue.put(pixels)
         if self._fault is not None:
-            raise self._failed(self._fault)
+            raise cannot_write(self.path, self._fault) from self._fault
         self.written += 1
 
-    def finish(self) -> None:
-        """Wait until all slices are on the disk; a clean exit then only gives the file its name."""
-        self._join()
-        if self.written != self.shape[0]:
-            raise ValueError(f"{self.written} of {self.shape[0]} slices were written")
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
-            if self._fault is not None:
-                raise self._fault
-            self._sink.finish()
-        except OSError as error:
-            raise self._failed(error) from error
-        self._finished = True
-
-    def publish(self) -> None:
-        """Give the finished file its name."""
-        try:
-            self._sink.publish()
-        except OSError as error:
-            raise self._failed(error) from error
-
-    def discard(self) -> None:
-        """Stop, and remove what is not published."""
-        self._join()
-        self._sink.discard()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        try:
-            if kind is None:
-                if not self._finished:
-                    self.finish()
-                self.publish()
-        finally:
-            self.discard()
-
-    def _join(self) -> None:
-        if self._thread.is_alive():
-            self._queue.put(None)
-            self._thread.join()
+            with self._files as files:  # gives the files their names, or removes them
+                self._queue.put(None)
+                self._thread.join()
+                if error is not None:
+                    files.pop_all().__exit__(kind, error, trace)
+                    return
+                if self._fault is not None:
+                    raise self._fault
+                if self.written != self.shape[0]:
+                    raise ValueError(f"{self.written} of {self.shape[0]} slices were written")
+                self._sink.finish()
+        except OSError as fault:
+            raise cannot_write(self.path, fault) from fault
 
     def _work(self) -> None:
         while (pixels := self._queue.get()) is not None:
@@ -134,9 +112,6 @@ class StackWriter:
                     self._sink.write(pixels)
                 except BaseException as error:
                     self._fault = error
-
-    def _failed(self, error: BaseException) -> OutputError:
-        return cannot_write(self.path, error)
 
 
 def check_suffix(path: Path) -> None:
@@ -170,15 +145,16 @@ class _MetaImage:
     """.mha, or .mhd with its .zraw: a header, then one zlib stream."""
 
     def __init__(self, path: Path, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype):
-        self.local = path.suffix.lower() == ".mha"
-        self.data = WholeFile(files_of(path)[0], stream=False)
-        self.head = self.data if self.local else WholeFile(path, stream=False)
+        self.path, self.data = path, files_of(path)[0]
         self.geometry, self.shape, self.dtype = geometry, shape, dtype
         self.size = 0
 
-    def open(self) -> None:
-        self.file = self.data.open()
-        if self.local:
+    def open(self, files: ExitStack) -> None:
+        # The header's file is opened first and so published last: without it there is no image.
+        self.head = files.enter_context(whole_file(self.path))
+        local = self.data == self.path
+        self.file = self.head if local else files.enter_context(whole_file(self.data))
+        if local:
             self.file.write(self._header())
         self.compressor = isal_zlib.compressobj(COMPRESSION)
 
@@ -191,22 +167,8 @@ class _MetaImage:
 
     def finish(self) -> None:
         self._append(self.compressor.flush())
-        if self.local:
-            self.file.seek(0)
-            self.file.write(self._header())  # now with the true size, in the same room
-        else:
-            self.head.open().write(self._header())
-            self.head.finish()
-        self.data.finish()
-
-    def publish(self) -> None:
-        self.data.publish()
-        if not self.local:
-            self.head.publish()  # last: without it the pixels are no image
-
-    def discard(self) -> None:
-        self.data.discard()
-        self.head.discard()
+        self.head.seek(0)
+        self.head.write(self._header())  # now with the true size, in the same room
 
     def _header(self) -> bytes:
         n = self.geometry.dimension
@@ -226,7 +188,7 @@ class _MetaImage:
             "ElementSpacing": _numbers(self.geometry.spacing),
             "DimSize": " ".join(map(str, size)),
             "ElementType": ELEMENTS[self.dtype.name],
-            "ElementDataFile": "LOCAL" if self.local else self.data.path.name,
+            "ElementDataFile": "LOCAL" if self.data == self.path else self.data.name,
         }
         return os.fsencode("".join(f"{key} = {value}\n" for key, value in fields.items()))
 
@@ -235,15 +197,14 @@ class _Tiff:
     """.tif: one page a slice; of the geometry, a TIFF can hold the spacing in the plane."""
 
     def __init__(self, path: Path, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype):
-        self.geometry = geometry
-        self.whole = WholeFile(path, stream=False)
+        self.path, self.geometry = path, geometry
         # A TIFF of 4 GiB and more needs wider numbers.
         self.large = math.prod(shape) * dtype.itemsize > LARGE_TIFF
 
-    def open(self) -> None:
+    def open(self, files: ExitStack) -> None:
         from tifffile import TiffWriter
 
-        self.tiff = TiffWriter(self.whole.open(), bigtiff=self.large)
+        self.tiff = TiffWriter(files.enter_context(whole_file(self.path)), bigtiff=self.large)
 
     def write(self, pixels: np.ndarray) -> None:
         x, y = self.geometry.spacing[:2]
@@ -258,10 +219,3 @@ class _Tiff:
 
     def finish(self) -> None:
         self.tiff.close()
-        self.whole.finish()
-
-    def publish(self) -> None:
-        self.whole.publish()
-
-    def discard(self) -> None:
-        self.whole.discard()

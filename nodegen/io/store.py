@@ -17,10 +17,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from nodegen.errors import OutputError, SettingError
-from nodegen.io.files import locked, scratch, write_bytes
+from nodegen.io.files import locked, write_bytes
 
 AT_ONCE = 256  # files that are asked for together: bounds the memory
 _LOCAL = re.compile(r"^(?:file|local)://")
@@ -180,7 +181,8 @@ class Store:
         if self.folder is not None:
             yield self.folder / name
             return
-        with scratch() as folder:
+        with TemporaryDirectory() as scratch:
+            folder = Path(scratch)
             for one in {name, *self._beside(name)}:
                 (folder / Path(one).name).write_bytes(self.read(one))
             yield folder / Path(name).name
@@ -216,7 +218,8 @@ class Store:
         if self.folder is not None:
             yield self.folder
             return
-        with scratch() as folder:
+        with TemporaryDirectory() as scratch:
+            folder = Path(scratch)
             yield folder
             made = {name: (folder / name).read_bytes() for name, _ in _walk(folder, "")}
             files, root = self._opened()

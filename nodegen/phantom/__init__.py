@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nodegen.errors import OutputError, SettingError
+from nodegen.errors import SettingError
 from nodegen.io.boxes import BOXES, write_boxes
-from nodegen.io.files import locked
 from nodegen.io.geometry import Geometry
+from nodegen.io.outputs import claim
 from nodegen.io.stack_writer import StackWriter
 from nodegen.phantom.anatomy import SIDE, draw_anatomy
 from nodegen.phantom.boxes import draw_boxes
@@ -30,7 +30,9 @@ GEOMETRY = Geometry(
 )
 
 
-def write_phantom(output: Path, slices: int, seed: int, *, progress: bool = True) -> Path:
+def write_phantom(
+    output: Path, slices: int, seed: int, *, progress: bool = True, overwrite: bool = False
+) -> Path:
     """Write a stack of simulated radiographs and its boxes, in NODE21's form.
 
     Parameters
@@ -43,6 +45,8 @@ def write_phantom(output: Path, slices: int, seed: int, *, progress: bool = True
         At least 0; the same seed gives the same stack.
     progress : bool
         Show on standard output how far it is.
+    overwrite : bool
+        Replace a stack and boxes that are there.
 
     Returns
     -------
@@ -54,24 +58,21 @@ def write_phantom(output: Path, slices: int, seed: int, *, progress: bool = True
     SettingError
         If `slices` or `seed` is out of range.
     OutputError
-        If the folder cannot be written.
+        If the folder cannot be written, or holds a result already.
     """
     if slices < 1:
         raise SettingError(f"{slices} slices were asked for; ask for at least 1 with --slices.")
     if seed < 0:
         raise SettingError(f"The seed is {seed}; give one of at least 0 with --seed.")
-    if (output / BOXES).exists() and not (output / IMAGE_NAME).exists():
-        raise OutputError(
-            f"{output} holds a {BOXES} that is no phantom's, and nothing is overwritten; give a "
-            "folder of its own."
-        )
-    boxes = []
+    boxes, image = [], output / IMAGE_NAME
     form = GEOMETRY, (slices, SIDE, SIDE), np.dtype(np.uint16)
-    with locked(output), StackWriter(output / IMAGE_NAME, *form) as writer:
-        for index in track(range(slices), slices, "simulating", "slice", progress):
-            patient, places = np.random.SeedSequence([seed, index]).spawn(2)
-            anatomy = draw_anatomy(np.random.default_rng(patient))
-            writer.write(radiograph(anatomy))
-            boxes += draw_boxes(anatomy, index, np.random.default_rng(places))
-    write_boxes(output / BOXES, [replace(box, index=i) for i, box in enumerate(boxes)])
-    return output / IMAGE_NAME
+    with claim(image, output / BOXES, overwrite=overwrite) as staged:
+        with StackWriter(staged[image], *form) as writer:
+            for index in track(range(slices), slices, "simulating", "slice", progress):
+                patient, places = np.random.SeedSequence([seed, index]).spawn(2)
+                anatomy = draw_anatomy(np.random.default_rng(patient))
+                writer.write(radiograph(anatomy))
+                boxes += draw_boxes(anatomy, index, np.random.default_rng(places))
+        numbered = [replace(box, index=i) for i, box in enumerate(boxes)]
+        write_boxes(staged[output / BOXES], numbered)
+    return image

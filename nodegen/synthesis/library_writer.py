@@ -91,7 +91,7 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
             (TABLE, table),
             (INDEX, (json.dumps(index, indent=2) + "\n").encode()),
         ):
-            write_bytes(folder / name, content, sync=True)
+            write_bytes(folder / name, content)
     except OSError as error:
         raise OutputError(
             f"The nodule library cannot be written to {folder} ({why(error)}): "

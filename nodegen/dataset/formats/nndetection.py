@@ -7,6 +7,7 @@ Train and val lie together in ``imagesTr``, which nnDetection parts into folds i
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from nodegen.dataset.example import Example
 from nodegen.dataset.images import windowed
 from nodegen.dataset.settings import DatasetSettings
-from nodegen.io.files import scratch, write_bytes, write_text
+from nodegen.io.files import write_bytes, write_text
 from nodegen.io.radiograph import Radiograph
 
 TASK = "nndetection/Task100_Nodegen"
@@ -64,6 +65,6 @@ def _write_nifti(path: Path, pixels: np.ndarray, mm: float) -> None:
 
     image = sitk.GetImageFromArray(pixels)
     image.SetSpacing((mm, mm))
-    with scratch() as folder:  # a file's ending tells ITK the form
-        sitk.WriteImage(image, str(folder / path.name), useCompression=True)
-        write_bytes(path, (folder / path.name).read_bytes())
+    with TemporaryDirectory() as folder:  # a file's ending tells ITK the form
+        sitk.WriteImage(image, f"{folder}/{path.name}", useCompression=True)
+        write_bytes(path, (Path(folder) / path.name).read_bytes())
