@@ -9,16 +9,17 @@ from nodegen.phantom.anatomy import SIDE, Anatomy
 ATTENUATION = 0.0066  # of soft tissue, for each px (0.34 mm at 0.19 /cm)
 SCATTER, SCATTER_SIGMA = 0.35, 60.0  # share of the scattered beam, and its spread in px
 SHARPNESS = 0.75  # sigma of the detector's blur, px
-DOSE = 120000.0  # quanta in a pixel of the open beam
+DOSE = 22000.0  # quanta in a pixel of the open beam
 NOISE_SIGMA = 0.55  # correlation of the noise, px
 BAND_SIGMAS = (1, 2, 4, 8, 16, 32, 64)  # px
 # Standard deviation of each band, in grey levels, over the 40 energy-normalised radiographs that
 # the figures were fitted on; the last is that of what the bands leave.
 BAND_ENERGIES = (35, 36, 53, 77, 103, 140, 210, 640)
-MEAN_GREY = 2570.0
+MEAN_GREY = 2610.0
 BASE_SIGMA = 32  # from this band on, bright parts are compressed, px
 KNEE, SHOULDER = 2450.0, 1100.0  # grey level where that begins, and the range left above it
-DETAIL_GAIN = 0.22  # what is left of detail in the brightest parts
+TOE = 0.28  # how much farther dark parts lie below that grey level
+DETAIL_GAIN = 0.3  # what is left of detail in the brightest parts
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -68,12 +69,14 @@ def normalise(image: np.ndarray) -> np.ndarray:
     base += (rest - rest.mean()) * (BAND_ENERGIES[-1] / rest.std()) + MEAN_GREY
     over = np.clip(base - KNEE, 0, None) / SHOULDER
     gain = DETAIL_GAIN + (1 - DETAIL_GAIN) / np.cosh(over) ** 2
-    return np.asarray(gain * detail + base + SHOULDER * (np.tanh(over) - over))
+    whole = gain * detail + base + SHOULDER * (np.tanh(over) - over)
+    return np.asarray(whole - TOE * np.clip(KNEE - whole, 0, None))
 
 
 def develop(thickness: np.ndarray, anatomy: Anatomy) -> np.ndarray:
     """Make a radiograph in NODE21's form, `(row, column)` uint16, zero in its margins."""
-    grey = np.clip(np.rint(normalise(expose(thickness, anatomy))), 0, GREY_MAX).astype(np.uint16)
+    grey = np.rint(normalise(expose(thickness, anatomy)))
+    grey = np.clip(grey, 1, GREY_MAX).astype(np.uint16)
     right, bottom = anatomy.margin
     grey[:, SIDE - right :] = 0
     grey[SIDE - bottom :] = 0

@@ -17,10 +17,13 @@ from nodegen.phantom.tissue import (
 )
 from nodegen.phantom.vessels import hila, vessels
 
-TEXTURE_SIGMAS = (0.8, 1.6, 3.2, 7.0)  # px
-LUNG_TEXTURE, TISSUE_TEXTURE = 7.0, 2.2  # px of soft tissue
-VESSEL_DEPTH = 26.0  # path length through vessels that is not exceeded, px
-VESSEL_CONTRAST = 2.6  # blood over lung, set by eye
+TEXTURE_SIGMAS = (0.8, 1.6, 3.2, 7.0, 30.0)  # px
+LUNG_TEXTURE, TISSUE_TEXTURE = 9.0, 1.3  # px of soft tissue
+BONE_SIGMA = 0.9  # softness of the ribs' edges, px
+FIBRES = 2.4  # weight of muscles' and fat's upright streaks
+VESSEL_DEPTH = 40.0  # path length through vessels that is not exceeded, px
+VESSEL_SIGMA = 0.9  # softness of their edges by the heart's beat, px
+VESSEL_CONTRAST = 3.2  # blood over lung, set by eye
 
 
 def texture(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
@@ -35,6 +38,8 @@ def texture(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
         field /= field.std()
         net += sigma**0.4 * (0.5 - np.abs(field) / (1 + 0.5 * np.abs(field)))
         tissue += sigma**0.4 * field
+    fibres = ndimage.gaussian_filter(rng.standard_normal((SIDE, SIDE), dtype=np.float32), (36, 6))
+    tissue += FIBRES * fibres / fibres.std()
     return LUNG_TEXTURE * net, TISSUE_TEXTURE * tissue
 
 
@@ -44,11 +49,13 @@ def thickness(anatomy: Anatomy) -> np.ndarray:
     lung = np.clip(lungs(anatomy, at) - mediastinum(anatomy, at), 0, None)
     filled = lung / (lung.max() + 1e-6)
     soft = body(anatomy, at) - (1 - LUNG_DENSITY) * lung
-    soft -= 1.2 * airways(anatomy, at) + stomach(anatomy, at)
+    soft -= 1.3 * airways(anatomy, at) + stomach(anatomy, at)
     net, tissue = texture(anatomy)
     branches = VESSEL_DEPTH * np.tanh(vessels(anatomy) / VESSEL_DEPTH)
-    soft += np.sqrt(filled) * (VESSEL_CONTRAST * branches + hila(at) + net) + tissue
-    bone = ribs_and_clavicles(anatomy) + spine(anatomy, at) + scapulae(anatomy, at)
+    branches = ndimage.gaussian_filter(branches, VESSEL_SIGMA)
+    soft += np.sqrt(filled) * (VESSEL_CONTRAST * branches + 1.4 * hila(at) + net) + tissue
+    tubes = ndimage.gaussian_filter(ribs_and_clavicles(anatomy), BONE_SIGMA)
+    bone = tubes + spine(anatomy, at) + scapulae(anatomy, at)
     return np.asarray(np.clip(soft + anatomy.bone * bone, 0, None))
 
 

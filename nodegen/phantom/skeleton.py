@@ -1,6 +1,7 @@
 """Ribs, clavicles, scapulae and spine, as path lengths of bone along rays."""
 
 import numpy as np
+from scipy import ndimage
 
 from nodegen.phantom.anatomy import Anatomy
 from nodegen.phantom.splat import cast, tube
@@ -20,11 +21,12 @@ def rib_path(anatomy: Anatomy, side: int, rib: int) -> np.ndarray:
     drop = anatomy.rib_drop * np.interp(rib, [0, 1, 4, 10], [0.4, 0.62, 0.95, 1.15])
     start = anatomy.rib_first + anatomy.rib_pitch * rib * (1 + 0.012 * rib)
     start += anatomy.rib_jitter[2 * rib + side]
+    drop *= 1 + 0.012 * anatomy.rib_jitter[(2 * rib + side + 7) % len(anatomy.rib_jitter)]
     fall = ((1 - np.cos(angle)) / 2) ** 1.1
     rise = (
         anatomy.rib_rise
         * np.sin(np.clip(2 * angle, 0, np.pi))
-        * np.interp(rib, [0, 4, 10], [0.5, 1, 1.2])
+        * np.interp(rib, [0, 4, 10], [0.4, 0.8, 1.0])
     )
     y = start + drop * fall - rise + 90 * np.clip(0.6 - angle, 0, None) ** 2
     lateral = float(
@@ -45,35 +47,33 @@ def _place(anatomy: Anatomy, path: np.ndarray) -> np.ndarray:
 
 def ribs_and_clavicles(anatomy: Anatomy) -> np.ndarray:
     """Path length of bone through ribs and clavicles, `(row, column)` float32."""
-    jitter = np.random.default_rng(anatomy.streams[1]).random(9001)
     parts = []
     for side in (0, 1):
         for rib in range(RIBS):
             path = _place(anatomy, rib_path(anatomy, side, rib))
             n = len(path)
-            taper = np.interp(np.linspace(0, 1, n), [0, 0.1, 0.8, 1], [0.78, 0.92, 1.0, 1.12])
+            taper = np.interp(np.linspace(0, 1, n), [0, 0.1, 0.8, 1], [0.55, 0.9, 1.0, 1.15])
             size = taper * np.interp(rib, [0, 1, 10], [1.15, 0.95, 1.0])
             # In front ribs are thinner, and at their ends bone turns to cartilage.
-            fade = np.interp(np.arange(n) / n, [0, 0.45, 0.62, 0.88, 1], [1, 0.9, 0.6, 0.5, 0.12])
-            fade = fade * (1.0 if rib else 0.55)
+            along = [0, 0.05, 0.45, 0.62, 0.88, 1]
+            fade = np.interp(np.arange(n) / n, along, [0.3, 1, 0.9, 0.6, 0.45, 0.05])
+            side_on = np.abs(np.linspace(-1, 1.2, n))  # about 0 where the rib turns at the side
+            fade = fade * (1.0 if rib else 0.3) * np.interp(side_on, [0, 0.35], [0.6, 1])
             up = np.tile([0.0, -1.0, 0.0], (n, 1))
             parts.append(
                 tube(path, RIB_HALF_HEIGHT * size, RIB_HALF_THICKNESS * taper, up,
-                     shell=CORTEX * fade, core=CORE * fade, jitter=jitter)
+                     shell=CORTEX * fade, core=CORE * fade, upper=0.45)
             )  # fmt: skip
         sign = (-1, 1)[side]
         t = np.linspace(0, 1, 1000)
-        x = sign * (50 + 500 * t)
-        y = (
-            anatomy.clavicle[side]
-            - 1.2 * anatomy.clavicle_rise[side] * (t**0.8)
-            - 14 * np.sin(2 * np.pi * t)
-        )
+        x = sign * (38 + 540 * t)
+        y = anatomy.clavicle[side] - 1.2 * anatomy.clavicle_rise[side] * t**0.8
+        y -= 18 * np.sin(2 * np.pi * t**1.2)
         path = _place(anatomy, np.stack([x, y, 60 * np.sin(2 * np.pi * t)], axis=1))
-        size = np.interp(t, [0, 0.08, 0.5, 0.9, 1], [20, 19, 14, 16, 18])
+        size = np.interp(t, [0, 0.06, 0.2, 0.5, 0.8, 0.97, 1], [8, 23, 20, 15, 17, 21, 16])
         up = np.tile([0.0, -1.0, 0.0], (len(t), 1))
         parts.append(
-            tube(path, size, 0.8 * size, up, shell=0.9 * CORTEX, core=1.1 * CORE, jitter=jitter)
+            tube(path, size, 0.8 * size, up, shell=0.5 * CORTEX, core=0.6 * CORE, upper=0.3)
         )
     return cast(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
@@ -86,11 +86,11 @@ def spine(anatomy: Anatomy, at: Frame) -> np.ndarray:
     dy = (phase - level) * pitch
     half_height = 0.42 * pitch
     half_width = 47 + 0.012 * at.y + 6 * (dy / half_height) ** 2
-    in_body = np.clip((half_height - np.abs(dy)) / 2 + 0.5, 0, 1)
-    bodies = chord(half_width - np.abs(at.x), 34.0) * in_body * 0.14
-    side_wall = np.exp(-(((np.abs(at.x) - half_width + 3) / 2.6) ** 2)) * 9 * in_body
+    in_body = 0.6 + 0.4 * np.clip((half_height - np.abs(dy)) / 6 + 0.5, 0, 1)
+    bodies = chord(half_width - np.abs(at.x), 34.0) * in_body * (0.42 + 0.12 * np.sin(level * 2.4))
+    side_wall = np.exp(-(((np.abs(at.x) - half_width + 3) / 2.6) ** 2)) * 12 * in_body
     plates = (
-        np.exp(-(((np.abs(dy) - half_height + 2) / 2.4) ** 2)) * 7 * (np.abs(at.x) < half_width)
+        np.exp(-(((np.abs(dy) - half_height + 2) / 2.4) ** 2)) * 5 * (np.abs(at.x) < half_width)
     )
     oval = np.hypot((np.abs(at.x) - 31) / 9, (dy + 6) / 13)
     pedicles = np.exp(-(((oval - 1) / 0.24) ** 2)) * 15
@@ -99,18 +99,21 @@ def spine(anatomy: Anatomy, at: Frame) -> np.ndarray:
     across = (
         15 * np.clip(1 - np.abs(dy + 10 + 0.12 * np.abs(at.x)) / 11, 0, 1) * (np.abs(at.x) < 86)
     )
-    return np.asarray(bodies + side_wall + plates + pedicles + processes + across * 0.7)
+    whole = bodies + side_wall + plates + pedicles + processes + across * 0.7
+    return np.asarray(ndimage.gaussian_filter(whole, 1.6))
 
 
 def scapulae(anatomy: Anatomy, at: Frame) -> np.ndarray:
-    """Path length of bone through the shoulder blades: a thin plate with a dense border."""
+    """Path length of bone through the shoulder blades: a thin plate with a dense outer border."""
     result = np.zeros_like(at.x)
     for side, sign in ((0, -1), (1, 1)):
-        x = sign * at.x
-        top, tip = 30.0, 455.0
-        inner = anatomy.scapula[side] + 34 * ((at.y - 260) / 180) ** 2 * np.sign(260 - at.y) * -0.4
-        outer = anatomy.scapula[side] + 30 + 0.42 * np.clip(tip - at.y, 0, None)
-        inside = np.minimum(np.minimum(x - inner, outer - x), np.minimum(at.y - top, tip - at.y))
-        border = np.exp(-((inside / 5.0) ** 2)) * (4 + 10 * (outer - x < x - inner))
-        result += 4.5 * np.clip(inside / 3 + 0.5, 0, 1) + border
-    return result
+        x, tip = sign * at.x, 470.0
+        below = np.clip((tip - at.y) / tip, 0, 1)
+        inner = anatomy.scapula[side] + 44 * np.sin(2.4 * below) - 8
+        outer = anatomy.scapula[side] + 26 + 210 * below**0.75
+        inside = np.minimum(x - inner, outer - x)
+        plate = np.clip(inside / 9 + 0.5, 0, 1) * (below > 0)
+        border = np.exp(-(((outer - x - 7) / 6) ** 2)) * np.clip(below * 9, 0, 1)
+        head = chord(62 - np.hypot(x - anatomy.half_width[side] - 40, at.y - 205), 62.0)
+        result += 5 * plate + 9 * border * (1 - 0.5 * below) + 0.3 * head
+    return np.asarray(ndimage.gaussian_filter(result, 2.5))

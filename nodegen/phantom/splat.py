@@ -4,6 +4,9 @@ import numpy as np
 
 from nodegen.phantom.anatomy import SIDE
 
+# Multiples of these, modulo 1, fill an interval and a square evenly.
+GOLDEN, PLASTIC = 0.6180339887, 0.7548776662
+
 
 def cast(x: np.ndarray, y: np.ndarray, volume: np.ndarray) -> np.ndarray:
     """Sum small volumes (px³) into the pixels under them, each shared between four neighbours.
@@ -43,7 +46,7 @@ def tube(
     *,
     shell: np.ndarray | float,
     core: np.ndarray | float,
-    jitter: np.ndarray,
+    upper: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sample a bone: an elliptical tube with a dense cortex around a loose core.
 
@@ -57,8 +60,8 @@ def tube(
         `(point, 3)`: direction of the taller half-axis; made perpendicular to the path here.
     shell, core : float or numpy.ndarray
         Density of the cortex and of what it holds, over that of soft tissue.
-    jitter : numpy.ndarray
-        Numbers in 0..1 that spread the samples, so that no moiré appears.
+    upper : float
+        How much denser the cortex is on the side of `upright`, and less dense on the other.
 
     Returns
     -------
@@ -75,13 +78,18 @@ def tube(
     xs, ys, weights = [], [], []
     for ring, (radius, width, density) in enumerate(rings):
         count = angles if radius > 0.8 else angles // 2
-        spread = np.resize(np.roll(jitter, 7919 * ring), (len(path), count))
-        angle = 2 * np.pi * (np.arange(count) + spread) / count
-        reach = radius if radius > 0.8 else 0.88 * np.sqrt(np.roll(spread, 1, axis=1))
+        # Each cross-section is turned by the golden ratio: even samples, and no moiré.
+        turn = (np.arange(len(path)) * GOLDEN + 0.37 * ring)[:, None] % 1
+        angle = 2 * np.pi * (np.arange(count) + turn) / count
+        level = (np.arange(count) * GOLDEN + np.arange(len(path))[:, None] * PLASTIC) % 1
+        reach = radius if radius > 0.8 else 0.88 * np.sqrt(level)
         a = reach * height[:, None] * np.cos(angle)
         b = reach * thickness[:, None] * np.sin(angle)
         xs.append((path[:, :1] + a * up[:, :1] + b * out[:, :1]).ravel())
         ys.append((path[:, 1:2] + a * up[:, 1:2] + b * out[:, 1:2]).ravel())
         area = 2 * np.pi * radius * width * height * thickness / count
-        weights.append(np.repeat(density * area * step[:, 0], count))
+        weight = np.tile((density * area * step[:, 0])[:, None], (1, count))
+        if radius > 0.8:  # a rib's upper border is denser than its lower one
+            weight *= 1 + upper * np.cos(angle)
+        weights.append(weight.ravel())
     return np.concatenate(xs), np.concatenate(ys), np.concatenate(weights)

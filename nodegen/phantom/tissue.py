@@ -10,13 +10,13 @@ from nodegen.phantom.anatomy import SIDE, Anatomy
 
 # Silhouette of the mediastinum, (row, columns from the midline), right and left of the patient.
 RIGHT_BORDER = (
-    (-60, 78), (120, 66), (250, 74), (400, 80), (520, 86), (600, 98),
+    (-60, 112), (40, 92), (120, 74), (250, 74), (400, 80), (520, 86), (600, 98),
     (690, 128), (770, 138), (860, 128), (960, 112), (1090, 110),
 )  # fmt: skip
 LEFT_BORDER = (
-    (-60, 78), (130, 68), (215, 84), (275, 116), (318, 112), (352, 92), (400, 98), (460, 106),
-    (520, 112), (600, 146), (690, 196), (780, 238), (850, 264), (920, 282), (1000, 290),
-    (1090, 280),
+    (-60, 112), (40, 94), (130, 74), (215, 84), (275, 116), (318, 112), (352, 92), (400, 98),
+    (460, 106), (520, 112), (600, 146), (690, 196), (780, 238), (850, 264), (920, 282),
+    (1000, 290), (1090, 280),
 )  # fmt: skip
 TRACHEA_RADIUS = 25.0  # px
 CARINA = 395.0  # row where the trachea divides
@@ -103,8 +103,8 @@ def borders(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
             columns = np.where((rows > 210) & (rows < 350), columns * anatomy.knob**0.4, columns)
         shift = anatomy.dome[1] - 918
         rows = np.where(rows > 540, rows + shift * np.clip((rows - 540) / 300, 0, 1), rows)
-        waves = ndimage.gaussian_filter1d(rng.standard_normal(SIDE), 14, mode="wrap")
-        result.append(PchipInterpolator(rows, columns)(np.arange(SIDE)) + 12 * waves)
+        waves = ndimage.gaussian_filter1d(rng.standard_normal(SIDE), 40, mode="wrap")
+        result.append(PchipInterpolator(rows, columns)(np.arange(SIDE)) + 16 * waves)
     return result[0], result[1]
 
 
@@ -116,7 +116,7 @@ def mediastinum(anatomy: Anatomy, at: Frame) -> np.ndarray:
     radius = np.interp(np.arange(SIDE), [0, 330, 560, 760, 1024], [75, 95, 120, 190, 190])[row]
     # Under the domes the recess of the lung ends softly where the heart rests on the diaphragm.
     under = np.clip((at.y - domes(anatomy, at)) / 12, 0, 1) * np.clip(1 + inside / 160, 0, 1) ** 2
-    return np.asarray(1.15 * chord(inside, radius) + 480 * under)
+    return np.asarray(0.9 * chord(inside, radius) + 480 * under)
 
 
 def lungs(anatomy: Anatomy, at: Frame) -> np.ndarray:
@@ -138,7 +138,7 @@ def lungs(anatomy: Anatomy, at: Frame) -> np.ndarray:
 
 def airways(anatomy: Anatomy, at: Frame) -> np.ndarray:
     """Path length through trachea and main bronchi."""
-    result = chord(TRACHEA_RADIUS + 2 - np.abs(at.x + 4), TRACHEA_RADIUS)
+    result = chord(TRACHEA_RADIUS + 2 - np.abs(at.x + 4 + 0.02 * at.y), TRACHEA_RADIUS)
     result = result * np.clip((CARINA - at.y) / 12 + 0.5, 0, 1)
     for sign, slope in ((-1, 1.25), (1, 0.85)):
         along = (at.y - CARINA + 20) / slope
