@@ -8,8 +8,9 @@ cd "$(dirname "$0")"
 
 ./build.sh "$@"
 
-image=${NODEGEN_IMAGE:-nodegen}
-method=$(docker inspect --format '{{index .Config.Labels "org.grand-challenge.api-method"}}' "$image")
+method=exec
+[[ " $* " =~ " --target"[=\ ]"invoke " ]] && method=invoke
+image=${NODEGEN_IMAGE:-nodegen}:$method
 archive=nodegen_${method}_$(date -u +%Y%m%dT%H%M%SZ).tar.gz
 trap 'rm -f "$archive.partial"' EXIT
 # pigz packs on all cores; without a name and time in it, gzip's result depends on the image alone.

@@ -1,8 +1,9 @@
-"""The container's other entry: a server that does one case at a time (``invoke``).
+"""The entry of the container that stays (``invoke``): a server that does one case at a time.
 
 ``GET /health`` answers 200 once everything is loaded, 503 before. ``POST /invoke`` does the case
-that lies in the input folder, as ``process.py`` does it, and answers 201 when it is done; else 422,
-or 500 where the fault is not in the input, with the sentence that is also the last line on stderr.
+that lies in the input folder, as ``process.py`` does it, and answers 201 when it is done; 422 where
+the input is at fault, 500 where anything else is (output that cannot be written, a missing model),
+with the sentence that is also the last line on stderr.
 
 The standard library's server is enough: two routes without bodies and a single caller. It costs
 neither megabytes nor start-up time, and nothing of a request is used but its method and path.
@@ -19,17 +20,21 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nodegen.cli import Terminated, guarded
-from nodegen.errors import NodegenError, SettingError
-from process import add_folders, generate_case, open_renderer, save_results
+import numpy as np
 
-if TYPE_CHECKING:
-    from nodegen.renderer import Renderer
+from grand_challenge import add_folders, generate_case, open_renderer, save_results
+from nodegen.cli.guard import Terminated, guarded
+from nodegen.constants import CLASSES, CROP_PX
+from nodegen.errors import BoxesError, NodegenError, SettingError, StackError
+from nodegen.io.boxes import Box
+from nodegen.renderer import Renderer
 
 PORT = 4743  # the platform's
 REQUEST_S = 10.0  # for a caller to say what it wants
+ROUTES = "GET /health and POST /invoke are served."
+LOADING = "The models are being loaded."
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -65,28 +70,39 @@ def serve(input_dir: Path, output_dir: Path, port: int, workers: int | None = No
 
 
 def do(renderer: Renderer, input_dir: Path, output_dir: Path) -> tuple[HTTPStatus, str]:
-    """Do the case that lies in the input folder now; what is answered."""
+    """Do the case that lies in the input folder now.
+
+    Parameters
+    ----------
+    renderer : Renderer
+        Draws the nodules.
+    input_dir, output_dir : Path
+        Folder of the case, and the one that gets the result.
+
+    Returns
+    -------
+    status : HTTPStatus
+        That is answered.
+    said : str
+        What is wrong, in one sentence.
+    """
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
     try:
         save_results(output_dir, [generate_case(renderer, input_dir, output_dir)])
-    except NodegenError as error:
+        return HTTPStatus.CREATED, ""
+    except (StackError, BoxesError) as error:
         status, said = HTTPStatus.UNPROCESSABLE_ENTITY, f"nodegen: {error}"
+    except NodegenError as error:
+        said = f"nodegen: {error}"
     except Exception as error:
         traceback.print_exc()
         said = f"nodegen: the case failed by a fault of nodegen's own ({type(error).__name__})."
-        status = HTTPStatus.INTERNAL_SERVER_ERROR
-    else:
-        return HTTPStatus.CREATED, ""
     print(said, file=sys.stderr, flush=True)
     return status, said
 
 
 def warm_up(renderer: Renderer) -> None:
     """Open library and cascades, and run both once: what is loaded late is loaded now."""
-    import numpy as np
-
-    from nodegen.constants import CLASSES, CROP_PX
-    from nodegen.io.boxes import Box
-
     ramp = np.tile(np.arange(CROP_PX, dtype=np.uint16), (CROP_PX, 1))
     renderer.open()
     for signal in CLASSES:
@@ -120,29 +136,38 @@ class _Server(ThreadingHTTPServer):
         self.cases, self.ready = cases, threading.Event()
         super().__init__(("0.0.0.0", port), _Handler)  # the platform calls from another container
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a caller who left before the answer."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     timeout = REQUEST_S
 
     def do_GET(self) -> None:
-        if self.path != "/health":
-            self._answer(HTTPStatus.NOT_FOUND, "GET /health and POST /invoke are served.")
-        elif not self.server.ready.is_set():
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "The models are being loaded.")
-        else:
+        if self._serves("/health"):
             self._answer(HTTPStatus.OK)
 
+    do_HEAD = do_GET
+
     def do_POST(self) -> None:
-        if self.path != "/invoke":
-            self._answer(HTTPStatus.NOT_FOUND, "GET /health and POST /invoke are served.")
-        elif not self.server.ready.is_set():
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "The models are being loaded.")
-        else:
+        if self._serves("/invoke"):
             case = _Case()
             self.server.cases.put(case)
             case.done.wait()
             self._answer(*case.answer)
+
+    def _serves(self, path: str) -> bool:
+        """Whether this path is asked for and everything is loaded; else that is answered."""
+        if self.path != path:
+            self._answer(HTTPStatus.NOT_FOUND, ROUTES)
+        elif not self.server.ready.is_set():
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, LOADING)
+        else:
+            return True
+        return False
 
     def _answer(self, status: HTTPStatus, text: str = "") -> None:
         body = text.encode()
@@ -150,7 +175,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: whatever stands on stderr marks a job on the platform with a warning."""

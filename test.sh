@@ -24,13 +24,12 @@ else
 fi
 
 if docker info >/dev/null 2>&1; then
-  # An image of its own, so that the tests never run one that was built from other files.
-  export NODEGEN_IMAGE=nodegen:test
-  export NODEGEN_INVOKE_IMAGE=nodegen:test-invoke
+  # Images of their own, so that the tests never run what was built from other files.
+  export NODEGEN_IMAGE=nodegen-test
   ./build.sh "$@"
-  NODEGEN_IMAGE=$NODEGEN_INVOKE_IMAGE ./build.sh "$@" --target invoke
+  ./build.sh "$@" --target invoke
 else
-  unset NODEGEN_IMAGE NODEGEN_INVOKE_IMAGE
+  unset NODEGEN_IMAGE
   echo "No Docker engine answers: the image is neither built nor tested"
 fi
 

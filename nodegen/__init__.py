@@ -10,7 +10,7 @@ memory, :func:`generate` into the stack of a folder; both take :class:`Settings`
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "1.0.0"
+__version__ = "2.0.0"
 
 if TYPE_CHECKING:
     from nodegen.errors import NodegenError as NodegenError

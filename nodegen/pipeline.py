@@ -34,6 +34,7 @@ class Run:
     recipes: list[dict[str, Any]]
     header: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    slices: int = 1
 
     @property
     def seed(self) -> int:
@@ -158,7 +159,8 @@ def _generate(
             for recipe in sorted(todo, key=lambda recipe: recipe.index):
                 each.write(renderer.mask_of(recipe, shape[1:]))
     write_text(staged[output_dir / RECIPES], dump(header, done))
-    return Run(image, [asdict(recipe) for recipe in done], header, notes + notes_of(done))
+    recipes_done = [asdict(recipe) for recipe in done]
+    return Run(image, recipes_done, header, notes + notes_of(done), len(stack.pixels))
 
 
 # --- replay ---------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import uuid
 from pathlib import Path
 
@@ -11,22 +12,24 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from nodegen import __version__
+
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "test" / "sample" / "input"
 EXPECTED = ROOT / "test" / "expected_output.json"
-IMAGE = os.environ.get("NODEGEN_IMAGE", "")
+REPOSITORY = os.environ.get("NODEGEN_IMAGE", "")
+EXEC, INVOKE = f"{REPOSITORY}:exec", f"{REPOSITORY}:invoke"
 
 pytestmark = pytest.mark.skipif(
-    not IMAGE, reason="NODEGEN_IMAGE names no image; ./test.sh builds one where Docker answers"
+    not REPOSITORY,
+    reason="NODEGEN_IMAGE names no images; ./test.sh builds them where Docker answers",
 )
-
-SERVER = os.environ.get("NODEGEN_INVOKE_IMAGE", "")
 
 PLATFORM = (
     ("--cap-drop", "ALL"),
     ("--security-opt", "no-new-privileges"),
     ("--read-only",),  # only /output and /tmp can be written
-    ("--tmpfs", "/tmp"),
+    ("--volume", "/tmp"),
     ("--pids-limit", "256"),
     ("--shm-size", "128m"),
     ("--memory", "4g"),
@@ -42,16 +45,16 @@ def docker_run(source: Path, output: Path) -> subprocess.CompletedProcess:
     mounts = ("--volume", f"{source}:/input:ro", "--volume", f"{output}:/output")
     flags = ["--network", "none", *FLAGS]  # nothing can be fetched
     return subprocess.run(
-        ["docker", "run", "--rm", *flags, *mounts, IMAGE],
+        ["docker", "run", "--rm", *flags, *mounts, EXEC],
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def inside(*command: str) -> str:
+def inside(*command: str, image: str = EXEC) -> str:
     """What a command prints in the image."""
-    entry = ["docker", "run", "--rm", "--network", "none", "--entrypoint", command[0], IMAGE]
+    entry = ["docker", "run", "--rm", "--network", "none", "--entrypoint", command[0], image]
     return subprocess.run(
         [*entry, *command[1:]], capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -73,6 +76,10 @@ def test_log_says_first_what_it_runs_on(run):
     first = run[0].stdout.splitlines()[0]
     assert "torch" in first
     assert "cpu" in first.lower()
+
+
+def test_log_ends_with_what_was_written(run):
+    assert run[0].stdout.splitlines()[-1].endswith(" s: /output/phantom.mha")
 
 
 def test_output_is_what_the_platform_expects(run):
@@ -100,7 +107,7 @@ def test_pixels_are_those_of_a_run_outside(run, tmp_path):
     here = subprocess.run(
         [sys.executable, "-c", VERSIONS], capture_output=True, text=True, check=True
     ).stdout
-    if json.loads(here) == json.loads(inside("python3", "-c", VERSIONS)):
+    if json.loads(here) == json.loads(inside("python", "-c", VERSIONS)):
         assert np.array_equal(within, outside)
     else:  # Other versions may add up in another order; of 255 levels hardly one changes.
         assert np.abs(within - outside).max() <= 3
@@ -124,84 +131,102 @@ def docker(*words: str | Path) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("method", ["exec", "invoke"])
-def test_image_is_what_the_platform_accepts(method):
-    image = {"exec": IMAGE, "invoke": SERVER}[method]
-    if not image:
-        pytest.skip("NODEGEN_INVOKE_IMAGE names no image; ./test.sh builds one")
-    label = '{{index .Config.Labels "org.grand-challenge.api-method"}} {{.Config.User}}'
-    assert docker("inspect", "--format", label, image) == f"{method} nodegen"
+@pytest.mark.parametrize("image", [EXEC, INVOKE], ids=["exec", "invoke"])
+def test_every_package_has_what_it_needs(image):
+    assert inside("python", "-m", "pip", "check", image=image) == "No broken requirements found."
 
 
+@pytest.mark.parametrize(("image", "method"), [(EXEC, "exec"), (INVOKE, "invoke")])
+def test_an_archive_is_what_the_upload_accepts(image, method):
+    """One image, of amd64, whose user is not root, with the label of its method."""
+    files = {}
+    with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
+        with tarfile.open(fileobj=saved.stdout, mode="r|") as archive:
+            for member in archive:
+                if member.name.endswith(".json"):
+                    files[member.name] = json.load(archive.extractfile(member))
+        assert saved.wait() == 0
+    (manifest,) = files["manifest.json"]
+    assert manifest["RepoTags"] == [image]
+    config = files[manifest["Config"]]
+    assert config["architecture"] == "amd64"
+    assert config["config"]["User"] == "nodegen"
+    labels = config["config"]["Labels"]
+    assert labels["org.grand-challenge.api-method"] == method
+    assert labels["org.opencontainers.image.version"] == __version__
+
+
+# What the platform's caller does with curl: no redirect is followed.
 ASK = """
-import sys, time, urllib.error, urllib.request
-host = "http://" + sys.argv[1] + ":4743"
-def ask(method, path):
+import http.client, sys, time
+def ask(method, path, seconds):
     try:
-        with urllib.request.urlopen(urllib.request.Request(host + path, method=method)) as answer:
-            return answer.status
-    except urllib.error.HTTPError as error:
-        return error.code
+        caller = http.client.HTTPConnection(sys.argv[1], 4743, timeout=seconds)
+        caller.request(method, path)
+        return caller.getresponse().status
     except OSError:
         return 0
-for path in sys.argv[2:]:
-    if path == "health":
-        while ask("GET", "/health") != 200:
-            time.sleep(0.2)
-        print(200)
-    else:
-        print(ask("POST", "/invoke"))
+if sys.argv[2] == "health":
+    for _ in range(30):
+        status = ask("GET", "/health", 10)
+        if status in (200, 302):
+            break
+        time.sleep(1)
+    print(status)
+else:
+    print(ask("POST", "/invoke", 3600))
 """
 
 
 @pytest.fixture
 def server(tmp_path):
-    """The server's container in a network without a way out; asks it from a second container."""
-    if not SERVER:
-        pytest.skip("NODEGEN_INVOKE_IMAGE names no image; ./test.sh builds one")
+    """The server as the platform's own test starts it, and a second container that calls it."""
     name = f"nodegen-{uuid.uuid4().hex[:12]}"
-    (tmp_path / "output").mkdir()
+    folders = {folder: tmp_path / folder for folder in ("input", "output", "model")}
+    for folder in folders.values():
+        folder.mkdir()
     tmp_path.chmod(0o755)  # the container's user is not the one who runs the tests
-    (tmp_path / "output").chmod(0o777)
+    folders["output"].chmod(0o777)
     docker("network", "create", "--internal", name)
     try:
         docker(
             "run", "--detach", "--name", name, "--network", name, *FLAGS,
-            "--volume", f"{tmp_path}:/cases", SERVER,
-            "--input", "/cases/input", "--output", "/cases/output",
+            "--volume", f"{folders['input']}:/input:ro",
+            "--volume", f"{folders['output']}:/output",
+            "--volume", f"{folders['model']}:/opt/ml/model:ro",
+            INVOKE,
         )  # fmt: skip
 
-        def ask(*what: str) -> list[int]:
-            said = docker(
-                "run", "--rm", "--network", name, "--entrypoint", "python3", SERVER,
-                "-c", ASK, name, *what,
-            )  # fmt: skip
-            return [int(line) for line in said.splitlines()]
+        def ask(what: str) -> int:
+            caller = ["run", "--rm", "--network", name, "--entrypoint", "python", INVOKE]
+            return int(docker(*caller, "-c", ASK, name, what))
 
-        yield tmp_path, ask, lambda: docker("exec", name, "ls", "-A", "/tmp"), name
+        yield name, folders, ask
     finally:
-        subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
+        subprocess.run(
+            ["docker", "rm", "--force", "--volumes", name], capture_output=True, check=False
+        )
         docker("network", "rm", name)
 
 
-def test_server_does_what_a_single_run_does(run, server):
-    """Two cases and a bad one between, asked from a second container, the input's link moved."""
-    cases, ask, temporary, name = server
-    for case in ("good", "bad", "again"):
-        (cases / case).mkdir()
+def test_the_server_passes_the_platforms_own_test(run, server):
+    """Health, two cases with a bad one between in one container, and SIGTERM within 5 s."""
+    name, folders, ask = server
+    expected = {path.name: path.read_bytes() for path in run[1].iterdir()}
+    assert ask("health") == 200
+    for boxes, status in ((None, 201), ("{}", 422), (None, 201)):
+        for folder in ("input", "output"):
+            for path in folders[folder].iterdir():
+                path.unlink()
         for path in SAMPLE.iterdir():
-            (cases / case / path.name).write_bytes(path.read_bytes())
-    (cases / "bad" / "nodules.json").write_text("{}")
-    assert ask("health") == [200]
-    for case, status in (("good", 201), ("bad", 422), ("again", 201)):
-        (cases / "input").unlink(missing_ok=True)
-        (cases / "input").symlink_to(case)  # within what is mounted
-        for path in (cases / "output").iterdir():
-            path.unlink()
-        assert ask("invoke") == [status]
-        made = {path.name: path.read_bytes() for path in (cases / "output").iterdir()}
-        expected = {path.name: path.read_bytes() for path in run[1].iterdir()}
-        assert made == ({} if status == 422 else expected)
-    assert temporary() == ""
+            (folders["input"] / path.name).write_bytes(path.read_bytes())
+        if boxes:
+            (folders["input"] / "nodules.json").write_text(boxes)
+        assert ask("invoke") == status
+        made = {path.name: path.read_bytes() for path in folders["output"].iterdir()}
+        assert made == (expected if status == 201 else {})
+    assert docker("exec", name, "ls", "-A", "/tmp") == ""
+    log = docker("logs", name)
+    assert log.splitlines()[-1].endswith("/output/phantom.mha")
     docker("stop", "--time", "5", name)
     assert docker("inspect", "--format", "{{.State.ExitCode}}", name) == "0", "137: it was killed"

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +40,15 @@ def test_every_public_name_is_there_and_documented():
         assert name == "__version__" or getattr(nodegen, name).__doc__
     with pytest.raises(AttributeError, match="Rendrer"):
         nodegen.Rendrer  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [("CITATION.cff", "version: {}\n"), ("Dockerfile", 'image.version="{}"')],
+)
+def test_the_version_is_the_same_everywhere(file, says):
+    text = (Path(__file__).parents[1] / file).read_text()
+    assert says.format(nodegen.__version__) in text
 
 
 def test_importing_nodegen_imports_nothing_heavy():

@@ -3,6 +3,8 @@
 import http.client
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ from queue import SimpleQueue
 import pytest
 
 import serve
+from nodegen.errors import BoxesError, LibraryError, ModelError, OutputError, StackError
 
 ROOT = Path(__file__).parents[1]
 
@@ -171,6 +174,52 @@ def test_cases_wait_for_each_other(listening):
     for caller in callers:
         caller.join()
     assert answers == [(201, "")] * 3
+
+
+def test_a_health_check_may_ask_for_the_head_alone(listening):
+    listening.ready.set()
+    assert ask(listening.server_port, "HEAD", "/health") == (200, "")
+    assert ask(listening.server_port, "HEAD", "/invoke")[0] == 404
+
+
+REQUESTS = {
+    "nothing": b"",
+    "health": b"GET /health HTTP/1.1\r\n\r\n",
+    "case": b"POST /invoke HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("reset", [True, False])
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+def test_a_caller_who_leaves_is_no_traceback(listening, capfd, request_, reset):
+    listening.ready.set()
+    caller = socket.create_connection(("127.0.0.1", listening.server_port))
+    caller.sendall(request_)
+    if reset:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    caller.close()
+    if b"invoke" in request_:
+        case = listening.cases.get(timeout=60)
+        case.answer = serve.HTTPStatus.CREATED, ""
+        case.done.set()
+    assert ask(listening.server_port, "GET", "/health") == (200, "")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (StackError, 422), (BoxesError, 422),
+        (OutputError, 500), (ModelError, 500), (LibraryError, 500),
+    ],
+)  # fmt: skip
+def test_whose_fault_it_is_decides_the_status(monkeypatch, capsys, tmp_path, fault, status):
+    def fails(*_):
+        raise fault("It is at fault.")
+
+    monkeypatch.setattr(serve, "generate_case", fails)
+    assert serve.do(None, tmp_path, tmp_path) == (status, "nodegen: It is at fault.")
+    assert capsys.readouterr().err == "nodegen: It is at fault.\n"
 
 
 def test_a_fault_of_our_own_is_answered_and_told(monkeypatch, capsys, tmp_path):

@@ -60,6 +60,9 @@ def _generate(
     report
         File that gets an HTML report.
     """
+    import time
+
+    from nodegen.cli.summary import lines_of
     from nodegen.errors import SettingError
     from nodegen.io.boxes import BOXES
     from nodegen.io.files import check_writable, same_file
@@ -76,6 +79,7 @@ def _generate(
                     f"--report would overwrite {path}; give the report a name of its own."
                 )
     refuse_results(overwrite, report)
+    start = time.perf_counter()
     done = generate(
         input,
         output,
@@ -85,16 +89,7 @@ def _generate(
         masks_by_box=masks_by_box,
         overwrite=overwrite,
     )
-    for note in done.notes:
-        print(note)
-    count = len(done.recipes)
-    print(f"{count} nodule{'s' * (count != 1)}, seed {done.seed}: {done.image}")
-    off = [recipe["index"] for recipe in done.recipes if "off" in recipe["flags"]]
-    if off:
-        print(
-            f"{len(off)} of them could not stand out as asked (boxes {', '.join(map(str, off))}): "
-            'see "visibility_asked", "visibility" and "flags" in recipes.json'
-        )
+    print("\n".join(lines_of(done, time.perf_counter() - start)))
     if report:
         from nodegen.evaluation.report import write_report_of_run
 

@@ -1,4 +1,6 @@
-"""What stands around every command: faults, interrupts and lost outputs become exit codes."""
+"""What stands around every command: faults, signals and lost outputs become exit codes."""
+
+from __future__ import annotations
 
 import gc
 import os
@@ -21,52 +23,58 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Terminated(BaseException):
-    """A signal to stop; travels up, so that every file is cleared away."""
+    """A signal to stop. It travels up, so that every unfinished file is removed."""
 
     def __init__(self, number: int = signal.SIGTERM):
         self.number = number
 
 
 def guarded(work: Callable[[], int | None], stopped: str = STOPPED) -> int:
-    """Call ``work`` and turn faults and interrupts into exit codes.
+    """Call ``work`` and turn faults and signals into exit codes.
 
-    ``stopped`` says what a run that was stopped has left.
+    Parameters
+    ----------
+    work : callable
+        Returns an exit code, or None for 0.
+    stopped : str
+        What a run that a signal stopped has left.
 
-    0: done. 2: a fault of the user's, told in one sentence on stderr. 128 and the signal's number:
-    stopped by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT, with everything cleared away.
+    Returns
+    -------
+    int
+        0: done. 2: a fault of the user's, said in one sentence on stderr. 128 and the signal's
+        number: stopped by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT, with every unfinished file removed.
     """
     gc.set_threshold(COLLECT_AFTER)
     _prepare_streams()
     try:
         with _signals():
             code = work() or 0
-            _flush()
+            sys.stdout.flush()
             return code
     except NodegenError as error:
-        return _told(str(error))
+        return _fault(str(error))
     except ModuleNotFoundError as error:
-        return _told(missing(error))
-    except (Terminated, KeyboardInterrupt) as stop:
-        number = stop.number if isinstance(stop, Terminated) else signal.SIGINT
-        word = "interrupted" if number == signal.SIGINT else "terminated"
-        _told(f"{word}; {stopped}.")
-        return 128 + number
+        return _fault(missing(error))
+    except Terminated as stop:
+        word = "interrupted" if stop.number == signal.SIGINT else "terminated"
+        _fault(f"{word}; {stopped}.")
+        return 128 + stop.number
     except BrokenPipeError:
-        # Whoever read our output has gone: nothing to tell, and nobody to tell it to.
-        _silence()
+        _silence()  # whoever read our output has left
         return 128 + signal.SIGPIPE
     except MemoryError:
-        return _told(
+        return _fault(
             "There is not enough memory for this; take a smaller stack, or a machine with more."
         )
     except OSError as error:
-        # Every file's own faults are told where it is read or written; what is left is our output.
+        # Faults of files are said where these are read or written; what is left is our output.
         _silence()
         where = f"{error.filename} cannot be used" if error.filename else "stdout cannot be written"
-        return _told(f"{where} ({error.strerror or error}); see to it, and run it again.")
+        return _fault(f"{where} ({error.strerror or error}); see to it, and run it again.")
 
 
-def _told(sentence: str) -> int:
+def _fault(sentence: str) -> int:
     with suppress(OSError, ValueError):  # stderr may be closed or full
         print(f"nodegen: {sentence}", file=sys.stderr, flush=True)
     return USAGE_FAULT
@@ -74,37 +82,28 @@ def _told(sentence: str) -> int:
 
 def _prepare_streams() -> None:
     """Let any name be printed, and no file be opened in the place of a closed stream."""
-    for handle in (0, 1, 2):
+    for handle, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(handle)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed: whatever asks it something gets an answer
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a test's own stream may not have it
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _flush() -> None:
-    if sys.stdout is not None:
-        with suppress(ValueError):  # closed by whoever called
-            sys.stdout.flush()
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115
+        if handle and hasattr(getattr(sys, name), "reconfigure"):  # a test's may not have it
+            getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _silence() -> None:
-    """Leave stdout to nobody, so that leaving the process does not fail at it once more."""
+    """Connect stdout to nothing, so that leaving the process does not fail at it once more."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Turn signals to stop into an exception while a command is at work.
+    """Turn the first signal to stop into an exception, and the third into an exit at once.
 
-    The first one clears away; while that is done others wait, and the third leaves at once. A
-    signal that whoever started us has switched off, as ``nohup`` does, stays off.
+    A signal that whoever started us has switched off, as ``nohup`` does, stays off.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # a server's: signals are its main thread's
@@ -119,10 +118,11 @@ def _signals() -> Iterator[None]:
         if seen > 2:
             os._exit(128 + number)
 
-    previous = {}
-    for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            previous[number] = signal.signal(number, stop)
+    previous = {
+        number: signal.signal(number, stop)
+        for number in _SIGNALS
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:

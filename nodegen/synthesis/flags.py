@@ -34,6 +34,10 @@ WORDS = {
     OVERLAP: "overlap another box",
     OFF_BODY: "lie off the body",
     OFF_LUNG: "lie off the lungs",
+    LIMIT: "ask for more than any nodule shows",
+    WHITE: "lie where the radiograph is too bright for what was asked",
+    HIDDEN: "are too faint to be seen",
+    OFF: "stand out 15 % more or less than asked",
 }
 
 
@@ -89,7 +93,7 @@ def edges_of(boxes: Sequence[Box]) -> dict[int, np.ndarray]:
 
 
 def notes_of(recipes: Sequence[Recipe]) -> list[str]:
-    """A line for each flag of a box's place that recipes have, naming their boxes."""
+    """A line for each flag that recipes have, naming their boxes."""
     notes = []
     for flag, what in WORDS.items():
         found = sorted(recipe.index for recipe in recipes if flag in recipe.flags)
