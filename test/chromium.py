@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,10 @@ class Chromium:
     def quit(self):
         self.driver.quit()
 
-    def open(self, page, width=1440, touch=False):
+    def open(self, page, width=1440, touch=False, keep=False):
         """Open a page in a window so wide, with nothing kept from the pages before."""
-        if self.driver.current_url.startswith("file:"):  # all of them share one store
-            self.js("localStorage.clear()")
+        if self.driver.current_url.startswith("file:") and not keep:  # all of them share one store
+            self.js("onbeforeunload = null; localStorage.clear(); sessionStorage.clear()")
         height = 1000 if width > 500 else 844
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch}
         self.cdp("Emulation.setDeviceMetricsOverride", **metrics)
@@ -58,6 +59,27 @@ class Chromium:
 
     def reload(self):
         self.driver.refresh()
+
+    @contextmanager
+    def tab(self, page, width=1440):
+        """The same page in a second tab; yields how to change between the two."""
+        first = self.driver.current_window_handle
+        self.driver.switch_to.new_window("tab")
+        second = self.driver.current_window_handle
+        self.open(page, width, keep=True)
+        try:
+            yield lambda number: self.driver.switch_to.window((first, second)[number])
+        finally:
+            self.driver.switch_to.window(second)
+            self.driver.close()
+            self.driver.switch_to.window(first)
+
+    def upload(self, selector, path):
+        """Click a button that asks for a file, and give it one."""
+        self.js("HTMLInputElement.prototype.click = function () {};")
+        self.click(selector)
+        self.driver.find_element("id", "chosen").send_keys(str(path))
+        self.js("delete HTMLInputElement.prototype.click")
 
     def cdp(self, command, **parameters):
         return self.driver.execute_cdp_cmd(command, parameters)
@@ -152,7 +174,7 @@ class Chromium:
     def canvas(self, number=0):
         """A pane's colours: bytes of red, green, blue, alpha, with its width."""
         return self.js(
-            "const c = document.querySelectorAll('#films canvas')[arguments[0]];"
+            "const c = document.querySelectorAll('#views canvas')[arguments[0]];"
             "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
             "let grey = 0, yellow = 0, teal = 0, blue = 0; for (let i = 0; i < d.length; i += 4) {"
             "  grey += d[i] + d[i + 1] + d[i + 2];"
@@ -161,6 +183,17 @@ class Chromium:
             "  if (d[i] < 160 && d[i + 1] < 200 && d[i + 2] > 240) blue++; }"
             "return {mean: grey / (0.75 * d.length), yellow, teal, blue};",
             number,
+        )
+
+    def outside(self):
+        """Buttons and lists of the tools that are not wholly on the screen, by their titles."""
+        return self.js(
+            "const tools = document.querySelectorAll("
+            "  '[role=toolbar] :is(button, select), #answer button');"
+            "return [...tools].filter((t) => t.checkVisibility()).filter((t) => {"
+            "  const { left, right, top, bottom } = t.getBoundingClientRect();"
+            "  return left < 0 || top < 0 || right > innerWidth || bottom > innerHeight;"
+            "}).map((t) => t.title);"
         )
 
     def faults(self):

@@ -72,7 +72,7 @@ def main():
             for _ in range(3):
                 start = time.monotonic()
                 browser.open(path)
-                browser.wait("document.getElementById('films')?.dataset.case === '0'")
+                browser.wait("document.getElementById('views')?.dataset.case === '0'")
                 browser.settle()
                 print(f"opened and drawn: {time.monotonic() - start:.2f} s")
             for scale in ("fit", "closer"):
@@ -82,7 +82,7 @@ def main():
                 browser.press("z")
             start = time.monotonic()
             browser.press("ArrowDown")
-            browser.wait("document.getElementById('films').dataset.case === '1'")
+            browser.wait("document.getElementById('views').dataset.case === '1'")
             browser.settle()
             print(f"next slice: {time.monotonic() - start:.2f} s")
         finally:

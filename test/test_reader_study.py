@@ -5,6 +5,7 @@ import functools
 import io
 import json
 import re
+import warnings
 from collections import Counter
 from dataclasses import replace
 
@@ -490,7 +491,15 @@ def test_marks_are_given_to_the_nodules_that_they_hit(tmp_path):
         (lambda given: given.update(study="other"), "answers the study other"),
         (lambda given: given.update(reader="B"), "second set of answers by B"),
         (lambda given: given["answers"][0].update(rating=9), "that the page cannot give"),
-        (lambda given: given.pop("answers"), "holds no answers"),
+        (lambda given: given["answers"][0].update(rating=True), "number 1 .rating: "),
+        (lambda given: given["answers"][0].update(seconds=-1), "that the page cannot give"),
+        (lambda given: given["answers"][0].update(case=[1]), "number 1 .case: "),
+        (lambda given: given["answers"][0].update(case="none"), "which the study does not have"),
+        (lambda given: given["answers"].append(given["answers"][0]), "twice"),
+        (lambda given: given.pop("answers"), "not a reader's answers"),
+        (lambda given: given.update(answers=None), "not a reader's answers"),
+        (lambda given: given.update(answers=[3]), "not a reader's answers"),
+        (lambda given: given.update(reader=["A"]), "not a reader's answers"),
         (lambda given: given.update(answers=[]), "No case was answered by all readers"),
     ],
 )
@@ -500,6 +509,27 @@ def test_answers_that_do_not_fit_are_told(tmp_path, change, says):
     change(given)
     paths[0].write_text(json.dumps(given))
     with pytest.raises(SettingError, match=says):
+        analyse(key, paths, tmp_path / "out")
+
+
+def test_answers_without_times_are_analysed_without_a_word(tmp_path):
+    key, paths = study_files(tmp_path, "rating", lambda *_: {"rating": 3})
+    for path in paths:
+        given = json.loads(path.read_text())
+        for one in given["answers"]:
+            del one["seconds"]
+        path.write_text(json.dumps(given))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        analysis = analyse(key, paths, tmp_path / "out")
+    assert analysis.seconds == {}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"cases": {}, "study": "s"}'])
+def test_a_key_that_is_none_is_told(tmp_path, content):
+    key, paths = study_files(tmp_path, "rating", lambda *_: {"rating": 3})
+    key.write_text(content)
+    with pytest.raises(SettingError, match=r"cannot be read as JSON|not the key of a reader study"):
         analyse(key, paths, tmp_path / "out")
 
 
@@ -513,18 +543,34 @@ def study(request, tmp_path_factory):
     return request.param, path, json.loads(write_study(path, cases, plan).read_text())
 
 
+def text(chromium, selector):
+    return chromium.js("return document.querySelector(arguments[0]).textContent", selector)
+
+
 def begin(chromium, path, width=1440, touch=False, reader="Dr A"):
     chromium.open(path, width, touch)
+    sign_in(chromium, reader)
+
+
+def sign_in(chromium, reader):
     chromium.wait("document.getElementById('start')?.open")
     chromium.settle()
-    chromium.js("document.getElementById('reader').value = arguments[0]", reader)
+    chromium.js(
+        "const e = document.getElementById('reader'); e.value = arguments[0]; e.oninput()", reader
+    )
     chromium.click("#begin")
-    chromium.wait("document.getElementById('films').dataset.case")
+    chromium.wait("document.getElementById('views').dataset.case")
+    chromium.settle()
+
+
+def shows(chromium, progress):
+    chromium.wait("document.getElementById('progress').textContent === arguments[0]", progress)
+    chromium.settle()
 
 
 def answer(chromium, kind):
     """Answer a case with keys alone, and go on."""
-    case = chromium.js("return document.getElementById('films').dataset.case")
+    case = chromium.js("return document.getElementById('views').dataset.case")
     practice = "Practice" in chromium.js("return document.getElementById('progress').textContent")
     if kind == "choice":
         chromium.press("ArrowRight", "2")
@@ -533,7 +579,7 @@ def answer(chromium, kind):
     else:
         chromium.press("c", "ArrowDown", " ", "3", "c")
     chromium.press(*["Enter"] * (1 + practice))
-    chromium.wait("document.getElementById('films').dataset.case !== arguments[0]", case)
+    chromium.wait("document.getElementById('views').dataset.case !== arguments[0]", case)
     chromium.settle()
 
 
@@ -549,9 +595,10 @@ def test_a_study_is_answered_by_keys_resumed_and_exported(chromium, study):
     chromium.reload()
     chromium.wait("document.getElementById('start')?.open")
     assert chromium.js("return document.getElementById('reader').value") == "Dr A"
+    assert text(chromium, "#whose") == "Dr A has answered 3 of 7 cases in this browser."
     chromium.click("#begin")
     chromium.wait("document.getElementById('progress').textContent === 'Case 3 of 6'")
-    chromium.wait("document.getElementById('films').dataset.case")
+    chromium.wait("document.getElementById('views').dataset.case")
     for _ in range(4):
         answer(chromium, kind)
     chromium.wait("document.getElementById('end').open")
@@ -582,8 +629,7 @@ def test_a_study_is_answered_by_mouse_or_fingers(chromium, study, width):
     touch = width == 390
     begin(chromium, path, width, touch)
     assert chromium.js("return document.documentElement.scrollWidth") <= width
-    assert chromium.js("return document.getElementById('next').disabled") is (kind != "marking")
-    x, y = chromium.place("#films canvas")
+    x, y = chromium.place("#views canvas")
     tap = (lambda: chromium.fingers([(x, y)])) if touch else (lambda: chromium.drag((x, y), (x, y)))
     if kind == "choice":
         chromium.click("[data-side='0']")
@@ -593,18 +639,268 @@ def test_a_study_is_answered_by_mouse_or_fingers(chromium, study, width):
     else:
         tap()
         assert chromium.js("return document.getElementById('marks-count').value") == "1"
-        assert chromium.js("return document.getElementById('next').disabled"), "no confidence yet"
+        chromium.click("#next")
+        assert text(chromium, "#feedback").startswith("Say how sure you are of mark 1")
         chromium.click("[data-confidence='4']")
         chromium.press("Backspace")
         assert chromium.js("return document.getElementById('marks-count').value") == "none"
     chromium.click("#next")
-    told = chromium.js("return document.getElementById('told').textContent")
-    assert re.match(r"The real one is the (left|right|upper|lower) one|It is |\d|No", told)
+    truth = text(chromium, "#feedback")
+    assert re.match(r"The real one is the (left|right|upper|lower) one|It is |\d|No", truth)
     chromium.click("#next")
     chromium.wait("document.getElementById('progress').textContent === 'Case 1 of 6'")
-    assert chromium.js("return document.getElementById('told').textContent") == (
-        "That was the practice. From now on nothing is told."
+    assert text(chromium, "#feedback") == "The practice is over: no more truths are shown."
+    assert chromium.faults() == []
+
+
+WIDTHS = pytest.mark.parametrize("width", [1440, 390])
+
+
+@pytest.fixture(scope="module")
+def rating(tmp_path_factory):
+    plan, cases = draw("rating", cases=6, practice=1, candidates=1)
+    path = tmp_path_factory.mktemp("rating") / "study.html"
+    write_study(path, cases, plan, title="Nodules <!-- <script> & more")
+    return path
+
+
+def pressed(chromium):
+    """The answer whose button is down."""
+    return chromium.js("return document.querySelector('#answer [aria-pressed=true]')?.title ?? ''")
+
+
+def saved(chromium, selector="[role=toolbar] [data-act=export]"):
+    return json.loads(chromium.downloads(selector))
+
+
+@WIDTHS
+def test_a_key_has_one_meaning(chromium, rating, width):
+    begin(chromium, rating, width)
+    whole = chromium.canvas()["mean"]
+    chromium.press("6", "+")
+    zoomed = chromium.canvas()["mean"]
+    assert zoomed != whole
+    chromium.press("f")
+    assert pressed(chromium) == "6"
+    assert chromium.canvas()["mean"] == whole
+    chromium.press("+", "0")
+    assert pressed(chromium) == "0 or n"
+    assert chromium.canvas()["mean"] == zoomed
+    chromium.press("?")
+    assert "0 to 6 answer" in text(chromium, "#start")
+    assert chromium.faults() == []
+
+
+@WIDTHS
+def test_one_can_go_back_until_the_end_and_after_it(chromium, rating, width):
+    begin(chromium, rating, width)
+    chromium.press("b")
+    assert text(chromium, "#feedback") == "This is the first case."
+    chromium.press("2", "Enter")
+    truth = text(chromium, "#feedback")
+    assert truth.startswith("It is ")
+    chromium.press("Enter")
+    for number in (1, 2):
+        shows(chromium, f"Case {number} of 6")
+        chromium.press("5", "Enter")
+    shows(chromium, "Case 3 of 6")
+    chromium.press("4")
+    chromium.click("#back")
+    shows(chromium, "Case 2 of 6")
+    assert pressed(chromium) == "5"
+    chromium.press("1", "b")
+    shows(chromium, "Case 1 of 6")
+    chromium.press("b")
+    shows(chromium, "Practice 1 of 1")
+    assert (text(chromium, "#feedback"), pressed(chromium)) == (truth, "2")
+    chromium.press("6")
+    assert pressed(chromium) == "2", "a practice case is answered before its truth is shown"
+    for number in (1, 2, 3):
+        chromium.press("Enter")
+        shows(chromium, f"Case {number} of 6")
+    for number in (4, 5, 6):
+        chromium.press("3", "Enter")
+        shows(chromium, f"Case {number} of 6")
+    chromium.press("0", "Enter")
+    chromium.wait("document.getElementById('end').open")
+    chromium.click("[data-act=again]")
+    shows(chromium, "Case 6 of 6")
+    chromium.press("6", "Enter")
+    chromium.wait("document.getElementById('end').open")
+    given = saved(chromium, "#end [data-act=export]")
+    assert [a["rating"] for a in given["answers"]] == [5, 1, 3, 3, 3, 6]
+    assert [a["rating"] for a in given["practice"]] == [2]
+    assert chromium.faults() == []
+
+
+@WIDTHS
+def test_answers_belong_to_their_reader(chromium, rating, width):
+    begin(chromium, rating, width)
+    chromium.press("2", "Enter", "Enter")
+    shows(chromium, "Case 1 of 6")
+    chromium.press("5", "Enter")
+    shows(chromium, "Case 2 of 6")
+    chromium.press("?")
+    assert chromium.js("return document.getElementById('reader').readOnly")
+    chromium.click("#start [data-act=another]")
+    chromium.wait("document.getElementById('start').open")
+    assert chromium.js("return document.getElementById('reader').value") == ""
+    assert not chromium.js("return document.getElementById('reader').readOnly")
+    sign_in(chromium, "Dr B")
+    shows(chromium, "Practice 1 of 1")
+    assert pressed(chromium) == ""
+    chromium.press("1", "Enter", "Enter")
+    shows(chromium, "Case 1 of 6")
+    given = saved(chromium)
+    assert (given["reader"], given["answers"]) == ("Dr B", [])
+    chromium.press("?")
+    chromium.click("#start [data-act=another]")
+    sign_in(chromium, "  Dr   A ")
+    shows(chromium, "Case 2 of 6")
+    given = saved(chromium)
+    assert given["reader"] == "Dr A"
+    assert [a["rating"] for a in given["answers"]] == [5]
+    assert chromium.faults() == []
+
+
+@WIDTHS
+def test_a_second_tab_loses_nothing_and_both_say_so(chromium, rating, width):
+    begin(chromium, rating, width)
+    chromium.press("2", "Enter", "Enter")
+    shows(chromium, "Case 1 of 6")
+    chromium.press("5", "Enter")
+    with chromium.tab(rating, width) as to:
+        sign_in(chromium, "Dr A")
+        shows(chromium, "Case 2 of 6")
+        to(0)
+        chromium.wait("document.getElementById('elsewhere').open")
+        assert "goes on in another tab" in text(chromium, "#elsewhere")
+        chromium.press("6")
+        assert pressed(chromium) == ""
+        to(1)
+        for rating_, number in ((4, 3), (3, 4)):
+            chromium.press(str(rating_), "Enter")
+            shows(chromium, f"Case {number} of 6")
+        to(0)
+        chromium.click("[data-act=here]")
+        shows(chromium, "Case 4 of 6")
+        chromium.press("1", "Enter")
+        shows(chromium, "Case 5 of 6")
+        given = saved(chromium)
+        assert [a["rating"] for a in given["answers"]] == [5, 4, 3, 1]
+        to(1)
+        chromium.wait("document.getElementById('elsewhere').open")
+    assert chromium.faults() == []
+
+
+def test_a_tab_that_was_not_told_still_overwrites_nothing(chromium, rating):
+    begin(chromium, rating)
+    chromium.press("2", "Enter", "Enter")
+    shows(chromium, "Case 1 of 6")
+    chromium.js(  # as if another tab wrote, and this one had not heard of it
+        "const [name] = Object.keys(localStorage).filter((n) => n.endsWith('/Dr A'));"
+        "const value = JSON.parse(localStorage[name]); value.tab = 'other';"
+        "localStorage[name] = JSON.stringify(value)"
     )
+    chromium.press("5", "Enter")
+    chromium.wait("document.getElementById('elsewhere').open")
+
+
+def test_enter_without_an_answer_hints(chromium, study):
+    kind, path, _ = study
+    begin(chromium, path)
+    wanted = {
+        "choice": "Say which of the two is real (arrow keys), and how sure you are (keys 1 to 3).",
+        "rating": "Choose one of the answers: keys 0 to 6.",
+        "marking": "Say how sure you are of mark 1: click it, then keys 1 to 4.",
+    }[kind]
+    if kind == "marking":
+        chromium.press("c", " ")
+    chromium.press("Enter")
+    assert text(chromium, "#feedback") == wanted
+    if kind == "marking":
+        names = [text(chromium, f"[data-confidence='{i}']") for i in (1, 2, 3, 4)]
+        assert names == ["unlikely", "possible", "probable", "definite"]
+
+
+def test_answers_are_saved_and_loaded_again(chromium, study, tmp_path):
+    kind, path, _ = study
+    begin(chromium, path)
+    for _ in range(3):
+        answer(chromium, kind)
+    given = saved(chromium)
+    (tmp_path / "answers.json").write_text(json.dumps(given))
+    chromium.open(path)
+    chromium.wait("document.getElementById('start')?.open")
+    chromium.upload("#load", tmp_path / "answers.json")
+    chromium.wait("document.getElementById('reader').value === 'Dr A'")
+    assert text(chromium, "#whose") == "3 answers by Dr A are loaded."
+    chromium.click("#begin")
+    shows(chromium, "Case 3 of 6")
+    assert saved(chromium) == given
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda given: given.update(study="other"), "it holds no answers to this study"),
+        (lambda given: given.update(answers=None), "its answers are no list"),
+        (lambda given: given.update(answers=[{"case": [1]}]), "an answer that this page cannot"),
+        (lambda given: given["answers"][0].update(rating=True), "an answer that this page cannot"),
+        (lambda given: given.update(reader=""), "it names no reader"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_not_loaded(chromium, rating, tmp_path, change, says):
+    begin(chromium, rating)
+    chromium.press("2", "Enter", "Enter")
+    shows(chromium, "Case 1 of 6")
+    chromium.press("5", "Enter")
+    shows(chromium, "Case 2 of 6")
+    given = saved(chromium)
+    change(given)
+    (tmp_path / "a.json").write_text(json.dumps(given))
+    chromium.open(rating)
+    chromium.wait("document.getElementById('start')?.open")
+    chromium.upload("#load", tmp_path / "a.json")
+    chromium.wait("document.getElementById('whose').textContent.startsWith('a.json cannot')")
+    assert says in text(chromium, "#whose")
+    assert chromium.js("return Object.keys(localStorage)") == []
+
+
+def test_a_browser_that_keeps_nothing_says_so_and_loses_nothing_while_open(chromium, rating):
+    begin(chromium, rating)
+    chromium.js("Storage.prototype.setItem = () => { throw new Error('full') }")
+    chromium.press("2", "Enter", "Enter")
+    shows(chromium, "Case 1 of 6")
+    assert "save them before you close" in text(chromium, "#fault")
+    chromium.press("?")
+    chromium.click("#start [data-act=another]")
+    sign_in(chromium, "Dr B")
+    shows(chromium, "Practice 1 of 1")
+    chromium.press("?")
+    chromium.click("#start [data-act=another]")
+    sign_in(chromium, "Dr A")
+    shows(chromium, "Case 1 of 6")
+    chromium.js(
+        "window.addEventListener('beforeunload', (e) => e.stopImmediatePropagation(), true)"
+    )
+    chromium.js("Storage.prototype.clear && localStorage.clear()")
+
+
+@WIDTHS
+def test_all_tools_of_a_study_are_on_the_screen(chromium, study, width):
+    _, path, _ = study
+    begin(chromium, path, width)
+    assert chromium.outside() == []
+    shown = text(chromium, ".synthetic")
+    assert re.fullmatch(r"Some nodules here are synthetic \(nodegen .+, study \w{16}\)\.", shown)
+    assert chromium.js("return document.title").endswith("(some nodules are synthetic)")
+
+
+def test_a_title_may_hold_anything(chromium, rating):
+    chromium.open(rating)
+    chromium.wait("document.getElementById('start')?.open")
+    assert text(chromium, "#start-title") == "Nodules <!-- <script> & more"
     assert chromium.faults() == []
 
 
@@ -613,7 +909,7 @@ def test_the_view_is_changed_and_starts_anew_with_each_case(chromium, study):
     begin(chromium, path)
     chromium.press("w")
     first = chromium.canvas()["mean"]
-    x, y = chromium.place("#films canvas")
+    x, y = chromium.place("#views canvas")
     chromium.drag((x, y), (x, y + 60))
     assert chromium.canvas()["mean"] < first - 5
     chromium.press("p")

@@ -175,14 +175,14 @@ def test_generate_writes_a_report(make_input, tmp_path, capfd):
 # --- in a browser ---------------------------------------------------------------------------------
 
 WIDTHS = (1440, 1024, 390)
-FILM = "#films canvas"
+FILM = "#views canvas"
 
 
 @pytest.fixture
 def fresh(chromium, page):
     """The page, just opened, with its first film drawn."""
     chromium.open(page)
-    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    chromium.wait("document.getElementById('views')?.dataset.case === '0'")
     chromium.settle()
     return chromium
 
@@ -192,7 +192,7 @@ def words(browser, selector):
 
 
 def caption(browser):
-    return words(browser, "#films figcaption")
+    return words(browser, "#views figcaption")
 
 
 def window(browser):
@@ -201,7 +201,7 @@ def window(browser):
 
 
 def zoom(browser, pane=1):
-    shown = words(browser, f"#films figure:nth-child({pane}) .scale")
+    shown = words(browser, f"#views figure:nth-child({pane}) .scale")
     return int(re.search(r"(\d+) %", shown)[1])
 
 
@@ -214,7 +214,7 @@ def pressed(browser, selector):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_it_opens_on_after_with_the_box_shown(chromium, page, width):
     chromium.open(page, width, touch=width < 500)
-    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    chromium.wait("document.getElementById('views')?.dataset.case === '0'")
     chromium.settle()
     assert caption(chromium) == "after, soft"
     assert pressed(chromium, "[data-outline=box]")
@@ -228,7 +228,7 @@ def test_it_opens_on_after_with_the_box_shown(chromium, page, width):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_axe_finds_nothing_serious(chromium, page, width):
     chromium.open(page, width)
-    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    chromium.wait("document.getElementById('views')?.dataset.case === '0'")
     chromium.js("for (const d of document.querySelectorAll('details')) d.open = true")
     assert chromium.axe() == []
 
@@ -291,12 +291,12 @@ def test_before_and_after_differ_where_the_nodule_is(fresh):
 def test_it_flickers_slowly_and_stops(fresh):
     fresh.press("f")
     assert pressed(fresh, "[data-act=flicker]")
-    fresh.wait("document.querySelector('#films figcaption').textContent === 'before'")
-    fresh.wait("document.querySelector('#films figcaption').textContent === 'after, soft'")
+    fresh.wait("document.querySelector('#views figcaption').textContent === 'before'")
+    fresh.wait("document.querySelector('#views figcaption').textContent === 'after, soft'")
     fresh.press("f")
     assert not pressed(fresh, "[data-act=flicker]")
     assert (
-        fresh.js("return (await0 => document.querySelector('#films figcaption').textContent)()")
+        fresh.js("return (await0 => document.querySelector('#views figcaption').textContent)()")
         == "after, soft"
     )
 
@@ -313,7 +313,7 @@ def test_the_line_of_the_swipe_is_dragged(fresh):
 
 def test_methods_stand_side_by_side_and_are_locked(fresh):
     fresh.press("m")
-    fresh.wait("document.querySelectorAll('#films figure').length === 3")
+    fresh.wait("document.querySelectorAll('#views figure').length === 3")
     said = fresh.js(
         "return [...document.querySelectorAll('figcaption')].slice(0, 3).map((c) => c.textContent)"
     )
@@ -323,7 +323,7 @@ def test_methods_stand_side_by_side_and_are_locked(fresh):
     fresh.press("n")
     fresh.wait("document.getElementById('place').textContent.startsWith('hard')")
     fresh.press("m")
-    fresh.wait("document.querySelectorAll('#films figure').length === 1")
+    fresh.wait("document.querySelectorAll('#views figure').length === 1")
     assert caption(fresh) == "after, hard"
 
 
@@ -407,9 +407,9 @@ def test_slices_without_boxes_are_scrolled_through_as_well(fresh):
         fresh.press(key)
         assert caption(fresh) == said
     fresh.press("m")
-    fresh.wait("document.querySelectorAll('#films figure').length === 3")
+    fresh.wait("document.querySelectorAll('#views figure').length === 3")
     fresh.press("m", "n")
-    fresh.wait("document.querySelector('#films figcaption').textContent === 'after, hard'")
+    fresh.wait("document.querySelector('#views figcaption').textContent === 'after, hard'")
     fresh.press("ArrowDown")
     assert words(fresh, "#where").startswith("slice 3 of 3"), "there is no slice after the last"
     fresh.press("ArrowLeft")
@@ -418,7 +418,7 @@ def test_slices_without_boxes_are_scrolled_through_as_well(fresh):
 
 def test_slices_and_ruler_by_finger(chromium, page):
     chromium.open(page, 390, touch=True)
-    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    chromium.wait("document.getElementById('views')?.dataset.case === '0'")
     for number, said in ((3, "slice 2"), (2, "slice 1, box 1")):
         chromium.js(
             "const e = document.getElementById('slice'); e.value = arguments[0];"
@@ -466,7 +466,7 @@ def test_outlines_by_key(fresh):
 
 def test_fingers_change_the_window_zoom_and_move(chromium, page):
     chromium.open(page, 390, touch=True)
-    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    chromium.wait("document.getElementById('views')?.dataset.case === '0'")
     chromium.settle()
     x, y = chromium.place(FILM)
     level, width = window(chromium)
@@ -488,11 +488,11 @@ def test_marks_are_kept_and_exported(fresh):
     fresh.press(*"soft, g")
     fresh.js("document.activeElement.blur()")
     fresh.press("ArrowRight")
-    fresh.wait("document.getElementById('films').dataset.case === '1'")
+    fresh.wait("document.getElementById('views').dataset.case === '1'")
     fresh.click("[data-mark=bad]")
     assert fresh.js("return document.getElementById('marked-count').value").startswith("2 of 12")
     fresh.reload()
-    fresh.wait("document.getElementById('films')?.dataset.case === '0'")
+    fresh.wait("document.getElementById('views')?.dataset.case === '0'")
     assert pressed(fresh, "[data-mark=good]")
     saved = json.loads(fresh.downloads("[data-act=json]"))["marks"]
     assert [(m["index"], m["mark"], m["word"]) for m in saved] == [
@@ -572,7 +572,7 @@ def test_a_page_with_its_pixels_in_a_folder_opens_from_the_disk(chromium, tmp_pa
     monkeypatch.setattr("nodegen.evaluation.report.report.ONE_FILE_BYTES", 0)
     write_report(path, treated(count=2, methods=("one",)))
     chromium.open(path)
-    chromium.wait("document.getElementById('films')?.dataset.case === '0'")
+    chromium.wait("document.getElementById('views')?.dataset.case === '0'")
     assert caption(chromium) == "after, one"
     assert chromium.faults() == []
     for file in (tmp_path / "report_files").iterdir():

@@ -1,14 +1,88 @@
 """Readers' answers and the key, read and put side by side."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nodegen.errors import SettingError
 
-CONFIDENT = {"choice": 3, "rating": 6, "marking": 4}  # the highest answer of each kind of study
+
+class _File(BaseModel):
+    # Strict: true is no rating.
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class _Answer(_File):
+    case: str
+    seconds: float = Field(default=float("nan"), ge=0, allow_inf_nan=True)
+
+
+class ChoiceAnswer(_Answer):
+    """Which of two is the real one, 0 left and 1 right, and how sure that is."""
+
+    side: int = Field(ge=0, le=1)
+    confidence: int = Field(ge=1, le=3)
+
+
+class RatingAnswer(_Answer):
+    """0: no nodule is seen; 1, definitely synthetic, to 6, definitely real."""
+
+    rating: int = Field(ge=0, le=6)
+
+
+class Mark(_File):
+    """A point, px, and how sure it is that of a nodule: 1 unlikely to 4 definite."""
+
+    x: float = Field(allow_inf_nan=False)
+    y: float = Field(allow_inf_nan=False)
+    confidence: int = Field(ge=1, le=4)
+
+
+class MarkingAnswer(_Answer):
+    """The nodules that a reader marked in a radiograph."""
+
+    marks: list[Mark]
+
+
+ANSWERS: dict[str, type[_Answer]] = {
+    "choice": ChoiceAnswer,
+    "rating": RatingAnswer,
+    "marking": MarkingAnswer,
+}
+
+
+class _Truth(_File):
+    practice: bool
+    places: list[dict[str, Any]] = Field(default_factory=list)
+    nodules: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class _Plan(_File):
+    kind: Literal["choice", "rating", "marking"]
+    seed: int
+    candidates: int
+
+
+class _Key(_File):
+    study: str
+    title: str
+    plan: _Plan
+    cases: dict[str, _Truth]
+
+
+class _AnswersFile(_File):
+    study: str
+    reader: Annotated[str, Field(min_length=1)]
+    answers: list[dict[str, Any]]
+
+
+F = TypeVar("F", bound=_File)
 
 
 @dataclass(frozen=True)
@@ -42,61 +116,84 @@ class Study:
 def read_study(key: Path, answers: Sequence[Path]) -> Study:
     """Read a study's key and its answers.
 
+    Parameters
+    ----------
+    key : Path
+        ``NAME.key.json``, as the study was written.
+    answers : list of Path
+        What the page saved, one file a reader.
+
+    Returns
+    -------
+    Study
+
     Raises
     ------
     SettingError
         Where a file is missing, of another form, or of another study.
     """
-    truth = _load(key, "cases")
-    kind = truth["plan"]["kind"]
+    truth = _load(key, _Key, "the key of a reader study; give the NAME.key.json beside its page")
     readings: dict[str, Reading] = {}
     for path in answers:
-        given = _load(path, "answers")
-        if given.get("study") != truth["study"]:
+        given = _load(path, _AnswersFile, "a reader's answers; give the file that the page saved")
+        if given.study != truth.study:
             raise SettingError(
-                f"{path} answers the study {given.get('study')} and the key is that of "
-                f"{truth['study']}; give the key of the same study."
+                f"{path} answers the study {given.study} and the key is that of {truth.study}; "
+                "give the key of the same study."
             )
-        reader = str(given.get("reader") or path.stem)
-        if reader in readings:
+        if given.reader in readings:
             raise SettingError(
-                f"{path} is a second set of answers by {reader}; give one file a reader."
+                f"{path} is a second set of answers by {given.reader}; give one file a reader."
             )
-        found = {
-            answer["case"]: answer
-            for answer in given["answers"]
-            if isinstance(answer, dict) and answer.get("case") in truth["cases"]
-        }
-        for name, answer in found.items():
-            if not _fits(kind, answer):
-                raise SettingError(
-                    f"{path} has an answer to case {name} that the page cannot give."
-                )
-        readings[reader] = Reading(reader, found)
-    study = Study(kind, truth["title"], truth["cases"], list(readings.values()), truth["plan"])
+        readings[given.reader] = Reading(given.reader, _answers(path, given, truth))
+    study = Study(
+        truth.plan.kind,
+        truth.title,
+        {name: case.model_dump() for name, case in truth.cases.items()},
+        list(readings.values()),
+        truth.plan.model_dump(),
+    )
     if not study.cases:
         raise SettingError("No case was answered by all readers; give answers to the same cases.")
     return study
 
 
-def _load(path: Path, wanted: str) -> dict[str, Any]:
+def _answers(path: Path, given: _AnswersFile, truth: _Key) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for number, entry in enumerate(given.answers, 1):
+        try:
+            answer = ANSWERS[truth.plan.kind].model_validate(entry)
+        except ValidationError as error:
+            raise SettingError(
+                f"{path} has an answer that the page cannot give, number {number} "
+                f"({_fault(error)}); give the file that the page saved."
+            ) from error
+        if answer.case not in truth.cases:
+            raise SettingError(
+                f"{path} answers the case {answer.case!r}, which the study does not have; give the "
+                "file that the page saved."
+            )
+        if answer.case in found:
+            raise SettingError(
+                f"{path} answers the case {answer.case} twice; give the file that the page saved."
+            )
+        found[answer.case] = answer.model_dump()
+    return found
+
+
+def _load(path: Path, form: type[F], wanted: str) -> F:
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise SettingError(f"{path} cannot be read as JSON ({error}); export it anew.") from error
-    if not isinstance(content, dict) or wanted not in content or "study" not in content:
-        raise SettingError(
-            f"{path} holds no {wanted} of a reader study; give what the page exported, and the "
-            "key.json that lay beside the page."
-        )
-    return content
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingError(f"{path} cannot be read as JSON ({error}); give another.") from error
+    try:
+        return form.model_validate(content)
+    except ValidationError as error:
+        raise SettingError(f"{path} is not {wanted} ({_fault(error)}).") from error
 
 
-def _fits(kind: str, answer: dict[str, Any]) -> bool:
-    most = CONFIDENT[kind]
-    if kind == "choice":
-        return answer.get("side") in (0, 1) and answer.get("confidence") in range(1, most + 1)
-    if kind == "rating":
-        return answer.get("rating") in range(most + 1)
-    marks = answer.get("marks")
-    return isinstance(marks, list) and all(m.get("confidence") in range(1, most + 1) for m in marks)
+def _fault(error: ValidationError) -> str:
+    """The first fault, in a few words."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else str(first["msg"])

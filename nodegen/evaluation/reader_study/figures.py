@@ -126,10 +126,11 @@ def agreement(study: Study) -> float:
 
 
 def seconds(study: Study) -> dict[str, tuple[float, float, float]]:
-    """Quartiles of each reader's seconds a case."""
+    """Quartiles of each reader's seconds a case; a reader without times is left out."""
     found = {}
     for reading in study.readings:
-        times = [reading.answers[case].get("seconds", np.nan) for case in study.cases]
-        low, middle, high = np.nanpercentile(np.array(times, dtype=float), (25, 50, 75))
-        found[reading.reader] = float(low), float(middle), float(high)
+        times = np.array([reading.answers[case]["seconds"] for case in study.cases])
+        if not np.isnan(times).all():
+            low, middle, high = np.nanpercentile(times, (25, 50, 75))
+            found[reading.reader] = float(low), float(middle), float(high)
     return found

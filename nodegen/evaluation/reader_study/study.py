@@ -72,8 +72,14 @@ def write_study(
     study = digest.hexdigest()[:16]
     page.write(
         path,
-        {"study": study, "kind": plan.kind, "title": title, "cases": shown},
-        {"title": title, "kind": plan.kind, "version": __version__, "count": plan.cases},
+        {"study": study, "kind": plan.kind, "title": title, "nodegen": __version__, "cases": shown},
+        {
+            "title": title,
+            "kind": plan.kind,
+            "version": __version__,
+            "study": study,
+            "count": plan.cases,
+        },
     )
     beside = path.with_name(f"{path.stem}.key.json")
     content = {"study": study, "nodegen": __version__, "title": title, "plan": asdict(plan)}

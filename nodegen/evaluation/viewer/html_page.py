@@ -112,9 +112,8 @@ class Page:
 
 
 def as_script(data: Any) -> str:
-    """JSON that may stand in a script element, which ``</`` would end."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return text.replace("</", "<\\/").replace("<!--", "<\\!--")
+    """JSON that may stand in a script element: ``</`` ends it, and ``<!--`` changes how it ends."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _forget(folder: Path) -> None:

@@ -1,7 +1,7 @@
 /** Drawing the panes, and the line of words below them. */
 import { $, oncePerFrame } from "../../viewer/static/dom.js";
 import { rulerText } from "../../viewer/static/viewport.js";
-import { current, order, panes, shownScene, slices, state, view } from "./room.js";
+import { current, order, panes, shownScene, slices, state, view } from "./state.js";
 
 /** Draw all panes in the next frame. */
 export const draw = oncePerFrame(() => {

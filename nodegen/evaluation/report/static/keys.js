@@ -1,8 +1,8 @@
 /** The keys; they wait while one types, or reads the help. */
 import { $, isTyping } from "../../viewer/static/dom.js";
-import { ACTS, flicker, nextMethod, setMark, setMode, setTool, step, stepSlice, swap, toggleOutline } from "./acts.js";
+import { ACTS, flicker, nextMethod, setMark, setMode, setTool, step, stepSlice, swap, toggleOutline } from "./actions.js";
 import { draw, values } from "./draw.js";
-import { current, shownScene, state, view } from "./room.js";
+import { current, shownScene, state, view } from "./state.js";
 import { choosePreset } from "./window.js";
 
 function moveCursor(dx, dy) {

@@ -1,11 +1,11 @@
 /** The report as a reading room: everything is put together here. */
 import { $, make } from "../../viewer/static/dom.js";
-import { ACTS, marked, refilter, setMark, setMode, setTool, toggleOutline, toSlice } from "./acts.js";
+import { ACTS, marked, refilter, setMark, setMode, setTool, toggleOutline, toSlice } from "./actions.js";
 import { draw } from "./draw.js";
-import { hands } from "./hands.js";
+import { hands } from "./pointer.js";
 import { listenToKeys } from "./keys.js";
 import { nameOf, selected } from "./list.js";
-import { cases, data, marks, order, state } from "./room.js";
+import { cases, data, marks, order, state } from "./state.js";
 import { show, whenPaneIsMade } from "./show.js";
 import { choosePreset, ownWindow } from "./window.js";
 

@@ -1,5 +1,5 @@
 /** Marks of the boxes, kept in the browser under the page's own name. */
-import { csv, Kept } from "../../viewer/static/keep.js";
+import { csv, Kept } from "../../viewer/static/storage.js";
 
 const EMPTY = { mark: "", word: "" };
 

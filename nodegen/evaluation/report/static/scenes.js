@@ -1,6 +1,6 @@
 /** Films with their changes, unpacked on demand. */
 import { Store } from "../../viewer/static/pixels.js";
-import { data, order, slices } from "./room.js";
+import { data, order, slices } from "./state.js";
 
 const KEPT = 12; // scenes; one takes twice its pixels
 const store = new Store({ folder: data.folder });

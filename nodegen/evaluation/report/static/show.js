@@ -4,7 +4,7 @@ import { Viewport } from "../../viewer/static/viewport.js";
 import { draw } from "./draw.js";
 import { markCurrent, nameOf } from "./list.js";
 import { fillPanel, profile } from "./panel.js";
-import { cases, current, data, marks, order, panes, state, treatmentsOf, view } from "./room.js";
+import { cases, current, data, marks, order, panes, state, treatmentsOf, view } from "./state.js";
 import { ahead, mostOf, sceneOf } from "./scenes.js";
 import { applyPreset } from "./window.js";
 
@@ -52,7 +52,7 @@ function arrange(one, treatments, made) {
     : [[state.mode, made[0], one]];
   while (panes.length < wanted.length) addPane();
   while (panes.length > wanted.length) panes.pop().figure.remove();
-  $("films").style.setProperty("--columns", columnsFor(wanted.length));
+  $("views").style.setProperty("--columns", columnsFor(wanted.length));
   wanted.forEach(([mode, scene, treated], i) => {
     const mine = cases.filter((each) => each.change === treated.change && each.where === one.where);
     scene.boxes = mine.map((each) => [...each.box, !one.bare && each.index === one.index]);
@@ -73,14 +73,14 @@ function arrange(one, treatments, made) {
     button.title = button.disabled ? "Lungs: no outline is known here" : "Lungs (l)";
   }
   document.querySelector("[data-mode=methods]").disabled = treatmentsOf(one.where).length < 2;
-  $("films").dataset.case = one.bare ? "" : state.at;
+  $("views").dataset.case = one.bare ? "" : state.at;
   press();
   draw();
   ahead(one);
 }
 
 function columnsFor(count) {
-  const { clientWidth, clientHeight } = $("films");
+  const { clientWidth, clientHeight } = $("views");
   let best = 1;
   let most = 0;
   for (let columns = 1; columns <= count; columns++) {
@@ -96,7 +96,7 @@ function addPane() {
   const words = make("figcaption");
   const figure = make("figure", {}, canvas, words, scale);
   const pane = { figure, canvas, words, scale, viewport: new Viewport(canvas) };
-  $("films").append(figure);
+  $("views").append(figure);
   panes.push(pane);
   onPane(pane);
 }

@@ -1,8 +1,8 @@
 /** Level and width: by preset, by dragging, by numbers. */
 import { $ } from "../../viewer/static/dom.js";
-import { spread } from "../../viewer/static/tone.js";
+import { spread } from "../../viewer/static/greys.js";
 import { draw } from "./draw.js";
-import { current, shownScene, state, view } from "./room.js";
+import { current, shownScene, state, view } from "./state.js";
 
 const GREY_MAX = 4095;
 

@@ -1,8 +1,8 @@
 /**
- * Mouse, pen, touch and wheel on a pane, told as what they mean.
+ * Mouse, pen, touch and wheel on a pane, by what they mean.
  *
  * Left button or one finger: the tool in hand. Middle button, or shift: move. Right button: zoom.
- * Two fingers: zoom and move. Wheel: scroll; with ctrl, or pinched on a trackpad: zoom.
+ * Two fingers: zoom and move. Wheel, or pinched on a trackpad: zoom; with shift: scroll.
  */
 
 const WHEEL_STEP = 50; // of deltaY that make one step, so that a trackpad does not fly
@@ -84,7 +84,7 @@ export function listen(canvas, on) {
     "wheel",
     (event) => {
       event.preventDefault();
-      if (event.ctrlKey || !on.scroll) {
+      if (!event.shiftKey) {
         on.zoom?.(Math.exp(-event.deltaY / 300), ...middle(event));
         return;
       }
@@ -92,7 +92,7 @@ export function listen(canvas, on) {
       const steps = Math.trunc(rolled / WHEEL_STEP);
       if (!steps) return;
       rolled = 0;
-      on.scroll(Math.sign(steps), event.shiftKey);
+      on.scroll?.(Math.sign(steps));
     },
     { passive: false },
   );

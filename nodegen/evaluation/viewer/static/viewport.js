@@ -1,5 +1,5 @@
 /** One pane: an image in a window, at a zoom, with outlines and ruler above it. */
-import { changeTable, greyTable, paint } from "./tone.js";
+import { changeTable, greyTable, paint } from "./greys.js";
 
 const SHARP_FROM = 3; // screen pixels a pixel from which no smoothing is done
 const INK = { box: "#ffd24a", nodule: "#5fe0c8", lungs: "#8fb8ff", ruler: "#ff9d5c", mark: "#ff9d5c" };

@@ -1,12 +1,12 @@
 /** What buttons, keys and hands do. */
 import { $ } from "../../viewer/static/dom.js";
-import { download } from "../../viewer/static/keep.js";
+import { download } from "../../viewer/static/storage.js";
 import { draw } from "./draw.js";
 import { fillList, markCurrent, selected } from "./list.js";
 import {
   bareSlice, cases, current, data, marks, order, paneSize, panes, shownScene, slices, state, treatmentsOf,
   view,
-} from "./room.js"; // prettier-ignore
+} from "./state.js"; // prettier-ignore
 import { caption, press, reopen, show, showBare } from "./show.js";
 
 const FLICKER_MS = 700; // slower than three flashes a second (WCAG 2.3.1)

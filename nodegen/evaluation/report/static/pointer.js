@@ -1,9 +1,9 @@
 /** Mouse and fingers on a pane. */
 import { $ } from "../../viewer/static/dom.js";
 import { listen } from "../../viewer/static/gestures.js";
-import { step, stepSlice, zoom } from "./acts.js";
+import { step, stepSlice, zoom } from "./actions.js";
 import { draw, values } from "./draw.js";
-import { state, view } from "./room.js";
+import { state, view } from "./state.js";
 import { ownWindow } from "./window.js";
 
 const WINDOW_STEP = 4; // grey levels a CSS pixel of dragging
