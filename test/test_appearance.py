@@ -28,7 +28,6 @@ from nodegen.synthesis.visibility import (
     graded,
 )
 from nodegen.synthesis.water_thickness import (
-    FINER,
     plateau,
     relative_density,
     visible_disc,
@@ -115,7 +114,7 @@ def test_a_nodule_no_denser_than_lung_adds_nothing():
     assert not water_mm.any()
     assert not visible_disc(water_mm).any()
     assert plateau(water_mm) == 0
-    assert relative_density(0.0, visible_disc(water_mm), 1 / FINER) == 0
+    assert relative_density(0.0, visible_disc(water_mm), 0.5) == 0
 
 
 def test_a_cavity_leaves_its_wall_brighter_than_its_middle():

@@ -25,8 +25,7 @@ def nodule(rows=9, columns=7, name="a_dcm_0", axis=1, seed=0):
     mask = ((y + 0.5) / rows * 2 - 1) ** 2 + ((x + 0.5) / columns * 2 - 1) ** 2 < 1.2
     grain = np.random.default_rng(seed).random((rows, columns))
     projection = np.where(mask, EMPTY_RAY + 0.1 + 0.2 * grain, EMPTY_RAY).astype(np.float32)
-    stored = np.random.default_rng(seed + 1).random((2 * rows, columns)).astype(np.float16)
-    water_mm = stored.astype(np.float32)
+    water_mm = np.random.default_rng(seed + 1).random((2 * rows, columns)).astype(np.float32)
     return Nodule(projection, mask, max(rows, columns), name, axis, water_mm, 0.5)
 
 
@@ -42,7 +41,7 @@ def library_of(folder, diameters, axes=(1,)):
     return Library.open(folder)
 
 
-def test_what_is_written_is_read_bit_for_bit(tmp_path):
+def test_what_is_written_is_read_again(tmp_path):
     written = [nodule(9, 7, "a_dcm_0", 0), nodule(4, 12, "a_dcm_0", 2, seed=1), nodule(1, 1)]
     sha256 = write_library(tmp_path / "library", written)
     library = Library.open(tmp_path / "library")
@@ -55,7 +54,8 @@ def test_what_is_written_is_read_bit_for_bit(tmp_path):
         np.testing.assert_array_equal(read.projection, one.projection)
         np.testing.assert_array_equal(read.mask, one.mask)
         assert (read.diameter_mm, read.name, read.axis) == (one.diameter_mm, one.name, one.axis)
-        np.testing.assert_array_equal(read.water_mm, one.water_mm)
+        # A byte of the square root: half a step of it, at the largest a 255th.
+        np.testing.assert_allclose(read.water_mm, one.water_mm, atol=one.water_mm.max() / 255)
         assert (read.water_mm.dtype, read.step_mm) == (np.float32, one.step_mm)
 
 
@@ -168,7 +168,7 @@ DAMAGES = {
     "array empty": (lambda f: (f / ARRAY).write_bytes(b""), "missing or truncated"),
     "no thicknesses": (lambda f: (f / WATER).unlink(), "missing or truncated"),
     "fewer thicknesses": (
-        lambda f: np.save(f / WATER, np.zeros(3, np.float16)),
+        lambda f: np.save(f / WATER, np.zeros(3, np.uint8)),
         r"water_mm.npy .* does not hold",
     ),
     "no step": (_table(b",0.5,", b",0.0,"), "malformed"),
@@ -268,7 +268,7 @@ def test_diversity_counts_nodules_not_their_projections(tmp_path):
 
 @given(size_px=st.floats(1, 2000), diameters=st.lists(st.integers(1, 50), min_size=1, max_size=60))
 def test_candidates_are_never_empty_and_never_twice(tmp_path_factory, size_px, diameters):
-    rows = [Row(f"n{k}", 1, d, d, d, 0, d, d, 0, 0.5, "") for k, d in enumerate(diameters)]
+    rows = [Row(f"n{k}", 1, d, d, d, 0, d, d, 0, 0.5, 1.0, "") for k, d in enumerate(diameters)]
     library = Library(tmp_path_factory.getbasetemp(), rows, np.empty(0), np.empty(0), "")
     for chosen in (library.alike(size_px), library.candidates(size_px)):
         assert len(chosen) >= min(len(diameters), CANDIDATES_MIN_NODULES)
@@ -313,4 +313,4 @@ def test_the_built_in_library_is_whole():
     along_baseline = library.diameters_mm[library.axes == PROJECTION_AXIS]
     assert SMALLEST_MM <= along_baseline.min() < 6
     assert 40 < along_baseline.max() <= LARGEST_MM
-    assert sum(p.stat().st_size for p in SHIPPED.parent.iterdir()) <= 6.5e6
+    assert sum(p.stat().st_size for p in SHIPPED.parent.iterdir()) <= 20e6

@@ -72,13 +72,15 @@ def project_nodule(
         every voxel lies below the HU window: nothing of it could be seen. May be empty.
     """
     nodules = []
-    added_mm = added_water(volume_hu, mask) if opaque else np.zeros((1, 1, 1))
+    added_mm, step_mm = np.zeros((1, 1, 1), np.float32), 1.0
+    if opaque:
+        added_mm, step_mm = added_water(volume_hu, mask)
     for axis in axes:
         projection, mask2d = cut_to_mask(*project(volume_hu, mask, axis))
         if np.ptp(projection[mask2d]) > 0:
-            water_mm, step_mm = along(added_mm, axis)
+            water_mm, side_mm = along(added_mm, step_mm, axis)
             nodules.append(
-                Nodule(projection, mask2d, diameter_mm(mask2d), name, axis, water_mm, step_mm)
+                Nodule(projection, mask2d, diameter_mm(mask2d), name, axis, water_mm, side_mm)
             )
     return nodules
 

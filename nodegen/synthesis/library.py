@@ -28,6 +28,7 @@ from nodegen.synthesis.library_form import (
     map_values,
     read_index,
     read_rows,
+    unpacked,
     why,
 )
 from nodegen.synthesis.nodule import Nodule
@@ -197,7 +198,7 @@ class Library:
         shape = (row.rows, row.columns)
         projection = np.ascontiguousarray(pixels["projection"]).reshape(shape)
         mask = np.ascontiguousarray(pixels["mask"]).reshape(shape)
-        water_mm = samples.astype(np.float32).reshape(row.fine_rows, row.fine_columns)
+        water_mm = unpacked(samples, row)
         # A hash says that nobody altered it by chance, not that it was right to begin with.
         least, most = np.float32(EMPTY_RAY) - TOLERANCE, np.float32(math.exp(ABSORPTION_MAX))
         whole = np.all((projection >= least) & (projection <= most + TOLERANCE))

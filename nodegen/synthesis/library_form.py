@@ -7,16 +7,17 @@ A library is a folder of four plain files:
     ``projection`` (``<f4``, as :func:`nodegen.synthesis.projection.project` gives it) and ``mask``
     (``|b1``). It loads with ``numpy.load(allow_pickle=False)``, and is memory-mapped here.
 ``water_mm.npy``
-    The same for the nodules' water-equivalent thicknesses (``<f2``, mm of water, as
-    :func:`nodegen.synthesis.water_thickness.water_thickness` gives them): what is drawn but for the
-    paper's contrast.
+    The same for the nodules' water-equivalent thicknesses, as
+    :func:`nodegen.synthesis.water_thickness.water_thickness` gives them: what is drawn but for the
+    paper's contrast. Bytes, 255 times the square root of the thickness over the nodule's largest:
+    fine where a margin begins, a hundredth of the largest at most.
 ``nodules.csv``
     One row an entry, in the order of the arrays: ``name`` (the patch's file name, without its
     suffix), ``axis`` (of the rays in the patch's array: 0, 1 or 2), ``diameter_mm``, ``rows`` and
     ``columns`` (of the projection, cut to its mask), ``offset`` (of its first pixel in the array),
     ``fine_rows``, ``fine_columns``, ``fine_offset`` (the same of the thickness), ``step_mm`` (side
-    of its samples) and ``sha256`` (of its pixels, then its thickness, as stored). Pixels run
-    along the columns first.
+    of its samples), ``largest_mm`` (its largest value) and ``sha256`` (of its pixels, then its
+    thickness, as stored). Pixels run along the columns first.
 ``library.json``
     ``format``, ``version``, ``entries``, ``pixels`` and ``samples`` (lengths of the two arrays) and
     ``nodules_csv_sha256``. It is written last: a folder without it holds no library.
@@ -39,7 +40,8 @@ from nodegen.schemas import LibraryFile, SchemaFault, check
 
 INDEX, TABLE, ARRAY, WATER = "library.json", "nodules.csv", "nodules.npy", "water_mm.npy"
 PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])
-SAMPLE = np.dtype("<f2")
+SAMPLE = np.dtype("|u1")
+MOST = 255  # of a sample
 REMEDY = (
     "make the library again with `nodegen prepare`, or leave the option out to use the built-in"
 )
@@ -58,7 +60,21 @@ class Row(NamedTuple):
     fine_columns: int
     fine_offset: int
     step_mm: float
+    largest_mm: float
     sha256: str
+
+
+def packed(water_mm: np.ndarray) -> tuple[np.ndarray, float]:
+    """Samples of a thickness, mm of water, as they are stored, and its largest value."""
+    largest_mm = max(float(water_mm.max()), 1e-6)
+    share = np.clip(water_mm.ravel() / largest_mm, 0, 1)
+    return np.rint(MOST * np.sqrt(share)).astype(SAMPLE), largest_mm
+
+
+def unpacked(samples: np.ndarray, row: Row) -> np.ndarray:
+    """The thickness of a row's samples, mm of water, float32, shape (row, column)."""
+    share = (samples.astype(np.float32) / MOST) ** 2
+    return np.asarray(share * np.float32(row.largest_mm)).reshape(row.fine_rows, row.fine_columns)
 
 
 def hash_of(pixels: np.ndarray, samples: np.ndarray) -> str:
@@ -106,15 +122,18 @@ def read_rows(folder: Path, table: bytes) -> list[Row]:
         reader = csv.reader(io.StringIO(table.decode()))
         if tuple(next(reader)) != Row._fields:
             raise ValueError("other columns")
-        for name, *numbers, step, sha256 in reader:
+        for name, *numbers, step, largest, sha256 in reader:
+            step_mm, largest_mm = float(step), float(largest)
             axis, diameter_mm, rows, columns, start, *fine = map(int, numbers)
             fine_rows, fine_columns, fine_start = fine
             least = min(rows, columns, diameter_mm, fine_rows, fine_columns)
             places = (start, fine_start) == (offset, fine_offset)
-            if axis not in (0, 1, 2) or least < 1 or not places or not 0 < float(step) < np.inf:
+            sizes = 0 < step_mm < np.inf and 0 < largest_mm < np.inf
+            if axis not in (0, 1, 2) or least < 1 or not places or not sizes:
                 raise ValueError(f"row {len(parsed) + 1}")
             coarse = name, axis, diameter_mm, rows, columns, start
-            parsed.append(Row(*coarse, fine_rows, fine_columns, fine_start, float(step), sha256))
+            sampled = fine_rows, fine_columns, fine_start, step_mm, largest_mm
+            parsed.append(Row(*coarse, *sampled, sha256))
             offset += rows * columns
             fine_offset += fine_rows * fine_columns
     except (ValueError, StopIteration, csv.Error) as error:

@@ -16,11 +16,11 @@ from nodegen.synthesis.library_form import (
     ARRAY,
     INDEX,
     PIXEL,
-    SAMPLE,
     TABLE,
     WATER,
     Row,
     hash_of,
+    packed,
     why,
 )
 from nodegen.synthesis.nodule import Nodule
@@ -57,11 +57,11 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
         pixels = np.empty(nodule.mask.size, dtype=PIXEL)
         pixels["projection"] = nodule.projection.ravel()
         pixels["mask"] = nodule.mask.ravel()
-        samples = nodule.water_mm.astype(SAMPLE).ravel()
+        samples, largest_mm = packed(nodule.water_mm)
         writer.writerow(
             (
                 *(nodule.name, nodule.axis, nodule.diameter_mm, *nodule.mask.shape, offset),
-                *(*nodule.water_mm.shape, fine_offset, float(nodule.step_mm)),
+                *(*nodule.water_mm.shape, fine_offset, float(nodule.step_mm), largest_mm),
                 hash_of(pixels, samples),
             )
         )

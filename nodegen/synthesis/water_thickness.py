@@ -27,9 +27,11 @@ SMOOTH_MM = 1.2
 SHIFT_MM = 2.0  # most that the surface is moved to hold the mask's volume
 RIM_MM = 1.5  # depth down to which CT's blur thins a nodule (PSF of about 0.6 mm)
 UNDER_MM = 1.0  # sigma of the mean that carries density from beneath the rim outwards
-FINER = 2  # samples a millimetre, each way
 MARGIN_MM = 3  # of lung around the mask
-FINEST = 26  # samples along the larger side that are kept at most: a box has 20 to 130 px
+# Along the larger side of a nodule, whatever its size: a box has 20 to 130 px, and of fewer samples
+# their width would decide how steep a margin can be.
+SAMPLES = 64
+FINEST = 3  # halvings of a millimetre at most: 56 samples of a nodule of 7 mm, for 35 px at most
 FAINTEST = 0.02  # of the peak: thinner rays are cut off at the sides
 VISIBLE = 0.5  # of the plateau: the visible disc ends at half its height
 PLATEAU_PERCENTILE = 90  # of the rays that meet the nodule
@@ -67,16 +69,23 @@ def water_thickness(
     >>> round(float(water_mm.max()), 1), round(max(water_mm.shape) * step_mm)
     (17.3, 21)
     """
-    return along(added_water(volume_hu, mask), axis)
+    return along(*added_water(volume_hu, mask), axis)
 
 
-def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Water that each sample of ``1 / FINER`` mm adds to the lung, mm along any axis.
+def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float]:
+    """Water that each sample adds to the lung, mm along any axis.
+
+    Parameters
+    ----------
+    volume_hu, mask : ndarray, shape (slice, row, column)
+        As :func:`water_thickness` takes them.
 
     Returns
     -------
-    ndarray of float32, shape (slice, row, column)
+    added_mm : ndarray of float32, shape (slice, row, column)
         Around the nodule, 0 beside it.
+    step_mm : float
+        Side of a sample: 1 mm halved until the nodule has ``SAMPLES`` along its larger side.
     """
     from scipy.optimize import brentq  # slow to import, and of use only here
 
@@ -86,41 +95,50 @@ def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
         slice(max(low - MARGIN_MM, 0), high + MARGIN_MM + 1)
         for low, high in zip(places.min(axis=0), places.max(axis=0), strict=True)
     )
+    longest_mm = int((places.max(axis=0) - places.min(axis=0) + 1).max())
+    halvings = int(np.clip(np.ceil(np.log2(SAMPLES / longest_mm)), 1, FINEST))
+    finer = 2**halvings
     inside = np.pad(inside[window], MARGIN_MM)
     hu = np.pad(np.asarray(volume_hu)[window].astype(np.float32), MARGIN_MM, mode="edge")
     depth = ndimage.distance_transform_edt(inside)
     signed = np.where(inside, depth - 0.5, 0.5 - ndimage.distance_transform_edt(~inside))
-    signed = _finer(ndimage.gaussian_filter(signed, SMOOTH_MM))
+    signed = _finer(ndimage.gaussian_filter(signed, SMOOTH_MM).astype(np.float32), 1)
     # Smoothing draws what is curved inwards: the surface goes where it holds the mask's volume.
-    volume = float(inside.sum()) * FINER**3
+    volume = float(inside.sum()) * 2**3
     near = signed[np.abs(signed) < 2 * SHIFT_MM]
     whole = float((signed >= 2 * SHIFT_MM).sum())
-    signed += brentq(
-        lambda shift: whole + float(_share(near + shift).sum()) - volume,
+    shift = brentq(
+        lambda shift: whole + float(_share(near + np.float32(shift), 2).sum()) - volume,
         *(-SHIFT_MM, SHIFT_MM),
         xtol=SHIFT_MM / 100,
     )
+    signed = _finer(signed + np.float32(shift), halvings - 1)
     added = (np.clip(_filled(hu, inside, depth), LUNG_HU, DENSEST_HU) - LUNG_HU) / WATER_HU
-    filled = _share(signed)
-    return np.asarray(filled * _finer(added) / FINER)
+    return np.asarray(_share(signed, finer) * _finer(added, halvings) / finer), 1 / finer
 
 
-def along(added_mm: np.ndarray, axis: int) -> tuple[np.ndarray, float]:
-    """Sum :func:`added_water` along one axis; returns what :func:`water_thickness` does."""
+def along(added_mm: np.ndarray, step_mm: float, axis: int) -> tuple[np.ndarray, float]:
+    """Sum what :func:`added_water` gave along one axis.
+
+    Returns
+    -------
+    water_mm, step_mm
+        As :func:`water_thickness` returns them.
+    """
     water_mm = _cut(added_mm.sum(axis=axis))
-    coarser = max(1.0, max(water_mm.shape) / FINEST)
+    coarser = max(1.0, max(water_mm.shape) / SAMPLES)
     if coarser > 1:
         shape = [max(1, round(side / coarser)) for side in water_mm.shape]
         smooth = ndimage.gaussian_filter(water_mm, 0.5 * np.sqrt(coarser**2 - 1), mode="constant")
         water_mm = ndimage.zoom(
             smooth, np.divide(shape, smooth.shape), order=1, grid_mode=True, mode="grid-constant"
         )
-    return water_mm.astype(np.float32), coarser / FINER
+    return water_mm.astype(np.float32), coarser * step_mm
 
 
-def _share(signed: np.ndarray) -> np.ndarray:
+def _share(signed: np.ndarray, finer: int) -> np.ndarray:
     """Share of each fine voxel that lies inside, by its signed distance in mm."""
-    return np.clip(0.5 + FINER * signed, 0, 1)
+    return np.clip(0.5 + finer * signed, 0, 1)
 
 
 def _filled(hu: np.ndarray, inside: np.ndarray, depth: np.ndarray) -> np.ndarray:
@@ -135,13 +153,15 @@ def _filled(hu: np.ndarray, inside: np.ndarray, depth: np.ndarray) -> np.ndarray
     return np.asarray(mean + share * (hu - mean))
 
 
-def _finer(volume: np.ndarray) -> np.ndarray:
+def _finer(volume: np.ndarray, halvings: int) -> np.ndarray:
     """Halve the voxels, axis by axis: between two, a quarter and three quarters of the way."""
-    for axis in range(volume.ndim):
-        ahead, behind = (np.roll(volume, shift, axis) for shift in (-1, 1))
-        pair = np.stack([0.75 * volume + 0.25 * near for near in (behind, ahead)], axis + 1)
-        volume = pair.reshape(*(n * (1 + (k == axis)) for k, n in enumerate(volume.shape)))
-    return np.asarray(volume, dtype=np.float32)
+    for _ in range(halvings):
+        for axis in range(volume.ndim):
+            ahead, behind = (np.roll(volume, shift, axis) for shift in (-1, 1))
+            pair = np.stack([0.75 * volume + 0.25 * near for near in (behind, ahead)], axis + 1)
+            volume = pair.reshape(*(n * (1 + (k == axis)) for k, n in enumerate(volume.shape)))
+            volume = volume.astype(np.float32)
+    return np.asarray(volume)
 
 
 def _cut(water_mm: np.ndarray) -> np.ndarray:
