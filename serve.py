@@ -106,8 +106,8 @@ def warm_up(renderer: Renderer) -> None:
     ramp = np.tile(np.arange(CROP_PX, dtype=np.uint16), (CROP_PX, 1))
     renderer.open()
     for signal in CLASSES:
-        recipes = list(renderer.plan(ramp[None], [Box(0, 100, 100, 132, 132)], 0, signal))
-        renderer.render_slice(ramp, recipes, 0, 0, renderer.settings.intensity)
+        recipes = renderer.plan(ramp[None], [Box(0, 100, 100, 132, 132)], 0, signal)
+        list(renderer.render_stack(ramp[None], recipes, 0, renderer.settings.intensity))
 
 
 # --- the server -----------------------------------------------------------------------------------

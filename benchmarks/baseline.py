@@ -16,8 +16,9 @@ from scipy.ndimage import zoom
 
 from benchmarks.generators import SIDES_PX, median_ms
 from nodegen.nodules.patches import write_volume
-from nodegen.synthesis.blend import FittedNodule
+from nodegen.synthesis.choice import larger
 from nodegen.synthesis.contrast import match_contrast, normalise
+from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.library import Library
 from nodegen.synthesis.poisson import poisson
 from nodegen.synthesis.projection import cut_to_mask, project
@@ -41,7 +42,7 @@ def measure_baseline(crop: np.ndarray, library: Library, repeats: int) -> dict[s
     with tempfile.TemporaryDirectory() as folder:
         results = {}
         for side in SIDES_PX:
-            diameters = library.diameters_mm[library.candidates(side)]
+            diameters = library.diameters_mm[larger(library, side)]
             times = []
             for diameter in np.quantile(diameters, QUANTILES):
                 patch, segmentation = _write_ball(Path(folder), diameter)
@@ -73,8 +74,9 @@ def _box(
     shadow = normalise(shadow)
     contrast = match_contrast(shadow[mask2d], crop, "hyposignal")
     middle = crop.shape[0] / 2, crop.shape[1] / 2
-    placed = FittedNodule(
+    fitted = FittedNodule(
+        (slice(0, crop.shape[0]), slice(0, crop.shape[1])),
         centred(shadow * np.float32(contrast), crop.shape, *middle),
         centred(mask2d, crop.shape, *middle) > 0,
     )
-    poisson(crop, placed)
+    poisson(crop.copy(), fitted)

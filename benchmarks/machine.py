@@ -19,9 +19,8 @@ from nodegen.constants import KERNEL
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack
 from nodegen.renderer import Renderer
-from nodegen.synthesis.recipe import Recipe
+from nodegen.settings import Settings
 from nodegen.training.networks import CHANNELS
-from nodegen.workers import Workers
 
 SLICES_A_WORKER = 2  # at least, where workers are measured
 PLAIN_PX = 128  # side of the plain convolution's output
@@ -54,60 +53,40 @@ def convolution_gflops(repeats: int = 15) -> tuple[float, float]:
 
 
 def measure_workers(
-    renderer: Renderer, stack: Stack, boxes: list[Box], counts: tuple[int, ...], repeats: int
+    stack: Stack, boxes: list[Box], counts: tuple[int, ...], repeats: int
 ) -> dict[str, dict[str, float]]:
     """Boxes a second by number of workers, and the CPU time of each box, measured in turns.
-
-    ``threads`` is one worker with as many threads of torch as the largest of ``counts``.
 
     Returns
     -------
     dict
-        By number of workers, and for ``threads``: ``boxes_per_s``, ``cpu_ms_per_box`` and, of the
-        workers, ``efficiency``: boxes a second, over those of one worker times their number.
+        By number of workers: ``boxes_per_s``, ``cpu_ms_per_box`` and ``efficiency``, boxes a second
+        over those of one worker times their number.
     """
     rounds = -(-SLICES_A_WORKER * max(counts) // len(stack.pixels))
     pixels = np.concatenate([stack.pixels] * rounds)
-    recipes = list(renderer.plan(stack.pixels, boxes, 0))
-    todo = [_moved(r, turn * len(stack.pixels)) for turn in range(rounds) for r in recipes]
-    before = torch.get_num_threads()
-    times: dict[str, list[tuple[float, float]]] = {
-        name: [] for name in (*map(str, counts), "threads")
-    }
-    try:
-        for _ in range(repeats):
-            for name, seen in times.items():
-                torch.set_num_threads(max(counts) if name == "threads" else 1)
-                wall, cpu = time.perf_counter(), time.process_time()
-                _render(renderer, pixels, todo, None if name == "threads" else int(name))
-                seen.append((time.perf_counter() - wall, time.process_time() - cpu))
-    finally:
-        torch.set_num_threads(before)
+    todo = [
+        replace(box, slice=box.slice + turn * len(stack.pixels), index=turn * len(boxes) + i)
+        for turn in range(rounds)
+        for i, box in enumerate(boxes)
+    ]
+    times: dict[int, list[tuple[float, float]]] = {count: [] for count in counts}
+    renderers = {count: Renderer(Settings(workers=count)) for count in counts}
+    for _ in range(repeats):
+        for count, renderer in renderers.items():
+            renderer.open()
+            wall, cpu = time.perf_counter(), time.process_time()
+            for _ in renderer.render_stack(pixels, todo, 0, "challenge"):
+                pass
+            times[count].append((time.perf_counter() - wall, time.process_time() - cpu))
     results = {}
-    for name, seen in times.items():
+    for count, seen in times.items():
         wall, cpu = np.median(np.array(seen), axis=0)
-        results[name] = {"boxes_per_s": len(todo) / wall, "cpu_ms_per_box": 1000 * cpu / len(todo)}
-    for name in map(str, counts):
-        alone = results[str(min(counts))]["boxes_per_s"] / min(counts)
-        results[name]["efficiency"] = results[name]["boxes_per_s"] / (int(name) * alone)
-    return results
-
-
-def _moved(recipe: Recipe, slices: int) -> Recipe:
-    return replace(recipe, slice=recipe.slice + slices)
-
-
-def _render(
-    renderer: Renderer, pixels: np.ndarray, recipes: list[Recipe], workers: int | None
-) -> None:
-    if workers is None:
-        for number, untouched in enumerate(pixels):
-            here = [recipe for recipe in recipes if recipe.slice == number]
-            renderer.render_slice(untouched, here, number, 0, "challenge")
-        return
-    with Workers(workers) as pool:
-        for _ in renderer.render_slices(pool, pixels, recipes, 0, "challenge"):
-            pass
+        results[count] = {"boxes_per_s": len(todo) / wall, "cpu_ms_per_box": 1000 * cpu / len(todo)}
+    alone = results[min(counts)]["boxes_per_s"] / min(counts)
+    for count, found in results.items():
+        found["efficiency"] = found["boxes_per_s"] / (count * alone)
+    return {str(count): found for count, found in results.items()}
 
 
 def expected_s(figures: dict[str, Any], slices: int, boxes: int, speed: float, cpus: int) -> float:
@@ -122,7 +101,7 @@ def expected_s(figures: dict[str, Any], slices: int, boxes: int, speed: float, c
     cpus : int
         Workers.
     """
-    known = {int(n): w["efficiency"] for n, w in figures["workers"].items() if n.isdecimal()}
+    known = {int(n): w["efficiency"] for n, w in figures["workers"].items()}
     efficiency = known[max(n for n in known if n <= max(cpus, min(known)))]
     # A slice's fixed steps hold those of one box: its place, paste and add-back.
     work_ms = slices * figures["fixed_ms_per_slice"] + boxes * figures["steps_ms"]["generators"]

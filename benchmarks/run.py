@@ -87,9 +87,7 @@ def _figures(
     baseline = measure_baseline(crop, renderer.library, repeats)
     speeds.append(convolution_gflops())
     print("workers …", flush=True)
-    together = measure_workers(
-        renderer, stack, boxes, workers or tuple(sorted({1, cpus})), min(repeats, 3)
-    )
+    by_workers = measure_workers(stack, boxes, workers or tuple(sorted({1, cpus})), min(repeats, 3))
     print("stacks …", flush=True)
     stacks = measure_stacks(stack, boxes, counts, {"device": renderer.device.type})
     saving = measure_saving(stack, boxes, saving_slices, {"device": renderer.device.type})
@@ -111,7 +109,7 @@ def _figures(
         "steps_ms": steps,
         "fixed_ms_per_slice": fixed_ms(steps),
         "slice_s": (fixed_ms(steps) + methods["singan"]["54"]) / 1000,
-        "workers": together,
+        "workers": by_workers,
         **measure_startup(stack, boxes, min(repeats, 3)),
         **saving,
         "stack_s": seconds,

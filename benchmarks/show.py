@@ -92,10 +92,8 @@ def _busy(figures: dict[str, Any]) -> list[str]:
 
 
 def _workers(number: str, figures: dict[str, float]) -> str:
-    name = number if number.isdecimal() else "1, with threads of torch in place of workers"
-    efficiency = f"{figures['efficiency']:.0%}" if "efficiency" in figures else ""
     return (
-        f"| {name} | {figures['boxes_per_s']:.2f} | {efficiency} | "
+        f"| {number} | {figures['boxes_per_s']:.2f} | {figures['efficiency']:.0%} | "
         f"{figures['cpu_ms_per_box']:.0f} |"
     )
 

@@ -10,14 +10,15 @@ from benchmarks.generators import SIDES_PX, interleaved_ms, median_ms
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack, read_stack
 from nodegen.io.stack_writer import StackWriter
+from nodegen.lungs.region import find_region
 from nodegen.phantom import GEOMETRY
 from nodegen.renderer import Renderer
 from nodegen.settings import METHODS, Settings
-from nodegen.synthesis.crop import crop_window, support
+from nodegen.synthesis.context import SliceContext
+from nodegen.synthesis.crop import crop_window
 from nodegen.synthesis.grey import to_output, to_unit
 from nodegen.synthesis.harmonise import Harmonise
 from nodegen.synthesis.noise_and_blur import noise_and_blur
-from nodegen.synthesis.paste import paste
 from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream
 from nodegen.synthesis.signal_class import top_threshold
 
@@ -31,46 +32,42 @@ def box_of(side_px: int, shape: tuple[int, ...]) -> Box:
 
 
 def measure_methods(stack: Stack, seed: int, repeats: int) -> dict[str, dict[str, float]]:
-    """Milliseconds of one box by method and box side: placing and blending, not the slice."""
+    """Milliseconds of one box by method and box side: fitting and blending, not the slice."""
     results: dict[str, dict[str, float]] = {}
     slice01 = to_unit(stack.pixels[0])
     for method in METHODS:
         renderer = Renderer(Settings(method=method))
         results[method] = {}
         for side in SIDES_PX:
-            box = box_of(side, slice01.shape)
-            (recipe,) = renderer.plan(stack.pixels, [box], seed)
-            crop = slice01[crop_window(box, slice01.shape)].copy()
-
-            work = partial(_place_and_blend, renderer, crop, recipe, slice01.shape)
+            (recipe,) = renderer.plan(stack.pixels, [box_of(side, slice01.shape)], seed)
+            work = partial(_fit_and_blend, renderer, stack.pixels[0], slice01.copy(), recipe)
             results[method][str(side)] = median_ms(work, repeats)
     return results
 
 
-def _place_and_blend(
-    renderer: Renderer, crop: np.ndarray, recipe: Recipe, shape: tuple[int, int]
+def _fit_and_blend(
+    renderer: Renderer, untouched: np.ndarray, slice01: np.ndarray, recipe: Recipe
 ) -> None:
-    renderer.blend(crop, renderer.fit_nodule(recipe, shape), recipe)
+    renderer.blend(slice01, renderer.fit_nodule(SliceContext(untouched), recipe), recipe)
 
 
 def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
     """Milliseconds a slice of each step, for one box of the median size.
 
-    ``read`` and ``write`` are those of a stack, over its slices; ``other`` steps are timed alone.
+    ``read`` and ``write`` are those of a stack, over its slices; ``plan`` holds the fit to the box.
     """
     renderer = Renderer(Settings())
-    pixels = stack.pixels[0]
-    slice01 = to_unit(pixels)
-    box = box_of(54, pixels.shape)
-    (recipe,) = renderer.plan(stack.pixels, [box], seed)
-    crop = slice01[crop_window(box, pixels.shape)].copy()
-    nodule = renderer.fit_nodule(recipe, pixels.shape)
-    blend = renderer.blend
+    pixels, box = stack.pixels[0], box_of(54, stack.pixels.shape[1:])
+    context = SliceContext(pixels)
+    (recipe,) = renderer.plan_slice(context, [box], seed)
+    window = crop_window(box, pixels.shape)
+    crop, nodule = context.slice01[window], renderer.fit_nodule(context, recipe)
+    blend, without = renderer.blend, Harmonise(None)
     assert isinstance(blend, Harmonise)
-    images, window = np.stack([crop + nodule.contribution, crop]), support(nodule.mask)
-    harmonised = blend.harmonised(images, window, recipe)
-    done, _ = renderer.render(pixels, [recipe])
-    output = to_output(pixels, noise_and_blur(done, noise_and_blur_stream(seed, 0)), CHALLENGE)
+    reach = nodule.seen_from(window).reach
+    images = np.stack([nodule.seen_from(window).pasted(crop), crop])
+    slice01, _ = renderer.render(context, [recipe])
+    output = to_output(pixels, noise_and_blur(slice01, noise_and_blur_stream(seed, 0)), CHALLENGE)
     with tempfile.TemporaryDirectory() as folder:
         path, written = Path(folder) / "read.mha", Path(folder) / "written.mha"
 
@@ -83,13 +80,13 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
         works = {
             "read": lambda: read_stack(path),
             "scale": lambda: to_unit(pixels),
-            "otsu": lambda: top_threshold(slice01),
-            "fit_to_box": lambda: renderer.fit_nodule(recipe, pixels.shape),
-            "paste": lambda: paste(crop, nodule),
-            "generators": lambda: blend.harmonised(images, window, recipe),
-            "add_back": lambda: blend.added_back(crop, nodule, window, harmonised, recipe.weight),
+            "otsu": lambda: top_threshold(context.slice01),
+            "lungs": lambda: find_region(context.slice01),
+            "plan": lambda: renderer.plan_slice(context, [box], seed),
+            "generators": lambda: blend.harmonised(images, reach, recipe),
+            "add_back": lambda: without(slice01, nodule, recipe),
             "noise_and_blur": lambda: noise_and_blur(slice01, noise_and_blur_stream(seed, 0)),
-            "output": lambda: to_output(pixels, done, CHALLENGE),
+            "output": lambda: to_output(pixels, slice01, CHALLENGE),
             "write": write,
         }
         ms = interleaved_ms(works, repeats)
@@ -99,6 +96,5 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
 
 
 def fixed_ms(steps: dict[str, float]) -> float:
-    """Everything but the generators; a slice is scaled twice, to plan and to render."""
-    alone = sum(value for step, value in steps.items() if step != "generators")
-    return alone + steps["scale"] + steps["fit_to_box"]
+    """Everything but the generators."""
+    return sum(value for step, value in steps.items() if step != "generators")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,79 +88,59 @@ def generate(
     folders = [Path(folder) for folder in (output_dir, masks, masks_by_box) if folder]
     inputs = (source, Path(input_dir) / BOXES, *([Path(recipes)] if recipes else []))
     results = (output_dir / RECIPES, *(folder / source.name for folder in folders))
-    with claim(*results, overwrite=overwrite, inputs=inputs) as staged:
-        return _generate(
-            source, output_dir, settings, recipes, masks, masks_by_box, progress, renderer, staged
-        )
-
-
-def _generate(
-    source: Path,
-    output_dir: Path,
-    settings: Settings | None,
-    recipes: Path | None,
-    masks: Path | None,
-    masks_by_box: Path | None,
-    progress: bool,
-    renderer: Renderer | None,
-    staged: dict[Path, Path],
-) -> Run:
-    stack = read_stack(source)
-    header, todo = load(recipes) if recipes else ({}, [])
-    if renderer is None:
-        renderer = Renderer(settings or Settings(**settings_of(recipes)))
-    settings = renderer.settings
-    digest, notes = hash_of(stack.pixels), list[str]()
-    if recipes is None:
-        boxes = read_boxes(source.with_name(BOXES), stack.pixels.shape)
-        seed = seed_of_inputs(stack.pixels, boxes, digest)
-        seed = seed if settings.seed is None else settings.seed
-        todo = list(renderer.plan(stack.pixels, boxes, seed))
-    else:
-        seed = int(header["seed"])
-        _check_replay(recipes, header, todo, stack, renderer)
-        if header.get("pixels_sha256") not in (None, digest.hexdigest()):
-            notes.append(
-                f"{recipes} was made for a stack of other pixels than {source}: its contrasts and "
-                "classes are that stack's."
-            )
-    header = {
-        "nodegen": __version__,
-        "input": stack.path.name,
-        "pixels_sha256": digest.hexdigest(),
-        "seed": seed,
-        "settings": {k: v for k, v in asdict(settings).items() if k in _REPLAYED},
-        "model_sha256": renderer.model_sha256 if todo else None,
-        "library_sha256": renderer.library.sha256 if todo else None,
-    }
-    image = output_dir / source.name
-    own = settings.intensity == "input"
-    geometry, shape = stack.geometry, stack.pixels.shape
-    labels = label_type(todo)
-    with ExitStack() as files:
-        form, dtype = (geometry, stack.pixels.dtype) if own else (geometry.black, np.uint8)
-        wanted = [(image, form, np.dtype(dtype))]
+    with claim(*results, overwrite=overwrite, inputs=inputs) as staged, ExitStack() as files:
+        stack = read_stack(source)
+        geometry, shape = stack.geometry, stack.pixels.shape
+        header, todo = load(recipes) if recipes else ({}, list[Any]())
+        if renderer is None:
+            renderer = Renderer(settings or Settings(**settings_of(recipes)))
+        settings = renderer.settings
+        digest, notes = hash_of(stack.pixels), list[str]()
+        if recipes is None:
+            todo = read_boxes(source.with_name(BOXES), shape)
+            seed = seed_of_inputs(stack.pixels, todo, digest)
+            seed = seed if settings.seed is None else settings.seed
+        else:
+            seed = int(header["seed"])
+            _check_replay(recipes, header, todo, stack, renderer)
+            if header.get("pixels_sha256") not in (None, digest.hexdigest()):
+                notes.append(
+                    f"{recipes} was made for a stack of other pixels than {source}: its contrasts "
+                    "and classes are that stack's."
+                )
+        own = settings.intensity == "input"
+        form, dtype = (geometry, stack.pixels.dtype) if own else (geometry.black, np.dtype("uint8"))
+        image = output_dir / source.name
+        writer = files.enter_context(StackWriter(staged[image], form, shape, dtype))
+        labels = np.dtype(label_type(todo))
         if masks:
-            wanted.append((Path(masks) / source.name, geometry.black, np.dtype(labels)))
-        writers = [
-            files.enter_context(StackWriter(staged[place], form, shape, dtype))
-            for place, form, dtype in wanted
-        ]
-        workers = files.enter_context(renderer.workers(len(stack.pixels)))
-        slices = renderer.render_slices(workers, stack.pixels, todo, seed, settings.intensity)
+            place = staged[Path(masks) / source.name]
+            mask_writer = files.enter_context(StackWriter(place, geometry.black, shape, labels))
+        slices = renderer.render_stack(stack.pixels, todo, seed, settings.intensity)
+        files.enter_context(closing(slices))  # no worker goes on where a slice cannot be written
         done: list[Recipe] = []
         for made in track(slices, len(stack.pixels), "nodules", "slice", show=progress):
-            for writer, written in zip(writers, made[:2], strict=False):  # the mask where wanted
-                writer.write(written.astype(writer.dtype, copy=False))
-            done += made[2]
-    if masks_by_box and todo:
-        place, shape = staged[Path(masks_by_box) / source.name], (len(todo), *shape[1:])
-        with StackWriter(place, geometry.black.stacked, shape, np.uint8) as each:
-            for recipe in sorted(todo, key=lambda recipe: recipe.index):
-                each.write(renderer.mask_of(recipe, shape[1:]))
-    write_text(staged[output_dir / RECIPES], dump(header, done))
-    recipes_done = [asdict(recipe) for recipe in done]
-    return Run(image, recipes_done, header, notes + notes_of(done), len(stack.pixels))
+            writer.write(made.image)
+            if masks:
+                mask_writer.write(made.mask.astype(labels, copy=False))
+            done += made.recipes
+        if masks_by_box and todo:
+            place, by_box = staged[Path(masks_by_box) / source.name], (len(todo), *shape[1:])
+            with StackWriter(place, geometry.black.stacked, by_box, np.uint8) as each:
+                for recipe in sorted(done, key=lambda recipe: recipe.index):
+                    each.write(renderer.mask_of(recipe, shape[1:]))
+        header = {
+            "nodegen": __version__,
+            "input": stack.path.name,
+            "pixels_sha256": digest.hexdigest(),
+            "seed": seed,
+            "settings": {k: v for k, v in asdict(settings).items() if k in _REPLAYED},
+            "model_sha256": renderer.model_sha256 if todo else None,
+            "library_sha256": renderer.library.sha256 if todo else None,
+        }
+        files.close()  # whole, before they get their names
+        write_text(staged[output_dir / RECIPES], dump(header, done))
+    return Run(image, [asdict(r) for r in done], header, notes + notes_of(done), shape[0])
 
 
 # --- replay ---------------------------------------------------------------------------------------

@@ -1,48 +1,67 @@
-"""The path of one radiograph: plan, then render; in memory, without files."""
+"""The path of one radiograph: plan, then render; in memory, without files.
+
+A box passes, in this order: choice, fit to box, detector response, contrast
+(:func:`nodegen.synthesis.choice.plan_box`), then one way of blending: paste, Poisson, or harmonise
+(:meth:`Renderer.render`), and with its whole slice noise and blur (:meth:`Renderer.render_stack`).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from nodegen.constants import CLASSES
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.image import Image, dimension_of, to_array, to_image
-from nodegen.planning import Planner, central_disc_of
 from nodegen.settings import MODEL, Settings, choose_device
-from nodegen.synthesis.batch import render_together
-from nodegen.synthesis.blend import Blend, FittedNodule
+from nodegen.synthesis.choice import draw, plan_box
+from nodegen.synthesis.context import SliceContext
+from nodegen.synthesis.contribution import FittedNodule, central_disc_of, fit_nodule
 from nodegen.synthesis.crop import crop_window
-from nodegen.synthesis.flags import HIDDEN, OFF, with_lungs
-from nodegen.synthesis.grey import to_output, to_unit
+from nodegen.synthesis.flags import HIDDEN, OFF, edges_of, flags_of, with_lungs
+from nodegen.synthesis.grey import to_output
 from nodegen.synthesis.library import Library
 from nodegen.synthesis.noise_and_blur import noise_and_blur
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson
-from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream, seed_of_inputs
+from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream, position, seed_of_inputs
 from nodegen.synthesis.tone import through_tone
-from nodegen.synthesis.visibility import HIDDEN_BELOW, NEAR, deviation_around
+from nodegen.synthesis.visibility import HIDDEN_BELOW, NEAR
 from nodegen.workers import Workers, workers_for
 
 if TYPE_CHECKING:
     import torch
 
     from nodegen.cascade.cascade import Cascade
-    from nodegen.synthesis.harmonise import Harmonise
 
+# Blends a nodule into a slice (row, column) in 0..1, in place; what it does not reach stays as it
+# is, bit for bit.
+Blend = Callable[[np.ndarray, FittedNodule, Recipe], None]
 Watch = Callable[[Iterable[Recipe]], Iterator[Recipe]]
 
-# On a GPU; chosen, not measured on one: sixteen slices of 1024 x 1024 px take some 100 MB, and
-# evened sides leave few sizes of the windows that boxes of 30 to 110 px have.
-SLICES_AT_ONCE = 16
-EVENED_PX = 32
+
+class RenderedSlice(NamedTuple):
+    """One slice of a stack once it is rendered.
+
+    Attributes
+    ----------
+    image : ndarray, shape (row, column)
+    mask : ndarray of uint16 or uint32, shape (row, column)
+        0, or 1 + the box's index.
+    recipes : list of Recipe
+        In the order in which they were rendered, with the visibility that was got, and their flags.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    recipes: list[Recipe]
 
 
 @dataclass(frozen=True)
@@ -130,10 +149,6 @@ class Renderer:
         library: Library = self._once("library", lambda: Library.open(folder))
         return library
 
-    @cached_property
-    def _planner(self) -> Planner:
-        return Planner(self.library, self.settings)
-
     @property
     def cascades(self) -> dict[str, Cascade]:
         """The cascade of each class of signal."""
@@ -148,10 +163,7 @@ class Renderer:
         # this before its first convolution; who has set it already is left alone.
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
         folder = self.settings.model or MODEL
-        opened = {name: Cascade.open(folder / name, self.device) for name in CLASSES}
-        for cascade in opened.values():
-            cascade.half = self.slices_at_once > 1
-        return opened
+        return {name: Cascade.open(folder / name, self.device) for name in CLASSES}
 
     @property
     def blend(self) -> Blend:
@@ -166,14 +178,7 @@ class Renderer:
         from nodegen.synthesis.harmonise import Harmonise  # imports torch
 
         cascades = self.cascades if self.settings.method == "singan" else None
-        step = EVENED_PX if self.slices_at_once > 1 else 1
-        return Harmonise(cascades, self.settings.add_back, self.settings.windows, step)
-
-    @property
-    def slices_at_once(self) -> int:
-        """Slices whose boxes go through the cascades together: 1 but on a GPU."""
-        on_gpu = self.settings.method == "singan" and self.device.type == "cuda"
-        return SLICES_AT_ONCE if on_gpu else 1
+        return Harmonise(cascades, self.settings.add_back, self.settings.windows)
 
     @property
     def model_sha256(self) -> str | None:
@@ -226,25 +231,58 @@ class Renderer:
             seed = self.settings.seed
         if seed is None:
             seed = seed_of_inputs(pixels, kept)
-        recipes = list(self.plan(pixels, kept, seed))
-        made, mask = np.empty_like(pixels), np.zeros(pixels.shape, dtype=label_type(recipes))
-        done: list[Recipe] = []
-        with self.workers(len(pixels)) as workers:
-            slices = self.render_slices(workers, pixels, recipes, seed, "input")
-            for number, (image_made, mask_made, measured) in enumerate(slices):
-                made[number], mask[number] = image_made, mask_made
-                done += measured
+        made, mask = np.empty_like(pixels), np.zeros(pixels.shape, dtype=label_type(kept))
+        recipes: list[Recipe] = []
+        for number, done in enumerate(self.render_stack(pixels, kept, seed, "input")):
+            made[number], mask[number] = done.image, done.mask
+            recipes += done.recipes
         whole = mask[0] if dimension_of(image) == 2 else mask
-        return Rendered(to_image(made, image), whole, done, seed)
+        return Rendered(to_image(made, image), whole, recipes, seed)
+
+    def render_stack(
+        self, pixels: np.ndarray, todo: Sequence[Box] | Sequence[Recipe], seed: int, intensity: str
+    ) -> Generator[RenderedSlice]:
+        """Plan and render each slice of a stack, in their order.
+
+        Slices are rendered side by side, as the settings say. The bytes do not depend on that: what
+        is random in a slice follows from the seed and its number, and its boxes come one by one.
+
+        Parameters
+        ----------
+        pixels : ndarray, shape (slice, row, column)
+        todo : sequence of Box or of Recipe
+            Boxes to be planned, or recipes to be followed.
+        intensity : {"challenge", "input"}
+            As :func:`nodegen.synthesis.grey.to_output` takes it.
+        """
+        if todo:
+            self.open()  # before a thread asks for it, so that no two wait for each other
+
+        by_slice: dict[int, list[Any]] = {}
+        for one in todo:
+            by_slice.setdefault(one.slice, []).append(one)
+
+        def work(number: int) -> RenderedSlice:
+            context, recipes = SliceContext(pixels[number]), by_slice.get(number, [])
+            if recipes and isinstance(recipes[0], Box):
+                recipes = self.plan_slice(context, recipes, seed)
+            slice01, mask = self.render(context, recipes, workers.wanted)
+            recipes = self.measured(context, slice01, recipes)
+            if recipes:
+                recipes = with_lungs(recipes, context.lungs)
+            if self.settings.noise_and_blur:
+                slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, number))
+            return RenderedSlice(to_output(context.untouched, slice01, intensity), mask, recipes)
+
+        with Workers(workers_for(self.settings.workers, len(pixels))) as workers:
+            yield from workers.map(work, range(len(pixels)))
 
     # --- plan: everything random, before anything is rendered -------------------------------------
 
     def plan(
         self, pixels: np.ndarray, boxes: Sequence[Box], seed: int, signal: str | None = None
-    ) -> Iterator[Recipe]:
-        """Draw the recipe of each box, in the order in which they will be rendered.
-
-        Boxes of one slice come by their corners, so that their order in the file does not matter.
+    ) -> list[Recipe]:
+        """Draw the recipe of each box of a stack, in the order in which they will be rendered.
 
         Parameters
         ----------
@@ -252,139 +290,89 @@ class Renderer:
         signal : {"hyposignal", "hypersignal"}, optional
             The class of all boxes; None: decided for each box by Otsu.
         """
-        yield from self._planner.plan(pixels, boxes, seed, signal)
+        by_slice: dict[int, list[Box]] = {}
+        for box in boxes:
+            by_slice.setdefault(box.slice, []).append(box)
+        return [
+            recipe
+            for number in sorted(by_slice)
+            for recipe in self.plan_slice(
+                SliceContext(pixels[number]), by_slice[number], seed, signal
+            )
+        ]
+
+    def plan_slice(
+        self, context: SliceContext, boxes: Sequence[Box], seed: int, signal: str | None = None
+    ) -> list[Recipe]:
+        """Draw the recipe of each box of a slice; parameters as :meth:`plan`.
+
+        Boxes come by their corners, so that their order in the file does not matter.
+        """
+        paper = self.settings.contrast == "paper"
+        edges = edges_of(boxes)
+        seen: Counter[tuple[int, ...]] = Counter()
+        recipes = []
+        for box in sorted(boxes, key=position):
+            drawn = draw(seed, box, seen[position(box)], self.library, paper)
+            seen[position(box)] += 1
+            recipe = plan_box(context, box, drawn, self.library, self.settings, signal)
+            place = flags_of(box, edges[box.slice], context.slice01)
+            recipes.append(replace(recipe, flags=[*place, *recipe.flags]))
+        return recipes
 
     # --- render: recipes into one slice -----------------------------------------------------------
 
-    def workers(self, slices: int) -> Workers:
-        """The threads that render a stack of so many slices, as the settings say."""
-        return Workers(workers_for(self.settings.workers, slices))
-
-    def render_slices(
-        self,
-        workers: Workers,
-        pixels: np.ndarray,
-        recipes: Sequence[Recipe],
-        seed: int,
-        intensity: str,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, list[Recipe]]]:
-        """Yield what :meth:`render_slice` makes of each slice of a stack, in their order.
-
-        The same bytes whatever the number of workers: a slice takes what is random from its recipes
-        and its number, and its boxes come one after the other.
-        """
-        if recipes:
-            self.open()  # before a thread asks for it, so that no two wait for each other
-
-        at_once = self.slices_at_once if recipes else 1
-        groups = [range(n, min(n + at_once, len(pixels))) for n in range(0, len(pixels), at_once)]
-
-        def work(group: range) -> list[tuple[np.ndarray, np.ndarray, list[Recipe]]]:
-            here = [[recipe for recipe in recipes if recipe.slice == number] for number in group]
-            if at_once == 1:
-                made = [self.render(pixels[group[0]], here[0], workers.wanted)]
-            else:
-                each = pixels[group.start : group.stop]
-                blend = cast("Harmonise", self.blend)  # where it is not, slices come one by one
-                made = render_together(each, here, self.fit_nodule, blend, workers.wanted)
-            return [
-                self._finished(pixels[number], *one, own, number, seed, intensity)
-                for number, one, own in zip(group, made, here, strict=True)
-            ]
-
-        for done in workers.map(work, groups):
-            yield from done
-
-    def render_slice(
-        self,
-        untouched: np.ndarray,
-        recipes: Sequence[Recipe],
-        number: int,
-        seed: int,
-        intensity: str,
-        watch: Watch = iter,
-    ) -> tuple[np.ndarray, np.ndarray, list[Recipe]]:
-        """Render one slice with noise and blur, and bring it to the grey scale of the output.
+    def render(
+        self, context: SliceContext, recipes: Iterable[Recipe], watch: Watch = iter
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Render the recipes of one slice, one after the other.
 
         Parameters
         ----------
-        untouched : ndarray, shape (row, column)
-        recipes : sequence of Recipe
-            Those of this slice, in the order of :meth:`plan`.
-        number : int
-            Of the slice in its stack; with ``seed`` it decides the noise.
-        intensity : {"challenge", "input"}
-            As :func:`nodegen.synthesis.grey.to_output` takes it.
         watch : callable
             Yields the recipes one by one, and may end the work between two of them by an exception.
 
         Returns
         -------
-        image : ndarray, shape (row, column)
-        mask : ndarray of uint16, shape (row, column)
-            0, or 1 + the box's index.
-        recipes : list of Recipe
-            Those given, with the visibility that was got, and flagged where they lie off the lungs.
-        """
-        slice01, mask = self.render(untouched, recipes, watch)
-        return self._finished(untouched, slice01, mask, recipes, number, seed, intensity)
-
-    def _finished(
-        self,
-        untouched: np.ndarray,
-        slice01: np.ndarray,
-        mask: np.ndarray,
-        recipes: Sequence[Recipe],
-        number: int,
-        seed: int,
-        intensity: str,
-    ) -> tuple[np.ndarray, np.ndarray, list[Recipe]]:
-        measured = with_lungs(self.measured(untouched, slice01, recipes), to_unit(untouched))
-        if self.settings.noise_and_blur:
-            slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, number))
-        return to_output(untouched, slice01, intensity), mask, measured
-
-    def render(
-        self, untouched: np.ndarray, recipes: Sequence[Recipe], watch: Watch = iter
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Render the recipes of one slice, one after the other.
-
-        Returns
-        -------
         slice01 : ndarray of float32, shape (row, column)
             The slice with its nodules, in 0..1 of its own range.
-        mask : ndarray of uint16, shape (row, column)
+        mask : ndarray of uint16 or uint32, shape (row, column)
             0, or 1 + the box's index.
         """
-        slice01 = to_unit(untouched)
-        mask = np.zeros(untouched.shape, dtype=np.uint16)
+        recipes = list(recipes)
+        slice01 = context.slice01.copy()
+        mask = np.zeros(context.shape, dtype=label_type(recipes))
         for recipe in watch(recipes):
-            if 1 + recipe.index > np.iinfo(mask.dtype).max:
-                mask = mask.astype(np.uint32)
-            window = crop_window(recipe.box, untouched.shape)
-            nodule = through_tone(self.fit_nodule(recipe, untouched.shape), slice01[window])
-            slice01[window] = self.blend(slice01[window], nodule, recipe)
-            mask[window][nodule.mask] = 1 + recipe.index
+            nodule = self.fit_nodule(context, recipe)
+            nodule = through_tone(nodule, slice01[nodule.window])
+            self.blend(slice01, nodule, recipe)
+            mask[nodule.window][nodule.mask] = 1 + recipe.index
         return slice01, mask
 
+    def fit_nodule(self, context: SliceContext, recipe: Recipe) -> FittedNodule:
+        """The recipe's nodule where it lies in the slice, with its contrast."""
+        fitted = context.fit(self.library, recipe)
+        if fitted.central_disc is None:
+            factor = np.float32(recipe.paper_contrast_factor)
+            return replace(fitted, contribution=fitted.contribution * factor)
+        return fitted.scaled(recipe.contrast_fraction)
+
     def measured(
-        self, untouched: np.ndarray, slice01: np.ndarray, recipes: Sequence[Recipe]
+        self, context: SliceContext, slice01: np.ndarray, recipes: Iterable[Recipe]
     ) -> list[Recipe]:
-        """The recipes of one slice with what was got, once it has been rendered.
+        """The recipes of one slice with the visibility that was got.
 
         Parameters
         ----------
-        untouched : ndarray, shape (row, column)
-        slice01 : ndarray, the same shape
+        slice01 : ndarray, shape (row, column)
             As :meth:`render` gave it.
         """
-        before = to_unit(untouched)
         done = []
         for recipe in recipes:
-            window = crop_window(recipe.box, before.shape)
-            middle = central_disc_of(recipe.box, window)
-            contrast = float((slice01[window] - before[window])[middle].mean())
-            got = contrast / deviation_around(before, recipe.box)
+            window = crop_window(recipe.box, context.shape)
+            disc = central_disc_of(recipe.box, window)
+            contrast = float((slice01[window] - context.slice01[window])[disc].mean())
+            got = contrast / context.surround(recipe.box)[1]
             flags = [flag for flag in recipe.flags if flag not in (HIDDEN, OFF)]
             if recipe.visibility_asked and got < HIDDEN_BELOW:
                 flags.append(HIDDEN)
@@ -392,16 +380,6 @@ class Renderer:
                 flags.append(OFF)
             done.append(replace(recipe, visibility=round(got, 4), flags=flags))
         return done
-
-    def fit_nodule(self, recipe: Recipe, shape: tuple[int, ...]) -> FittedNodule:
-        """Scale the recipe's nodule to its box, and centre it there.
-
-        Returns
-        -------
-        FittedNodule
-            In the box's crop of a slice of ``shape`` (row, column).
-        """
-        return self._planner.fit_nodule(recipe, shape)
 
     def mask_of(self, recipe: Recipe, shape: tuple[int, ...]) -> np.ndarray:
         """The mask of one nodule alone, whatever lies over it.
@@ -411,12 +389,13 @@ class Renderer:
         ndarray of uint8, shape (row, column)
             1 in the nodule, else 0.
         """
+        nodule = fit_nodule(self.library[recipe.nodule], recipe, shape)
         mask = np.zeros(shape, dtype=np.uint8)
-        mask[crop_window(recipe.box, shape)][self.fit_nodule(recipe, shape).mask] = 1
+        mask[nodule.window][nodule.mask] = 1
         return mask
 
 
-def label_type(recipes: Iterable[Recipe]) -> type[np.unsignedinteger]:
-    """The pixel type of a mask that holds 1 + each recipe's index."""
-    largest = max((recipe.index for recipe in recipes), default=0)
+def label_type(boxes: Iterable[Box | Recipe]) -> type[np.unsignedinteger]:
+    """The pixel type of a mask that holds 1 + the index of each box or recipe."""
+    largest = max((one.index for one in boxes), default=0)
     return np.uint16 if largest < np.iinfo(np.uint16).max else np.uint32

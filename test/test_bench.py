@@ -41,7 +41,7 @@ def test_generators_figures_hang_together():
 
 FIGURES = {
     "convolution_gflops": 100.0,
-    "workers": {"1": {"efficiency": 1.0}, "2": {"efficiency": 0.9}, "threads": {}},
+    "workers": {"1": {"efficiency": 1.0}, "2": {"efficiency": 0.9}},
     "fixed_ms_per_slice": 50.0,
     "steps_ms": {"generators": 200.0},
     "startup_s": 2.5,
@@ -94,7 +94,6 @@ def test_a_whole_run_prints_a_table_and_writes_json_and_plot(tmp_path, capfd):
     for key in ("stack_s", "peak_mib"):
         assert set(figures[key]) == {"1", "2"}
     assert figures["workers"]["1"]["efficiency"] == 1
-    assert figures["workers"]["threads"]["cpu_ms_per_box"] > 0
     for key in (
         "convolution_gflops",
         "peak_fraction",

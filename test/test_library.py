@@ -12,11 +12,12 @@ from nodegen.constants import CANDIDATES_MIN_NODULES, EMPTY_RAY, PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError
 from nodegen.nodules.model import SHIPPED
 from nodegen.nodules.synthesise import LARGEST_MM, SMALLEST_MM
+from nodegen.synthesis.choice import alike, larger
+from nodegen.synthesis.crop import bounds
 from nodegen.synthesis.library import Library
 from nodegen.synthesis.library_form import ARRAY, INDEX, TABLE, WATER, Row
 from nodegen.synthesis.library_writer import write_library
 from nodegen.synthesis.nodule import Nodule
-from nodegen.synthesis.projection import bounds
 
 
 def nodule(rows=9, columns=7, name="a_dcm_0", axis=1, seed=0):
@@ -100,14 +101,14 @@ def test_a_damaged_thickness_is_named_when_it_is_picked(tmp_path):
 @pytest.mark.parametrize(("side", "low", "high"), [(57, 12, 22), (30, 7, 12), (100, 21, 40)])
 def test_nodules_alike_are_a_fifth_to_two_fifths_of_the_box(tmp_path, side, low, high):
     library = library_of(tmp_path, [*range(4, 47)] * 4)
-    found = library.diameters_mm[library.alike(side)]
+    found = library.diameters_mm[alike(library, side)]
     assert (found.min(), found.max()) == (low, high)
 
 
 @pytest.mark.parametrize("side", [5, 180, 300, 1000])
 def test_where_few_are_alike_the_nearest_in_size_are_taken(tmp_path, side):
     library = library_of(tmp_path, range(4, 47), axes=(0, 1))
-    chosen = library.alike(side)
+    chosen = alike(library, side)
     names = {library.names[index] for index in chosen}
     assert len(names) >= CANDIDATES_MIN_NODULES
     others = np.setdiff1d(np.arange(len(library)), chosen)
@@ -239,7 +240,7 @@ MANY = [*range(4, 40), *range(4, 40), 46]
 )
 def test_candidates_are_those_above_a_fifth_of_the_box(tmp_path, size_px, smallest):
     library = library_of(tmp_path, MANY)
-    chosen = library.diameters_mm[library.candidates(size_px)]
+    chosen = library.diameters_mm[larger(library, size_px)]
     assert chosen.min() == smallest
     assert len(chosen) == (library.diameters_mm >= smallest).sum() >= CANDIDATES_MIN_NODULES
 
@@ -247,7 +248,7 @@ def test_candidates_are_those_above_a_fifth_of_the_box(tmp_path, size_px, smalle
 @pytest.mark.parametrize("size_px", [180, 229, 300, 455, 1000])
 def test_large_boxes_keep_a_choice_of_the_largest(tmp_path, size_px):
     library = library_of(tmp_path, MANY)
-    chosen = library.candidates(size_px)
+    chosen = larger(library, size_px)
     assert len(chosen) == CANDIDATES_MIN_NODULES
     left_out = np.delete(library.diameters_mm, chosen)
     assert library.diameters_mm[chosen].min() >= left_out.max()
@@ -270,7 +271,7 @@ def test_diversity_counts_nodules_not_their_projections(tmp_path):
 def test_candidates_are_never_empty_and_never_twice(tmp_path_factory, size_px, diameters):
     rows = [Row(f"n{k}", 1, d, d, d, 0, d, d, 0, 0.5, 1.0, "") for k, d in enumerate(diameters)]
     library = Library(tmp_path_factory.getbasetemp(), rows, np.empty(0), np.empty(0), "")
-    for chosen in (library.alike(size_px), library.candidates(size_px)):
+    for chosen in (library.alike(size_px), larger(library, size_px)):
         assert len(chosen) >= min(len(diameters), CANDIDATES_MIN_NODULES)
         assert (np.diff(chosen) > 0).all()
     above = np.flatnonzero(library.diameters_mm > size_px / 5)

@@ -14,8 +14,7 @@ from nodegen.io.boxes import Box
 from nodegen.io.stack import find_image, read_stack
 from nodegen.renderer import Renderer
 from nodegen.settings import ADD_BACKS, CONTRASTS, Settings
-from nodegen.synthesis.crop import crop_window
-from nodegen.synthesis.grey import to_unit
+from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.harmonise import Harmonise
 from nodegen.training.margins import BOUND
 
@@ -39,6 +38,14 @@ def stack(request):
     if request.param == "simulated":
         return read_stack(find_image(SAMPLE))
     return read_stack(find_image(request.getfixturevalue("shared") / "cxr" / "stacks" / "b"))
+
+
+def harmonised(renderer, stack, recipe, add_back="grain", windows="default"):
+    context = SliceContext(stack.pixels[recipe.slice])
+    made = context.slice01.copy()
+    blend = Harmonise(renderer.cascades, add_back, windows)
+    blend(made, renderer.fit_nodule(context, recipe), recipe)
+    return made
 
 
 @st.composite
@@ -66,12 +73,8 @@ def test_default_windows_stay_within_the_bound(
     renderer = renderers[contrast]
     (recipe,) = renderer.plan(stack.pixels, [box], seed, signal)  # both, whatever Otsu says
     recipe = replace(recipe, n0=min(N0[signal][0] + later, N0[signal][1]))
-    slice01 = to_unit(stack.pixels[box.slice])
-    crop = slice01[crop_window(box, slice01.shape)]
-    nodule = renderer.fit_nodule(recipe, slice01.shape)
     default, full = (
-        Harmonise(renderer.cascades, windows=windows)(crop, nodule, recipe)
-        for windows in ("default", "full")
+        harmonised(renderer, stack, recipe, windows=windows) for windows in ("default", "full")
     )
     assert 2 * np.abs(default - full).max() <= BOUND  # of -1..1, where crops are 0..1
 
@@ -81,12 +84,9 @@ def test_exact_windows_are_exact_after_the_add_back_on_the_shipped_weights(rende
     box = Box(0, 3, 300, 60, 350, 0)
     for signal in CLASSES:
         (recipe,) = renderer.plan(stack.pixels, [box], 1, signal)
-        slice01 = to_unit(stack.pixels[0])
-        crop = slice01[crop_window(box, slice01.shape)]
-        nodule = renderer.fit_nodule(recipe, slice01.shape)
         for add_back in ADD_BACKS:
             exact, full = (
-                Harmonise(renderer.cascades, add_back, windows)(crop, nodule, recipe)
+                harmonised(renderer, stack, recipe, add_back, windows)
                 for windows in ("exact", "full")
             )
             np.testing.assert_allclose(2 * exact, 2 * full, atol=1e-5, rtol=0)

@@ -138,8 +138,8 @@ def test_a_seed_is_drawn_from_the_inputs_and_decides_everything(settings):
 def test_recipes_are_followed_again(settings):
     image, renderer = radiograph(), Renderer(settings)
     made = renderer.apply(image, [BOX], seed=4)
-    again, _, _ = renderer.render_slice(image[0], made.recipes, 0, made.seed, "input")
-    np.testing.assert_array_equal(again, made.image[0])
+    (again,) = renderer.render_stack(image, made.recipes, made.seed, "input")
+    np.testing.assert_array_equal(again.image, made.image[0])
 
 
 def test_one_renderer_serves_several_threads(settings):

@@ -21,6 +21,7 @@ from nodegen.io.stack import read_stack
 from nodegen.pipeline import generate
 from nodegen.schemas import FILES, RecipeEntry
 from nodegen.settings import MODEL
+from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.library import Library
 from nodegen.synthesis.library_writer import write_library
 from nodegen.synthesis.recipe import Recipe, load
@@ -58,7 +59,9 @@ def test_any_recipe_is_refused_by_name_or_rendered_to_numbers(
     except RecipeError:
         return
     if max(recipe.bottom, recipe.right) <= 300 and recipe.nodule < 99:
-        slice01, _ = Renderer(PASTE).render(np.eye(300, 320, dtype=np.uint16), [recipe])
+        slice01, _ = Renderer(PASTE).render(
+            SliceContext(np.eye(300, 320, dtype=np.uint16)), [recipe]
+        )
         assert np.isfinite(slice01).all()
         assert 0 <= slice01.min() <= slice01.max() <= 1
 
@@ -214,7 +217,7 @@ def test_more_boxes_than_a_mask_of_16_bit_has_numbers_for():
     renderer = Renderer(PASTE)
     pixels = np.tile(np.arange(300, dtype=np.uint16), (300, 1))
     (recipe,) = renderer.plan(pixels[None], [Box(0, 60, 60, 100, 110, 70_000)], 1)
-    _, mask = renderer.render(pixels, [recipe])
+    _, mask = renderer.render(SliceContext(pixels), [recipe])
     assert mask.max() == 70_001
 
 

@@ -1,13 +1,17 @@
 """The tone curve near white: what bright ground shows of a nodule."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodegen.synthesis.blend import FittedNodule
+from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.tone import TYPICAL_LEVEL, shown, through_tone
 from nodegen.synthesis.visibility import as_real, central_disc
+
+WHOLE = slice(0, 160), slice(0, 160)
 
 
 def placed(height=0.1, side=60):
@@ -15,7 +19,7 @@ def placed(height=0.1, side=60):
     away = np.hypot(rows - 80, columns - 80)
     shadow = (height / (1 + np.exp((away - 24) / 2))).astype(np.float32)
     shadow[away > 60] = 0
-    return FittedNodule(shadow, away < 28, central_disc(shadow.shape, 80, 80, side))
+    return FittedNodule(WHOLE, shadow, away < 28, central_disc(shadow.shape, 80, 80, side))
 
 
 @given(st.floats(0.05, 0.9))
@@ -55,7 +59,7 @@ def test_noise_near_white_is_compressed():
 
 
 def test_the_papers_contrast_is_left_as_it_is():
-    nodule = FittedNodule(placed().contribution, placed().mask)
+    nodule = replace(placed(), central_disc=None)
     assert through_tone(nodule, np.full((160, 160), 0.9, dtype=np.float32)) is nodule
 
 

@@ -28,6 +28,7 @@ from nodegen.io.stack import Geometry
 from nodegen.io.stack_writer import StackWriter
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
+from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.grey import to_output
 
 SIDE = 256  # px, of the phantoms
@@ -278,7 +279,9 @@ def test_without_contrast_the_generators_change_nothing_with_grain(tiny_model):
     image = ground(2)
     recipes = renderer.plan(image[None], [Box(0, 60, 60, 110, 120)], 3)
     nothing = [replace(recipe, contrast_fraction=SHAM_CONTRAST) for recipe in recipes]
-    assert (to_output(image, renderer.render(image, nothing)[0], "input") == image).all()
+    assert (
+        to_output(image, renderer.render(SliceContext(image), nothing)[0], "input") == image
+    ).all()
 
 
 # --- learning -------------------------------------------------------------------------------------

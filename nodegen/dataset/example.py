@@ -16,7 +16,8 @@ from nodegen.lungs.frame import Frame, mm_per_px
 from nodegen.lungs.grid import LEFT, RIGHT
 from nodegen.lungs.prior import Prior, hull
 from nodegen.renderer import Renderer
-from nodegen.synthesis.grey import to_output, to_unit
+from nodegen.synthesis.context import SliceContext
+from nodegen.synthesis.grey import to_output
 from nodegen.synthesis.noise_and_blur import noise_and_blur
 from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream
 
@@ -130,7 +131,8 @@ def make_example(
     """
     pixels = radiograph.pixels
     mm = mm_per_px(Frame.of(lungs), radiograph.spacing)
-    unit = to_unit(pixels)
+    context = SliceContext(pixels)
+    unit = context.slice01
     slice01 = unit.copy()
     kept: list[Nodule] = []
     faults: list[list[str]] = []
@@ -150,10 +152,10 @@ def make_example(
             )
         found = [f"room for {len(kept) + len(drawn)} of {count} nodules"]
         found = found if len(kept) + len(drawn) < count else []
-        for recipe in renderer.plan(pixels[None], drawn, own, signal):
-            made, mask = renderer.render(pixels, [recipe])
+        for recipe in renderer.plan_slice(context, drawn, own, signal):
+            made, mask = renderer.render(context, [recipe])
             change = made - unit
-            (drawn_recipe,) = renderer.measured(pixels, made, [recipe])
+            (drawn_recipe,) = renderer.measured(context, made, [recipe])
             nodule = _measured(drawn_recipe, mask > 0, change, unit, lungs, mm)
             why = _fault(nodule, size_mm, visibility)
             if why:

@@ -6,7 +6,6 @@ import numpy as np
 
 from nodegen.constants import CROP_PX, MASK_REACH_PX
 from nodegen.io.boxes import Box
-from nodegen.synthesis.projection import bounds
 
 Window = tuple[slice, slice]  # (rows, columns)
 
@@ -32,8 +31,14 @@ def crop_window(box: Box, shape: tuple[int, ...]) -> Window:
     return _span(y, side, shape[0]), _span(x, side, shape[1])
 
 
+def bounds(mask: np.ndarray) -> Window:
+    """Bounding box of a mask (row, column) that is not empty."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
 def support(mask: np.ndarray) -> Window:
-    """The part of the crop that a nodule can change: its mask and the reach of the blurred mask."""
+    """The part of an image that a nodule can change: its mask and the reach of the blurred mask."""
     return grown(bounds(mask), MASK_REACH_PX, mask.shape)
 
 
@@ -44,6 +49,28 @@ def grown(window: Window, reach: int, shape: tuple[int, ...]) -> Window:
         for s, length in zip(window, shape, strict=True)
     )
     return rows, columns
+
+
+def moved(window: Window, down: int, across: int) -> Window:
+    """A window moved by so many px."""
+    rows, columns = window
+    return (
+        slice(rows.start + down, rows.stop + down),
+        slice(columns.start + across, columns.stop + across),
+    )
+
+
+def hull(one: Window, other: Window) -> Window:
+    """The least window that holds both."""
+    rows, columns = (
+        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
+    )
+    return rows, columns
+
+
+def within(window: Window, outer: Window) -> Window:
+    """A window as seen from the corner of ``outer``."""
+    return moved(window, -outer[0].start, -outer[1].start)
 
 
 def _span(centre: float, side: int, length: int) -> slice:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import fft
 
 from nodegen.constants import MASK_REACH_PX
-from nodegen.synthesis.projection import bounds
+from nodegen.synthesis.crop import bounds
 
 # Gain of the bands between these Gaussians, relative to 4..8 px; coarser ones go with the last.
 # Median over 14 radiographs that we have both as NIH publishes them and in NODE21's form, of the

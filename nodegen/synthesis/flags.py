@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from nodegen.io.boxes import Box
-from nodegen.lungs.region import find_region
+from nodegen.lungs.region import Region
 from nodegen.synthesis.recipe import Recipe
 
 OVERLAP = "overlap"  # another box of the slice shares pixels with it
@@ -62,22 +62,21 @@ def flags_of(box: Box, edges: np.ndarray, slice01: np.ndarray) -> list[str]:
     return flags
 
 
-def with_lungs(recipes: Sequence[Recipe], slice01: np.ndarray) -> list[Recipe]:
+def with_lungs(recipes: Sequence[Recipe], lungs: Region | None) -> list[Recipe]:
     """The recipes of one slice, with the flag of those whose boxes lie off the lungs.
 
     Without it where no two lungs are found, and of boxes that lie off the body as it is.
 
     Parameters
     ----------
-    slice01 : ndarray, shape (row, column)
-        The untouched slice in 0..1 of its own range.
+    lungs : Region or None
+        As :func:`nodegen.lungs.region.find_region` gives it.
     """
-    region = find_region(slice01) if recipes else None
     flagged = []
     for recipe in recipes:
         box, flags = recipe.box, [flag for flag in recipe.flags if flag != OFF_LUNG]
-        if region is not None and OFF_BODY not in flags:
-            share = region.share_off(box.left, box.top, box.right, box.bottom)
+        if lungs is not None and OFF_BODY not in flags:
+            share = lungs.share_off(box.left, box.top, box.right, box.bottom)
             if share >= SHARE_OFF_LUNG:
                 flags.insert(flags.count(OVERLAP), OFF_LUNG)
         flagged.append(replace(recipe, flags=flags))

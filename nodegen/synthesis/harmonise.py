@@ -6,19 +6,15 @@ Two ways of adding back:
     The weighted mean of the harmonised crop and the untouched one, inside the blurred mask.
 ``grain``
     The cascade harmonises the paste and the untouched crop with the same noise. Their difference is
-    what the cascade makes of the nodule alone. It is laid over the untouched crop, which so keeps
+    what the cascade makes of the nodule alone. It is added to the untouched crop, which so keeps
     its own vessels, its own ribs and its own grain; see :func:`kept` for which part of it.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from nodegen.cascade.carry import sent
-from nodegen.cascade.cascade import Cascade, Job
-from nodegen.cascade.window import evened
+from nodegen.cascade.cascade import Cascade
 from nodegen.constants import (
     COARSE_SIGMA_PX,
     DILATION_PX,
@@ -27,12 +23,9 @@ from nodegen.constants import (
     MASK_BLUR_PX,
     MASK_TRUNCATE,
 )
-from nodegen.synthesis.blend import FittedNodule
-from nodegen.synthesis.crop import Window, grown, support
+from nodegen.synthesis.contribution import FittedNodule
+from nodegen.synthesis.crop import Window, crop_window, grown, within
 from nodegen.synthesis.recipe import Recipe, noise_stream
-
-Placed = tuple[np.ndarray, FittedNodule, Recipe]  # a crop, and what is blended into it
-Pasted = tuple[np.ndarray, Window, Recipe]  # images (image, row, column), and what is wanted
 
 
 class Harmonise:
@@ -46,9 +39,6 @@ class Harmonise:
     add_back : {"grain", "paper"}
     windows : {"default", "exact", "full"}
         What the generators compute; see :mod:`nodegen.cascade.window`.
-    step : int
-        Windows are widened to a multiple of so many px, so that those of several boxes go through
-        a generator together; 1: as they are.
     """
 
     def __init__(
@@ -56,159 +46,109 @@ class Harmonise:
         cascades: dict[str, Cascade] | None,
         add_back: str = "grain",
         windows: str = "default",
-        step: int = 1,
     ):
         # The margins of the default windows hold for a difference, in which what they leave out
         # cancels; the paper's add-back has none.
         if add_back == "paper" and windows == "default":
             windows = "exact"
         self.cascades, self.add_back, self.windows = cascades, add_back, windows
-        self.step = step
 
-    def __call__(self, crop: np.ndarray, nodule: FittedNodule, recipe: Recipe) -> np.ndarray:
-        """Blend ``nodule`` into ``crop`` (row, column) in 0..1, as the recipe says."""
-        return self.together([(crop, nodule, recipe)])[0]
-
-    def together(self, placed: Sequence[Placed]) -> list[np.ndarray]:
-        """Blend several nodules, each into a crop of its own, in as few calls as can be."""
-        jobs: dict[int, Pasted] = {}
-        for i, (crop, nodule, recipe) in enumerate(placed):
-            if not nodule.mask.any():
-                continue
-            # As `paste`, and as the image that the cascade was trained on: white is the ceiling.
-            images = [np.minimum(crop + nodule.contribution, 1.0)]
-            if self.add_back == "grain":
-                images.append(crop)
-            jobs[i] = np.stack(images), support(nodule.mask), recipe
-        made = dict(zip(jobs, self._harmonised(list(jobs.values())), strict=True))
-        return [
-            self.added_back(crop, nodule, jobs[i][1], made[i], recipe.weight)
-            if i in made
-            else crop.copy()
-            for i, (crop, nodule, recipe) in enumerate(placed)
-        ]
+    def __call__(self, slice01: np.ndarray, nodule: FittedNodule, recipe: Recipe) -> None:
+        """Blend the nodule into a slice (row, column) in 0..1, in place, as the recipe says."""
+        window = crop_window(recipe.box, slice01.shape)
+        crop, nodule = slice01[window], nodule.seen_from(window)
+        inside, reach = nodule.window, nodule.reach
+        pasted = nodule.pasted(crop)
+        images = [pasted, crop] if self.add_back == "grain" else [pasted]
+        harmonised = self.harmonised(np.stack(images), reach, recipe)
+        mask = harmonisation_mask(nodule)
+        if self.add_back == "paper":
+            crop[reach] += np.float32(recipe.weight) * mask * (harmonised[0] - crop[reach])
+            crop[reach] = np.clip(crop[reach], 0.0, 1.0)
+            return
+        # What the low pass of the change reaches.
+        spread = grown(inside, int(GRAIN_SIGMA_PX * 4 + 0.5), crop.shape)
+        change, wide, drawn = np.zeros((3, *crop[spread].shape), dtype=np.float32)
+        wide[within(reach, spread)] = mask
+        change[within(reach, spread)] = mask * (harmonised[0] - harmonised[1])
+        change = gaussian_filter(change, GRAIN_SIGMA_PX, mode="constant")
+        if nodule.central_disc is None:
+            change *= np.float32(recipe.weight)
+        else:
+            drawn[within(inside, spread)] = nodule.contribution
+            disc = np.zeros(drawn.shape, dtype=bool)
+            disc[within(inside, spread)] = nodule.central_disc
+            change = kept(change, drawn, wide, disc, recipe.weight)
+        crop[spread] = np.clip(crop[spread] + change, 0.0, 1.0)
 
     def harmonised(self, images: np.ndarray, window: Window, recipe: Recipe) -> np.ndarray:
-        """Run the recipe's cascade on ``images`` (image, row, column) in 0..1.
+        """Run the recipe's cascade on crops of one place.
+
+        Parameters
+        ----------
+        images : ndarray of float32, shape (image, row, column)
+            In 0..1.
+        window : (slice, slice)
+            Rows and columns of the crop that are wanted.
 
         Returns
         -------
         ndarray of float32, shape (image, row, column)
             The ``window`` of each, in 0..1.
         """
-        return self._harmonised([(images, window, recipe)])[0]
-
-    def _harmonised(self, pasted: Sequence[Pasted]) -> list[np.ndarray]:
         if self.cascades is None:
-            return [images[:, *window] for images, window, _ in pasted]
-        made: dict[int, np.ndarray] = {}
-        for signal, cascade in self.cascades.items():
-            here = [i for i, (_, _, recipe) in enumerate(pasted) if recipe.signal == signal]
-            jobs = [self._job(cascade, *pasted[i]) for i in here]
-            for i, job, out in zip(here, jobs, cascade.harmonise_all(jobs), strict=True):
-                # The last scale may have computed more than the window: the whole crop, say.
-                rows, columns = pasted[i][1]
-                top, left = (axis.out[0] for axis in job.plan[-1])
-                part = out[:, 0, rows.start - top :, columns.start - left :]
-                part = part[:, : rows.stop - rows.start, : columns.stop - columns.start]
-                made[i] = (part.cpu().numpy() + 1) / 2
-        return [made[i] for i in range(len(pasted))]
-
-    def _job(self, cascade: Cascade, images: np.ndarray, window: Window, recipe: Recipe) -> Job:
-        shape = images.shape[-2:]
-        noise = cascade.draw_noise(noise_stream(recipe), recipe.n0, shape)
+            return images[:, *window]
+        cascade = self.cascades[recipe.signal]
         rows, columns = ((s.start, s.stop) for s in window)
+        shape = images.shape[-2:]
         plan = cascade.plan(shape, recipe.n0, (rows, columns), self.windows)
-        if self.step > 1:
-            plan = evened(plan, self.step)
-        batch = torch.from_numpy(images.astype(np.float32)[:, None] * 2 - 1)
-        batch, *noise = sent([batch, *noise], cascade.device)
-        return Job(batch, recipe.n0, noise, plan)
-
-    def added_back(
-        self,
-        crop: np.ndarray,
-        nodule: FittedNodule,
-        window: Window,
-        harmonised: np.ndarray,
-        weight: float,
-    ) -> np.ndarray:
-        """Lay what :meth:`harmonised` gave over the untouched ``crop``, inside the blurred mask."""
-        inside = harmonisation_mask(nodule.mask, window)
-        result = crop.copy()
-        if self.add_back == "paper":
-            result[window] += np.float32(weight) * inside * (harmonised[0] - crop[window])
-        else:
-            spread = _spread(window, crop.shape)
-            within = _within(window, spread)
-            change, mask = np.zeros((2, *crop[spread].shape), dtype=np.float32)
-            mask[within] = inside
-            change[within] = inside * (harmonised[0] - harmonised[1])
-            change = gaussian_filter(change, GRAIN_SIGMA_PX, mode="constant")
-            if nodule.central_disc is None:
-                change *= np.float32(weight)
-            else:
-                drawn, middle = nodule.contribution[spread], nodule.central_disc[spread]
-                change = kept(change, drawn, mask, middle, weight)
-            result[spread] += change
-        return np.clip(result, 0.0, 1.0, out=result)
+        noise = cascade.draw_noise(noise_stream(recipe), recipe.n0, shape)
+        batch = torch.from_numpy(images[:, None] * 2 - 1).to(cascade.device)
+        made = cascade.harmonise(batch, recipe.n0, noise, plan)
+        # The last scale may have computed more than the window: the whole crop, say.
+        top, left = (axis.out[0] for axis in plan[-1])
+        part = made[:, 0, rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
+        return np.asarray((part.cpu().numpy() + 1) / 2)
 
 
 def kept(
-    change: np.ndarray,
-    contribution: np.ndarray,
-    mask: np.ndarray,
-    middle: np.ndarray,
-    weight: float,
+    change: np.ndarray, drawn: np.ndarray, mask: np.ndarray, disc: np.ndarray, weight: float
 ) -> np.ndarray:
     """Give a harmonised change the contrast and the edge of what was drawn.
 
     Generators weaken a nodule, and the low pass takes its edge. So the change is brought to the
     drawn contrast, within ``GAIN_MOST``, and what it then has beyond the drawn nodule's own low
-    pass is what the generators added. Its fine part is laid over the drawn nodule. Its coarse part
+    pass is what the generators added. Its fine part is added to the drawn nodule. Its coarse part
     brightens one side of a nodule and dims the other, which harms (docs/trials.md), and is left.
 
     Parameters
     ----------
-    change, contribution : ndarray, shape (row, column)
-        Low pass of the harmonised change, and what was drawn.
+    change, drawn : ndarray, shape (row, column)
+        Low pass of the harmonised change, and the nodule's contribution.
     mask : ndarray of the same shape
         For harmonisation, in 0..1.
-    middle : ndarray of bool, the same shape
+    disc : ndarray of bool, the same shape
         Where contrast is measured.
     weight : float
         Of what the generators added.
     """
-    wanted, found = float(contribution[middle].mean()), float(change[middle].mean())
+    wanted, found = float(drawn[disc].mean()), float(change[disc].mean())
     gain = min(max(wanted / found, 1 / GAIN_MOST), GAIN_MOST) if found * wanted > 0 else 0.0
-    low = gaussian_filter(contribution, GRAIN_SIGMA_PX, mode="constant")
+    low = gaussian_filter(drawn, GRAIN_SIGMA_PX, mode="constant")
     added = np.float32(gain) * change - low
     added -= mask * gaussian_filter(added, COARSE_SIGMA_PX, mode="constant")
-    mixed = contribution + np.float32(weight) * added
-    # What was added may still move the middle's mean.
-    left = max(float(mixed[middle].mean()), wanted / GAIN_MOST)
+    mixed = drawn + np.float32(weight) * added
+    # What was added may still move the disc's mean.
+    left = max(float(mixed[disc].mean()), wanted / GAIN_MOST)
     return np.asarray(mixed * np.float32(wanted / left))
 
 
-def harmonisation_mask(mask: np.ndarray, window: Window) -> np.ndarray:
-    """The nodule's mask, dilated by a disk and blurred, in 0..1, in ``window`` of the crop."""
-    # Beyond the crop lies no nodule: pad, so that the blur falls off there as everywhere.
-    inside = mask[window]
-    dilated = distance_transform_edt(~inside) <= DILATION_PX
+def harmonisation_mask(nodule: FittedNodule) -> np.ndarray:
+    """A nodule's mask (row, column), dilated by a disk and blurred, in 0..1, in its reach."""
+    mask = nodule.mask[within(nodule.reach, nodule.window)]
+    dilated = distance_transform_edt(~mask) <= DILATION_PX
     return np.asarray(
         gaussian_filter(
             dilated.astype(np.float32), MASK_BLUR_PX, mode="nearest", truncate=MASK_TRUNCATE
         )
     )
-
-
-def _spread(window: Window, shape: tuple[int, ...]) -> Window:
-    """The window widened by what the low pass of the change reaches."""
-    return grown(window, int(GRAIN_SIGMA_PX * 4 + 0.5), shape)
-
-
-def _within(window: Window, outer: Window) -> Window:
-    rows, columns = (
-        slice(s.start - o.start, s.stop - o.start) for s, o in zip(window, outer, strict=True)
-    )
-    return rows, columns

@@ -1,4 +1,4 @@
-"""The library of projected nodules, picked by diameter."""
+"""The library of projected nodules."""
 
 import hashlib
 import math
@@ -8,10 +8,6 @@ import numpy as np
 
 from nodegen.constants import (
     ABSORPTION_MAX,
-    ALIKE_MOST,
-    CANDIDATES_DIVISOR,
-    CANDIDATES_DIVISOR_ELSE,
-    CANDIDATES_MIN_NODULES,
     EMPTY_RAY,
 )
 from nodegen.errors import LibraryError
@@ -69,7 +65,6 @@ class Library:
         self._rows = rows
         self._pixels = pixels
         self._samples = samples
-        self._largest_first = np.argsort(-self.diameters_mm, kind="stable")
 
     @classmethod
     def open(cls, folder: Path) -> "Library":
@@ -111,70 +106,6 @@ class Library:
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    def alike(self, size_px: float) -> np.ndarray:
-        """Entries whose diameter is close to a box's size, from which one is to be drawn uniformly.
-
-        The paper's words. The baseline, and :meth:`candidates`, set no upper bound, so that most of
-        what is drawn into a small box is a mass, shrunk. Here the diameter lies between size / 5
-        and ``ALIKE_MOST`` times that; where these are fewer than ``CANDIDATES_MIN_NODULES``
-        different nodules, those nearest in size are taken.
-
-        Parameters
-        ----------
-        size_px : float
-            The box's size, in pixels.
-
-        Returns
-        -------
-        ndarray of int
-            Indices, ascending; never empty.
-        """
-        wanted_mm = size_px / CANDIDATES_DIVISOR
-        near = (self.diameters_mm > wanted_mm) & (self.diameters_mm <= ALIKE_MOST * wanted_mm)
-        chosen = np.flatnonzero(near)
-        if len({self.names[index] for index in chosen}) >= CANDIDATES_MIN_NODULES:
-            return chosen
-        middle_mm = wanted_mm * np.sqrt(ALIKE_MOST)
-        away = np.abs(np.log(self.diameters_mm / middle_mm))
-        return self._first_nodules(np.argsort(away, kind="stable"))
-
-    def candidates(self, size_px: float) -> np.ndarray:
-        """Entries that may fill a box, from which one is to be drawn uniformly.
-
-        As the baseline: those with diameter > size / 5, or, where none is, > size / 10. For big
-        boxes only a few nodules would qualify, and the same ones would come again and again; so
-        where they are fewer than ``CANDIDATES_MIN_NODULES`` different nodules, that many of the
-        largest are taken (all, of a smaller library).
-
-        Parameters
-        ----------
-        size_px : float
-            The box's size, in pixels.
-
-        Returns
-        -------
-        ndarray of int
-            Indices, ascending; never empty.
-        """
-        for divisor in (CANDIDATES_DIVISOR, CANDIDATES_DIVISOR_ELSE):
-            chosen = np.flatnonzero(self.diameters_mm > size_px / divisor)
-            if chosen.size:
-                break
-        if len({self.names[index] for index in chosen}) >= CANDIDATES_MIN_NODULES:
-            return chosen
-        return self._first_nodules(self._largest_first)  # the chosen ones are the first of them
-
-    def _first_nodules(self, order: np.ndarray) -> np.ndarray:
-        """Entries in this order until ``CANDIDATES_MIN_NODULES`` different nodules are complete."""
-        kept: list[int] = []
-        names: set[str] = set()
-        for index in order:
-            names.add(self.names[index])
-            if len(names) > CANDIDATES_MIN_NODULES:
-                break
-            kept.append(index)
-        return np.sort(np.array(kept, dtype=np.int64))
 
     def __getitem__(self, index: int) -> Nodule:
         """Read one entry.

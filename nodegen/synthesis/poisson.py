@@ -10,43 +10,43 @@ from scipy.fft import dstn, idstn
 from scipy.ndimage import binary_dilation
 
 from nodegen.constants import GAIN_MOST, POISSON_WEIGHT
-from nodegen.synthesis.blend import FittedNodule
-from nodegen.synthesis.projection import bounds
+from nodegen.synthesis.contribution import FittedNodule
+from nodegen.synthesis.crop import bounds
 from nodegen.synthesis.recipe import Recipe
 
 ROUNDS = 2  # of raising a nodule until its contrast is got
 BORDER_PX = 2  # of radiograph around the nodule, so that the border itself carries no nodule
 
 
-def poisson(crop: np.ndarray, nodule: FittedNodule, recipe: Recipe | None = None) -> np.ndarray:
-    """Blend the nodule's gradients into the crop.
+def poisson(slice01: np.ndarray, nodule: FittedNodule, recipe: Recipe | None = None) -> None:
+    """Blend the nodule's gradients into a slice, in place.
 
     Parameters
     ----------
-    crop : ndarray of float32, shape (row, column)
-        In 0..1; left as it is.
+    slice01 : ndarray of float32, shape (row, column)
+        In 0..1.
+    nodule : FittedNodule
     recipe : Recipe, optional
         Not needed: the nodule already has its contrast.
     """
-    if not nodule.mask.any():
-        return crop.copy()
-    change = _change(crop, nodule.contribution, nodule.mask)
-    if nodule.central_disc is not None:
+    ground, disc = slice01[nodule.window], nodule.central_disc
+    change = _change(ground, nodule.contribution, nodule.mask)
+    if disc is not None:
         # Half of the nodule is lost in the mean, and more where the radiograph's own gradients are
         # the stronger: what was drawn is raised until it is got, as far as that goes.
-        wanted, gain = float(nodule.contribution[nodule.central_disc].mean()), 1 / POISSON_WEIGHT
+        wanted, gain = float(nodule.contribution[disc].mean()), 1 / POISSON_WEIGHT
         for _ in range(ROUNDS):
-            change = _change(crop, nodule.contribution * np.float32(gain), nodule.mask)
-            found = float(change[nodule.central_disc].mean())
+            change = _change(ground, nodule.contribution * np.float32(gain), nodule.mask)
+            found = float(change[disc].mean())
             gain = min(gain * wanted / found, GAIN_MOST) if found * wanted > 0 else GAIN_MOST
-    return np.asarray(np.clip(crop + change, 0.0, 1.0), dtype=crop.dtype)
+    slice01[nodule.window] = np.clip(ground + change, 0.0, 1.0)
 
 
-def _change(crop: np.ndarray, contribution: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """What blending adds to the crop (row, column)."""
+def _change(window: np.ndarray, contribution: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """What blending adds to a window of the slice (row, column)."""
     reach = BORDER_PX + 1
-    # Beyond the crop the radiograph is continued by its edge, so that a box there has a border too.
-    ground = np.pad(crop, reach, mode="edge").astype(np.float64)
+    # Beyond the slice its edge goes on, so that a box there has a border too.
+    ground = np.pad(window, reach, mode="edge").astype(np.float64)
     source = np.pad(contribution, reach).astype(np.float64)
     rows, columns = bounds(binary_dilation(np.pad(mask, reach), iterations=BORDER_PX))
     frame = slice(rows.start - 1, rows.stop + 1), slice(columns.start - 1, columns.stop + 1)

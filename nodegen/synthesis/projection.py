@@ -16,6 +16,7 @@ from nodegen.constants import (
     HU_SCALE,
     PROJECTION_AXIS,
 )
+from nodegen.synthesis.crop import bounds
 
 
 def project(
@@ -44,12 +45,6 @@ def project(
     absorption = np.minimum(BETA * (hu + HU_OFFSET) / HU_SCALE, ABSORPTION_MAX)
     projection = np.exp(absorption).mean(axis=axis, dtype=np.float64)
     return projection.astype(np.float32), np.any(inside, axis=axis)
-
-
-def bounds(mask2d: np.ndarray) -> tuple[slice, slice]:
-    """Bounding box of a mask that is not empty, as (row, column) slices."""
-    rows, columns = (np.flatnonzero(mask2d.any(axis=axis)) for axis in (1, 0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def diameter_mm(mask2d: np.ndarray) -> int:

@@ -13,14 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from nodegen.constants import CLASSES, DETECTOR_BLUR_PX, FILL, MARGIN_EXPONENT, N0, WEIGHT
 from nodegen.errors import RecipeError
 from nodegen.io.boxes import Box
 from nodegen.schemas import RecipeEntry, RecipesFile, SchemaFault, check
-from nodegen.synthesis.library import Library
 
 RECIPES = "recipes.json"  # beside the written stack
-OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
 _BOX, _SLICE, _NOISE = 1, 2, 3  # what a random stream is for; part of its key
 
 
@@ -101,24 +98,6 @@ class Recipe:
         return Box(self.slice, self.left, self.top, self.right, self.bottom, self.index)
 
 
-@dataclass(frozen=True)
-class Draw:
-    """The random part of a recipe, before the slice has been looked at."""
-
-    nodule: int
-    mirror: bool
-    turn_deg: float
-    n0: dict[str, int]
-    weight: dict[str, float]
-    fill: float
-    blur_px: float
-    noise: int
-    others: tuple[int, ...]
-    deviate: float
-    shares: tuple[float, float]
-    margin_exponent: float
-
-
 def hash_of(pixels: np.ndarray) -> Any:
     """The SHA-256 of a stack's pixels as they lie in memory, slice by slice, row by row."""
     digest = hashlib.sha256()
@@ -146,33 +125,10 @@ def position(box: Box) -> tuple[int, ...]:
     return box.slice, box.top, box.left, box.bottom, box.right
 
 
-def draw(seed: int, box: Box, occurrence: int, library: Library, paper: bool = False) -> Draw:
-    """Draw what is random in ``box``.
-
-    Parameters
-    ----------
-    occurrence : int
-        0 for the first box with these corners in this slice, 1 for its first repetition, …
-    paper : bool
-        Choose the nodule as the baseline does, without an upper bound on its diameter.
-    """
+def box_stream(seed: int, box: Box, occurrence: int) -> np.random.Generator:
+    """The stream of what is drawn in a box, the ``occurrence``-th with its corners in its slice."""
     key = (seed, _BOX, box.slice, box.left, box.top, box.right, box.bottom, occurrence)
-    rng = np.random.default_rng(key)
-    candidates = (library.candidates if paper else library.alike)(float(box.side))
-    return Draw(
-        nodule=int(candidates[rng.integers(len(candidates))]),
-        mirror=bool(rng.integers(2)),
-        turn_deg=round(float(rng.uniform(0.0, 360.0)), 2),
-        n0={k: int(rng.integers(N0[k][0], N0[k][1] + 1)) for k in CLASSES},
-        weight={k: round(float(rng.uniform(*WEIGHT[k])), 4) for k in CLASSES},
-        fill=round(float(rng.uniform(*FILL)), 4),
-        blur_px=round(float(rng.uniform(*DETECTOR_BLUR_PX)), 2),
-        noise=int(rng.integers(2**63)),
-        others=tuple(int(candidates[i]) for i in rng.integers(len(candidates), size=OTHERS)),
-        deviate=float(rng.standard_normal()),
-        shares=(float(rng.random()), float(rng.random())),
-        margin_exponent=round(float(rng.uniform(*MARGIN_EXPONENT)), 3),
-    )
+    return np.random.default_rng(key)
 
 
 def noise_stream(recipe: Recipe) -> np.random.Generator:

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from nodegen.synthesis.blend import FittedNodule
+from nodegen.synthesis.contribution import FittedNodule
 
 # Fitted to 94 real nodules in 81 radiographs (``nodegen reference``): over the range of the
 # surround's level above 0.47, the median of the lung, the logarithm of the contrast falls by 2.8
@@ -41,7 +41,7 @@ def through_tone(nodule: FittedNodule, crop: np.ndarray) -> FittedNodule:
     nodule : FittedNodule
         Left as it is with the paper's contrast.
     crop : ndarray of float32, shape (row, column)
-        In 0..1, before the nodule is blended in.
+        The nodule's window of the slice, in 0..1, before the nodule is blended in.
 
     Returns
     -------

@@ -9,8 +9,8 @@ from nodegen.constants import N0, WEIGHT
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack
 from nodegen.renderer import Renderer
+from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.crop import crop_window
-from nodegen.synthesis.grey import to_unit
 from nodegen.training.margins import Case
 
 WIDTHS_PX = (12, 160)  # NODE21's boxes, from the smallest to the 99th percentile
@@ -37,7 +37,8 @@ def draw_cases(
         (recipe,) = renderer.plan(stack.pixels, [box], int(rng.integers(2**40)), signal)
         n0 = int(rng.integers(N0[signal][0], N0[signal][1], endpoint=True))
         recipe = replace(recipe, n0=n0, weight=WEIGHT[signal][1])
-        slice01 = to_unit(stack.pixels[box.slice])
-        crop = slice01[crop_window(box, slice01.shape)].copy()
-        cases.append(Case(crop, renderer.fit_nodule(recipe, slice01.shape), recipe))
+        context = SliceContext(stack.pixels[box.slice])
+        window = crop_window(box, context.shape)
+        nodule = renderer.fit_nodule(context, recipe).seen_from(window)
+        cases.append(Case(context.slice01[window].copy(), nodule, recipe))
     return cases

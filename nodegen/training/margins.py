@@ -18,8 +18,7 @@ from nodegen.cascade.weights import INDEX, read_index
 from nodegen.constants import HALF_WIDTH_PX, SCALES
 from nodegen.io.files import write_text
 from nodegen.progress import track
-from nodegen.synthesis.blend import FittedNodule
-from nodegen.synthesis.crop import support
+from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.harmonise import Harmonise, harmonisation_mask
 from nodegen.synthesis.recipe import Recipe
 from nodegen.training.card import write_page
@@ -30,7 +29,7 @@ ROOM = 0.6  # part of the bound that the measured cases may use
 
 @dataclass(frozen=True)
 class Case:
-    """One box: the crop (row, column) in 0..1, its nodule and its recipe."""
+    """One box: the crop (row, column) in 0..1, the nodule where it lies in it, and the recipe."""
 
     crop: np.ndarray
     nodule: FittedNodule
@@ -39,8 +38,7 @@ class Case:
 
 def windowing_error(cascade: Cascade, case: Case, truth: np.ndarray | None = None) -> float:
     """Largest difference that the default windows make after the add-back, on the -1..1 scale."""
-    window = support(case.nodule.mask)
-    weight = 2 * case.recipe.weight * harmonisation_mask(case.nodule.mask, window)
+    weight = 2 * case.recipe.weight * harmonisation_mask(case.nodule)
     truth = full_change(cascade, case) if truth is None else truth
     made = _change(cascade, case, "default")
     return float(np.abs(weight * (made - truth)).max())
@@ -53,8 +51,8 @@ def full_change(cascade: Cascade, case: Case) -> np.ndarray:
 
 def _change(cascade: Cascade, case: Case, windows: str) -> np.ndarray:
     blend = Harmonise({case.recipe.signal: cascade}, windows=windows)
-    images = np.stack([np.minimum(case.crop + case.nodule.contribution, 1.0), case.crop])
-    paste, untouched = blend.harmonised(images, support(case.nodule.mask), case.recipe)
+    images = np.stack([case.nodule.pasted(case.crop), case.crop])
+    paste, untouched = blend.harmonised(images, case.nodule.reach, case.recipe)
     return np.asarray(paste - untouched)
 
 

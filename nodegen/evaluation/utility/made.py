@@ -17,6 +17,7 @@ from nodegen.io.stack import Geometry, find_image, read_stack
 from nodegen.io.stack_writer import StackWriter
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
+from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.grey import to_output
 from nodegen.synthesis.noise_and_blur import noise_and_blur
 from nodegen.synthesis.recipe import noise_and_blur_stream
@@ -86,10 +87,10 @@ class Maker:
             slice01 = strawman(pixels, nodules, seed, BRIGHTNESS[made])
         else:
             renderer = self.renderer(made)
-            recipes = list(renderer.plan(pixels[None], nodules, seed))
+            recipes = renderer.plan(pixels[None], nodules, seed)
             if made == SHAM:
                 recipes = [replace(recipe, contrast_fraction=SHAM_CONTRAST) for recipe in recipes]
-            slice01 = renderer.render(pixels, recipes)[0]
+            slice01 = renderer.render(SliceContext(pixels), recipes)[0]
         if self.settings.noise_and_blur:
             number = int(content_hash(pixels), 16) % 2**32
             slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, number))
