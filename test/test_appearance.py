@@ -420,7 +420,7 @@ def test_a_nodule_that_generators_erase_is_drawn_all_the_same():
     change = kept(np.zeros_like(contribution), contribution * 0.1, mask, middle, 0.5)
     assert change[middle].mean() == pytest.approx(0.1 * contribution[middle].mean(), rel=1e-4)
     crop = np.full((256, 256), 0.3, dtype=np.float32)
-    recipe = type("R", (), {"weight": 0.5})()
+    recipe = type("R", (), {"weight": 0.5, "box": Box(0, 100, 100, 157, 157)})()
     whole = slice(0, 256), slice(0, 256)
     made = crop.copy()
     Harmonise(None)(made, FittedNodule(whole, contribution * 0.1, mask, middle), recipe)

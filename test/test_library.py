@@ -256,12 +256,12 @@ def test_large_boxes_keep_a_choice_of_the_largest(tmp_path, size_px):
 
 def test_above_a_fifth_there_is_none_then_above_a_tenth(tmp_path):
     library = library_of(tmp_path, MANY)
-    assert library.diameters_mm[library.candidates(231)].min() == 24
+    assert library.diameters_mm[larger(library, 231)].min() == 24
 
 
 def test_diversity_counts_nodules_not_their_projections(tmp_path):
     library = library_of(tmp_path, MANY, axes=(0, 1, 2))
-    chosen = library.candidates(1000)
+    chosen = larger(library, 1000)
     assert len({library.names[k] for k in chosen}) == CANDIDATES_MIN_NODULES
     # An entry of a nodule that is in comes with its other axes.
     assert len(chosen) == 3 * CANDIDATES_MIN_NODULES
@@ -271,7 +271,7 @@ def test_diversity_counts_nodules_not_their_projections(tmp_path):
 def test_candidates_are_never_empty_and_never_twice(tmp_path_factory, size_px, diameters):
     rows = [Row(f"n{k}", 1, d, d, d, 0, d, d, 0, 0.5, 1.0, "") for k, d in enumerate(diameters)]
     library = Library(tmp_path_factory.getbasetemp(), rows, np.empty(0), np.empty(0), "")
-    for chosen in (library.alike(size_px), larger(library, size_px)):
+    for chosen in (alike(library, size_px), larger(library, size_px)):
         assert len(chosen) >= min(len(diameters), CANDIDATES_MIN_NODULES)
         assert (np.diff(chosen) > 0).all()
     above = np.flatnonzero(library.diameters_mm > size_px / 5)

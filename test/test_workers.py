@@ -186,5 +186,5 @@ def test_processors_are_those_that_the_quota_leaves(tmp_path, monkeypatch, name)
 
 def test_no_more_workers_than_slices():
     assert [workers_for(wanted, items) for wanted, items in ((4, 2), (2, 9), (3, 0))] == [2, 2, 1]
-    with pytest.raises(SettingError, match="1 or more"):
+    with pytest.raises(SettingError, match="greater than or equal to 1"):
         Settings(workers=0)

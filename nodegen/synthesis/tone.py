@@ -10,11 +10,13 @@ speckle of its own.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from nodegen.synthesis.contribution import FittedNodule
+if TYPE_CHECKING:
+    from nodegen.synthesis.contribution import FittedNodule
 
 # Fitted to 94 real nodules in 81 radiographs (``nodegen reference``): over the range of the
 # surround's level above 0.47, the median of the lung, the logarithm of the contrast falls by 2.8
