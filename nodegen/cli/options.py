@@ -57,7 +57,9 @@ def shown(default: object) -> str | None:
     return None if default is None or default == "" or default == () else str(default)
 
 
-def run_function(function: Callable[..., None], name: str, words: Sequence[str] | None) -> int:
+def run_function(
+    function: Callable[..., int | None], name: str, words: Sequence[str] | None
+) -> int:
     """Run a single command, with the exit codes of ``nodegen``.
 
     Parameters
