@@ -1,17 +1,21 @@
-"""The wheel by itself: it brings its model, and generates, trains and judges."""
+"""The wheel and the sdist by themselves: they bring the model, generate, train and judge."""
 
 import json
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
 
+import nodegen
+
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("nodegen", "model", "pyproject.toml", "setup.py", "requirements.txt", "README.md")
+SOURCES = ("nodegen", "model", "pyproject.toml", "setup.py", "README.md")
 
 TRAIN = """
 from pathlib import Path
@@ -28,22 +32,41 @@ print(run.train(image, Path("trained"), profile="tiny", progress=False))
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
+def built(tmp_path_factory):
+    """The folder of the sdist, and of the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("built")
+    source = folder / "source"  # the build leaves folders behind
+    source.mkdir()
+    for name in (*SOURCES, "LICENSE"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, source / name)
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source]
+    subprocess.run(build, check=True, capture_output=True)
+    return folder
+
+
+def test_the_sdist_holds_all_that_the_wheel_holds(built):
+    (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+    version = nodegen.__version__
+    assert wheel.name == f"nodegen-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+    with tarfile.open(sdist) as archive:
+        given = {name.removeprefix(f"nodegen-{version}/") for name in archive.getnames()}
+    assert {name.removeprefix("nodegen/") if "/model/" in name else name for name in held} <= given
+    assert not {name.partition("/")[0] for name in held} - {"nodegen"}
+
+
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory):
     """The Python of an environment that has the wheel, and nothing of the clone.
 
     What nodegen needs is taken from this environment's packages, since installing torch anew takes
     minutes; nodegen itself is installed there as a link to the clone, which a path does not follow.
     """
     folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"  # the build leaves folders behind
-    source.mkdir()
-    for name in (*SOURCES, "LICENSE"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, source / name)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    build = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source)]
-    subprocess.run([*pip, *build], check=True)
-    (wheel,) = folder.glob("*.whl")
+    (wheel,) = built.glob("*.whl")
     venv.create(folder / "env", with_pip=False)
     python = folder / "env" / "bin" / "python"
     site = subprocess.run(
@@ -62,7 +85,7 @@ def run(installed, tmp_path_factory):
 
     def call(*arguments):
         done = subprocess.run(
-            [installed, *map(str, arguments)], cwd=folder, capture_output=True, text=True
+            [installed, "-I", *map(str, arguments)], cwd=folder, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
