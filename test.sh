@@ -13,7 +13,7 @@ cd "$(dirname "$0")"
 .venv/bin/lint-imports --no-cache
 .venv/bin/mypy
 # Strict: a broken link, or a public name without a docstring's part that is linked to, fails.
-DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+.venv/bin/mkdocs build --strict --quiet
 
 # The pages' modules are linted, and the pages checked by axe, where npm can get the two; nothing of
 # them is shipped.

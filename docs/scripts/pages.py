@@ -5,13 +5,16 @@ import json
 import re
 from pathlib import Path
 
-import mkdocs_gen_files
 from cyclopts import Argument, ArgumentCollection
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
 
 import nodegen
 from nodegen.cli import GROUPS, build
 from nodegen.cli.options import shown
 from nodegen.schemas import FILES
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def cell(text: str) -> str:
@@ -72,30 +75,38 @@ def reference() -> str:
     return intro + "\n\n" + "\n\n".join(blocks) + "\n"
 
 
-root = Path(__file__).resolve().parents[2]
-
-
 def cards() -> str:
     """The page of everything in model/ that was trained or fitted: each folder's own card."""
     parts = [
-        (root / "model" / name / "README.md").read_text()
-        for name in sorted(path.parent.name for path in (root / "model").glob("*/README.md"))
+        (ROOT / "model" / name / "README.md").read_text()
+        for name in sorted(path.parent.name for path in (ROOT / "model").glob("*/README.md"))
     ]
     below = [re.sub(r"^#", "##", part, flags=re.M) for part in parts]
     return "# Model cards\n\nWhat nodegen ships in `model/`.\n\n" + "\n\n".join(below)
 
 
-pages = {
-    "cards.md": cards(),
-    "commands.md": commands(),
-    "reference.md": reference(),
-    "changelog.md": (root / "CHANGELOG.md").read_text(),
-    "contributing.md": (root / "CONTRIBUTING.md").read_text(),
-}
-for page, text in pages.items():
-    with mkdocs_gen_files.open(page, "w") as file:
-        file.write(text)
+def generated() -> dict[str, str | bytes]:
+    """Return the content of every page and file that is made from the code."""
+    pages: dict[str, str | bytes] = {
+        "cards.md": cards(),
+        "commands.md": commands(),
+        "reference.md": reference(),
+        "changelog.md": (ROOT / "CHANGELOG.md").read_text(),
+        "contributing.md": (ROOT / "CONTRIBUTING.md").read_text(),
+    }
+    # The logs of research/, whose links to docs/ lead to the pages here.
+    for path in (ROOT / "research").glob("*.md"):
+        pages[f"research/{path.name}"] = path.read_text().replace("](../docs/", "](../")
+    for path in (ROOT / "research").glob("*.png"):
+        pages[f"research/{path.name}"] = path.read_bytes()
+    for name, model in FILES.items():
+        schema = json.dumps(model.model_json_schema(), indent=2)
+        pages[f"schemas/{name.replace('.json', '.schema.json')}"] = schema
+    return pages
 
-for name, model in FILES.items():
-    with mkdocs_gen_files.open(f"schemas/{name.replace('.json', '.schema.json')}", "w") as file:
-        json.dump(model.model_json_schema(), file, indent=2)
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages to the manual; MkDocs calls this hook."""
+    for page, content in generated().items():
+        files.append(File.generated(config, page, content=content))
+    return files
