@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from nodegen import __version__
 from nodegen.evaluation.reader_study.answers import Study, read_study
 from nodegen.evaluation.reader_study.figures import FIGURES_OF, MEANINGS, agreement, seconds
 from nodegen.evaluation.reader_study.multireader import ReaderEstimate
+from nodegen.evaluation.viewer.html_page import render, style
 from nodegen.io.files import write_text
 from nodegen.io.tables import csv_text, markdown_table
 
@@ -142,22 +142,16 @@ def markdown(analysis: Analysis) -> str:
 
 
 def _page(analysis: Analysis) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    template = Environment(
-        loader=PackageLoader(__package__, "."), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    ).get_template("analysis.html.j2")  # fmt: skip
-    style = files("nodegen.evaluation.viewer").joinpath("static", "viewer.css").read_text()
     main = "share right" if analysis.study.kind == "choice" else analysis.rows[0].figure
-    return template.render(
-        analysis=analysis,
-        study=analysis.study,
-        main=main,
-        meanings=MEANINGS,
-        forest=[row for row in analysis.rows if row.figure == main],
-        across=lambda value: round(20 + 360 * value, 1),
-        is_known=lambda value: not np.isnan(value),
-        style=style,
-        version=__version__,
-    )
+    content = {
+        "analysis": analysis,
+        "study": analysis.study,
+        "main": main,
+        "meanings": MEANINGS,
+        "forest": [row for row in analysis.rows if row.figure == main],
+        "across": lambda value: round(20 + 360 * value, 1),
+        "is_known": lambda value: not np.isnan(value),
+        "style": style(),
+        "version": __version__,
+    }
+    return render("nodegen.evaluation.reader_study", "analysis.html.j2", content)

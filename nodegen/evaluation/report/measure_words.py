@@ -1,12 +1,20 @@
-"""What each measure means, in a sentence a doctor understands, and what real nodules have."""
+"""What each measure means, in a sentence for a doctor, and the range of real nodules."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from nodegen.evaluation.fidelity.against import Fidelity
-from nodegen.evaluation.fidelity.judge import JUDGED
+from nodegen.evaluation.fidelity.judge import JUDGED, Verdict
 from nodegen.evaluation.fidelity.table import DIGITS
 
+LABELS = {  # methods as people know them
+    "singan": "nodegen (SinGAN)",
+    "singan-paper": "SinGAN as in the paper",
+    "poisson": "Poisson blending",
+    "paste": "pasted",
+    "none": "no generator",
+}
 FEW_BOXES = 20  # fewer say too little of a method: of 20, the median's rank still spans a third
 
 
@@ -90,13 +98,13 @@ WORDS = {
     "texture_rim": ("Texture at the rim", "The same along the nodule's margin."),
     "grain_inside": (
         "Grain inside",
-        "The film's finest noise inside the nodule against that around it; far below 1, the nodule "
-        "looks wiped.",
+        "The radiograph's finest noise inside the nodule against that around it; far below 1, the "
+        "nodule looks wiped.",
     ),
     "grain_rim": ("Grain at the rim", "The same along the nodule's margin."),
     "grain": (
         "Grain kept",
-        "The film's finest noise at the nodule, after over before; 1 is untouched.",
+        "The radiograph's finest noise at the nodule, after over before; 1 is untouched.",
     ),
 }
 
@@ -118,6 +126,39 @@ def words(real: Fidelity | None = None) -> dict[str, Word]:
     return known
 
 
-def as_data(known: dict[str, Word]) -> dict[str, Any]:
+def label(method: str) -> str:
+    """A method as people know it."""
+    return LABELS.get(method, method)
+
+
+def standing(verdict: Verdict, known: Mapping[str, Word]) -> str:
+    """In how many measures the median of a method's nodules lies within the real range.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Of one method.
+    known : dict of Word
+        From :func:`words`.
+
+    Returns
+    -------
+    str
+        A sentence that names the measures outside; empty where no range is known.
+    """
+    ranges = {name: word for name, word in known.items() if word.reference}
+    medians = {name: verdict.quantiles[name]["p50"] for name in ranges}
+    outside = [
+        word.title.lower()
+        for name, word in ranges.items()
+        if word.reference and not word.reference.low <= medians[name] <= word.reference.high
+    ]
+    if not ranges or not verdict.boxes:
+        return ""
+    inside = f"Within the real range in {len(ranges) - len(outside)} of {len(ranges)} measures"
+    return f"{inside}; outside: {', '.join(outside)}." if outside else f"{inside}."
+
+
+def as_data(known: Mapping[str, Word]) -> dict[str, Any]:
     """The same for the page's modules."""
     return {name: asdict(word) for name, word in known.items()}

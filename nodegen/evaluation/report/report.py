@@ -22,7 +22,14 @@ from nodegen.evaluation.fidelity.table import (
     told_text,
 )
 from nodegen.evaluation.report.distributions import distributions
-from nodegen.evaluation.report.measure_words import FEW_BOXES, as_data, words
+from nodegen.evaluation.report.measure_words import (
+    FEW_BOXES,
+    LABELS,
+    as_data,
+    label,
+    standing,
+    words,
+)
 from nodegen.evaluation.report.outlines import nodule_outline, outlines, thumb
 from nodegen.evaluation.viewer import Page, pack, stored
 from nodegen.evaluation.viewer.html_page import ONE_FILE_BYTES
@@ -73,7 +80,10 @@ class Report:
     def add(self, treated: Treated, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add a treated stack, with the measures of each of its boxes, in the boxes' order."""
         header = treated.header
-        self.headers.append({"method": treated.method, "stack": treated.stack, **header})
+        hashed = digest(treated.recipes) if treated.recipes else ""
+        self.headers.append(
+            {"method": treated.method, "stack": treated.stack, **header, "recipes_hash": hashed}
+        )
         recipes = {recipe["index"]: recipe for recipe in treated.recipes}
         pair = treated.pair
         numbers = range(len(pair.before))
@@ -149,16 +159,25 @@ class Report:
             Where it cannot be written.
         """
         known = words(next((v.fidelity for v in verdicts.values() if v.fidelity), None))
-        data = {"cases": self.cases, "slices": self.slices, "measures": as_data(known)}
-        text = json.dumps(data, sort_keys=True)
+        data = {
+            "cases": self.cases,
+            "slices": self.slices,
+            "measures": as_data(known),
+            "labels": LABELS,
+        }
+        hashes = [header["recipes_hash"] for header in self.headers if header["recipes_hash"]]
         self.page.write(
             path,
             # The page's own name, under which a browser keeps its marks.
-            {"id": hashlib.sha256(text.encode()).hexdigest()[:16], **data},
+            {"id": digest(data), **data},
             {
                 "version": __version__,
                 "headers": self.headers,
+                "recipes_hash": hashes[0] if len(hashes) == 1 else hashes and digest(hashes),
+                "standings": {name: standing(v, known) for name, v in verdicts.items()},
                 "methods": list(verdicts),
+                "label": label,
+                "shown": ", ".join(map(label, verdicts)),
                 "verdicts": verdicts,
                 "boxes": sum(verdict.boxes for verdict in verdicts.values()),
                 "least": min((verdict.boxes for verdict in verdicts.values()), default=0),
@@ -232,6 +251,11 @@ def lungs_in(pair: Pair) -> dict[int, np.ndarray]:
         with suppress(StackError):
             found[number] = find_lungs(pair.before[number]).labels > 0
     return found
+
+
+def digest(value: Any) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a value's JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _where(treated: Treated, number: int) -> str:

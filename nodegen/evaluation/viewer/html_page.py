@@ -84,8 +84,6 @@ class Page:
         OutputError
             Where it cannot be written.
         """
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-
         beside = path.with_name(f"{path.stem}_files")
         apart = self.size > most
         if apart:
@@ -93,22 +91,42 @@ class Page:
                 write_text(beside / f"{key}.js", f'nodegenPixels("{key}","{packed}");\n')
         elif beside.is_dir():
             _forget(beside)
-        template = Environment(
-            loader=PackageLoader(self.package, "."),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        ).get_template("template.html.j2")
-        text = template.render(
+        content = {
             **words,
-            style=_read(SHARED, STYLE) + _read(self.package, "page.css"),
-            modules=_import_map(self.package),
-            pixels=() if apart else self.packed(),
-            pixels_id=PIXELS,
-            data=as_script({**data, "folder": beside.name if apart else ""}),
-        )
-        write_text(path, text)
+            "style": style(self.package),
+            "modules": _import_map(self.package),
+            "pixels": () if apart else self.packed(),
+            "pixels_id": PIXELS,
+            "data": as_script({**data, "folder": beside.name if apart else ""}),
+        }
+        write_text(path, render(self.package, "template.html.j2", content))
+
+
+def render(package: str, template: str, words: Mapping[str, Any]) -> str:
+    """A template of a package as HTML.
+
+    Parameters
+    ----------
+    package : str
+    template : str
+        Its file's name.
+    words : dict
+        What the template says, by name.
+
+    Returns
+    -------
+    str
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader(package, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(words)
 
 
 def as_script(data: Any) -> str:
@@ -123,6 +141,11 @@ def _forget(folder: Path) -> None:
             if re.fullmatch(r"[a-z]\d+\.js", entry.name):
                 entry.unlink()
         folder.rmdir()
+
+
+def style(package: str | None = None) -> str:
+    """The viewer's styles, and those of a page."""
+    return _read(SHARED, STYLE) + (_read(package, "page.css") if package else "")
 
 
 def _read(package: str, name: str) -> str:

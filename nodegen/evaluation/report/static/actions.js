@@ -1,6 +1,6 @@
-/** What buttons, keys and hands do. */
+/** What buttons, keys and the pointer do. */
 import { $ } from "../../viewer/static/dom.js";
-import { download } from "../../viewer/static/storage.js";
+import { chooseJson, download } from "../../viewer/static/storage.js";
 import { draw } from "./draw.js";
 import { fillList, markCurrent, selected } from "./list.js";
 import {
@@ -11,14 +11,20 @@ import { caption, press, reopen, show, showBare } from "./show.js";
 
 const FLICKER_MS = 700; // slower than three flashes a second (WCAG 2.3.1)
 
+const isSeveral = (mode) => mode === "side" || mode === "methods";
+
+/** Show after, before, swipe or change in one pane; or both sides, or all methods, in several. */
 export function setMode(mode) {
   if (mode === "methods" && treatmentsOf(current().where).length < 2) return;
   stopFlicker();
-  const sides = state.mode === "methods" || mode === "methods";
+  const several = isSeveral(state.mode) || isSeveral(mode);
   state.mode = mode;
-  if (sides) reopen();
+  if (several) reopen();
   else remode(mode);
 }
+
+/** A mode of several panes; once more, back to one. */
+export const toggleMode = (mode) => setMode(state.mode === mode ? "after" : mode);
 
 function remode(mode) {
   for (const pane of panes) {
@@ -41,7 +47,7 @@ export function flicker() {
     setMode("after");
     return;
   }
-  if (state.mode === "methods") setMode("after");
+  if (isSeveral(state.mode)) setMode("after");
   state.mode = "after";
   state.flicker = setInterval(() => {
     state.mode = state.mode === "after" ? "before" : "after";
@@ -52,7 +58,9 @@ export function flicker() {
 
 export function setTool(tool) {
   state.tool = tool;
+  state.loupe = null;
   press();
+  draw();
 }
 
 export function toggleOutline(name) {
@@ -113,8 +121,10 @@ export function marked() {
   fillList(data, state.list, marks, show);
   markCurrent(state.bare ? -1 : state.at);
   press();
+  const { comment } = marks.of(state.at);
+  if (document.activeElement !== $("comment")) $("comment").value = state.bare ? "" : comment;
   $("marked-count").value = `${marks.count} of ${cases.length} marked.`;
-  if (!marks.works) $("marked-count").value += " This browser keeps nothing: export before leaving.";
+  if (!marks.works) $("marked-count").value += " This browser keeps nothing: save before leaving.";
 }
 
 export const ACTS = {
@@ -144,6 +154,16 @@ export const ACTS = {
   help: () => $("help").showModal(),
   json: () => download("marks.json", "application/json", marks.json()),
   csv: () => download("marks.csv", "text/csv", marks.csv()),
+  load: () =>
+    chooseJson(
+      (file) => {
+        marks.load(file);
+        marked();
+      },
+      (words) => {
+        $("marked-count").value = words;
+      },
+    ),
 };
 
 export function refilter(all = false) {

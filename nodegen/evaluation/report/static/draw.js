@@ -1,13 +1,15 @@
-/** Drawing the panes, and the line of words below them. */
+/** Draws the panes, and the line of words below them. */
 import { $, oncePerFrame } from "../../viewer/static/dom.js";
+import { regionText } from "../../viewer/static/region.js";
 import { rulerText } from "../../viewer/static/viewport.js";
-import { current, order, panes, shownScene, slices, state, view } from "./state.js";
+import { current, measured, order, panes, shownScene, slices, state, view } from "./state.js";
 
 /** Draw all panes in the next frame. */
 export const draw = oncePerFrame(() => {
+  const { ruler, region } = measured();
   for (const pane of panes) {
     pane.viewport.draw(view, {
-      shown: state.outlines, ruler: state.ruler, cursor: state.cursor,
+      shown: state.outlines, ruler, region, cursor: state.cursor, loupe: state.loupe,
       swipe: state.swipe, most: state.most,
     }); // prettier-ignore
     const change = pane.viewport.mode === "change" ? `±${Math.round(state.most)} grey levels, ` : "";
@@ -17,11 +19,14 @@ export const draw = oncePerFrame(() => {
   $("where").textContent =
     `slice ${order.indexOf(current().where) + 1} of ${order.length}, ` +
     `level ${Math.round(view.level)}, width ${Math.round(view.width)}`;
-  const length = rulerText(state.ruler.length ? state.ruler : [[0, 0]], slice.spacing);
-  if (length) $("values").textContent = `ruler ${length}`;
+  const scene = shownScene();
+  const length = ruler.length ? rulerText(ruler, slice.spacing) : "";
+  const statistics = region.length === 2 && scene?.after ? regionText(region, scene) : "";
+  const words = [length && `ruler ${length}`, statistics && `region ${statistics}`].filter(Boolean);
+  if (words.length) $("values").textContent = words.join("; ");
 });
 
-/** Tell the grey levels at a place. */
+/** Show the grey levels at a point. */
 export function values([x, y]) {
   const scene = shownScene();
   if (!scene) return;

@@ -1,8 +1,10 @@
 /** The keys; they wait while one types, or reads the help. */
 import { $, isTyping } from "../../viewer/static/dom.js";
-import { ACTS, flicker, nextMethod, setMark, setMode, setTool, step, stepSlice, swap, toggleOutline } from "./actions.js";
+import {
+  ACTS, flicker, nextMethod, setMark, setMode, setTool, step, stepSlice, swap, toggleMode, toggleOutline,
+} from "./actions.js";
 import { draw, values } from "./draw.js";
-import { current, shownScene, state, view } from "./state.js";
+import { current, measured, shownScene, state, view } from "./state.js";
 import { choosePreset } from "./window.js";
 
 function moveCursor(dx, dy) {
@@ -12,21 +14,25 @@ function moveCursor(dx, dy) {
     Math.min(scene.width - 0.5, Math.max(0.5, x + dx)),
     Math.min(scene.height - 0.5, Math.max(0.5, y + dy)),
   ];
-  if (state.ruler.length !== 2) values(state.cursor);
+  if (measured().ruler.length !== 2) values(state.cursor);
+  if (state.tool === "loupe") state.loupe = state.cursor;
   draw();
 }
 
 function toggleCursor() {
   const [left, top, right, bottom] = current().box;
   state.cursor = state.cursor ? null : [(left + right) / 2, (top + bottom) / 2];
-  state.ruler = [];
+  state.loupe = state.tool === "loupe" ? state.cursor : null;
   if (state.cursor) values(state.cursor);
   draw();
 }
 
 function enter() {
   if (!state.cursor) ACTS.full();
-  else state.ruler = state.ruler.length === 1 ? [state.ruler[0], state.cursor] : [state.cursor];
+  else {
+    const [mine, name] = [measured(), state.tool === "region" ? "region" : "ruler"];
+    mine[name] = mine[name].length === 1 ? [mine[name][0], state.cursor] : [state.cursor];
+  }
   draw();
 }
 
@@ -51,12 +57,15 @@ const KEYS = {
   " ": swap,
   s: () => setMode("swipe"),
   d: () => setMode("change"),
-  m: () => setMode(state.mode === "methods" ? "after" : "methods"),
+  m: () => toggleMode("side"),
+  y: () => toggleMode("methods"),
   f: flicker,
   n: nextMethod,
   w: () => setTool("window"),
   v: () => setTool("move"),
   r: () => setTool("ruler"),
+  e: () => setTool("region"),
+  u: () => setTool("loupe"),
   i: ACTS.inverse,
   "+": ACTS.in,
   "=": ACTS.in,
@@ -76,7 +85,7 @@ const KEYS = {
   Enter: enter,
   Escape: () => state.cursor && toggleCursor(),
 };
-for (const [i, name] of ["film", "nodule", "full", "bright", "dark"].entries()) {
+for (const [i, name] of ["radiograph", "nodule", "full", "bright", "dark"].entries()) {
   KEYS[i + 1] = () => choosePreset(name);
 }
 

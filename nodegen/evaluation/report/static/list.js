@@ -1,8 +1,9 @@
 /** The list of boxes: filtered, sorted, each with a small picture and its mark. */
 import { $, make } from "../../viewer/static/dom.js";
+import { labelOf } from "./state.js";
 
 export const nameOf = (one) =>
-  `${one.stack}, slice ${one.slice}${one.bare ? "" : `, box ${one.index}`}`;
+  `${one.stack}, slice ${one.slice + 1}${one.bare ? "" : `, box ${one.index + 1}`}`;
 
 /** Indices of the cases that the filters leave, in the order asked for. */
 export function selected({ cases }, marks) {
@@ -33,8 +34,8 @@ export function fillList({ cases, measures }, indices, marks, choose) {
       const words = make(
         "span",
         {},
-        `${one.stack}, slice ${one.slice}`,
-        make("small", {}, `box ${one.index}, ${one.method}`),
+        `${one.stack}, slice ${one.slice + 1}`,
+        make("small", {}, `box ${one.index + 1}, ${labelOf(one.method)}`),
         mark ? make("small", { class: mark }, mark) : null,
         value ? make("small", {}, `${measures[sort].title.toLowerCase()} ${value}`) : null,
       );

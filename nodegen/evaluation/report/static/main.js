@@ -1,18 +1,18 @@
-/** The report as a reading room: everything is put together here. */
+/** The report: its parts are put together here. */
 import { $, make } from "../../viewer/static/dom.js";
-import { ACTS, marked, refilter, setMark, setMode, setTool, toggleOutline, toSlice } from "./actions.js";
+import { ACTS, marked, refilter, setMark, setMode, setTool, toggleMode, toggleOutline, toSlice } from "./actions.js";
 import { draw } from "./draw.js";
-import { hands } from "./pointer.js";
+import { listenToPane } from "./pointer.js";
 import { listenToKeys } from "./keys.js";
 import { nameOf, selected } from "./list.js";
-import { cases, data, marks, order, state } from "./state.js";
+import { cases, data, labelOf, marks, order, state } from "./state.js";
 import { show, whenPaneIsMade } from "./show.js";
 import { choosePreset, ownWindow } from "./window.js";
 
 function start() {
-  whenPaneIsMade(hands);
+  whenPaneIsMade(listenToPane);
   listenToKeys();
-  for (const [attribute, act] of [["mode", setMode], ["tool", setTool], ["outline", toggleOutline],
+  for (const [attribute, act] of [["mode", setMode], ["several", toggleMode], ["tool", setTool], ["outline", toggleOutline],
     ["mark", setMark], ["act", (name) => ACTS[name]()]]) { // prettier-ignore
     for (const button of document.querySelectorAll(`[data-${attribute}]`)) {
       button.onclick = () => act(button.dataset[attribute]);
@@ -27,16 +27,17 @@ function start() {
   }
   $("slice").max = order.length;
   $("slice").oninput = () => toSlice(order[$("slice").value - 1]);
-  $("word").oninput = () => {
-    marks.say(state.at, $("word").value);
+  $("comment").oninput = () => {
+    marks.say(state.at, $("comment").value);
     marked();
   };
+  marks.onOther(marked);
   document.addEventListener("fullscreenchange", draw);
   addEventListener("beforeprint", () => {
     $("print").replaceChildren(
       ...state.list.map((i) => {
-        const { mark, word } = marks.of(i);
-        const said = [cases[i].method, mark, word].filter(Boolean).join(", ");
+        const { mark, comment } = marks.of(i);
+        const said = [labelOf(cases[i].method), mark, comment].filter(Boolean).join(", ");
         const figures = Object.entries(data.measures).map(
           ([name, { title, digits, unit }]) =>
             `${title} ${cases[i].measures[name]?.toFixed(digits) ?? "–"} ${unit}`.trim(),

@@ -1,7 +1,7 @@
 /** Marks of the boxes, kept in the browser under the page's own name. */
 import { csv, Kept } from "../../viewer/static/storage.js";
 
-const EMPTY = { mark: "", word: "" };
+const EMPTY = { mark: "", comment: "" };
 
 export class Marks {
   constructor(id, cases) {
@@ -19,8 +19,13 @@ export class Marks {
     this.#put(index, { ...this.of(index), mark: this.of(index).mark === mark ? "" : mark });
   }
 
-  say(index, word) {
-    this.#put(index, { ...this.of(index), word });
+  say(index, comment) {
+    this.#put(index, { ...this.of(index), comment });
+  }
+
+  /** Call `act` when another tab has marked. */
+  onOther(act) {
+    this.kept.onOther(act);
   }
 
   get count() {
@@ -32,16 +37,30 @@ export class Marks {
   }
 
   #put(index, value) {
-    this.kept.value[index] = value;
-    this.kept.save();
+    this.kept.update((all) => {
+      all[index] = value;
+    });
+  }
+
+  /** Add the marks of a file that `json` wrote, where a box has none yet; throws where it is none. */
+  load(file) {
+    if (file?.report !== this.id || !Array.isArray(file.marks)) throw new Error("it holds no marks of this report");
+    const known = ["method", "seed", "stack", "slice", "index"];
+    const found = file.marks.map((row) => this.cases.findIndex((one) => known.every((name) => one[name] === row?.[name])));
+    if (found.includes(-1)) throw new Error("it marks a box that this report does not have");
+    for (const [i, index] of found.entries()) {
+      const { mark, comment } = { ...EMPTY, ...file.marks[i] };
+      const mine = this.of(index);
+      this.#put(index, { mark: mine.mark || mark, comment: mine.comment || comment });
+    }
   }
 
   #rows() {
     return this.cases.flatMap((one, i) => {
-      const { mark, word } = this.of(i);
-      if (!mark && !word) return [];
+      const { mark, comment } = this.of(i);
+      if (!mark && !comment) return [];
       const { method, seed, stack, slice, index, box } = one;
-      return [{ method, seed, stack, slice, index, box, mark, word }];
+      return [{ method, seed, stack, slice, index, box, mark, comment }];
     });
   }
 
@@ -50,9 +69,9 @@ export class Marks {
   }
 
   csv() {
-    const head = ["method", "seed", "stack", "slice", "index", "left", "top", "right", "bottom", "mark", "word"];
-    const rows = this.#rows().map(({ method, seed, stack, slice, index, box, mark, word }) => [
-      method, seed, stack, slice, index, ...box, mark, word,
+    const head = ["method", "seed", "stack", "slice", "index", "left", "top", "right", "bottom", "mark", "comment"];
+    const rows = this.#rows().map(({ method, seed, stack, slice, index, box, mark, comment }) => [
+      method, seed, stack, slice, index, ...box, mark, comment,
     ]); // prettier-ignore
     return csv([head, ...rows]);
   }

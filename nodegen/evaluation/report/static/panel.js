@@ -1,8 +1,9 @@
-/** What is said of one box: measures with their meaning and place among real ones, profile, recipe. */
+/** One box: its measures, what they mean and where they lie among real ones, profile, recipe. */
 import { $, make } from "../../viewer/static/dom.js";
 import { nameOf } from "./list.js";
+import { labelOf } from "./state.js";
 
-export function fillPanel(data, one, { word }) {
+export function fillPanel(data, one, { comment }) {
   $("title").textContent = nameOf(one);
   $("profile-part").hidden = Boolean(one.bare);
   const [left, top, right, bottom] = one.box;
@@ -11,9 +12,10 @@ export function fillPanel(data, one, { word }) {
     ? `, ${((right - left) * spacing[0]).toFixed(0)} × ${((bottom - top) * spacing[1]).toFixed(0)} mm`
     : "";
   $("place").textContent = one.bare
-    ? `${one.method}; no box is listed here`
-    : `${one.method}; ${right - left} × ${bottom - top} px${mm}`;
-  if (document.activeElement !== $("word")) $("word").value = word;
+    ? `${labelOf(one.method)}; no box is listed here`
+    : `${labelOf(one.method)}; ${right - left} × ${bottom - top} px${mm}`;
+  if (document.activeElement !== $("comment")) $("comment").value = comment;
+  $("verdict").textContent = one.bare ? "" : verdict(data, one);
   $("figures").replaceChildren(
     ...(one.bare ? [] : Object.entries(data.measures)).map(([name, measure]) =>
       figure(data, one, name, measure),
@@ -25,6 +27,21 @@ export function fillPanel(data, one, { word }) {
       make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, String(value))),
     ),
   );
+}
+
+/** In how many measures a box lies within the range of real nodules. */
+function verdict({ measures }, one) {
+  const known = Object.entries(measures).filter(
+    ([name, { reference }]) => reference && Number.isFinite(one.measures[name]),
+  );
+  const outside = known.filter(([name, { reference: { low, high } }]) => {
+    const value = one.measures[name];
+    return value < low || value > high;
+  });
+  if (!known.length) return "";
+  const names = outside.map(([, { title }]) => title.toLowerCase()).join(", ");
+  const inside = `Within the real range in ${known.length - outside.length} of ${known.length} measures`;
+  return names ? `${inside}; outside: ${names}.` : `${inside}.`;
 }
 
 function figure(data, one, name, measure) {
@@ -47,7 +64,7 @@ function standing(value, { reference, digits, unit }) {
   const from = n ? ` (${n} boxes)` : "";
   const place = !Number.isFinite(value)
     ? ""
-    : value < low ? " This box lies below." : value > high ? " This box lies above." : " This box lies inside."; // prettier-ignore
+    : value < low ? " Below the real range." : value > high ? " Above the real range." : " Within the real range."; // prettier-ignore
   return `Real nodules: mostly ${range}${from}.${place}`;
 }
 

@@ -1,4 +1,4 @@
-/** Films with their changes, unpacked on demand. */
+/** Radiographs before and after, unpacked on demand. */
 import { Store } from "../../viewer/static/pixels.js";
 import { data, order, slices } from "./state.js";
 
@@ -6,7 +6,7 @@ const KEPT = 12; // scenes; one takes twice its pixels
 const store = new Store({ folder: data.folder });
 const scenes = new Map(); // slice and change: promise of the scene
 
-/** The film of a slice, before and after one change. */
+/** The radiograph of a slice, before and after one change. */
 export function sceneOf(where, change) {
   const key = `${where} ${change}`;
   if (!scenes.has(key)) {

@@ -1,4 +1,4 @@
-/** What the modules of the reading room share: the page's data, what is shown, and in which panes. */
+/** What the report's modules share: the page's data, what is shown, and in which panes. */
 import { $ } from "../../viewer/static/dom.js";
 import { View } from "../../viewer/static/view.js";
 import { Marks } from "./marks.js";
@@ -14,17 +14,30 @@ export const state = {
   bare: null, // a slice that is shown without a box of the list
   mode: "after",
   tool: "window",
-  preset: "film",
+  preset: "radiograph",
   outlines: { box: true, nodule: false, lungs: false },
   swipe: 0.5,
   swiping: false,
-  ruler: [],
+  measured: new Map(), // ruler and region of each box
+  loupe: null, // where it is held, image coordinates
   cursor: null, // pointer moved by keys, image coordinates
   flicker: 0,
   most: 100,
 };
 
 export const current = () => state.bare ?? cases[state.at];
+/** Names a box, or a slice by itself, whatever the method. */
+export const keyOf = (one) => `${one.where} ${one.bare ? "" : one.index}`;
+
+/** Ruler and region of what is shown: each box has its own. */
+export function measured() {
+  const key = keyOf(current());
+  if (!state.measured.has(key)) state.measured.set(key, { ruler: [], region: [] });
+  return state.measured.get(key);
+}
+
+export const labelOf = (method) => data.labels[method] ?? method;
+
 export const paneSize = () => panes[0].viewport.pane;
 export const shownScene = () => panes[0]?.viewport.scene;
 
@@ -40,7 +53,7 @@ export function treatmentsOf(where) {
   );
 }
 
-/** A slice by itself, as far as it is told of like a case. */
+/** A slice by itself, in the form of a case. */
 function bare(where, treatment) {
   const { stack, slice, width, height } = slices[where];
   return { ...treatment, bare: true, where, stack, slice, box: [0, 0, width, height], measures: {} };

@@ -11,7 +11,7 @@ export function applyPreset(scene, one) {
   const margin = Math.max(right - left, bottom - top) / 2;
   const around = [left - margin, top - margin, right + margin, bottom + margin];
   const [low, high] = {
-    film: () => spread(scene, [0.005, 0.995]),
+    radiograph: () => spread(scene, [0.005, 0.995]),
     nodule: () => spread(scene, [0.005, 0.998], around),
     full: () => [0, GREY_MAX],
     bright: () => [GREY_MAX / 2, GREY_MAX],

@@ -5,7 +5,8 @@ export const MOST_SCALE = 16;
 
 export class View {
   constructor() {
-    Object.assign(this, { scale: 1, x: 0, y: 0, fitted: true });
+    // Fitted: the whole image, whatever the pane. Close: a box fills the pane.
+    Object.assign(this, { scale: 1, x: 0, y: 0, fitted: true, close: false });
     Object.assign(this, { level: 2048, width: 4096, inverse: false });
   }
 
@@ -14,13 +15,19 @@ export class View {
     this.scale = Math.min(pane.width / scene.width, pane.height / scene.height);
     this.x = scene.width / 2;
     this.y = scene.height / 2;
-    this.fitted = true;
+    Object.assign(this, { fitted: true, close: false });
   }
 
   /** A box [left, top, right, bottom] in the middle, with `around` times its larger side. */
   focus([left, top, right, bottom], pane, around = 3) {
     const side = Math.max(right - left, bottom - top) * around;
     this.scale = Math.min(MOST_SCALE, Math.min(pane.width, pane.height) / side);
+    this.centre([left, top, right, bottom]);
+    this.close = true;
+  }
+
+  /** A box in the middle, at the zoom that is set. */
+  centre([left, top, right, bottom]) {
     this.x = (left + right) / 2;
     this.y = (top + bottom) / 2;
     this.fitted = false;
@@ -30,7 +37,7 @@ export class View {
   pan(dx, dy, scene) {
     this.x = Math.min(scene.width, Math.max(0, this.x - dx / this.scale));
     this.y = Math.min(scene.height, Math.max(0, this.y - dy / this.scale));
-    this.fitted = false;
+    Object.assign(this, { fitted: false, close: false });
   }
 
   /** Zoom so that the point at (px, py) from the pane's middle, CSS pixels, stays where it is. */

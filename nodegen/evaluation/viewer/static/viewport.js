@@ -3,6 +3,7 @@ import { changeTable, greyTable, paint } from "./greys.js";
 
 const SHARP_FROM = 3; // screen pixels a pixel from which no smoothing is done
 const INK = { box: "#ffd24a", nodule: "#5fe0c8", lungs: "#8fb8ff", ruler: "#ff9d5c", mark: "#ff9d5c" };
+const LOUPE = { radius: 95, zoom: 3 }; // CSS pixels; times the zoom around it
 
 export class Viewport {
   #layers = new Map(); // "before", "after", "change": painted canvas and what it shows
@@ -33,7 +34,7 @@ export class Viewport {
   }
 
   /** Draw; `shown` names the outlines wanted, `marks` and `ruler` come from whoever holds them. */
-  draw(view, { shown = {}, ruler = [], cursor = null, swipe = 0.5, most = 100, marks = [] } = {}) {
+  draw(view, { shown = {}, ruler = [], region = [], cursor = null, loupe = null, swipe = 0.5, most = 100, marks = [] } = {}) {
     const { canvas, scene } = this;
     const { width, height } = this.pane;
     const dense = globalThis.devicePixelRatio || 1;
@@ -47,19 +48,19 @@ export class Viewport {
     const origin = [width / 2 - view.x * view.scale, height / 2 - view.y * view.scale];
     const at = (x, y) => [origin[0] + x * view.scale, origin[1] + y * view.scale];
     pen.imageSmoothingEnabled = view.scale * dense < SHARP_FROM;
-    const lay = (layer) => {
+    const paintLayer = (layer) => {
       const k = view.scale * dense;
       pen.setTransform(k, 0, 0, k, origin[0] * dense, origin[1] * dense);
       pen.drawImage(this.#layer(layer, view, most), 0, 0);
       pen.setTransform(dense, 0, 0, dense, 0, 0);
     };
     if (this.mode === "swipe") {
-      lay("before");
+      paintLayer("before");
       pen.save();
       pen.beginPath();
       pen.rect(width * swipe, 0, width, height);
       pen.clip();
-      lay("after");
+      paintLayer("after");
       pen.restore();
       pen.fillStyle = "#fff";
       pen.fillRect(width * swipe - 0.75, 0, 1.5, height);
@@ -67,12 +68,33 @@ export class Viewport {
       pen.arc(width * swipe, height / 2, 9, 0, 7);
       pen.fill();
     } else {
-      lay(this.mode);
+      paintLayer(this.mode);
     }
     this.#outlines(pen, at, shown, view.scale);
     for (const [i, { x, y }] of marks.entries()) cross(pen, at(x, y), INK.mark, String(i + 1));
     if (ruler.length) measure(pen, ruler.map(([x, y]) => at(x, y)), rulerText(ruler, scene.spacing));
+    if (region.length === 2) ellipse(pen, ...region.map(([x, y]) => at(x, y)));
+    if (loupe) {
+      const point = at(...loupe);
+      const side = point[0] > width * swipe ? "after" : "before";
+      this.#magnify(pen, loupe, point, view, dense, this.#layer(this.mode === "swipe" ? side : this.mode, view, most));
+    }
     if (cursor) cross(pen, at(...cursor), "#fff");
+  }
+
+  #magnify(pen, [x, y], point, view, dense, layer) {
+    const k = view.scale * dense * LOUPE.zoom;
+    pen.save();
+    pen.beginPath();
+    pen.arc(...point, LOUPE.radius, 0, 7);
+    pen.clip();
+    pen.fillStyle = "#000";
+    pen.fill();
+    pen.setTransform(k, 0, 0, k, point[0] * dense - x * k, point[1] * dense - y * k);
+    pen.drawImage(layer, 0, 0);
+    pen.restore();
+    pen.lineWidth = 1.5;
+    outline(pen, "#fff", () => pen.arc(...point, LOUPE.radius, 0, 7));
   }
 
   #layer(name, view, most) {
@@ -155,6 +177,13 @@ function measure(pen, points, words) {
   outline(pen, INK.ruler, () => trace(pen, points));
   for (const point of points) outline(pen, INK.ruler, () => pen.arc(...point, 3, 0, 7));
   if (words) label(pen, words, points[1][0] + 8, points[1][1] - 8, INK.ruler);
+}
+
+function ellipse(pen, [x1, y1], [x2, y2]) {
+  pen.lineWidth = 1.5;
+  outline(pen, INK.ruler, () =>
+    pen.ellipse((x1 + x2) / 2, (y1 + y2) / 2, Math.abs(x2 - x1) / 2, Math.abs(y2 - y1) / 2, 0, 0, 7),
+  );
 }
 
 function label(pen, words, x, y, colour) {
