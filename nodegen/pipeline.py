@@ -14,7 +14,7 @@ from nodegen.errors import RecipeError, SettingError
 from nodegen.io.boxes import BOXES, read_boxes
 from nodegen.io.files import write_text
 from nodegen.io.outputs import claim
-from nodegen.io.stack import Stack, find_image, read_stack
+from nodegen.io.stack import Stack, find_image, output_name, read_stack
 from nodegen.io.stack_writer import StackWriter
 from nodegen.progress import track
 from nodegen.renderer import Renderer, label_type
@@ -87,7 +87,8 @@ def generate(
     source, output_dir = find_image(Path(input_dir)), Path(output_dir)
     folders = [Path(folder) for folder in (output_dir, masks, masks_by_box) if folder]
     inputs = (source, Path(input_dir) / BOXES, *([Path(recipes)] if recipes else []))
-    results = (output_dir / RECIPES, *(folder / source.name for folder in folders))
+    name = output_name(source)
+    results = (output_dir / RECIPES, *(folder / name for folder in folders))
     with claim(*results, overwrite=overwrite, inputs=inputs) as staged, ExitStack() as files:
         stack = read_stack(source)
         geometry, shape = stack.geometry, stack.pixels.shape
@@ -110,11 +111,11 @@ def generate(
                 )
         own = settings.intensity == "input"
         form, dtype = (geometry, stack.pixels.dtype) if own else (geometry.black, np.dtype("uint8"))
-        image = output_dir / source.name
+        image = output_dir / name
         writer = files.enter_context(StackWriter(staged[image], form, shape, dtype))
         labels = np.dtype(label_type(todo))
         if masks:
-            place = staged[Path(masks) / source.name]
+            place = staged[Path(masks) / name]
             mask_writer = files.enter_context(StackWriter(place, geometry.black, shape, labels))
         slices = renderer.render_stack(stack.pixels, todo, seed, settings.intensity)
         files.enter_context(closing(slices))  # no worker goes on where a slice cannot be written
@@ -125,7 +126,7 @@ def generate(
                 mask_writer.write(made.mask.astype(labels, copy=False))
             done += made.recipes
         if masks_by_box and todo:
-            place, by_box = staged[Path(masks_by_box) / source.name], (len(todo), *shape[1:])
+            place, by_box = staged[Path(masks_by_box) / name], (len(todo), *shape[1:])
             with StackWriter(place, geometry.black.stacked, by_box, np.uint8) as each:
                 for recipe in sorted(done, key=lambda recipe: recipe.index):
                     each.write(renderer.mask_of(recipe, shape[1:]))

@@ -62,7 +62,7 @@ def moved(axis, value):
 STACKS = {
     "no image": (
         lambda d: (d / "77.mha").unlink(),
-        r"The input folder .* holds no images where one \(.mha, .mhd, .tif, .tiff\) is wanted",
+        r"The input folder .* holds no images where one \(.mha, .*, .ima\) is wanted",
     ),
     "two images": (
         lambda d: shutil.copy(d / "77.mha", d / "78.mha"),
@@ -260,13 +260,10 @@ def test_bad_recipes_are_told_in_one_sentence(make_input, tmp_path, capfd, fault
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        (["--method", "magic"], r"argument --method: invalid choice: 'magic'"),
-        (
-            ["--seed", "-1"],
-            r"--seed: it is .-1., where a whole number of 0 to 2\^63 - 1",
-        ),
+        (["--method", "magic"], r'Invalid value "magic" for --method. Choose from: "singan"'),
+        (["--seed", "-1"], r'Invalid value "-1" for --seed. .* equal to 0'),
         (["--device", "cuda"], r"device is 'cuda', but torch finds no CUDA device here"),
-        (["--frobnicate"], r"unrecognized arguments: --frobnicate"),
+        (["--frobnicate"], r"Unknown option: --frobnicate"),
     ],
 )
 def test_a_bad_option_is_told_in_one_line(make_input, tmp_path, capfd, monkeypatch, option, says):
@@ -334,7 +331,7 @@ def test_an_interrupt_leaves_no_partial_file(make_input, tmp_path, number, code,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for _ in range(600):  # until the first output is open
-        if output.is_dir() and list(output.glob(".*.partial")):
+        if output.is_dir() and list(output.glob(".nodegen-*/.*.partial")):
             break
         time.sleep(0.05)
     assert running.poll() is None, "it ended before it could be interrupted"

@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from nodegen.dataset.settings import DatasetSettings
 from nodegen.errors import SettingError, StackError
-from nodegen.io.radiograph import PICTURES, READABLE, count_slices, find_radiographs, is_dicom
+from nodegen.io.radiograph import find_radiographs, reads_as_dicom
+from nodegen.io.stack import PICTURES, READABLE, count_slices
 from nodegen.io.store import Store
 
 BY_ID = "id "  # before what stands for a patient's ID until it has a number
@@ -115,7 +116,7 @@ def numbered(sources: Sequence[Source]) -> list[Source]:
 
 def _patient(path: Path, pattern: str | None) -> str:
     if pattern is None:
-        if is_dicom(path):
+        if reads_as_dicom(path):
             from nodegen.dicom.read import patient_of
 
             told = patient_of(path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nodegen.dicom.clean import decimal
 from nodegen.dicom.elements import (
     ACQUISITION,
     ADDITION,
@@ -139,9 +140,9 @@ def in_new_form(
             delattr(made, name)
     for name in ("ImagerPixelSpacing", "PixelSpacing", "NominalScannedPixelSpacing"):
         if name in made and made.get(name):
-            setattr(made, name, [_decimal(float(value) / resampled) for value in made.get(name)])
+            setattr(made, name, [decimal(float(value) / resampled) for value in made.get(name)])
     if not any(made.get(name) for name in ("ImagerPixelSpacing", "PixelSpacing")):
-        made.PixelSpacing = [_decimal(mm)] * 2
+        made.PixelSpacing = [decimal(mm)] * 2
         if calibrated:
             made.PixelSpacingCalibrationType = "FIDUCIAL"
             made.PixelSpacingCalibrationDescription = "By the mean width of adults' lungs"
@@ -151,8 +152,8 @@ def in_new_form(
     made.BitsAllocated, made.BitsStored, made.HighBit = bits, stored, stored - 1
     made.PixelRepresentation = 0
     made.RescaleIntercept, made.RescaleSlope, made.RescaleType = "0", "1", "US"
-    made.WindowCenter = _decimal((window[0] + window[1] + 1) / 2)
-    made.WindowWidth = _decimal(window[1] - window[0] + 1)
+    made.WindowCenter = decimal((window[0] + window[1] + 1) / 2)
+    made.WindowWidth = decimal(window[1] - window[0] + 1)
     made.PresentationLUTShape = "IDENTITY"
     made.PixelData = _bytes(pixels)
     kind = DX if _kind(source) == DX_RAW else _kind(source)
@@ -244,11 +245,11 @@ def _completed(
         if not made.get("PixelIntensityRelationshipSign"):
             made.PixelIntensityRelationshipSign = sign
         if not made.get("ImagerPixelSpacing"):
-            made.ImagerPixelSpacing = made.get("PixelSpacing") or [_decimal(mm)] * 2
+            made.ImagerPixelSpacing = made.get("PixelSpacing") or [decimal(mm)] * 2
         if kind == DX and not (made.get("VOILUTSequence") or made.get("WindowWidth")):
             low, high = _limits(made)
-            made.WindowCenter = _decimal((low + high + 1) / 2)
-            made.WindowWidth = _decimal(high - low + 1)
+            made.WindowCenter = decimal((low + high + 1) / 2)
+            made.WindowWidth = decimal(high - low + 1)
     for name in (*EMPTY, *EMPTY_OF[kind]):
         if name not in made:
             setattr(made, name, [] if name.endswith("Sequence") else None)
@@ -265,8 +266,3 @@ def _bytes(pixels: np.ndarray) -> bytes:
     """Pixels as DICOM holds them: little endian, of an even length."""
     content = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
     return content + b"\0" * (len(content) % 2)
-
-
-def _decimal(value: float) -> str:
-    """A number of at most 16 characters."""
-    return f"{value:.10g}"

@@ -22,19 +22,20 @@ class Geometry:
         A single image may be a 2D file; in memory it is a stack of one slice.
     tags : tuple, optional
         What only a TIFF says, to be written as it came: (pixels in a unit along x, along y, the
-        number of that unit, whether white is 0); the first two as (numerator, denominator).
+        number of that unit, the level of black where white is 0, and else 0); the first two as
+        (numerator, denominator).
     """
 
     spacing: tuple[float, ...]
     origin: tuple[float, ...]
     direction: tuple[float, ...]
     dimension: int
-    tags: tuple[tuple[int, int], tuple[int, int], int, bool] | None = None
+    tags: tuple[tuple[int, int], tuple[int, int], int, int] | None = None
 
     @property
     def black(self) -> Self:
         """The same with black as 0, for pixels that are not those of the file."""
-        return replace(self, tags=(*self.tags[:3], False)) if self.tags else self
+        return replace(self, tags=(*self.tags[:3], 0)) if self.tags else self
 
     @property
     def stacked(self) -> Self:

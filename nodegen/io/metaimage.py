@@ -155,6 +155,19 @@ def read_metaimage(path: Path) -> tuple[np.ndarray, Geometry]:
     return pixels, _geometry(header, dimension)
 
 
+def count_slices(path: Path) -> int:
+    """Slices of a MetaImage, by its header.
+
+    Raises
+    ------
+    StackError, OSError
+        Where the header cannot be read.
+    """
+    header = read_header(path)
+    dimension = header.whole("NDims")
+    return _shape(header, dimension)[0] if dimension == 3 else 1
+
+
 def read_header(path: Path) -> Header:
     """Read the header of a MetaImage, whatever its length.
 

@@ -7,11 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.errors import StackError
-from nodegen.io.stack import SUFFIXES, read_stack
+from nodegen.io.stack import PICTURES, READABLE, SUFFIXES, radiographs_in, read_stack
 
-PICTURES = (".png", ".jpg", ".jpeg")
-DICOM = (".dcm", ".dicom")
-READABLE = (*SUFFIXES, *PICTURES, *DICOM)
 NODE21_MAX = 4095  # highest grey level of 12 bit, in which NODE21's radiographs come
 
 
@@ -54,8 +51,8 @@ class Radiograph:
         return low, high
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a file is read as DICOM: by its ending, or because it has none of the others."""
+def reads_as_dicom(path: Path) -> bool:
+    """Whether a radiograph's file is DICOM: no other format has its name."""
     return path.suffix.lower() not in (*SUFFIXES, *PICTURES)
 
 
@@ -75,10 +72,8 @@ def find_radiographs(inputs: list[Path]) -> list[tuple[Path, Path]]:
     found: dict[Path, Path] = {}
     for given in inputs:
         if given.is_dir():
-            for path in sorted(given.rglob("*")):
-                hidden = any(part.startswith(".") for part in path.relative_to(given).parts)
-                if not hidden and path.suffix.lower() in READABLE and path.is_file():
-                    found.setdefault(path, given)
+            for path in radiographs_in(given):
+                found.setdefault(path, given)
         elif given.is_file():
             found.setdefault(given, given.parent)
         else:
@@ -86,27 +81,9 @@ def find_radiographs(inputs: list[Path]) -> list[tuple[Path, Path]]:
     if not found:
         raise StackError(
             f"There is no radiograph in {', '.join(map(str, inputs))}; give files or folders of "
-            f"{', '.join(READABLE)}."
+            f"{', '.join(READABLE)}, or of DICOM under any name."
         )
     return sorted(found.items())
-
-
-def count_slices(path: Path) -> int:
-    """Radiographs in a file; only stacks hold more than one."""
-    if path.suffix.lower() in PICTURES:
-        return 1
-    if path.suffix.lower() in SUFFIXES and path.suffix.lower() not in (".tif", ".tiff"):
-        import SimpleITK as sitk
-
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(str(path))
-        try:
-            reader.ReadImageInformation()
-        except RuntimeError:
-            return 1  # said when it is read
-        size = reader.GetSize()
-        return int(size[2]) if len(size) == 3 else 1
-    return sum(1 for _ in read_radiographs(path))
 
 
 def read_radiographs(path: Path) -> Iterator[Radiograph]:
@@ -115,25 +92,16 @@ def read_radiographs(path: Path) -> Iterator[Radiograph]:
     Parameters
     ----------
     path : pathlib.Path
-        MetaImage, TIFF, PNG, JPEG or DICOM; the first two may hold a stack.
+        MetaImage, TIFF, PNG, JPEG or DICOM; the slices of a stack, the frames of DICOM.
 
     Raises
     ------
     StackError
         Where the file cannot be read, or a package that reads it is missing.
     """
-    suffix = path.suffix.lower()
-    if suffix in PICTURES:
-        yield _read_picture(path)
-    elif suffix in SUFFIXES:
-        stack = read_stack(path)
-        spacing = stack.geometry.spacing
-        for number, pixels in enumerate(stack.pixels):
-            yield Radiograph(pixels, (float(spacing[0]), float(spacing[1])), path, number)
-    else:
-        from nodegen.dicom.read import read_dicom
-
-        yield from read_dicom(path)
+    stack = read_stack(path)
+    for number, pixels in enumerate(stack.pixels):
+        yield Radiograph(pixels, stack.spacing, path, number, stack.patient)
 
 
 def read_radiograph(path: Path, number: int = 0) -> Radiograph:
@@ -142,32 +110,3 @@ def read_radiograph(path: Path, number: int = 0) -> Radiograph:
         if radiograph.slice == number:
             return radiograph
     raise StackError(f"{path} has no slice {number}; it was changed since it was counted.")
-
-
-def _read_picture(path: Path) -> Radiograph:
-    """PNG and JPEG: grey of 8 or 16 bit; colours, where red, green and blue are the same."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith("I") or image.mode == "F":
-                pixels = np.asarray(image)
-                if pixels.dtype == np.int32:
-                    pixels = pixels.clip(0, 65535).astype(np.uint16)
-            elif image.mode in ("L", "1"):
-                pixels = np.asarray(image.convert("L"))
-            else:  # palettes, RGB, and NIH's few RGBA
-                colours = np.asarray(image.convert("RGB"))
-                spread = np.ptp(colours.astype(np.int16), axis=2)
-                if np.percentile(spread, 99) > 8:
-                    raise StackError(
-                        f"{path} is a picture in colours, where a radiograph in grey levels is "
-                        "wanted; leave it out."
-                    )
-                pixels = np.asarray(image.convert("L"))
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise StackError(
-            f"{path} cannot be read as an image: it is damaged, truncated or of another format; "
-            "copy it anew."
-        ) from error
-    return Radiograph(np.ascontiguousarray(pixels), None, path)

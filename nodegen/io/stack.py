@@ -1,20 +1,33 @@
-"""Stacks of radiographs in memory, once and in their own pixel type, and reading them."""
+"""Stacks of radiographs in memory, once and in their own pixel type, and reading them.
+
+One reader for every format: MetaImage and TIFF, which may hold a stack, PNG, JPEG and DICOM.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from nodegen.dicom.read import count_frames, is_dicom, read_dicom
 from nodegen.errors import StackError
 from nodegen.io.geometry import Geometry as Geometry
 from nodegen.io.image import check_pixels
+from nodegen.io.metaimage import count_slices as _count_metaimage
 from nodegen.io.metaimage import read_metaimage
+from nodegen.io.picture import read_picture
 from nodegen.io.tiff import read_tiff
 
 METAIMAGE = (".mha", ".mhd")
 TIFF = (".tif", ".tiff")
-SUFFIXES = (*METAIMAGE, *TIFF)
+SUFFIXES = (*METAIMAGE, *TIFF)  # of files that are written, too
+PICTURES = (".png", ".jpg", ".jpeg")
+DICOM = (".dcm", ".dicom", ".ima")  # and any file that begins as DICOM does
+READABLE = (*SUFFIXES, *PICTURES, *DICOM)
+# Files beside radiographs that are never opened to look for DICOM.
+_OTHERS = (".raw", ".zraw", ".json", ".csv", ".txt", ".md", ".html", ".py", ".gz", ".npz", ".npy")
 DEEPEST = 3  # folders within folders in which an image is looked for, to name it in a message
 
 
@@ -27,16 +40,51 @@ class Stack:
         In the file's own pixel type; not to be written to.
     geometry : Geometry
     path : Path
+    spacing : tuple of float or None
+        (x, y), mm; None where the file does not say.
+    patient : str or None
+        What stands for the patient; None where the file does not say.
     """
 
-    def __init__(self, path: Path, pixels: np.ndarray, geometry: Geometry):
-        self.path, self.geometry = path, geometry
+    def __init__(
+        self,
+        path: Path,
+        pixels: np.ndarray,
+        geometry: Geometry,
+        spacing: tuple[float, float] | None = None,
+        patient: str | None = None,
+    ):
+        self.path, self.geometry, self.spacing, self.patient = path, geometry, spacing, patient
         self.pixels = pixels.view() if pixels.ndim == 3 else pixels[None]
         self.pixels.flags.writeable = False
 
 
+def is_radiograph(path: Path) -> bool:
+    """Whether a file is one of a format that is read, by its name or by how it begins."""
+    suffix = path.suffix.lower()
+    if path.name.startswith(".") or path.name.upper() == "DICOMDIR":
+        return False
+    return suffix in READABLE or (suffix not in _OTHERS and path.is_file() and is_dicom(path))
+
+
+def radiographs_in(folder: Path) -> Iterator[Path]:
+    """Files of the formats that are read, in a folder and those below it, linked ones too."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if real in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add(real)
+        for name in sorted(names):
+            path = Path(place, name)
+            if is_radiograph(path) and path.is_file():
+                yield path
+
+
 def find_image(folder: Path) -> Path:
-    """Find the one image in a folder.
+    """Find the one image in a folder: the one stack, or else the one radiograph of any format.
 
     Raises
     ------
@@ -50,7 +98,9 @@ def find_image(folder: Path) -> Path:
             f"The input folder {folder} cannot be read ({error.strerror}); give a folder with one "
             "image and nodules.json."
         ) from error
-    found = [p for p in entries if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
+    visible = [path for path in entries if not path.name.startswith(".")]
+    found = [path for path in visible if path.suffix.lower() in SUFFIXES]
+    found = found or [path for path in visible if path.is_file() and is_radiograph(path)]
     if not found and (deeper := _deeper(entries)):
         raise StackError(
             f"The input folder {folder} holds no image itself, and {deeper} does; give the folder "
@@ -60,7 +110,7 @@ def find_image(folder: Path) -> Path:
         names = f" ({', '.join(p.name for p in found[:4])})" if found else ""
         raise StackError(
             f"The input folder {folder} holds {len(found) or 'no'} images{names} where one "
-            f"({', '.join(SUFFIXES)}) is wanted; leave one there."
+            f"({', '.join(READABLE)}) is wanted; leave one there."
         )
     return found[0]
 
@@ -86,15 +136,41 @@ def _deeper(entries: list[Path]) -> Path | None:
                 inside = sorted(folder.iterdir())
             except OSError:
                 continue
-            if any(path.suffix.lower() in SUFFIXES and path.is_file() for path in inside):
+            if any(path.is_file() and is_radiograph(path) for path in inside):
                 return folder
             below += [path for path in inside if path.is_dir() and not path.is_symlink()]
         folders = below
     return None
 
 
+def output_name(source: Path) -> str:
+    """The name under which a stack like ``source`` is written: its own where that format is."""
+    if source.suffix.lower() in SUFFIXES:
+        return source.name
+    return f"{source.stem if source.suffix.lower() in READABLE else source.name}.mha"
+
+
+def count_slices(path: Path) -> int:
+    """Slices of a stack, without reading more of it than is needed.
+
+    Raises
+    ------
+    StackError
+        As :func:`read_stack`, where what is needed of it cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix in PICTURES:
+        return 1
+    if suffix in TIFF:
+        return len(read_stack(path).pixels)
+    try:
+        return _count_metaimage(path) if suffix in METAIMAGE else count_frames(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
 def read_stack(path: Path) -> Stack:
-    """Read a stack or a single image: MetaImage, TIFF, or PNG.
+    """Read a stack or a single image of any format.
 
     Raises
     ------
@@ -106,42 +182,40 @@ def read_stack(path: Path) -> Stack:
         raise StackError(f"There is no image {path}; give the path of one.")
     suffix = path.suffix.lower()
     readers = dict.fromkeys(METAIMAGE, read_metaimage) | dict.fromkeys(TIFF, read_tiff)
-    readers[".png"] = _read_png
-    if suffix not in readers:
+    readers |= dict.fromkeys(PICTURES, read_picture)
+    if not is_radiograph(path):
         raise StackError(
             f"{path} is of a kind that is not read ({suffix or 'no suffix'}), where "
-            f"{', '.join(readers)} are; convert it to one of them."
+            f"{', '.join(READABLE)} are; convert it to one of them."
         )
     try:
+        if suffix not in readers:
+            return _read_dicom(path)
         pixels, geometry = readers[suffix](path)
     except OSError as error:
-        raise StackError(
-            f"{path} cannot be read ({error.strerror or error}); make it readable, or copy it anew."
-        ) from error
+        raise _unreadable(path, error) from error
     except MemoryError as error:
         raise StackError(
             f"{path} is too large for this machine's memory; split it, or take another machine."
         ) from error
     check_pixels(pixels if pixels.ndim == 3 else pixels[None], path)
-    return Stack(path, pixels, geometry)
+    x, y = geometry.spacing[:2]
+    return Stack(path, pixels, geometry, None if suffix in PICTURES else (float(x), float(y)))
 
 
-def _read_png(path: Path) -> tuple[np.ndarray, Geometry]:
-    """Read a PNG of grey levels, of 8 or 16 bit."""
-    from PIL import Image, UnidentifiedImageError
+def _unreadable(path: Path, error: OSError) -> StackError:
+    return StackError(
+        f"{path} cannot be read ({error.strerror or error}); make it readable, or copy it anew."
+    )
 
-    try:
-        with Image.open(path, formats=["PNG"]) as image:
-            if image.mode not in ("L", "I;16", "I"):
-                raise StackError(
-                    f"{path} holds pixels of the kind {image.mode}, where grey levels of 8 or 16 "
-                    "bit are allowed; convert it to them."
-                )
-            pixels = np.asarray(image)
-    except (
-        UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError
-    ) as error:  # fmt: skip
-        raise StackError(
-            f"{path} cannot be read as an image: it is damaged, truncated or no PNG; copy it anew."
-        ) from error
-    return pixels.astype(np.uint16) if pixels.dtype != np.uint8 else pixels, Geometry.plain(2)
+
+def _read_dicom(path: Path) -> Stack:
+    frames = list(read_dicom(path))
+    pixels = np.stack([frame.pixels for frame in frames])
+    spacing = frames[0].spacing
+    geometry = Geometry.plain(2)
+    if spacing:
+        geometry = Geometry(spacing, geometry.origin, geometry.direction, 2)
+    if len(frames) > 1:
+        geometry = geometry.stacked
+    return Stack(path, pixels, geometry, spacing, frames[0].patient)

@@ -208,9 +208,11 @@ class _Tiff:
 
     def write(self, pixels: np.ndarray) -> None:
         x, y = self.geometry.spacing[:2]
-        along, across, unit, white = self.geometry.tags or ((10 / x), (10 / y), 3, False)
+        along, across, unit, white = self.geometry.tags or ((10 / x), (10 / y), 3, 0)
+        top = [(281, "H", 1, white, True)] if white and white < np.iinfo(pixels.dtype).max else []
         self.tiff.write(
-            np.iinfo(pixels.dtype).max - pixels if white else pixels,
+            (white - pixels).astype(pixels.dtype, copy=False) if white else pixels,
+            extratags=top,
             photometric="miniswhite" if white else "minisblack",
             resolution=(along, across),
             resolutionunit=unit,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _MINISWHITE, _MINISBLACK = 0, 1  # PhotometricInterpretation
+_MAX_SAMPLE_VALUE = 281
 _MM = {2: 25.4, 3: 10.0}  # of a ResolutionUnit, inch or centimetre
 _COLOURS = {2: "red, green and blue", 3: "a palette", 5: "cyan, magenta, yellow, black", 6: "YCbCr"}
 _NONE = 1  # Compression
@@ -220,9 +221,18 @@ def _pixels(path: Path, tiff: tifffile.TiffFile, kept: list[tifffile.TiffPage]) 
                 f"{path} says that white is 0 of pixels of {pixels.dtype}, where that is defined "
                 "for unsigned whole numbers alone; write it with black as 0."
             )
-        top = (1 << first.bitspersample) - 1
+        top = _top(path, first)
+        if int(pixels.max()) > top:
+            raise _damaged(path, f"its MaxSampleValue is {top}, and it has greater ones")
         pixels = np.subtract(top, pixels, dtype=pixels.dtype, casting="unsafe")
     return pixels
+
+
+def _top(path: Path, page: tifffile.TiffPage) -> int:
+    """The level of black where white is 0."""
+    told = page.tags.valueof(_MAX_SAMPLE_VALUE, default=0)
+    most = (1 << page.bitspersample) - 1
+    return told if isinstance(told, int) and 0 < told <= most else most
 
 
 def _decoded(path: Path, page: tifffile.TiffPage, into: np.ndarray | None) -> np.ndarray:
@@ -276,12 +286,13 @@ def _behind_one_page(
     return None
 
 
-def _tags(path: Path, page: tifffile.TiffPage) -> tuple[Any, Any, int, bool]:
+def _tags(path: Path, page: tifffile.TiffPage) -> tuple[Any, Any, int, int]:
     """What the page says of resolution, as :attr:`Geometry.tags` holds it."""
     unit = int(page.tags.valueof(296, default=2))
     found = [page.tags.valueof(tag) for tag in (282, 283)]
+    white = _top(path, page) if page.photometric == _MINISWHITE else 0
     good = all(isinstance(value, tuple) and len(value) == 2 and min(value) > 0 for value in found)
     if not good:  # none told, or 0 / 0, which tells as much
-        return (1, 1), (1, 1), 1, page.photometric == _MINISWHITE
+        return (1, 1), (1, 1), 1, white
     along, across = ((int(above), int(below)) for above, below in found)
-    return along, across, unit, page.photometric == _MINISWHITE
+    return along, across, unit, white

@@ -18,7 +18,7 @@ from nodegen.dataset.example import Example
 from nodegen.dataset.images import windowed
 from nodegen.dataset.settings import DatasetSettings, derived_seed
 from nodegen.io.files import write_bytes
-from nodegen.io.radiograph import Radiograph, is_dicom
+from nodegen.io.radiograph import Radiograph, reads_as_dicom
 
 COLUMNS = (
     "image", "sop_instance_uid", "masks", "segment", "x_min", "y_min", "x_max", "y_max", "size_mm",
@@ -89,7 +89,7 @@ def _dataset(
 
     source = frame = None
     study = record["source_sha256"]
-    if is_dicom(radiograph.path):
+    if reads_as_dicom(radiograph.path):
         source, frame = stored_frame(radiograph.path, radiograph.slice)
         study = str(source.get("StudyInstanceUID", study))
     nodules = example.nodules if with_nodules else []

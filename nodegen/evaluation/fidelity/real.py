@@ -10,7 +10,7 @@ from nodegen.errors import EvaluationError
 from nodegen.evaluation.fidelity.grey_levels import full_range, to_grey_levels
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
-from nodegen.io.stack import SUFFIXES, read_stack
+from nodegen.io.stack import radiographs_in, read_stack
 from nodegen.progress import track
 
 UNKNOWN = "unknown"  # the trust of boxes whose file says nothing of it
@@ -43,7 +43,7 @@ def read_real(folder: Path, boxes: Path, *, progress: bool = True) -> Iterator[R
     Parameters
     ----------
     folder : Path
-        Holds the images, one a file (``SUFFIXES``), in itself or in folders below it.
+        Holds the images, one a file, of any format, in itself or in folders below it.
     boxes : Path
         See :func:`nodegen.io.box_tables.read_box_table`; of an annotation source the first word
         counts.
@@ -56,7 +56,7 @@ def read_real(folder: Path, boxes: Path, *, progress: bool = True) -> Iterator[R
         Where an image or the table cannot be read, rows match no image, or a box lies outside.
     """
     table = read_box_table(boxes)
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = sorted(radiographs_in(folder))
     rows = table.match([path.relative_to(folder).as_posix() for path in paths])
     places = {image.name: number for number, image in reversed([*enumerate(table.images)])}
     wanted = sorted(
@@ -68,7 +68,7 @@ def read_real(folder: Path, boxes: Path, *, progress: bool = True) -> Iterator[R
     for row, path in track(wanted, len(wanted), "real nodules", "radiograph", show=progress):
         stack = read_stack(path)
         pixels = to_grey_levels(stack.pixels, *full_range(stack.pixels))
-        spacing = float(stack.geometry.spacing[0])
+        spacing = stack.spacing[0] if stack.spacing else 1
         yield RealRadiograph(
             pixels[0],
             row.fitted(pixels.shape[1:]),

@@ -10,7 +10,7 @@ from nodegen.errors import StackError
 from nodegen.evaluation.synthetic_stacks import read_synthetic_stack
 from nodegen.io.box_tables import TableImage, read_box_table
 from nodegen.io.boxes import Box
-from nodegen.io.stack import SUFFIXES, read_stack
+from nodegen.io.stack import READABLE, radiographs_in, read_stack
 
 INNER, SURROUND = 0.375, (1.3, 2.0)  # radii in half sides: the middle, and what lies around
 
@@ -107,10 +107,10 @@ def read_films(folder: Path, boxes: Path | None = None) -> list[Film]:
     BoxesError
         Where the table is missing or malformed, or its rows match no film.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    paths = sorted(radiographs_in(folder))
     if not paths:
         raise StackError(
-            f"{folder} holds no radiograph ({', '.join(SUFFIXES)}); give a folder of them."
+            f"{folder} holds no radiograph ({', '.join(READABLE)}); give a folder of them."
         )
     names = [path.relative_to(folder).as_posix() for path in paths]
     rows = read_box_table(boxes).match(names) if boxes else [None] * len(names)

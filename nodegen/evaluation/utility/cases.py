@@ -11,7 +11,7 @@ import numpy as np
 from nodegen.errors import StackError, UtilityError
 from nodegen.io.box_tables import BoxTable
 from nodegen.io.boxes import Box
-from nodegen.io.stack import SUFFIXES, Stack, read_stack
+from nodegen.io.stack import READABLE, Stack, radiographs_in, read_stack
 
 # NIH ChestX-ray14 names a file by the patient, then by the number of the visit: 00002361_008.
 NIH_NAME = re.compile(r"(\d{8})_\d{3}")
@@ -68,10 +68,10 @@ def read_folder(folder: Path) -> list[Radiograph]:
     StackError
         Where there are none, or one cannot be read.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = sorted(radiographs_in(folder))
     if not files:
         raise StackError(
-            f"{folder} holds no images ({', '.join(SUFFIXES)}), nor does any folder in it; give a "
+            f"{folder} holds no images ({', '.join(READABLE)}), nor does any folder in it; give a "
             "folder of radiographs."
         )
     made = []
