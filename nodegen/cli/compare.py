@@ -2,8 +2,16 @@
 
 from pathlib import Path
 
-from nodegen.cli.options import Overwrite, refuse_results
-from nodegen.settings import Device, Integers, Intensity, Words
+from nodegen.cli.options import (
+    AnyDevice,
+    LibraryFolder,
+    ModelFolder,
+    Overwrite,
+    ReferenceFile,
+    Sources,
+    refuse_results,
+)
+from nodegen.settings import Integers, Intensity, Words
 
 
 def compare(
@@ -15,11 +23,11 @@ def compare(
     contrast: str = "real",
     intensity: Intensity = "input",
     noise_and_blur: bool = False,
-    reference: Path | None = None,
-    annotation_sources: Words = Words(),
-    device: Device = "auto",
-    model: Path | None = None,
-    library: Path | None = None,
+    reference: ReferenceFile = None,
+    annotation_sources: Sources = Words(),
+    device: AnyDevice = "auto",
+    model: ModelFolder = None,
+    library: LibraryFolder = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Run several methods with the same recipes, and judge them.
@@ -44,19 +52,6 @@ def compare(
         As in generate.
     noise_and_blur
         Noise, blur, noise on every slice; hides what is to be judged.
-    reference
-        Measured real nodules, from `nodegen reference`; if they are not given, those that nodegen
-        ships.
-    annotation_sources
-        Compare with those of its nodules alone whose boxes are of these kinds; if they are not
-        given, the kinds that the reference names as its main ones.
-    device
-        auto: CUDA where there is one.
-    model
-        Folder that holds hyposignal and hypersignal; if it is not given, the cascades that nodegen
-        ships.
-    library
-        Nodule library, from `nodegen prepare`; if it is not given, the one that nodegen ships.
     """
     from nodegen.evaluation.compare import REPORT, compare
     from nodegen.evaluation.fidelity.reference import SHIPPED, Reference

@@ -4,23 +4,13 @@ import re
 from dataclasses import replace
 from typing import Annotated
 
-from cyclopts import Parameter
-
-from nodegen.cli.options import Positive
+from nodegen.cli.options import AnyDevice, Positive, flat
 from nodegen.dataset.settings import DatasetSettings
 from nodegen.errors import SettingError
-from nodegen.settings import Device, Method, Settings
+from nodegen.settings import Method, Settings
 
-# Fields whose options have other names.
 _NAMES = {"bits": "pixels", "boxes": "annotate", "formats": "format", "signal": "class"}
-_Choices = Annotated[
-    DatasetSettings,
-    Parameter(
-        name="*",
-        parse=re.compile("^(?!render$|subtlety$)"),
-        name_transform=lambda name: _NAMES.get(name, name.replace("_", "-")),
-    ),
-]
+_Choices = Annotated[DatasetSettings, flat("render", "subtlety", **_NAMES)]
 
 
 def dataset(
@@ -31,7 +21,7 @@ def dataset(
     method: Method = Settings.method,
     contrast: str = Settings.contrast,
     subtlety: list[str] | None = None,
-    device: Device = Settings.device,
+    device: AnyDevice = Settings.device,
     workers: Positive = 1,
     shard: str = "1/1",
     scheduler: str | None = None,
@@ -53,8 +43,6 @@ def dataset(
     subtlety
         How subtle nodules are, as for `nodegen generate` (real unless given); may come again for
         one split, such as train:obvious.
-    device
-        auto: CUDA where there is one.
     workers
         Processes.
     shard

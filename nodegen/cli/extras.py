@@ -21,12 +21,7 @@ EXTRAS = {
 
 
 def missing(error: ModuleNotFoundError) -> str:
-    """The sentence for a module that is not installed.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        Again, where no extra brings it: then the fault is not the user's.
+    """Say what to install for a missing module; the error itself, where no extra brings it.
 
     Examples
     --------
@@ -41,7 +36,5 @@ def missing(error: ModuleNotFoundError) -> str:
         )
     if package not in EXTRAS:
         raise error
-    return (
-        f"This needs {package}, which is not installed; run `pip install "
-        f"'nodegen[{EXTRAS[package]}]'`."
-    )
+    extra = f"nodegen[{EXTRAS[package]}]"
+    return f"This needs {package}, which is not installed; run `pip install '{extra}'`."

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, ArgumentCollection, Token
 
-from nodegen.cli.options import Flat, Overwrite, make_app, refuse_results
+from nodegen.cli.options import Overwrite, flat, make_app, refuse_results
 from nodegen.settings import Settings
 
 
@@ -32,7 +32,7 @@ def _generate(
     *,
     input: Path,
     output: Path,
-    settings: Annotated[Settings, Flat] = Settings(),
+    settings: Annotated[Settings, flat()] = Settings(),
     masks: Path | None = None,
     masks_by_box: Path | None = None,
     recipes: Path | None = None,
@@ -65,12 +65,12 @@ def _generate(
     from nodegen.cli.summary import lines_of
     from nodegen.errors import SettingError
     from nodegen.io.boxes import BOXES
-    from nodegen.io.files import check_writable, same_file
+    from nodegen.io.files import same_file
     from nodegen.io.stack import find_image
     from nodegen.pipeline import generate
     from nodegen.synthesis.recipe import RECIPES
 
-    check_writable(report)
+    refuse_results(overwrite, report)
     image = find_image(input)
     if report:
         for path in filter(None, (image, input / BOXES, recipes, output / RECIPES)):
@@ -78,7 +78,6 @@ def _generate(
                 raise SettingError(
                     f"--report would overwrite {path}; give the report a name of its own."
                 )
-    refuse_results(overwrite, report)
     start = time.perf_counter()
     done = generate(
         input,

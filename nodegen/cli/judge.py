@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nodegen.cli.options import Overwrite, refuse_results
+from nodegen.cli.options import Overwrite, ReferenceFile, Sources, refuse_results
 from nodegen.settings import Words
 
 
@@ -11,8 +11,8 @@ def judge(
     radiographs: list[Path],
     synthetic: list[Path],
     boxes: list[Path] | None = None,
-    reference: Path | None = None,
-    annotation_sources: Words = Words(),
+    reference: ReferenceFile = None,
+    annotation_sources: Sources = Words(),
     json: Path | None = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -29,12 +29,6 @@ def judge(
     boxes
         Their boxes, in the same order; if they are not given, nodules.json beside each untouched
         stack.
-    reference
-        Measured real nodules, from `nodegen reference`; if they are not given, those that nodegen
-        ships.
-    annotation_sources
-        Compare with those of its nodules alone whose boxes are of these kinds; if they are not
-        given, the kinds that the reference names as its main ones.
     json
         File that gets all figures, box by box.
     """
@@ -46,11 +40,10 @@ def judge(
     from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
     from nodegen.evaluation.fidelity.table import markdown
     from nodegen.io.boxes import BOXES
-    from nodegen.io.files import check_writable, write_text
+    from nodegen.io.files import write_text
     from nodegen.io.stack import image_at
     from nodegen.progress import track
 
-    check_writable(json)
     refuse_results(overwrite, json)
     if len({len(radiographs), len(synthetic), len(boxes or radiographs)}) != 1:
         raise SettingError(

@@ -6,6 +6,7 @@ several times (``--synthetic a b`` or ``--synthetic a --synthetic b``), so that 
 works.
 """
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,16 +17,70 @@ from cyclopts.validators import Number
 
 from nodegen.cli import run_app
 from nodegen.errors import OutputError
+from nodegen.io.files import check_writable
+from nodegen.settings import Device, Words
 
 Positive = Annotated[int, Parameter(validator=Number(gte=1))]
-Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**63))]
+Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**63), help="Of all that is random.")]
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 Overwrite = Annotated[
     bool,
     Parameter(negative=(), show_default=False, help="Replace a result that is there already."),
 ]
-# A dataclass whose fields are options of the command.
-Flat = Parameter(name="*")
+# Options of one meaning in several commands.
+RealFolder = Annotated[
+    Path, Parameter(help="Real radiographs with nodules, one a file, here or in folders below.")
+]
+BoxTable = Annotated[
+    Path,
+    Parameter(
+        help="Table of their boxes: NODE21's metadata.csv, COCO, or a CSV of stem, x, y, width, "
+        "height in px."
+    ),
+]
+SyntheticFolders = Annotated[
+    list[Path],
+    Parameter(
+        help="Folders of a stack with synthetic nodules and its recipes.json or nodules.json."
+    ),
+]
+ModelFolder = Annotated[
+    Path | None,
+    Parameter(help="Folder of hyposignal and hypersignal; unless given, nodegen's own cascades."),
+]
+LibraryFolder = Annotated[
+    Path | None,
+    Parameter(help="Nodule library, from `nodegen prepare`; unless given, nodegen's own."),
+]
+ReferenceFile = Annotated[
+    Path | None,
+    Parameter(help="Measured real nodules, from `nodegen reference`; unless given, nodegen's own."),
+]
+Sources = Annotated[
+    Words,
+    Parameter(
+        help="Compare with those nodules of the reference whose boxes are of these kinds; unless "
+        "given, those that it names as its main ones."
+    ),
+]
+AnyDevice = Annotated[Device, Parameter(help="auto: CUDA where there is one.")]
+
+
+def flat(*left_out: str, **names: str) -> Parameter:
+    """Make options of the fields of a dataclass.
+
+    Parameters
+    ----------
+    *left_out : str
+        Fields that are no options.
+    **names : str
+        Names of options by field, where they differ.
+    """
+    return Parameter(
+        name="*",
+        parse=re.compile(f"^(?!({'|'.join(left_out) or '$'})$)"),
+        name_transform=lambda field: names.get(field, field.replace("_", "-")),
+    )
 
 
 def make_app(name: str, help: str | None = None) -> App:
@@ -77,21 +132,22 @@ def run_function(
 
 
 def refuse_results(overwrite: bool, *paths: Path | None) -> None:
-    """Refuse to replace results, unless that is asked for.
+    """Refuse files that cannot be written, or that would replace results unasked.
 
     Parameters
     ----------
     overwrite : bool
-        Whether it is.
+        Whether results may be replaced.
     *paths : Path or None
         Files that are about to be written; None is ignored.
 
     Raises
     ------
     OutputError
-        Where one of them exists.
+        Where one of them is so.
     """
     for path in paths:
+        check_writable(path)
         if path is not None and path.is_file() and not overwrite:
             raise OutputError(
                 f"{path} is there already; give another name or folder, or --overwrite to replace "

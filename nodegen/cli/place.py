@@ -29,8 +29,6 @@ def place(
         Range of the larger side; if it is not given, sizes are NODE21's.
     pictures
         Folder that gets a PNG for each radiograph: lungs, density and boxes.
-    seed
-        Of all that is random.
     """
     from nodegen.lungs.place import place_files
 

@@ -5,35 +5,36 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from nodegen.cli.options import Flag, Overwrite, refuse_results
+from nodegen.cli.options import (
+    AnyDevice,
+    Flag,
+    Overwrite,
+    RealFolder,
+    SyntheticFolders,
+    flat,
+    refuse_results,
+)
 from nodegen.errors import SettingError
 from nodegen.evaluation.reader_study.plan import StudyPlan
-from nodegen.settings import METHODS, Device, Settings, Words
+from nodegen.settings import METHODS, Settings, Words
 
 _MAKE, _ANALYSE = map(Group.create_ordered, ("To make a study", "To analyse it"))
 _Make, _Read = Parameter(group=_MAKE), Parameter(group=_ANALYSE)
-_Plan = Annotated[
-    StudyPlan,
-    Parameter(
-        name="*",
-        group=_MAKE,
-        name_transform=lambda name: {"sides": "size-px"}.get(name, name.replace("_", "-")),
-    ),
-]
+_Plan = Annotated[StudyPlan, _Make, flat(sides="size-px")]
 
 
 def reader_study(
     *,
     output: Path | None = None,
-    real: Annotated[Path | None, _Make] = None,
+    real: Annotated[RealFolder | None, _Make] = None,
     boxes: Annotated[Path | None, _Make] = None,
     radiographs: Annotated[list[Path] | None, _Make] = None,
-    synthetic: Annotated[list[Path] | None, _Make] = None,
+    synthetic: Annotated[SyntheticFolders | None, _Make] = None,
     choices: _Plan = StudyPlan(),
     method: Annotated[Words, _Make] = Words(("singan",)),
     view: Annotated[Literal["crop", "film"], _Make] = "crop",
     title: Annotated[str, _Make] = "Reader study",
-    device: Annotated[Device, _Make] = "auto",
+    device: Annotated[AnyDevice, _Make] = "auto",
     analyse: Annotated[list[Path] | None, _Read] = None,
     key: Annotated[Path | None, _Read] = None,
     plan: Flag = False,
@@ -49,17 +50,12 @@ def reader_study(
     ----------
     output
         The page to write, its key beside it; with --analyse the folder of the results.
-    real
-        Folder of radiographs with real nodules.
     boxes
         Table of their boxes: NODE21's metadata.csv, COCO, or a CSV of stem, x, y, width, height; if
         it is not given, boxes.csv in --real.
     radiographs
         Folders of radiographs without nodules; if they are not given, synthetic nodules go into the
         radiographs of --real, beside their own.
-    synthetic
-        Folders of a stack with synthetic nodules and its recipes.json or nodules.json; if they are
-        not given, nodegen draws them.
     method
         How nodules are blended in: of singan, poisson, paste; several draw equally many and are
         analysed separately.
@@ -67,8 +63,6 @@ def reader_study(
         What is seen around a place.
     title
         Of the page.
-    device
-        auto: CUDA where there is one.
     analyse
         The answers that the readers sent back, one file a reader.
     key

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from nodegen.cli.options import Overwrite, refuse_results
+from nodegen.cli.options import BoxTable, Overwrite, RealFolder, refuse_results
 from nodegen.settings import Words
 
 
 def reference(
     *,
-    real: Path,
-    boxes: Path,
+    real: RealFolder,
+    boxes: BoxTable,
     output: Path,
     main: Words = Words(),
     source: str = "",
@@ -22,10 +22,6 @@ def reference(
 
     Parameters
     ----------
-    real
-        Folder of radiographs with real nodules, one a file, here or in folders below.
-    boxes
-        Table of their boxes: NODE21's metadata.csv, COCO, or a CSV of stem, x, y, width, height.
     output
         File that gets the measures, JSON.
     main

@@ -2,14 +2,22 @@
 
 from pathlib import Path
 
-from nodegen.cli.options import Overwrite, Positive, Seed, refuse_results
+from nodegen.cli.options import (
+    BoxTable,
+    Overwrite,
+    Positive,
+    RealFolder,
+    Seed,
+    SyntheticFolders,
+    refuse_results,
+)
 
 
 def sheet(
     *,
-    real: Path,
-    boxes: Path,
-    synthetic: list[Path],
+    real: RealFolder,
+    boxes: BoxTable,
+    synthetic: SyntheticFolders,
     output: Path,
     count: Positive = 48,
     seed: Seed = 0,
@@ -22,12 +30,6 @@ def sheet(
 
     Parameters
     ----------
-    real
-        Folder of radiographs with real nodules, one a file, here or in folders below.
-    boxes
-        Table of their boxes: NODE21's metadata.csv, COCO, or a CSV of stem, x, y, width, height.
-    synthetic
-        Folders of a stack with synthetic nodules and its recipes.json or nodules.json.
     output
         File that gets the sheet, a PNG; it shows real patients' radiographs.
     count

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from nodegen.cli.options import Flag, Seed
-from nodegen.settings import Device
+from nodegen.cli.options import AnyDevice, Flag, Seed
 
 
 def train(
@@ -16,7 +15,7 @@ def train(
     output: Path,
     profile: Literal["paper", "compact"] = "compact",
     seed: Seed = 0,
-    device: Device = "auto",
+    device: AnyDevice = "auto",
     resume: Flag = False,
     source: str = "",
     stop_after: Annotated[int, Parameter(validator=Number(gte=1, lte=16))] = 16,
@@ -36,10 +35,6 @@ def train(
         Folder of the run.
     profile
         paper: its setting, for a large GPU; compact: under an hour on two CPU cores.
-    seed
-        Of the run.
-    device
-        auto: CUDA where there is one.
     resume
         Resume the run in --output.
     source

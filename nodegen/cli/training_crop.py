@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from nodegen.cli.options import Overwrite, Seed, refuse_results
+from nodegen.cli.options import LibraryFolder, Overwrite, Seed, refuse_results
 from nodegen.settings import Integers
 
 
@@ -16,7 +16,7 @@ def training_crop(
     centre: Integers,
     output: Path,
     slice: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
-    library: Path | None = None,
+    library: LibraryFolder = None,
     count: Annotated[int, Parameter(validator=Number(gte=1, lte=25))] = 4,
     peak: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.4,
     seed: Seed = 0,
@@ -37,8 +37,6 @@ def training_crop(
         The training image: .mha, float in 0..1.
     slice
         Of a stack.
-    library
-        Nodule library, from `nodegen prepare`; if it is not given, the one that nodegen ships.
     count
         Nodules pasted in, 1 to 25.
     peak
@@ -52,7 +50,7 @@ def training_crop(
     from PIL import Image
 
     from nodegen.errors import SettingError
-    from nodegen.io.files import check_writable, same_file, write_bytes
+    from nodegen.io.files import same_file, write_bytes
     from nodegen.io.stack import Geometry, read_stack
     from nodegen.io.stack_writer import StackWriter, check_suffix
     from nodegen.settings import MODEL
@@ -63,7 +61,6 @@ def training_crop(
     if len(centre) != 2:
         raise SettingError(f"--centre is {centre}, where x,y is wanted; give two numbers.")
     check_suffix(output)
-    check_writable(output)
     if same_file(output, image):
         raise SettingError(f"--output is the radiograph {image} itself; give another name.")
     refuse_results(overwrite, output)

@@ -1,40 +1,32 @@
 """``nodegen utility``: measure what a detector learns from synthetic nodules."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
+from nodegen.cli.options import AnyDevice, BoxTable, LibraryFolder, ModelFolder, RealFolder, flat
 from nodegen.evaluation.utility.options import Options
-from nodegen.settings import Device, Settings
+from nodegen.settings import Settings
 
-# Fields whose options have other names.
-_NAMES = {"depth": "detector", "seeds": "networks", "nodules": "per-image", "sizes_px": "size-px"}
 _Choices = Annotated[
     Options,
-    Parameter(
-        name="*",
-        parse=re.compile("^(?!settings$)"),
-        name_transform=lambda name: _NAMES.get(name, name.replace("_", "-")),
-    ),
+    flat("settings", depth="detector", seeds="networks", nodules="per-image", sizes_px="size-px"),
 ]
 
 
 def utility(
     *,
-    real: Path,
-    boxes: Path,
+    real: RealFolder,
+    boxes: BoxTable,
     output: Path,
     radiographs: list[Path] | None = None,
     places: Path | None = None,
     choices: _Choices = Options(),
     noise_and_blur: bool = False,
     write_places: Path | None = None,
-    model: Path | None = None,
-    library: Path | None = None,
-    device: Device = "auto",
+    model: ModelFolder = None,
+    library: LibraryFolder = None,
+    device: AnyDevice = "auto",
 ) -> None:
     """Measure what a detector learns from synthetic nodules.
 
@@ -43,10 +35,6 @@ def utility(
 
     Parameters
     ----------
-    real
-        Folder of real radiographs with nodules and without, also in folders below.
-    boxes
-        Table of their boxes: NODE21's metadata.csv, COCO, or a CSV of stem, x, y, width, height.
     output
         Folder that gets utility-DETECTOR.md, .csv, .json and .html, and store/, from which a later
         run takes what is unchanged.
@@ -60,13 +48,6 @@ def utility(
     write_places
         Folder: write the radiographs as a stack with nodules.json, for nodules made elsewhere, and
         stop.
-    model
-        Folder that holds hyposignal and hypersignal; if it is not given, the cascades that nodegen
-        ships.
-    library
-        Nodule library, from `nodegen prepare`; if it is not given, the one that nodegen ships.
-    device
-        auto: CUDA where there is one.
     """
     from nodegen.evaluation.utility.measures import MAIN
     from nodegen.evaluation.utility.results import markdown
