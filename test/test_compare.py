@@ -93,8 +93,8 @@ def test_methods_are_held_against_the_reference_given(two_inputs, tmp_path, tiny
     more = ["--methods", "paste", "--reference", str(path)]
     assert run(two_inputs, tmp_path, tiny_model, *more) == 0
     content = json.loads((tmp_path / "out" / "compare.json").read_text())
-    assert content["paste"]["fidelity"]["source"] == "mine"
-    assert content["paste"]["fidelity"]["nodules"] == len(reference.of_trust("hand"))
+    assert content["paste"]["comparison"]["source"] == "mine"
+    assert content["paste"]["comparison"]["nodules"] == len(reference.of_source("hand"))
     assert "Reference: mine" in capfd.readouterr().out
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 from scipy.special import erf
 
 from nodegen.cli import main
-from nodegen.evaluation.fidelity.classifier import tell_apart
-from nodegen.evaluation.fidelity.distance import apart, distance, sample, spread_of
+from nodegen.evaluation.fidelity.classifier import two_sample_auc
+from nodegen.evaluation.fidelity.distance import _drawn, deviation_of, distance
 from nodegen.evaluation.fidelity.measures import (
     MEASURES,
     measure_nodule,
@@ -213,18 +213,20 @@ def test_sizes_have_names(side, name):
 
 def test_the_distance_of_a_shift_is_the_shift_in_standard_deviations():
     values = np.random.default_rng(0).normal(5, 2, 4000)
-    spread = spread_of(values)
-    assert spread == pytest.approx(2, rel=0.05)
-    assert apart(values, values + 3, spread) == pytest.approx(3 / spread)
-    assert apart(values, values, spread) == 0
+    deviation = deviation_of(values)
+    assert deviation == pytest.approx(2, rel=0.05)
+    names = np.arange(4000).astype(str)
+    shifted = distance((values, names), (values + 3, names))
+    assert shifted.value == pytest.approx(3 / deviation)
+    assert distance((values, names), (values, names)).value == 0
 
 
 def test_the_interval_holds_the_distance_and_tells_chance():
     rng = np.random.default_rng(1)
-    names = [f"r{i // 2}" for i in range(60)]
-    real = sample(rng.normal(0, 1, 60), names)
-    far = distance(real, sample(rng.normal(1.5, 1, 60), names))
-    near = distance(real, sample(rng.normal(0, 1, 60), names))
+    names = np.array([f"r{i // 2}" for i in range(60)])
+    real = rng.normal(0, 1, 60), names
+    far = distance(real, (rng.normal(1.5, 1, 60), names))
+    near = distance(real, (rng.normal(0, 1, 60), names))
     assert far.low < far.value < far.high
     assert far.value == pytest.approx(1.5, abs=0.4)
     assert far.low > 2 * far.alike
@@ -232,7 +234,8 @@ def test_the_interval_holds_the_distance_and_tells_chance():
 
 
 def test_nodules_of_one_radiograph_are_drawn_together():
-    drawn = sample([1, 2, 3, 10, 20], ["a", "a", "a", "b", "b"]).drawn(np.random.default_rng(0))
+    values = np.array([1.0, 2, 3, 10, 20]), np.array(["a", "a", "a", "b", "b"])
+    drawn = _drawn(values, np.random.default_rng(0))
     counts = {v: int(np.sum(drawn == v)) for v in (1, 2, 3, 10, 20)}
     assert counts[1] == counts[2] == counts[3]
     assert counts[10] == counts[20]
@@ -244,14 +247,14 @@ def test_the_classifier_tells_what_differs_and_nothing_else():
     names = [f"r{i // 2}" for i in range(80)]
     others = [f"s{i // 2}" for i in range(80)]
     one, other = rng.normal(size=(2, 80, 4))
-    alike = tell_apart(one, other, names, others)
+    alike = two_sample_auc(one, other, names, others)
     assert alike.low < 0.5 < alike.high
     other[:, 2] += 3
-    apart_ = tell_apart(one, other, names, others)
-    assert apart_.auc > 0.95
+    apart_ = two_sample_auc(one, other, names, others)
+    assert apart_.value > 0.95
     assert apart_.low > 0.9
-    wider = tell_apart(one, 3 * rng.normal(size=(80, 4)), names, others)
-    assert wider.auc > 0.75, "a spread that is too wide tells, too"
+    wider = two_sample_auc(one, 3 * rng.normal(size=(80, 4)), names, others)
+    assert wider.value > 0.75, "a spread that is too wide tells, too"
 
 
 def test_a_radiograph_is_never_in_training_and_in_test():
@@ -259,12 +262,12 @@ def test_a_radiograph_is_never_in_training_and_in_test():
     rng = np.random.default_rng(0)
     names = [f"r{i // 4}" for i in range(80)]
     mark = rng.normal(size=20).repeat(4)[:, None]  # each radiograph has one of its own
-    both = tell_apart(mark[:40], mark[40:], names[:40], names[40:])
-    assert both.auc < 0.8
+    both = two_sample_auc(mark[:40], mark[40:], names[:40], names[40:])
+    assert both.value < 0.8
 
 
 def test_too_few_radiographs_give_no_figure():
-    told = tell_apart(np.ones((8, 1)), np.zeros((8, 1)), list("aabbccdd"), list("efghijkl"))
+    told = two_sample_auc(np.ones((8, 1)), np.zeros((8, 1)), list("aabbccdd"), list("efghijkl"))
     assert all(np.isnan(value) for value in dataclasses.astuple(told))
 
 

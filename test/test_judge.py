@@ -217,7 +217,7 @@ def test_several_pairs_are_judged_together_and_tables_say_so(tmp_path, capfd):
     assert main(["judge", *arguments, "--json", str(tmp_path / "out.json")]) == 0
     said = capfd.readouterr()
     assert said.err == ""
-    assert "| boxes | 19 | 4 |" in said.out
+    assert "| boxes | 103 | 4 |" in said.out
     content = json.loads((tmp_path / "out.json").read_text())
     assert content["boxes"] == len(content["rows"]) == 4
     assert content["detectability"] is None, "two places are too few"
@@ -226,8 +226,8 @@ def test_several_pairs_are_judged_together_and_tables_say_so(tmp_path, capfd):
     assert abs(second["contrast"]) < 40
     assert len({row["radiograph"] for row in content["rows"]}) == 2, "known by their pixels"
     assert [row["pair"] for row in content["rows"]] == [0, 0, 1, 1]
-    assert set(content["fidelity"]["distances"]) == set(MEASURES)
-    assert content["fidelity"]["told_apart"]["auc"] is None, "two radiographs are too few"
+    assert set(content["comparison"]["distances"]) == set(MEASURES)
+    assert content["comparison"]["classifier_auc"]["value"] is None, "two radiographs are too few"
 
 
 def test_tables_of_two_methods():
@@ -237,7 +237,7 @@ def test_tables_of_two_methods():
     assert lines[0] == "| measure, p5 / p50 / p95 | real | soft | hard |"
     contrast = f"{other.rows[0]['contrast']:.0f}"
     assert 280 < float(contrast) < 320
-    assert lines.count("") == 3, "measures, distances, sizes, reference"
+    assert lines.count("") == 4, "measures, distances, sizes, grounds, reference"
     assert f"| {contrast} / {contrast} / {contrast} |" in next(
         line for line in lines if line.startswith("| contrast")
     )
@@ -247,7 +247,7 @@ def test_tables_of_two_methods():
     rows = comma_separated({"soft": one, "hard": other}).splitlines()
     assert rows[0].startswith("method,measure,p5,p50,p95,real_p5,")
     assert len(rows) == 1 + 2 * (len(JUDGED) + 4)
-    assert {row.count(",") for row in rows} == {10}
+    assert {row.count(",") for row in rows} == {11}
 
 
 def test_no_boxes_are_judged_without_a_fault():
@@ -255,7 +255,7 @@ def test_no_boxes_are_judged_without_a_fault():
     verdict = judge([Pair(before, before, [])])
     assert verdict.boxes == 0
     assert np.isnan(verdict.detectability)
-    assert verdict.fidelity is None
+    assert verdict.comparison is None
     assert np.isnan(quantiles([], ["contrast"])["contrast"]["p50"])
     assert "| contrast, grey levels | – | – |" in markdown({"none": verdict})
     assert json.dumps(verdict.as_dict(), allow_nan=False)

@@ -8,14 +8,21 @@ import pytest
 from scipy.special import erf
 
 from nodegen.cli import main
-from nodegen.errors import EvaluationError
+from nodegen.errors import EvaluationError, SettingError
+from nodegen.evaluation.fidelity.ground import GROUNDS, ground_of
+from nodegen.evaluation.fidelity.loose_boxes import TIGHT as TIGHTNESS
+from nodegen.evaluation.fidelity.loose_boxes import tightened
 from nodegen.evaluation.fidelity.measures import MEASURES
 from nodegen.evaluation.fidelity.profile import half_height_of
-from nodegen.evaluation.fidelity.reference import SHIPPED, Reference, measure_folder
-from nodegen.io.stack import Geometry
+from nodegen.evaluation.fidelity.real import without_repeats
+from nodegen.evaluation.fidelity.reference import SHIPPED, Reference, measure_folders
+from nodegen.io.boxes import Box
+from nodegen.io.stack import Geometry, read_stack
 from nodegen.io.stack_writer import StackWriter
+from nodegen.lungs.fields import Lungs
 
 RADIUS, HEIGHT = 20, 700
+TIGHT = ("official", "inferred", "hand", "three")
 MM_PER_PX = 0.143
 
 
@@ -43,11 +50,11 @@ def phantoms(tmp_path_factory):
         writer = csv.writer(stream)
         writer.writerow(("source", "stem", "x", "y", "width", "height", "trust"))
         writer.writerows(lines)
-    return folder, boxes
+    return [folder], [boxes]
 
 
 def test_a_folder_gives_what_its_nodules_were_made_with(phantoms):
-    reference = measure_folder(*phantoms, progress=False)
+    reference = measure_folders(*phantoms, progress=False)
     assert len(reference.nodules) == 6
     assert reference.main == ("hand", "official")
     assert len({nodule.radiograph for nodule in reference.nodules}) == 3
@@ -65,15 +72,15 @@ def test_a_folder_gives_what_its_nodules_were_made_with(phantoms):
 
 
 def test_the_command_writes_what_load_reads(phantoms, tmp_path, capfd):
-    folder, boxes = phantoms
+    (folder,), (boxes,) = phantoms
     path = tmp_path / "mine.json"
     given = ["--real", str(folder), "--boxes", str(boxes), "--output", str(path)]
     assert main(["reference", *given, "--main", "official", "--source", "simulated"]) == 0
     assert "| contrast |" in capfd.readouterr().out
     loaded = Reference.load(path)
-    made = measure_folder(*phantoms, source="simulated", main=["official"], progress=False)
+    made = measure_folders(*phantoms, source="simulated", main=["official"], progress=False)
     assert (loaded.source, loaded.main) == ("simulated", ("official",))
-    assert len(loaded.of_trust()) == 4
+    assert len(loaded.of_source()) == 4
     for one, other in zip(loaded.nodules, made.nodules, strict=True):
         assert one.radiograph == other.radiograph
         assert one == other
@@ -84,8 +91,8 @@ def test_node21s_own_form_of_boxes_is_read(phantoms, tmp_path):
     folder, _ = phantoms
     boxes = tmp_path / "metadata.csv"
     boxes.write_text("height,img_name,label,width,x,y\n50,p0.mha,1,50,75,95\n0,p1.mha,0,0,0,0\n")
-    reference = measure_folder(folder, boxes, progress=False)
-    assert [nodule.trust for nodule in reference.nodules] == ["unknown"]
+    reference = measure_folders(folder, [boxes], progress=False)
+    assert [nodule.annotation_source for nodule in reference.nodules] == ["unknown"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +110,7 @@ def test_wrong_boxes_are_told(phantoms, tmp_path, capfd, text, says):
     boxes = tmp_path / "boxes.csv"
     boxes.write_text(text)
     path = tmp_path / "out.json"
-    given = ["--real", str(phantoms[0]), "--boxes", str(boxes), "--output", str(path)]
+    given = ["--real", str(phantoms[0][0]), "--boxes", str(boxes), "--output", str(path)]
     assert main(["reference", *given]) == 2
     line = capfd.readouterr().err.splitlines()[-1]
     assert says in line
@@ -111,9 +118,12 @@ def test_wrong_boxes_are_told(phantoms, tmp_path, capfd, text, says):
     assert not path.exists()
 
 
-def test_a_kind_of_trust_that_does_not_occur_is_told(phantoms):
+def test_an_annotation_source_that_does_not_occur_is_told(phantoms):
     with pytest.raises(EvaluationError, match="'expert' is not among"):
-        measure_folder(*phantoms, main=["expert"], progress=False)
+        measure_folders(*phantoms, main=["expert"], progress=False)
+
+
+COUNT = len(json.loads(SHIPPED.read_text())["nodules"])
 
 
 def broken(**changes):
@@ -126,12 +136,12 @@ def broken(**changes):
         "",
         "[]",
         "{}",
-        broken(format=2),
+        broken(format=1),
         broken(columns=["side"]),
         broken(nodules=[]),
         broken(nodules=[["official"]], profiles=[[0]]),
         broken(main=["nobody"]),
-        broken(profiles=[[float("nan")] * 9] * 87),
+        broken(profiles=[[float("nan")] * 9] * COUNT),
     ],
 )
 def test_what_is_no_reference_is_told(tmp_path, capfd, text):
@@ -146,26 +156,27 @@ def test_what_is_no_reference_is_told(tmp_path, capfd, text):
 
 def test_what_is_shipped_says_what_real_nodules_are():
     reference = Reference.load()
-    assert len(reference.of_trust()) == 19
-    assert len(reference.of_trust("annotator")) == 68
+    tight = reference.of_source(*TIGHT)
+    assert len(tight) == 26
+    assert not any(nodule.tightened for nodule in tight)
+    found = [nodule for nodule in reference.of_source() if nodule.tightened]
+    assert len(found) > 60
+    assert {nodule.ground for nodule in tight + found} <= set(GROUNDS)
     stated = json.loads(SHIPPED.read_text())["summary"]
     for group, table in reference.summary().items():
         assert stated[group] == table
-    profile = np.mean([nodule.profile for nodule in reference.of_trust("hand")], axis=0)
-    assert half_height_of(profile) == pytest.approx(0.86, abs=0.01)
-    assert SHIPPED.stat().st_size < 50_000
+    assert SHIPPED.stat().st_size < 75_000
 
 
 @pytest.mark.parametrize(
-    ("trusts", "profile", "half"),
+    ("sources", "profile", "half"),
     [
         (("official", "inferred"), (329, 296, 269, 269, 243, 169, 79, -39, -76), 0.71),
         (("hand",), (641, 646, 615, 550, 496, 426, 349, 266, 164), 0.86),
-        (("annotator",), (286, 274, 227, 172, 102, 35, -40, -98, -119), 0.51),
     ],
 )
-def test_the_profiles_known_of_real_nodules_are_found_again(trusts, profile, half):
-    nodules = Reference.load().of_trust(*trusts)
+def test_the_profiles_known_of_real_nodules_are_found_again(sources, profile, half):
+    nodules = Reference.load().of_source(*sources)
     mean = np.mean([nodule.profile for nodule in nodules], axis=0)
     np.testing.assert_allclose(mean, profile, atol=6)
     assert half_height_of(mean) == pytest.approx(half, abs=0.01)
@@ -179,15 +190,87 @@ def test_the_shipped_reference_is_made_of_the_real_radiographs(shared, tmp_path)
     boxes = tmp_path / "boxes.csv"
     lines = (folder / "boxes.csv").read_text().splitlines()
     boxes.write_text("\n".join([lines[0], *(line for line in lines if "official" in line)]))
-    known = measure_folder(folder, boxes, progress=False).nodules
+    known = measure_folders([folder], [boxes], progress=False).nodules
     assert len(known) == 5
     for nodule in known:
         same = shipped[nodule.radiograph, nodule.side]
+        assert nodule.ground == same.ground
         assert nodule.measures == pytest.approx(same.measures, rel=2e-3, abs=1e-3)
     assert set(MEASURES) == set(known[0].measures)
 
 
-def test_other_kinds_of_trust_can_be_chosen():
+def test_other_annotation_sources_can_be_chosen():
     reference = Reference.load()
-    assert len(reference.against(["official", "inferred"]).of_trust()) == 10
-    assert reference.against([]) == reference
+    assert len(reference.with_sources(["official", "inferred"]).of_source()) == 10
+    assert reference.with_sources([]) == reference
+
+
+def test_folders_and_tables_go_in_pairs(phantoms):
+    with pytest.raises(SettingError, match="1 folders of radiographs and 2 tables"):
+        measure_folders(phantoms[0], phantoms[1] * 2, progress=False)
+
+
+# --- loose boxes ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("x", "y"), [(100, 120), (110, 112)])
+def test_a_loose_box_is_tightened_around_its_nodule(phantoms, x, y):
+    pixels = np.asarray(read_stack(phantoms[0][0] / "first" / "p1.mha").pixels[0])
+    loose = Box(0, x - 45, y - 45, x + 45, y + 45)
+    tight = tightened(pixels, loose)
+    assert tight.centre == pytest.approx((100, 120), abs=2)
+    assert tight.side == pytest.approx(2 * RADIUS / TIGHTNESS, rel=0.08)
+
+
+def test_an_outline_that_is_not_certain_is_not_taken(phantoms):
+    pixels = np.asarray(read_stack(phantoms[0][0] / "first" / "p1.mha").pixels[0])
+    assert tightened(pixels, Box(0, 150, 20, 240, 110)) is None
+
+
+def test_a_nodule_with_a_tight_box_is_not_taken_from_its_loose_one_again():
+    boxes = [Box(0, 10, 10, 90, 90), Box(0, 30, 30, 60, 60), Box(0, 200, 200, 300, 300)]
+    kept = without_repeats(boxes, ["loose", "tight", "loose"], ["loose"])
+    assert kept == [(boxes[1], "tight"), (boxes[2], "loose")]
+
+
+# --- ground -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chest():
+    """Two lungs as ellipses, the right one (left in the image) first, and even grey levels."""
+    rows, columns = np.indices((400, 400))
+    labels = np.zeros((400, 400), np.uint8)
+    for lung, middle in ((1, 110), (2, 290)):
+        labels[((columns - middle) / 70) ** 2 + ((rows - 200) / 150) ** 2 < 1] = lung
+    pixels = np.where(labels > 0, 1500.0, 2500.0)
+    return Lungs(labels, 0.99), pixels
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "ground"),
+    [
+        (110, 120, "lung"),
+        (290, 300, "lung"),
+        (160, 200, "hilum"),
+        (245, 190, "hilum"),
+        (200, 300, "heart"),
+        (110, 365, "below the diaphragm"),
+        (330, 345, "below the diaphragm"),
+        (20, 200, "chest wall"),
+    ],
+)
+def test_a_place_lies_on_what_is_there(chest, x, y, ground):
+    lungs, pixels = chest
+    assert ground_of(lungs, pixels, Box(0, x - 15, y - 15, x + 15, y + 15)) == ground
+
+
+def test_bright_lung_is_rib(chest):
+    lungs, pixels = chest
+    rows = np.indices(pixels.shape)[0]
+    banded = np.where((lungs.labels > 0) & (rows > 285), 2000.0, pixels)
+    assert ground_of(lungs, banded, Box(0, 95, 300, 125, 330)) == "rib"
+
+
+def test_without_lungs_the_ground_is_unknown():
+    assert ground_of(None, np.zeros((50, 50)), Box(0, 10, 10, 20, 20)) == "unknown"

@@ -67,7 +67,7 @@ def compare(
         model=model,
         library=library,
     )
-    known = Reference.load(reference or SHIPPED).against(annotation_sources)
+    known = Reference.load(reference or SHIPPED).with_sources(annotation_sources)
     verdicts = compare(input, output, methods, seeds, settings, reference=known)
     print(markdown(verdicts))
     print(f"report: {output / REPORT}")

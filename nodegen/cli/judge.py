@@ -52,7 +52,7 @@ def judge(
         )
     before, after = ([image_at(place) for place in places] for places in (radiographs, synthetic))
     tables = boxes or [image.with_name(BOXES) for image in before]
-    known = Reference.load(reference or SHIPPED).against(annotation_sources)
+    known = Reference.load(reference or SHIPPED).with_sources(annotation_sources)
     pairs = track(
         starmap(read_pair, zip(before, after, tables, strict=True)),
         len(before),

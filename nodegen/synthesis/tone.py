@@ -18,9 +18,9 @@ from scipy.ndimage import gaussian_filter
 if TYPE_CHECKING:
     from nodegen.synthesis.contribution import FittedNodule
 
-# Fitted to 94 real nodules in 81 radiographs (``nodegen reference``): over the range of the
-# surround's level above 0.47, the median of the lung, the logarithm of the contrast falls by 2.8
-# (standard error 0.7), size and standard deviation of the surround held.
+# Fitted to 94 real nodules (``nodegen reference``): above a level of 0.47, the median in the lung,
+# the logarithm of the contrast falls by 2.8 (standard error 0.7) a unit of the surround's level,
+# its size and the standard deviation of the surround held.
 TYPICAL_LEVEL, LEVEL_SLOPE = 0.47, 2.8  # of 0..1; per 1 of level
 GROUND_SIGMA_PX = 4.0  # low pass of the crop: its noise is not what a nodule lies on
 SATURATED = 0.06  # of 0..1 below white: from there the contribution falls to 0 at white

@@ -1,7 +1,6 @@
-"""Told apart: what a classifier that sees real and synthetic nodules makes of their measures."""
+"""Classifier two-sample test: whether a classifier tells real from synthetic nodules."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -10,7 +9,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.svm import SVC
 
-from nodegen.evaluation.statistics import auc
+from nodegen.evaluation.statistics import Estimate, auc
 
 FOLDS = 5
 QUANTILES = 50  # with which each measure is made normal: no outlier counts for more than a rank
@@ -19,30 +18,16 @@ REPEATS = 3  # ways of parting the radiographs, whose scores are averaged
 RESAMPLES = 500  # of the bootstrap over radiographs
 
 
-@dataclass(frozen=True)
-class ToldApart:
-    """An area under the curve (AUC): 0.5 where real and synthetic nodules cannot be told apart.
-
-    Attributes
-    ----------
-    auc : float
-        Cross-validated; NaN where there are too few radiographs of a kind, under five.
-    low, high : float
-        95 % interval by bootstrap over radiographs.
-    """
-
-    auc: float
-    low: float
-    high: float
+NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
 
 
-def tell_apart(
+def two_sample_auc(
     real: np.ndarray,
     synthetic: np.ndarray,
     real_radiographs: Sequence[str],
     synthetic_radiographs: Sequence[str],
     seed: int = 0,
-) -> ToldApart:
+) -> Estimate:
     """Train classifiers to tell synthetic nodules from real ones.
 
     Two, whose scores are summed: a logistic regression, which sees a measure that is too large or
@@ -58,23 +43,29 @@ def tell_apart(
         Of each nodule; a radiograph never lies in training and in test at once.
     seed : int
         Of the folds and the bootstrap.
+
+    Returns
+    -------
+    Estimate
+        Cross-validated area under the ROC curve, 0.5 where they cannot be told apart, with its
+        95 % interval by bootstrap over radiographs. NaN for fewer than five radiographs of a kind.
     """
     names = np.array([*real_radiographs, *synthetic_radiographs])
     y = np.repeat([0, 1], [len(real), len(synthetic)])
     if min(len(set(names[y == kind])) for kind in (0, 1)) < FOLDS:
-        return ToldApart(float("nan"), float("nan"), float("nan"))
+        return NOTHING
     x = np.concatenate([real, synthetic])
     scores = np.zeros(len(y))
     for repeat in range(REPEATS):
         folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed + repeat)
         for train, test in folds.split(x, y, names):
             if len(set(y[train])) < 2:  # nearly all nodules of a kind lie in one radiograph
-                return ToldApart(float("nan"), float("nan"), float("nan"))
+                return NOTHING
             for classifier in _classifiers(len(train)):
                 classifier.fit(x[train], y[train])
                 scores[test] += classifier.decision_function(x[test])
     low, high = _interval(y, scores, names, seed)
-    return ToldApart(auc(scores[y == 1], scores[y == 0]), low, high)
+    return Estimate(auc(scores[y == 1], scores[y == 0]), low, high)
 
 
 def _classifiers(nodules: int) -> tuple[Pipeline, Pipeline]:

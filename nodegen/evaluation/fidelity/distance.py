@@ -1,6 +1,5 @@
 """How far two distributions of a measure are apart, in standard deviations of the real one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,34 +33,13 @@ class Distance:
     alike: float
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Values of one measure, and the radiograph that each comes from."""
-
-    values: np.ndarray
-    radiographs: np.ndarray
-
-    def drawn(self, rng: np.random.Generator) -> np.ndarray:
-        """Values of as many radiographs, drawn with replacement."""
-        names, number = np.unique(self.radiographs, return_inverse=True)
-        times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
-        return np.repeat(self.values, times[number])
+Sample = tuple[np.ndarray, np.ndarray]  # values of one measure, and each one's radiograph
 
 
-def sample(values: Sequence[float], radiographs: Sequence[str]) -> Sample:
-    """Make a sample of lists."""
-    return Sample(np.asarray(values, dtype=float), np.asarray(radiographs))
-
-
-def spread_of(values: np.ndarray) -> float:
+def deviation_of(values: np.ndarray) -> float:
     """Standard deviation, from the 10th and 90th percentile as in a normal distribution."""
     low, high = np.percentile(values, (10, 90))
     return max(float(high - low) / TENTHS, 1e-9)
-
-
-def apart(real: np.ndarray, synthetic: np.ndarray, spread: float) -> float:
-    """Wasserstein distance over ``spread``."""
-    return float(wasserstein_distance(real, synthetic)) / spread
 
 
 def distance(real: Sample, synthetic: Sample, seed: int = 0) -> Distance:
@@ -69,18 +47,33 @@ def distance(real: Sample, synthetic: Sample, seed: int = 0) -> Distance:
 
     Parameters
     ----------
-    real, synthetic : Sample
-        At least one value each.
+    real, synthetic : (ndarray, ndarray)
+        Values and the digests of their radiographs; at least one each.
     seed : int
         Of the bootstrap.
+
+    Returns
+    -------
+    Distance
     """
     rng = np.random.default_rng(seed)
-    spread = spread_of(real.values)
+    values, others = real[0], synthetic[0]
+    deviation = deviation_of(values)
+
+    def apart(one: np.ndarray, other: np.ndarray) -> float:
+        return float(wasserstein_distance(one, other)) / deviation
+
     resampled, alike = [], []
     for _ in range(RESAMPLES):
-        drawn = real.drawn(rng)
-        resampled.append(apart(drawn, synthetic.drawn(rng), spread))
-        alike.append(apart(drawn, rng.choice(real.values, len(synthetic.values)), spread))
+        drawn = _drawn(real, rng)
+        resampled.append(apart(drawn, _drawn(synthetic, rng)))
+        alike.append(apart(drawn, rng.choice(values, len(others))))
     low, high = np.percentile(resampled, INTERVAL)
-    value = apart(real.values, synthetic.values, spread)
-    return Distance(value, float(low), float(high), float(np.median(alike)))
+    return Distance(apart(values, others), float(low), float(high), float(np.median(alike)))
+
+
+def _drawn(sample: Sample, rng: np.random.Generator) -> np.ndarray:
+    """Values of as many radiographs, drawn with replacement."""
+    names, number = np.unique(sample[1], return_inverse=True)
+    times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+    return np.repeat(sample[0], times[number])

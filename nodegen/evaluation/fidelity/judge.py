@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from nodegen.errors import StackError
-from nodegen.evaluation.fidelity.against import Fidelity, hold_against
 from nodegen.evaluation.fidelity.change import CHANGES, far_change, grain_of, views
+from nodegen.evaluation.fidelity.comparison import Comparison, compare_with
 from nodegen.evaluation.fidelity.detectability import (
     Place,
     chance_error,
@@ -18,6 +18,7 @@ from nodegen.evaluation.fidelity.detectability import (
     place_of,
 )
 from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
+from nodegen.evaluation.fidelity.ground import ground_of, lungs_of
 from nodegen.evaluation.fidelity.measures import (
     MEASURES,
     measure_with_profile,
@@ -39,14 +40,14 @@ class Verdict:
     ----------
     rows : list of dict
         Every box of every pair: the keys of ``JUDGED``, its profile in rings, its radiograph's
-        digest, and where it lies.
+        digest, its ground, and where it lies.
     quantiles : dict
         p5, p50 and p95 of each measure over all boxes.
     detectability : float
         AUC from fine grain alone, against the same places untouched; NaN for fewer than ten.
     far : float
         Largest change far from any box, grey levels of 0..4095.
-    fidelity : Fidelity or None
+    comparison : Comparison or None
         Against the reference; None without boxes.
     """
 
@@ -54,7 +55,7 @@ class Verdict:
     quantiles: dict[str, dict[str, float]]
     detectability: float
     far: float
-    fidelity: Fidelity | None
+    comparison: Comparison | None
 
     @property
     def boxes(self) -> int:
@@ -79,7 +80,7 @@ class Verdict:
             "detectability": self.detectability if known else None,
             "detectability_error": self.detectability_error if known else None,
             "far": self.far,
-            "fidelity": self.fidelity.as_dict() if self.fidelity else None,
+            "comparison": self.comparison.as_dict() if self.comparison else None,
             "rows": self.rows,
         }
 
@@ -130,8 +131,10 @@ class Judge:
             # The same radiograph, treated several times or given under two names, is one: its
             # places never lie in training and in test at once.
             digest = digest_of(before) if here else ""
+            lungs = lungs_of(before) if here else None
             for i, box in here:
-                rows[i] = self._measure(before, after, box, digest)
+                ground = ground_of(lungs, before, box)
+                rows[i] = {**self._measure(before, after, box, digest), "ground": ground}
                 untouched, treated = features_of(before, after, box)
                 self._untouched.append(untouched)
                 self._treated.append(treated)
@@ -165,8 +168,8 @@ class Judge:
             if found
             else float("nan")
         )
-        against = hold_against(self.reference, self._rows) if found else None
-        return Verdict(self._rows, quantiles(self._rows, list(JUDGED)), auc, self._far, against)
+        compared = compare_with(self.reference, self._rows) if found else None
+        return Verdict(self._rows, quantiles(self._rows, list(JUDGED)), auc, self._far, compared)
 
 
 def judge(pairs: Iterable[Pair], reference: Reference | None = None) -> Verdict:

@@ -35,7 +35,7 @@ def contrast_of(profile: np.ndarray) -> float:
     return float(profile[:MIDDLE].mean())
 
 
-def spread_of(crop: Crop) -> float:
+def deviation_of(crop: Crop) -> float:
     """Standard deviation of the surround, grey levels: what a nodule must stand out from.
 
     A plane is taken off before: the slope from lung to chest wall hides no nodule. At least 1, the

@@ -1,7 +1,7 @@
-"""The reference: measured real nodules, which synthetic ones are held against.
+"""The reference: measured real nodules, which synthetic ones are compared with.
 
-What is kept of a nodule is its measures, its profile and its size; of a radiograph, a digest that
-says which nodules share it. No pixel is kept.
+What is kept of a nodule is its measures, its profile, its size and its ground; of a radiograph, a
+digest that says which nodules share it. No pixel is kept.
 """
 
 import hashlib
@@ -14,22 +14,28 @@ from typing import Any, Self
 import numpy as np
 
 from nodegen import __version__
-from nodegen.errors import EvaluationError
+from nodegen.errors import EvaluationError, SettingError
+from nodegen.evaluation.fidelity.ground import GROUNDS, ground_of, lungs_of
+from nodegen.evaluation.fidelity.loose_boxes import tightened
 from nodegen.evaluation.fidelity.measures import (
     MEASURES,
+    OF_BOX,
+    SIZE_NAMES,
     measure_with_profile,
     side_of,
     size_class,
 )
 from nodegen.evaluation.fidelity.profile import RADII
-from nodegen.evaluation.fidelity.real import RealRadiograph, read_real
+from nodegen.evaluation.fidelity.real import RealRadiograph, read_real, without_repeats
 from nodegen.io.files import write_text
 
 SHIPPED = Path(__file__).parent / "reference.json"
-FORMAT = 1
+FORMAT = 2
 DIGITS = 4  # significant, in the file
 SUMMARY = (5, 25, 50, 75, 95)  # percentiles that the file states
-COLUMNS = ("trust", "radiograph", "side_px", "mm_per_px", *MEASURES)
+COLUMNS = (
+    "annotation_source", "tightened", "ground", "radiograph", "side_px", "mm_per_px", *MEASURES,
+)  # fmt: skip
 REMEDY = "give one that `nodegen reference` wrote"
 
 
@@ -39,8 +45,12 @@ class RealNodule:
 
     Attributes
     ----------
-    trust : str
-        Where its box comes from.
+    annotation_source : str
+        Who or what drew its box.
+    tightened : bool
+        Whether that box was loose, and is tightened around the outline that was found in it.
+    ground : str
+        What it lies on, see :mod:`nodegen.evaluation.fidelity.ground`.
     radiograph : str
         Digest of its pixels.
     side : float
@@ -53,7 +63,9 @@ class RealNodule:
         In rings, grey levels.
     """
 
-    trust: str
+    annotation_source: str
+    tightened: bool
+    ground: str
     radiograph: str
     side: float
     mm_per_px: float | None
@@ -70,7 +82,7 @@ class Reference:
     source : str
         Which radiographs and boxes, in words.
     main : tuple of str
-        The kinds of trust that synthetic nodules are held against.
+        The annotation sources that synthetic nodules are compared with.
     nodules : tuple of RealNodule
         All of them.
     """
@@ -79,27 +91,27 @@ class Reference:
     main: tuple[str, ...]
     nodules: tuple[RealNodule, ...]
 
-    def of_trust(self, *trusts: str) -> list[RealNodule]:
-        """The nodules of some kinds of trust; of the main ones, where none is named."""
-        wanted = trusts or self.main
-        return [nodule for nodule in self.nodules if nodule.trust in wanted]
+    def of_source(self, *sources: str) -> list[RealNodule]:
+        """The nodules of some annotation sources; of the main ones, where none is named."""
+        wanted = sources or self.main
+        return [nodule for nodule in self.nodules if nodule.annotation_source in wanted]
 
-    def against(self, trusts: Sequence[str]) -> Self:
-        """The same reference with other main kinds of trust; itself, where none is given.
+    def with_sources(self, sources: Sequence[str]) -> Self:
+        """The same reference with other main annotation sources; itself, where none is given.
 
         Raises
         ------
         EvaluationError
             Where one does not occur.
         """
-        kinds = tuple(dict.fromkeys(nodule.trust for nodule in self.nodules))
-        for trust in trusts:
-            if trust not in kinds:
+        kinds = tuple(dict.fromkeys(nodule.annotation_source for nodule in self.nodules))
+        for source in sources:
+            if source not in kinds:
                 raise EvaluationError(
-                    f"The kind of trust {trust!r} is not among the real nodules, which have "
+                    f"The annotation source {source!r} is not among the real nodules, which have "
                     f"{', '.join(kinds)}; choose among them."
                 )
-        return replace(self, main=tuple(trusts) or self.main)
+        return replace(self, main=tuple(sources) or self.main)
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> Self:
@@ -130,7 +142,7 @@ class Reference:
             raise EvaluationError(
                 f"{path} is no reference of this version of nodegen; {REMEDY}."
             ) from error
-        if not reference.of_trust():
+        if not reference.of_source():
             raise EvaluationError(f"The reference {path} holds no nodule; {REMEDY}.")
         return reference
 
@@ -165,73 +177,95 @@ class Reference:
         write_text(path, self.dump())
 
     def summary(self) -> dict[str, Any]:
-        """Percentiles of each measure, by trust and, of the main ones, by size."""
-        groups = {trust: self.of_trust(trust) for trust in {n.trust: None for n in self.nodules}}
-        main = self.of_trust()
+        """Percentiles of each measure, by source and, of the main ones, by size and ground."""
+        main = self.of_source()
+        groups = {
+            source: self.of_source(source)
+            for source in {nodule.annotation_source: None for nodule in self.nodules}
+        }
         groups["main"] = main
-        for name in {size_class(nodule.side): None for nodule in sorted(main, key=_side)}:
-            groups[f"main, {name}"] = [n for n in main if size_class(n.side) == name]
-        table: dict[str, Any] = {}
-        for group, nodules in groups.items():
-            radiographs = len({nodule.radiograph for nodule in nodules})
-            table[group] = {"nodules": len(nodules), "radiographs": radiographs}
-            values = {name: [n.measures[name] for n in nodules] for name in MEASURES}
-            values["side_px"] = [n.side for n in nodules]
-            values["edge_width_mm"] = [
-                n.measures["edge_width"] * n.mm_per_px for n in nodules if n.mm_per_px
-            ]
-            for name, column in values.items():
-                if column:
-                    levels = np.percentile(column, SUMMARY)
-                    table[group][name] = {
-                        f"p{p}": _short(v) for p, v in zip(SUMMARY, levels, strict=True)
-                    }
-        return table
+        for size in SIZE_NAMES:
+            groups[f"main, {size}"] = [n for n in main if size_class(n.side) == size]
+        for ground in GROUNDS:
+            groups[f"main, {ground}"] = [n for n in main if n.ground == ground]
+        return {group: _summary(nodules) for group, nodules in groups.items() if nodules}
 
 
-def measure_folder(
-    folder: Path,
-    boxes: Path,
+def measure_folders(
+    folders: Sequence[Path],
+    boxes: Sequence[Path],
     *,
     source: str = "",
     main: Sequence[str] = (),
+    loose: Sequence[str] = (),
+    to_node21: bool = False,
     progress: bool = True,
 ) -> Reference:
-    """Measure a folder of real radiographs.
+    """Measure folders of real radiographs.
 
     Parameters
     ----------
-    folder, boxes : Path
-        As :func:`nodegen.evaluation.fidelity.real.read_real` takes them.
+    folders, boxes : list of Path
+        As many of each, as :func:`nodegen.evaluation.fidelity.real.read_real` takes them.
     source : str
         What the reference says of where it comes from.
     main : list of str
-        The kinds of trust that nodules are held against; all, where none is given.
+        The annotation sources that nodules are compared with; all, where none is given.
+    loose : list of str
+        The annotation sources whose boxes are loose. Of those, nodules are kept whose outline is
+        certain, in boxes tightened around it.
+    to_node21 : bool
+        Bring radiographs of another form to NODE21's.
+    progress : bool
+        Show a progress bar.
 
     Raises
     ------
+    SettingError
+        Where there are not as many tables as folders.
     EvaluationError, StackError, BoxesError
-        As ``read_real`` does; and where a main kind of trust does not occur.
+        As ``read_real`` does; and where a main annotation source does not occur.
     """
+    if len(folders) != len(boxes):
+        raise SettingError(
+            f"There are {len(folders)} folders of radiographs and {len(boxes)} tables of boxes; "
+            "give a table for each folder, in the same order."
+        )
     nodules = tuple(
         nodule
-        for radiograph in read_real(folder, boxes, progress=progress)
-        for nodule in measure_radiograph(radiograph)
+        for folder, table in zip(folders, boxes, strict=True)
+        for radiograph in read_real(folder, table, to_node21=to_node21, progress=progress)
+        for nodule in measure_radiograph(radiograph, loose)
     )
-    kinds = tuple(dict.fromkeys(nodule.trust for nodule in nodules))
-    return Reference(source or folder.resolve().name, kinds, nodules).against(main)
+    kinds = tuple(dict.fromkeys(nodule.annotation_source for nodule in nodules))
+    return Reference(source or folders[0].resolve().name, kinds, nodules).with_sources(main)
 
 
-def measure_radiograph(radiograph: RealRadiograph) -> Iterator[RealNodule]:
-    """Measure every nodule of a real radiograph, in as many digits as its file has."""
-    digest = digest_of(radiograph.pixels)
-    for box, trust in zip(radiograph.boxes, radiograph.trusts, strict=True):
-        measures, profile = measure_with_profile(radiograph.pixels, box)
-        mm = radiograph.mm_per_px
+def measure_radiograph(
+    radiograph: RealRadiograph, loose: Sequence[str] = ()
+) -> Iterator[RealNodule]:
+    """Measure the nodules of a real radiograph, in as many digits as its file has.
+
+    Parameters
+    ----------
+    radiograph : RealRadiograph
+    loose : list of str
+        See :func:`measure_folders`.
+    """
+    pixels, sources = radiograph.pixels, radiograph.annotation_sources
+    digest, mm = digest_of(pixels), radiograph.mm_per_px
+    lungs = radiograph.lungs or lungs_of(pixels)
+    for box, source in without_repeats(radiograph.boxes, sources, loose):
+        measured = tightened(pixels, box) if source in loose else box
+        if measured is None:
+            continue
+        measures, profile = measure_with_profile(pixels, measured)
         yield RealNodule(
-            trust,
+            source,
+            source in loose,
+            ground_of(lungs, pixels, measured),
             digest,
-            _short(side_of(box)),
+            _short(side_of(measured)),
             None if mm is None else _short(mm),
             {name: _short(value) for name, value in measures.items()},
             tuple(round(float(level), 1) for level in profile),
@@ -244,24 +278,44 @@ def digest_of(pixels: np.ndarray) -> str:
     return hashlib.sha256(levels.tobytes()).hexdigest()[:12]
 
 
-def _side(nodule: RealNodule) -> float:
-    return nodule.side
+def _summary(nodules: Sequence[RealNodule]) -> dict[str, Any]:
+    values = {
+        name: [n.measures[name] for n in nodules if not (n.tightened and name in OF_BOX)]
+        for name in MEASURES
+    }
+    values["side_px"] = [n.side for n in nodules]
+    values["edge_width_mm"] = [
+        n.measures["edge_width"] * n.mm_per_px for n in nodules if n.mm_per_px
+    ]
+    table: dict[str, Any] = {
+        "nodules": len(nodules),
+        "radiographs": len({nodule.radiograph for nodule in nodules}),
+    }
+    for name, column in values.items():
+        if column:
+            levels = np.percentile(column, SUMMARY)
+            table[name] = {f"p{p}": _short(v) for p, v in zip(SUMMARY, levels, strict=True)}
+    return table
 
 
 def _row(nodule: RealNodule) -> list[Any]:
-    values = (nodule.measures[name] for name in MEASURES)
-    return [nodule.trust, nodule.radiograph, nodule.side, nodule.mm_per_px, *values]
+    return [
+        *(nodule.annotation_source, nodule.tightened, nodule.ground, nodule.radiograph),
+        *(nodule.side, nodule.mm_per_px, *(nodule.measures[name] for name in MEASURES)),
+    ]
 
 
 def _nodule(row: list[Any], profile: list[float]) -> RealNodule:
-    trust, radiograph, side, mm, *values = row
+    source, tight, ground, radiograph, side, mm, *values = row
     if len(profile) != len(RADII):
         raise ValueError("another profile")
     measures = {name: float(value) for name, value in zip(MEASURES, values, strict=True)}
     if not np.all(np.isfinite([side, *measures.values(), *profile])):
         raise ValueError("not finite")
     return RealNodule(
-        str(trust), str(radiograph), float(side), mm, measures, tuple(map(float, profile))
+        *(str(source), bool(tight), str(ground), str(radiograph), float(side), mm),
+        measures,
+        tuple(map(float, profile)),
     )
 
 

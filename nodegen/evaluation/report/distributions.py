@@ -32,7 +32,7 @@ def distributions(verdicts: Mapping[str, Verdict]) -> str:
     from matplotlib import pyplot
 
     rng = np.random.default_rng(0)
-    real = next((v.fidelity for v in verdicts.values() if v.fidelity), None)
+    real = next((v.comparison for v in verdicts.values() if v.comparison), None)
     style: Any = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
     with pyplot.rc_context(style):
         rows = -(-len(JUDGED) // COLUMNS)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nodegen.evaluation.fidelity.against import Fidelity
+from nodegen.evaluation.fidelity.comparison import Comparison
 from nodegen.evaluation.fidelity.judge import JUDGED, Verdict
 from nodegen.evaluation.fidelity.table import DIGITS
 
@@ -70,6 +70,10 @@ WORDS = {
         "Edge width",
         "Over how many pixels the margin falls from nine tenths of its height to one tenth.",
     ),
+    "margin_width": (
+        "Margin width",
+        "The same in rings around the box's centre: wider where the outline is no ellipse.",
+    ),
     "edge_step": (
         "Edge height",
         "How much brighter the nodule is just inside its margin than just outside.",
@@ -109,7 +113,7 @@ WORDS = {
 }
 
 
-def words(real: Fidelity | None = None) -> dict[str, Word]:
+def words(real: Comparison | None = None) -> dict[str, Word]:
     """The words of each measure in ``JUDGED``, with the range of real nodules where it is known.
 
     A measure that has no words is named as it is.
@@ -120,8 +124,8 @@ def words(real: Fidelity | None = None) -> dict[str, Word]:
         reference = None
         if real and name in real.real:
             p5, p50, p95 = (real.real[name][p] for p in ("p5", "p50", "p95"))
-            source = f"{real.nodules} real nodules, 5th to 95th percentile"
-            reference = RealRange(p5, p95, p50, real.nodules, source)
+            source = f"{real.rests_on[name]} real nodules, 5th to 95th percentile"
+            reference = RealRange(p5, p95, p50, real.rests_on[name], source)
         known[name] = Word(title, sentence, unit, DIGITS.get(name, 2), reference)
     return known
 

@@ -16,10 +16,10 @@ from nodegen.errors import StackError
 from nodegen.evaluation.fidelity.judge import JUDGED, Judge, Pair, Verdict, read_pair
 from nodegen.evaluation.fidelity.reference import Reference
 from nodegen.evaluation.fidelity.table import (
+    classifier_text,
     detectability_text,
     distance_text,
     quantiles_text,
-    told_text,
 )
 from nodegen.evaluation.report.distributions import distributions
 from nodegen.evaluation.report.measure_words import (
@@ -158,7 +158,7 @@ class Report:
         OutputError
             Where it cannot be written.
         """
-        known = words(next((v.fidelity for v in verdicts.values() if v.fidelity), None))
+        known = words(next((v.comparison for v in verdicts.values() if v.comparison), None))
         data = {
             "cases": self.cases,
             "slices": self.slices,
@@ -184,7 +184,7 @@ class Report:
                 "few": FEW_BOXES,
                 "quantiles_text": quantiles_text,
                 "distance_text": distance_text,
-                "told_text": told_text,
+                "classifier_text": classifier_text,
                 "detectability_text": detectability_text,
                 "measures": known,
                 "signals": sorted({case["signal"] for case in self.cases}),
