@@ -33,6 +33,7 @@ NOT_RUN = {
     ".venv/bin/pre-commit": "installs a hook",
     "dask": "needs a cluster",
     "python -m benchmarks": "measures for minutes",
+    "nodegen train ": "trains for an hour",
     "nodegen dataset": "makes thousands of images",
     "nodegen utility": "trains networks for minutes",
     "nodegen reader-study": "needs many radiographs, or readers' answers",

@@ -5,18 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cascades import random_cascade
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from thorough import cases
 
-from nodegen.constants import CLASSES, N0
+from nodegen.constants import CLASSES, N0, SCALES
 from nodegen.io.boxes import Box
 from nodegen.io.stack import find_image, read_stack
 from nodegen.renderer import Renderer
 from nodegen.settings import ADD_BACKS, CONTRASTS, Settings
 from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.harmonise import Harmonise
-from nodegen.training.margins import BOUND
+from research.margins import measure
+from research.margins.cases import draw_cases
+from research.margins.measure import BOUND
 
 SAMPLE = Path(__file__).parent / "sample" / "input"
 # No shrinking: each case takes a full computation.
@@ -90,3 +93,17 @@ def test_exact_windows_are_exact_after_the_add_back_on_the_shipped_weights(rende
                 for windows in ("exact", "full")
             )
             np.testing.assert_allclose(2 * exact, 2 * full, atol=1e-5, rtol=0)
+
+
+def test_measured_margins_keep_the_bound_and_none_do_not(renderers, monkeypatch):
+    monkeypatch.setattr(measure, "BOUND", 1e-5)  # random weights reach less far than trained ones
+    sample = read_stack(find_image(SAMPLE))
+    cases = draw_cases([sample], renderers["paper"], "hyposignal", 2, 0)
+    cascade = random_cascade()
+    margins, error = measure.measure_margins(cascade, cases, progress=False)
+    errors = [measure.windowing_error(cascade, case) for case in cases]
+    assert max(errors) == pytest.approx(error)
+    assert error <= measure.ROOM * 1e-5
+    assert 0 < sum(margins) < 20 * SCALES
+    cascade.margins = (0,) * SCALES
+    assert max(measure.windowing_error(cascade, case) for case in cases) > error

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,12 @@ from nodegen.cascade.cascade import Cascade
 from nodegen.cascade.weights import load_layers, read_index, save_cascade
 from nodegen.constants import SCALES
 from nodegen.errors import ModelError, TrainingError
-from nodegen.io.stack import read_stack
+from nodegen.io.stack import find_image, read_stack
+from nodegen.settings import Settings
+from nodegen.synthesis.grey import to_unit
 from nodegen.training import run as runs
 from nodegen.training import scale as loop
+from nodegen.training.crop import draw_boxes, training_crop
 from nodegen.training.iteration import LOSSES
 from nodegen.training.networks import Generator, paper_channels
 from nodegen.training.profiles import PAPER, Profile
@@ -21,6 +25,7 @@ from nodegen.training.scale import Training, pad
 
 TINY = Profile("tiny", (4,) * SCALES, (6,) * SCALES, 2, 40, 2)
 CPU = torch.device("cpu")
+SAMPLE = Path(__file__).parent / "sample" / "input"
 
 
 def image(seed=0):
@@ -183,6 +188,36 @@ def test_without_a_terminal_a_scale_prints_plain_lines(tmp_path, monkeypatch, ca
     assert [(entry["scale"], entry["iteration"]) for entry in log] == [
         (scale, done) for scale in (0, 1) for done in (2, 4, 6)
     ]
+
+
+@pytest.mark.parametrize("count", [1, 4, 9, 25])
+def test_a_training_crop_holds_its_nodules_and_changes_nothing_else(count):
+    stack = read_stack(find_image(SAMPLE)).pixels[0]
+    settings = Settings(subtlety="obvious", device="cpu")
+    crop = training_crop(stack, (300, 500), count, 3, settings)
+    before = to_unit(stack)[372:628, 172:428]
+    assert crop.shape == (256, 256)
+    assert crop.dtype == np.float32
+    assert 0 <= crop.min() < crop.max() <= 1
+    boxes = draw_boxes(np.random.default_rng(3), count, 0, 0)
+    outside = np.ones(crop.shape, bool)
+    for box in boxes:
+        place = (
+            slice(max(box.top - 10, 0), box.bottom + 10),
+            slice(max(box.left - 10, 0), box.right + 10),
+        )
+        outside[place] = False
+        assert (crop - before)[box.top : box.bottom, box.left : box.right].max() > 0.05
+    assert (crop - before)[outside].max(initial=0) < 0.02  # darker halos may reach farther
+
+
+@pytest.mark.parametrize(
+    ("radiograph", "says"),
+    [(np.zeros((255, 400)), "400 x 255 px"), (np.ones((300, 300)), "single grey level")],
+)
+def test_a_radiograph_without_room_or_contrast_is_refused(radiograph, says):
+    with pytest.raises(TrainingError, match=says):
+        training_crop(radiograph, (9, 9), 4, 0, Settings())
 
 
 @pytest.fixture

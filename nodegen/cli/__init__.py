@@ -28,7 +28,6 @@ GROUPS = {
     "Training": {
         "train": "Train a cascade on one image.",
         "training-crop": "Cut a training image around pasted nodules.",
-        "margins": "Measure how far beyond the mask the cascades must compute.",
         "prepare": "Project CT nodules into a library.",
         "synthesise-nodules": "Draw CT patches of nodules from the fitted model.",
     },

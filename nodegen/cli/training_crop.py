@@ -18,7 +18,7 @@ def training_crop(
     slice: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
     library: LibraryFolder = None,
     count: Annotated[int, Parameter(validator=Number(gte=1, lte=25))] = 4,
-    peak: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.4,
+    subtlety: str = "relatively-obvious=1,obvious=1",
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -39,8 +39,8 @@ def training_crop(
         Of a stack.
     count
         Nodules pasted in, 1 to 25.
-    peak
-        Share of the grey range, 0 to 1, added at the densest nodule's densest.
+    subtlety
+        How subtle they are, as `nodegen generate` takes it.
     seed
         Of the nodules drawn.
     """
@@ -53,9 +53,7 @@ def training_crop(
     from nodegen.io.files import same_file, write_bytes
     from nodegen.io.stack import Geometry, read_stack
     from nodegen.io.stack_writer import StackWriter, check_suffix
-    from nodegen.settings import MODEL
-    from nodegen.synthesis.library import Library
-    from nodegen.training.crop import draw_placements, pick_nodules
+    from nodegen.settings import Settings
     from nodegen.training.crop import training_crop as cut
 
     if len(centre) != 2:
@@ -70,10 +68,8 @@ def training_crop(
             f"--slice is {slice}, and {image} has {len(pixels)} slices; give 0 to "
             f"{len(pixels) - 1}."
         )
-    rng = np.random.default_rng(seed)
-    placements = draw_placements(rng, count, peak)
-    nodules = pick_nodules(rng, Library.open(library or MODEL / "nodules"), count)
-    crop = cut(pixels[slice], tuple(centre), nodules, placements)
+    settings = Settings(library=library, subtlety=subtlety, device="cpu")
+    crop = cut(pixels[slice], tuple(centre), count, seed, settings)
     with StackWriter(output, Geometry.plain(2), (1, *crop.shape), crop.dtype) as writer:
         writer.write(crop)
     picture = output.with_suffix(".preview.png")

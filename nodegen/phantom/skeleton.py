@@ -59,9 +59,8 @@ def ribs_and_clavicles(anatomy: Anatomy) -> np.ndarray:
             fade = np.interp(np.arange(n) / n, along, [0.3, 1, 0.9, 0.6, 0.45, 0.05])
             side_on = np.abs(np.linspace(-1, 1.2, n))  # about 0 where the rib turns at the side
             fade = fade * (1.0 if rib else 0.3) * np.interp(side_on, [0, 0.35], [0.6, 1])
-            up = np.tile([0.0, -1.0, 0.0], (n, 1))
             parts.append(
-                tube(path, RIB_HALF_HEIGHT * size, RIB_HALF_THICKNESS * taper, up,
+                tube(path, RIB_HALF_HEIGHT * size, RIB_HALF_THICKNESS * taper,
                      shell=CORTEX * fade, core=CORE * fade, upper=0.45)
             )  # fmt: skip
         sign = (-1, 1)[side]
@@ -71,10 +70,7 @@ def ribs_and_clavicles(anatomy: Anatomy) -> np.ndarray:
         y -= 18 * np.sin(2 * np.pi * t**1.2)
         path = _place(anatomy, np.stack([x, y, 60 * np.sin(2 * np.pi * t)], axis=1))
         size = np.interp(t, [0, 0.06, 0.2, 0.5, 0.8, 0.97, 1], [8, 23, 20, 15, 17, 21, 16])
-        up = np.tile([0.0, -1.0, 0.0], (len(t), 1))
-        parts.append(
-            tube(path, size, 0.8 * size, up, shell=0.5 * CORTEX, core=0.6 * CORE, upper=0.3)
-        )
+        parts.append(tube(path, size, 0.8 * size, shell=0.5 * CORTEX, core=0.6 * CORE, upper=0.3))
     return cast(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 

@@ -42,7 +42,6 @@ def tube(
     path: np.ndarray,
     height: np.ndarray,
     thickness: np.ndarray,
-    upright: np.ndarray,
     *,
     shell: np.ndarray | float,
     core: np.ndarray | float,
@@ -55,13 +54,11 @@ def tube(
     path : numpy.ndarray
         `(point, 3)`: column, row and depth of the centre line.
     height, thickness : numpy.ndarray
-        Half-axes of the cross-section along `upright` and across it, px.
-    upright : numpy.ndarray
-        `(point, 3)`: direction of the taller half-axis; made perpendicular to the path here.
+        Half-axes of the cross-section, upright and across, px.
     shell, core : float or numpy.ndarray
         Density of the cortex and of what it holds, over that of soft tissue.
     upper : float
-        How much denser the cortex is on the side of `upright`, and less dense on the other.
+        How much denser the cortex is above, and less dense below.
 
     Returns
     -------
@@ -71,7 +68,7 @@ def tube(
     tangent = np.gradient(path, axis=0)
     step = np.linalg.norm(tangent, axis=1, keepdims=True)
     tangent = tangent / step
-    up = upright - (upright * tangent).sum(1, keepdims=True) * tangent
+    up = np.array([0.0, -1.0, 0.0]) + tangent[:, 1:2] * tangent
     up /= np.linalg.norm(up, axis=1, keepdims=True)
     out = np.cross(tangent, up)
     angles, rings = 48, ((0.97, 0.06, shell), (0.91, 0.06, shell), (0.44, 0.88, core))

@@ -39,25 +39,17 @@ def write_page(folder: Path) -> Path:
         "|---|---|---|---|---|---|---|",
     ]
     margins = index.get("margins", ["not measured"] * len(index["amplitudes"]))
-    columns = zip(
-        scale_sizes(),
-        card["channels"],
-        card["iterations"],
-        index["amplitudes"],
-        card["reconstruction_rmse"],
-        margins,
-        strict=True,
-    )
+    figures = card["channels"], card["iterations"], index["amplitudes"], card["reconstruction_rmse"]
+    columns = zip(scale_sizes(), *figures, margins, strict=True)
     for n, (side, channels, iterations, amplitude, error, margin) in enumerate(columns):
         cells = n, side, channels, iterations, f"{amplitude:.4f}", f"{error:.4f}", margin
         lines.append(f"| {' | '.join(map(str, cells))} |")
     if "margins" in card:
-        measured = card["margins"]
+        cases, error, bound = (card["margins"][k] for k in ("cases", "largest_error", "bound"))
         lines += [
             "",
-            f"Margins: measured on {measured['cases']} boxes; the largest error of the default "
-            f"windows was {measured['largest_error']:.4f} of the -1..1 scale; "
-            f"{measured['bound']} is allowed.",
+            f"Margins: measured on {cases} boxes; the largest error of the default windows was "
+            f"{error:.4f} of the -1..1 scale; {bound} is allowed.",
         ]
     if "crop" in card:
         lines += ["", f"The training crop: `{json.dumps(card['crop'])}`."]

@@ -129,18 +129,17 @@ def _claim(folder: Path, run: dict[str, Any], resume: bool) -> None:
             )
         try:
             earlier = json.loads(path.read_bytes())
-            known = {key: earlier[key] for key in run}
+            other = [key for key, value in run.items() if earlier[key] != value]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrainingError(
                 f"{path} cannot be read ({type(error).__name__}), so the run in {folder} cannot be "
                 "resumed; give another --output."
             ) from error
-        for key, value in run.items():
-            if known[key] != value:
-                raise TrainingError(
-                    f"The run in {folder} was started with {key} {known[key]}, not {value}; give "
-                    "the same, or another --output."
-                )
+        if other:
+            raise TrainingError(
+                f"The run in {folder} was started with {other[0]} {earlier[other[0]]}, not "
+                f"{run[other[0]]}; give the same, or another --output."
+            )
     write_text(path, json.dumps(run, indent=2) + "\n")
 
 

@@ -11,7 +11,7 @@ from nodegen.io.stack import Stack
 from nodegen.renderer import Renderer
 from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.crop import crop_window
-from nodegen.training.margins import Case
+from research.margins.measure import Case
 
 WIDTHS_PX = (12, 160)  # NODE21's boxes, from the smallest to the 99th percentile
 ASPECTS = (0.5, 2.0)  # height over width

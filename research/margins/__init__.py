@@ -1,0 +1,1 @@
+"""How far beyond the mask each scale of a cascade must compute."""
