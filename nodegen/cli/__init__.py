@@ -1,4 +1,4 @@
-"""The command line: one module for each command, imported when that command is called."""
+"""The command line: its modules are imported when their commands are called."""
 
 from __future__ import annotations
 
@@ -39,6 +39,17 @@ GROUPS = {
         "reader-study": "Make a blinded study of real and synthetic nodules, or analyse one.",
         "utility": "Measure what a detector learns from synthetic nodules.",
     },
+}
+# The modules of the commands, where they have other names.
+_MODULES = {
+    name: module
+    for module, names in {
+        "radiographs": ("place", "standardise", "picture", "phantom"),
+        "training": ("train", "training-crop"),
+        "nodules": ("prepare", "synthesise-nodules"),
+        "fidelity": ("judge", "compare", "reference", "sheet"),
+    }.items()
+    for name in names
 }
 COMMANDS = {name: line for group in GROUPS.values() for name, line in group.items()}
 # What a stopped run of these commands has left, and how to resume it.
@@ -93,9 +104,9 @@ def build(command: str = "") -> App:
     for title, commands in GROUPS.items():
         group = Group.create_ordered(title)
         for name, line in commands.items():
-            module = name.replace("-", "_")
+            function = name.replace("-", "_")
             app.command(
-                f"nodegen.cli.{module}:{module}",
+                f"nodegen.cli.{_MODULES.get(name, function)}:{function}",
                 name=name,
                 help=None if name == command else line,
                 group=group,

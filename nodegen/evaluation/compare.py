@@ -33,6 +33,7 @@ def compare(
     *,
     reference: Reference | None = None,
     progress: bool = True,
+    overwrite: bool = False,
 ) -> dict[str, Verdict]:
     """Run each method on each input with each seed, judge them, and write tables and report.
 
@@ -52,6 +53,10 @@ def compare(
         Of all runs; method, seed and add-back are set for each.
     reference : Reference, optional
         Real nodules; None: those that are shipped.
+    progress : bool
+        Whether stdout shows how far each run is.
+    overwrite : bool
+        Whether results of earlier runs may be replaced.
 
     Returns
     -------
@@ -85,6 +90,7 @@ def compare(
                         output / name / f"{method}-{seed}",
                         _settings_of(method, seed, settings),
                         progress=progress,
+                        overwrite=overwrite,
                     )
                     pair = read_pair(image, done.image, folder / BOXES)
                     if before is not None and np.array_equal(before, pair.before):

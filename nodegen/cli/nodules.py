@@ -1,8 +1,8 @@
-"""``nodegen prepare``: project CT nodules into a library."""
+"""``nodegen prepare`` and ``synthesise-nodules``: libraries of one's own."""
 
 from pathlib import Path
 
-from nodegen.cli.options import Positive
+from nodegen.cli.options import Overwrite, Positive, Seed, refuse_results
 from nodegen.settings import Integers
 
 
@@ -60,3 +60,52 @@ def prepare(
         shared = ours.keys() & table.keys()
         equal = sum(ours[name] == table[name] for name in shared)
         print(f"{equal} of {len(shared)} diameters equal the table's, which has {len(table)} rows")
+
+
+def synthesise_nodules(
+    *,
+    count: Positive,
+    output: Path,
+    seed: Seed = 0,
+    parameters: Path | None = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw CT patches of nodules from the fitted model.
+
+    Writes volumes and masks in the organisers' patch form, which `prepare` takes.
+
+    Parameters
+    ----------
+    count
+        Nodules to draw.
+    output
+        Folder that gets patches/, segmentations/ and ct_nodules.csv.
+    seed
+        The same count and seed give the same nodules.
+    parameters
+        Fitted parameters; if they are not given, those that nodegen ships.
+    """
+    from nodegen.nodules.model import SHIPPED, NoduleModel
+    from nodegen.nodules.patches import DIAMETERS, PATCH_MARK, PATCHES, SEGMENTATIONS, write_patches
+    from nodegen.nodules.synthesise import synthesise
+    from nodegen.progress import track
+
+    refuse_results(overwrite, output / DIAMETERS)
+    drawn = synthesise(NoduleModel.load(parameters or SHIPPED), count, seed)
+    width = len(str(count - 1))
+    write_patches(
+        output,
+        (
+            (
+                f"synthetic{seed}{PATCH_MARK}{number:0{width}}",
+                nodule.volume_hu,
+                nodule.mask,
+                nodule.diameter_mm,
+            )
+            for number, nodule in enumerate(track(drawn, count, "synthesise", "nodule"))
+        ),
+    )
+    print(
+        f"{count} nodules in {output}; to make a library of them: nodegen prepare "
+        f"--patches {output / PATCHES} --segmentations {output / SEGMENTATIONS} --output LIBRARY"
+    )

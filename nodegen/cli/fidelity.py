@@ -1,0 +1,243 @@
+"""``nodegen judge``, ``compare``, ``reference`` and ``sheet``: how real synthetic nodules are."""
+
+from pathlib import Path
+
+from nodegen.cli.options import (
+    AnyDevice,
+    BoxTable,
+    LibraryFolder,
+    ModelFolder,
+    Overwrite,
+    Positive,
+    RealFolder,
+    ReferenceFile,
+    Seed,
+    Sources,
+    SyntheticFolders,
+    refuse_results,
+)
+from nodegen.settings import Integers, Intensity, Words
+
+
+def judge(
+    *,
+    radiographs: list[Path],
+    synthetic: list[Path],
+    boxes: list[Path] | None = None,
+    reference: ReferenceFile = None,
+    annotation_sources: Sources = Words(),
+    json: Path | None = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure how real the nodules of a stack are.
+
+    Measures every box, whatever made the nodules; see [fidelity](fidelity.md) for what it measures.
+
+    Parameters
+    ----------
+    radiographs
+        Untouched stacks, or the folders that hold them.
+    synthetic
+        The same stacks with nodules, or their folders, in the same order.
+    boxes
+        Their boxes, in the same order; if they are not given, nodules.json beside each untouched
+        stack.
+    json
+        File that gets all figures, box by box.
+    """
+    from itertools import starmap
+    from json import dumps
+
+    from nodegen.errors import SettingError
+    from nodegen.evaluation.fidelity.judge import judge, read_pair
+    from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
+    from nodegen.evaluation.fidelity.table import markdown
+    from nodegen.io.boxes import BOXES
+    from nodegen.io.files import write_text
+    from nodegen.io.stack import image_at
+    from nodegen.progress import track
+
+    refuse_results(overwrite, json)
+    if len({len(radiographs), len(synthetic), len(boxes or radiographs)}) != 1:
+        raise SettingError(
+            f"There are {len(radiographs)} of --radiographs, {len(synthetic)} of --synthetic and "
+            f"{len(boxes or ())} of --boxes; give as many of each, in the same order."
+        )
+    before, after = ([image_at(place) for place in places] for places in (radiographs, synthetic))
+    tables = boxes or [image.with_name(BOXES) for image in before]
+    known = Reference.load(reference or SHIPPED).with_sources(annotation_sources)
+    pairs = track(
+        starmap(read_pair, zip(before, after, tables, strict=True)),
+        len(before),
+        "judging",
+        "stack",
+        show=len(before) > 1,
+    )
+    verdict = judge(pairs, known)
+    print(markdown({"synthetic": verdict}))
+    if json:
+        write_text(json, dumps(verdict.as_dict(), indent=2) + "\n")
+
+
+def compare(
+    *,
+    input: list[Path],
+    output: Path,
+    methods: Words = Words(("singan", "poisson", "paste")),
+    seeds: Integers = Integers((0,)),
+    contrast: str = "real",
+    intensity: Intensity = "input",
+    noise_and_blur: bool = False,
+    reference: ReferenceFile = None,
+    annotation_sources: Sources = Words(),
+    device: AnyDevice = "auto",
+    model: ModelFolder = None,
+    library: LibraryFolder = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Run several methods with the same recipes, and judge them.
+
+    Runs several methods with the same nodules in the same places, judges all, and writes one table
+    (`compare.md`, `.csv`, `.json`) and one report.
+
+    Parameters
+    ----------
+    input
+        Folder of one image and its nodules.json, or of such folders.
+    output
+        Folder that gets each run, compare.md, compare.csv, compare.json and report.html.
+    methods
+        Of singan, poisson, paste, and singan-paper, which is the paper's add-back and contrast as
+        written.
+    seeds
+        Of the runs.
+    contrast
+        As in generate.
+    intensity
+        As in generate.
+    noise_and_blur
+        Noise, blur, noise on every slice; hides what is to be judged.
+    """
+    from nodegen.evaluation.compare import REPORT, compare
+    from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
+    from nodegen.evaluation.fidelity.table import markdown
+    from nodegen.settings import Settings
+
+    refuse_results(overwrite, output / REPORT)
+    settings = Settings(
+        intensity=intensity,
+        noise_and_blur=noise_and_blur,
+        contrast=contrast,
+        device=device,
+        model=model,
+        library=library,
+    )
+    known = Reference.load(reference or SHIPPED).with_sources(annotation_sources)
+    verdicts = compare(
+        input, output, methods, seeds, settings, reference=known, overwrite=overwrite
+    )
+    print(markdown(verdicts))
+    print(f"report: {output / REPORT}")
+
+
+def reference(
+    *,
+    real: list[Path],
+    boxes: list[Path],
+    output: Path,
+    main: Words = Words(),
+    loose: Words = Words(),
+    to_node21: bool = False,
+    source: str = "",
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure real nodules, for synthetic ones to be compared with.
+
+    Writes the file that `--reference` takes. It holds measures and no pixels; see
+    [fidelity](fidelity.md).
+
+    Parameters
+    ----------
+    real
+        Folders of radiographs with real nodules, one a file, here or in folders below.
+    boxes
+        A table of boxes for each folder: NODE21's metadata.csv, COCO, or a CSV of stem, x, y,
+        width, height.
+    output
+        File that gets the measures, JSON.
+    main
+        Annotation sources (first word of the column trust, and -loose where it says so) that
+        synthetic nodules are compared with; if they are not given, all.
+    loose
+        Annotation sources whose boxes are drawn wide. Of those, nodules are kept whose outline is
+        found with certainty, in boxes tightened around it.
+    to_node21
+        Bring radiographs of another form to NODE21's first, and their boxes with them.
+    source
+        Where radiographs and boxes come from, kept in the file; if it is not given, the folder's
+        name.
+    """
+    from nodegen.evaluation.fidelity.measures import MEASURES
+    from nodegen.evaluation.fidelity.reference import measure_folders
+    from nodegen.io.tables import markdown_table
+
+    refuse_results(overwrite, output)
+    measured = measure_folders(
+        real, boxes, source=source, main=main, loose=loose, to_node21=to_node21
+    )
+    measured.write(output)
+    summary = measured.summary()
+    names = ("nodules", "radiographs", "side_px", *MEASURES, "edge_width_mm")
+    rows = ([name, *(_cell(group.get(name)) for group in summary.values())] for name in names)
+    print(markdown_table(["p5 / p50 / p95", *summary], rows))
+    print(output)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return " / ".join(f"{value[p]:g}" for p in ("p5", "p50", "p95"))
+    return "–" if value is None else str(value)
+
+
+def sheet(
+    *,
+    real: RealFolder,
+    boxes: BoxTable,
+    synthetic: SyntheticFolders,
+    output: Path,
+    count: Positive = 48,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Show real and synthetic nodules of like size side by side.
+
+    Each is windowed to what is shown; the real one is on the left, under a light line. The picture
+    shows real patients' radiographs: treat it as such.
+
+    Parameters
+    ----------
+    output
+        File that gets the sheet, a PNG; it shows real patients' radiographs.
+    count
+        Pairs to show at most.
+    seed
+        Of the choice among the real ones.
+    """
+    from nodegen.evaluation.fidelity.grey_levels import full_range, to_grey_levels
+    from nodegen.evaluation.fidelity.real import read_real
+    from nodegen.evaluation.fidelity.sheet import pairs_of_like_size, view, write_sheet
+    from nodegen.evaluation.synthetic_stacks import read_synthetic_stack
+
+    refuse_results(overwrite, output)
+    left = [
+        view(radiograph.pixels, box)
+        for radiograph in read_real(real, boxes)
+        for box in radiograph.boxes
+    ]
+    right = []
+    for folder in synthetic:
+        stack, drawn = read_synthetic_stack(folder)
+        levels = to_grey_levels(stack.pixels, *full_range(stack.pixels))
+        right += [view(levels[box.slice], box) for box in drawn]
+    write_sheet(output, pairs_of_like_size(left, right, count, seed))
+    print(output)

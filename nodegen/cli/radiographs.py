@@ -1,0 +1,131 @@
+"""``nodegen place``, ``standardise``, ``picture`` and ``phantom``: radiographs and their boxes."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from nodegen.cli.options import Overwrite, Positive, Seed, refuse_results
+from nodegen.settings import IntegerRange, Range
+
+
+def place(
+    radiographs: list[Path],
+    *,
+    output: Path,
+    nodules: IntegerRange = IntegerRange((1, 3)),
+    size_mm: Range | None = None,
+    pictures: Path | None = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw boxes where nodules lie, for any radiographs.
+
+    Parameters
+    ----------
+    radiographs
+        Files or folders.
+    output
+        Folder that gets nodules.json; of several files, in a folder for each.
+    nodules
+        Boxes in a radiograph, a number or a range, each number as likely.
+    size_mm
+        Range of the larger side; if it is not given, sizes are NODE21's.
+    pictures
+        Folder that gets a PNG for each radiograph: lungs, density and boxes.
+    """
+    from nodegen.io.boxes import BOXES
+    from nodegen.lungs.place import place_files
+
+    refuse_results(overwrite, *output.rglob(BOXES))
+    for path, count in place_files(
+        radiographs, output, nodules=nodules, size_mm=size_mm, seed=seed, pictures=pictures
+    ):
+        print(f"{count} box{'es' * (count != 1)}: {path}")
+
+
+def standardise(radiographs: list[Path], *, output: Path) -> None:
+    """Bring radiographs to NODE21's grey scale and crop.
+
+    Parameters
+    ----------
+    radiographs
+        Files or folders.
+    output
+        Folder that gets an .mha for each radiograph, and crops.json, from which each can be
+        brought back.
+    """
+    from nodegen.dataset.standardise import standardise_files
+
+    for path in standardise_files(radiographs, output):
+        print(path)
+
+
+def picture(
+    *,
+    radiographs: Path,
+    synthetic: Path,
+    boxes: Path | None = None,
+    output: Path,
+    rows: Positive = 4,
+    side: Annotated[int, Parameter(validator=Number(gte=1, lte=4096))] = 320,
+    overwrite: Overwrite = False,
+) -> None:
+    """Show a stack before and after in one picture.
+
+    One PNG: a row for each box, those seen best first, with its slice after, every box marked, and
+    the box enlarged before and after.
+
+    Parameters
+    ----------
+    radiographs
+        Untouched stack, or the folder that holds it.
+    synthetic
+        The same stack with nodules, or its folder.
+    boxes
+        Its boxes; if they are not given, nodules.json beside the untouched stack.
+    output
+        The PNG to write.
+    rows
+        Boxes to show.
+    side
+        Side of each panel, px.
+    """
+    from nodegen.evaluation.picture import before_after
+    from nodegen.io.boxes import BOXES, read_boxes
+    from nodegen.io.stack import image_at, read_stack
+
+    refuse_results(overwrite, output)
+    untouched = image_at(radiographs)
+    before = read_stack(untouched).pixels
+    after = read_stack(image_at(synthetic)).pixels
+    found = read_boxes(boxes or untouched.with_name(BOXES), before.shape)
+    before_after(before, after, found, output, rows=rows, side=side)
+    print(output)
+
+
+def phantom(
+    *, output: Path, slices: Positive = 3, seed: Seed = 0, overwrite: Overwrite = False
+) -> None:
+    """Simulate a stack of radiographs with boxes.
+
+    Calculates radiographs, for trying everything without patient data: a thorax with ribs,
+    clavicles, scapulae, spine, heart, vessels, airways and diaphragm is drawn from the seed,
+    projected, and exposed with scatter, blur and quantum noise; then brought to NODE21's grey
+    scale. Boxes have NODE21's sizes.
+
+    Parameters
+    ----------
+    output
+        Folder that gets phantom.mha and nodules.json.
+    slices
+        Number of radiographs.
+    seed
+        The same seed gives the same stack.
+    """
+    from nodegen.io.boxes import BOXES
+    from nodegen.phantom import write_phantom
+
+    image = write_phantom(output, slices, seed, overwrite=overwrite)
+    print(f"{image}\n{image.with_name(BOXES)}")
