@@ -13,6 +13,7 @@ from nodegen import __version__
 from nodegen.errors import RecipeError, SettingError
 from nodegen.io.boxes import BOXES, read_boxes
 from nodegen.io.files import write_text
+from nodegen.io.mark import Mark, run_hash
 from nodegen.io.outputs import claim
 from nodegen.io.stack import Stack, find_image, output_name, read_stack
 from nodegen.io.stack_writer import StackWriter
@@ -109,14 +110,28 @@ def generate(
                     f"{recipes} was made for a stack of other pixels than {source}: its contrasts "
                     "and classes are that stack's."
                 )
+        decided = {
+            "nodegen": __version__,
+            "input": stack.path.name,
+            "pixels_sha256": digest.hexdigest(),
+            "seed": seed,
+            "settings": {k: v for k, v in asdict(settings).items() if k in _REPLAYED},
+            "model_sha256": renderer.model_sha256 if todo else None,
+            "library_sha256": renderer.library.sha256 if todo else None,
+        }
+        run = run_hash(decided, [asdict(one) for one in todo])
+        mark = Mark("Synthetic lung nodules", __version__, run=run) if todo else None
+        header = {**decided, "run": run}
         own = settings.intensity == "input"
         form, dtype = (geometry, stack.pixels.dtype) if own else (geometry.black, np.dtype("uint8"))
         image = output_dir / name
-        writer = files.enter_context(StackWriter(staged[image], form, shape, dtype))
+        writer = files.enter_context(StackWriter(staged[image], form, shape, dtype, mark))
         labels = np.dtype(label_type(todo))
         if masks:
             place = staged[Path(masks) / name]
-            mask_writer = files.enter_context(StackWriter(place, geometry.black, shape, labels))
+            mask_writer = files.enter_context(
+                StackWriter(place, geometry.black, shape, labels, mark)
+            )
         slices = renderer.render_stack(stack.pixels, todo, seed, settings.intensity)
         files.enter_context(closing(slices))  # no worker goes on where a slice cannot be written
         done: list[Recipe] = []
@@ -127,18 +142,9 @@ def generate(
             done += made.recipes
         if masks_by_box and todo:
             place, by_box = staged[Path(masks_by_box) / name], (len(todo), *shape[1:])
-            with StackWriter(place, geometry.black.stacked, by_box, np.uint8) as each:
+            with StackWriter(place, geometry.black.stacked, by_box, np.uint8, mark) as each:
                 for recipe in sorted(done, key=lambda recipe: recipe.index):
                     each.write(renderer.mask_of(recipe, shape[1:]))
-        header = {
-            "nodegen": __version__,
-            "input": stack.path.name,
-            "pixels_sha256": digest.hexdigest(),
-            "seed": seed,
-            "settings": {k: v for k, v in asdict(settings).items() if k in _REPLAYED},
-            "model_sha256": renderer.model_sha256 if todo else None,
-            "library_sha256": renderer.library.sha256 if todo else None,
-        }
         files.close()  # whole, before they get their names
         write_text(staged[output_dir / RECIPES], dump(header, done))
     return Run(image, [asdict(r) for r in done], header, notes + notes_of(done), shape[0])

@@ -67,9 +67,6 @@ def not_utf8(folder):
 Z, G = zlib.compress(RAW), gzip.compress(RAW)
 SLICES = [s.tobytes() for s in PIXELS]
 KEYS = "".join(f"Seq_Frame{i:04d}_Timestamp = {i * 0.1}\n" for i in range(3000)).encode()
-LIST = b"s0.raw\ns1.raw\ns2.raw\n"
-RAWS = [(f"s{i}.raw", s) for i, s in enumerate(SLICES)]
-ZRAWS = [(f"s{i}.raw", zlib.compress(s)) for i, s in enumerate(SLICES)]
 TEXT = " ".join(map(str, PIXELS.ravel())).encode()
 
 
@@ -86,10 +83,6 @@ LEGAL = {
     "lower-case true": one("x.mha", head(CompressedData="true"), Z),
     "T": one("x.mha", head(CompressedData="T"), Z),
     "1": one("x.mha", head(CompressedData="1"), Z),
-    "gzip": one("x.mha", head(CompressedData="True", CompressedDataSize=len(G)), G),
-    "gzip in pieces": one(
-        "x.mha", head(CompressedData="True"), b"".join(map(gzip.compress, SLICES))
-    ),
     "big-endian": one("x.mha", head(BinaryDataByteOrderMSB="True"), BIG),
     "big-endian by its other name": one(
         "x.mha", head(BinaryDataByteOrderMSB=None, ElementByteOrderMSB="True"), BIG
@@ -105,7 +98,6 @@ LEGAL = {
     "upper-case suffix": one("X.MHA", head(), RAW),
     "upper-case suffix, zlib": one("X.MHA", head(CompressedData="True"), Z),
     "name that is not UTF-8": not_utf8,
-    "text": one("x.mha", head(BinaryData="False"), TEXT),
     "HeaderSize": one("x.mha", head(HeaderSize=len(head()) + 40), b"." * 60 + RAW[:0]),
     "apart": apart(head(ElementDataFile="x.raw"), ("x.raw", RAW)),
     "apart, zlib": apart(head(ElementDataFile="x.zraw", CompressedData="True"), ("x.zraw", Z)),
@@ -116,22 +108,9 @@ LEGAL = {
     "pixels at the end": apart(
         head(ElementDataFile="x.raw", HeaderSize=-1), ("x.raw", b"12345" + RAW)
     ),
-    "list": apart(head(ElementDataFile="LIST") + LIST, *RAWS),
-    "list, zlib": apart(head(ElementDataFile="LIST", CompressedData="True") + LIST, *ZRAWS),
-    "list of planes": apart(head(ElementDataFile="LIST 2D") + LIST, *RAWS),
-    "list of one volume": apart(head(ElementDataFile="LIST 3") + b"x.raw\n", ("x.raw", RAW)),
-    "pattern": apart(head(ElementDataFile="s%d.raw 0 2 1"), *RAWS),
-    "pattern, zlib": apart(
-        head(ElementDataFile="s%d.raw 0 2 1", CompressedData="True"), *ZRAWS
-    ),
-    "pattern with a step": apart(
-        head(ElementDataFile="s%02d.raw 2 6 2"),
-        *((f"s{2 * i + 2:02d}.raw", s) for i, s in enumerate(SLICES)),
-    ),
     "name with a percent sign": apart(head(ElementDataFile="50%.raw"), ("50%.raw", RAW)),
     "name with a blank": apart(head(ElementDataFile="x y.raw"), ("x y.raw", RAW)),
     "Windows' path": apart(head(ElementDataFile=r".\x.raw"), ("x.raw", RAW)),
-    "Windows' whole path": apart(head(ElementDataFile=r"C:\data\x.raw"), ("x.raw", RAW)),
     "data beside a .mhd of LOCAL": one("x.mhd", head(), RAW),
 }  # fmt: skip
 
@@ -162,7 +141,7 @@ def test_every_pixel_type_in_either_byte_order(tmp_path, dtype, big):
 
 
 REFUSED = {
-    "short": (one("x.mha", head(), RAW[:-1]), "x.mha is truncated: the 3719 bytes"),
+    "short": (one("x.mha", head(), RAW[:-1]), "x.mha is truncated: it holds 3719 bytes"),
     "long": (one("x.mha", head(), RAW + b"\0"), "holds 3721 bytes of pixels, .* 3720"),
     "zlib, short": (one("x.mha", head(CompressedData="True"), Z[:-5]), "is truncated"),
     "zlib, altered": (
@@ -177,23 +156,16 @@ REFUSED = {
         one("x.mha", head(CompressedData="True"), zlib.compress(RAW + SLICES[0])),
         "holds more than the 3720 bytes",
     ),
-    "list, second file short": (
-        apart(head(ElementDataFile="LIST", CompressedData="True") + LIST,
-              ZRAWS[0], ("s1.raw", ZRAWS[1][1][:-40]), ZRAWS[2]),
-        "s1.raw is truncated",
-    ),
-    "list, too few": (
-        apart(head(ElementDataFile="LIST") + LIST[:14], *RAWS), "lists 2 files, .* asks for 3"
+    "list": (apart(head(ElementDataFile="LIST")), "LIST in its header, where one file or LOCAL"),
+    "pattern": (apart(head(ElementDataFile="s%d.raw 0 2 1")), "where one file or LOCAL is wanted"),
+    "text": (one("x.mha", head(BinaryData="False"), TEXT), "pixels as text are not read"),
+    "gzip": (one("x.mha", head(CompressedData="True"), G), "compressed by gzip"),
+    "Windows' whole path": (
+        apart(head(ElementDataFile=r"C:\data\x.raw"), ("x.raw", RAW)), "there is no such file"
     ),
     "missing file": (apart(head(ElementDataFile="y.raw")), "keeps its pixels in y.raw"),
     "a folder": (apart(head(ElementDataFile=".")), "there is no such file"),
     "a device": (apart(head(ElementDataFile="/dev/zero")), "there is no such file"),
-    "pattern of too few": (
-        apart(head(ElementDataFile="s%d.raw 0 1 1"), *RAWS), "numbers for 3 files are wanted"
-    ),
-    "pattern that is none": (
-        apart(head(ElementDataFile="s%s%d.raw 0 2 1"), *RAWS), "where a file, LOCAL, LIST"
-    ),
     "no pixels claimed": (one("x.mha", head(DimSize="31 0 3"), RAW), "has DimSize = 31 0 3"),
     "fractions": (one("x.mha", head(DimSize="31 20.5 3"), RAW), "has DimSize = 31 20.5 3"),
     "no type": (one("x.mha", head(ElementType=None), RAW), "has no ElementType in its header"),
@@ -216,13 +188,10 @@ REFUSED = {
     "no header": (one("x.mha", b"\x89PNG\r\n\x1a\n" + bytes(99)), "it is no MetaImage, or damaged"),
     "header cut off": (one("x.mha", head()[:60]), "ends without a line ElementDataFile"),
     "header beyond the file": (
-        one("x.mha", head(HeaderSize=10**9), RAW), "is truncated: the 0 bytes"
+        one("x.mha", head(HeaderSize=10**9), RAW), "is truncated: it holds 0 bytes"
     ),
     "compressed at the end": (
         one("x.mha", head(HeaderSize=-1, CompressedData="True"), Z), "has HeaderSize = -1"
-    ),
-    "text of other numbers": (
-        one("x.mha", head(BinaryData="False"), TEXT.replace(b" ", b" 9", 1) + b" 70000"), "numbers"
     ),
 }  # fmt: skip
 

@@ -175,10 +175,10 @@ REFUSED = {
     "bits": (lambda p: tifffile.imwrite(p, STACK[0] > 9), "pixels of bool"),
     "truncated": (lambda p: cut(p, 9000), "truncated|lacks|damaged"),
     "truncated, compressed": (lambda p: cut(p, 4000, compression="lzw"), "read as an image|trunc"),
-    "empty": (lambda p: p.write_bytes(b""), "is no TIFF"),
-    "no TIFF": (lambda p: p.write_bytes(b"no image at all"), "is no TIFF"),
-    "chain of pages cut": (chain_cut, "damaged or truncated at page 2"),
-    "pages in a circle": (circle, "run in a circle"),
+    "empty": (lambda p: p.write_bytes(b""), "no TIFF"),
+    "no TIFF": (lambda p: p.write_bytes(b"no image at all"), "no TIFF"),
+    "chain of pages cut": (chain_cut, "corrupted tag list of page"),
+    "pages in a circle": (circle, "circular reference"),
     "pixels that were never written": (sparse, "lacks pixels"),
 }  # fmt: skip
 

@@ -1,9 +1,14 @@
 """Images as bytes: PNG of 8 and 16 bit, through a window that is kept with the image."""
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from nodegen import __version__
+from nodegen.io.mark import XMP_PNG, Mark, run_hash
 
 COMPRESSION = 3  # of zlib; above it grainy radiographs hardly get smaller
 
@@ -33,11 +38,21 @@ def windowed(pixels: np.ndarray, window: tuple[float, float], bits: int) -> np.n
     return made
 
 
-def png(pixels: np.ndarray) -> bytes:
-    """A PNG of a uint8 or uint16 image."""
-    made = io.BytesIO()
-    Image.fromarray(pixels).save(made, format="PNG", compress_level=COMPRESSION)
+def png(pixels: np.ndarray, mark: Mark | None = None) -> bytes:
+    """A PNG of a uint8 or uint16 image, with a mark on what is synthetic in it."""
+    made, info = io.BytesIO(), PngInfo()
+    if mark:
+        info.add_itxt(XMP_PNG, mark.xmp)
+    Image.fromarray(pixels).save(made, format="PNG", compress_level=COMPRESSION, pnginfo=info)
     return made.getvalue()
+
+
+def mark_of(record: dict[str, Any]) -> Mark | None:
+    """The mark on an image with synthetic nodules."""
+    if not record["nodules"]:
+        return None
+    recipes = [nodule["recipe"] for nodule in record["nodules"]]
+    return Mark("Synthetic lung nodules", __version__, run=run_hash(record["seed"], recipes))
 
 
 def run_lengths(mask: np.ndarray) -> dict[str, list[int]]:

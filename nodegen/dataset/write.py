@@ -13,7 +13,7 @@ from typing import Any
 
 from nodegen.dataset.example import Example, Nodule
 from nodegen.dataset.formats import FORMATS
-from nodegen.dataset.images import png, run_lengths, windowed
+from nodegen.dataset.images import mark_of, png, run_lengths, windowed
 from nodegen.dataset.plan import Item
 from nodegen.dataset.settings import DatasetSettings
 from nodegen.dataset.sources import Source
@@ -74,7 +74,9 @@ def write_example(
     written: dict[str, bytes] = {}
     place = f"{item.split}/{item.name}"
     if {"coco", "csv", "monai"} & set(settings.formats):
-        written[f"{IMAGES}/{place}.png"] = png(windowed(example.image, window, settings.bits))
+        written[f"{IMAGES}/{place}.png"] = png(
+            windowed(example.image, window, settings.bits), mark_of(record)
+        )
     if settings.pairs:
         made = windowed(example.untouched, window, settings.bits)
         written[f"{UNTOUCHED}/{place}.png"] = png(made)

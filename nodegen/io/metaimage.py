@@ -1,26 +1,24 @@
-"""Reading MetaImage (.mha, .mhd) exactly: every legal form, or a refusal that names the field.
+"""Reading MetaImage (.mha, .mhd) exactly: the usual forms, or a refusal that names the field.
 
-Nothing is left to a reader that may report success after failing. A header is text of any length,
-up to the line ``ElementDataFile``; what follows it, or lies in the files that it names, is the
-pixels (:mod:`nodegen.io.metaimage_pixels`). Memory is taken for what the files really hold, never
-for what a header claims.
-
-The forms are those of MetaIO, the format's own library, whose source is its only full description.
+A header is text of any length, up to the line ``ElementDataFile``; what follows it, or lies in the
+file that it names, is the pixels, raw or as one zlib stream. Memory is taken for what the file
+really holds, never for what a header claims. Pixels in several files (``LIST``, patterns), as text
+or by gzip are refused.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
+from isal import isal_zlib
 
 from nodegen.errors import StackError
 from nodegen.io.geometry import Geometry
-from nodegen.io.metaimage_pixels import FileFault, Part, read_pixels
 
 # MetaImage's names of the pixel types, and so the pixel types that are read and written.
 ELEMENTS = {
@@ -39,6 +37,8 @@ _TYPES = {name: dtype for dtype, name in ELEMENTS.items()} | {
     "MET_ULONG": "uint32",
 }
 LINE_MAX = 1 << 20  # bytes; a longer line is no header's
+PIECE = 1 << 16  # bytes of the file that are held at a time: inflated, no more than 64 MiB
+DEFLATE_MOST = 1032  # times as many bytes come out of deflate as go in, at most (zlib's own figure)
 _LAST = "ElementDataFile"
 # What is read of a header; everything else, users' own keys too, is passed over.
 _KNOWN = {
@@ -61,14 +61,11 @@ class Header:
         Those that matter here, as they are written; a file's name with ``os.fsdecode``.
     end : int
         First byte after the header.
-    names : tuple of str
-        The lines after ``ElementDataFile = LIST``.
     """
 
     path: Path
     fields: dict[str, str]
     end: int
-    names: tuple[str, ...] = ()
 
     def fault(self, key: str, wanted: str) -> StackError:
         """The sentence for a field that is missing or wrong."""
@@ -140,19 +137,18 @@ def read_metaimage(path: Path) -> tuple[np.ndarray, Geometry]:
         raise StackError(
             f"{path} has {channels} channels where one is allowed; convert it to grey levels."
         )
-    dtype = _dtype(header)
-    shape = _shape(header, dimension)
-    try:
-        pixels = read_pixels(
-            _parts(header, shape),
-            shape,
-            dtype,
-            compressed=header.flag("CompressedData"),
-            text=not header.flag("BinaryData", True),
-        )
-    except FileFault as fault:
-        raise StackError(f"{fault}; copy {path.name} anew, with all of its files.") from fault
-    return pixels, _geometry(header, dimension)
+    if not header.flag("BinaryData", True):
+        raise header.fault("BinaryData", "True is wanted, since pixels as text are not read")
+    dtype, shape = _dtype(header), _shape(header, dimension)
+    geometry = _geometry(header, dimension)
+    path, start = _place(header)
+    if header.flag("CompressedData"):
+        pixels = _inflated(path, start, shape, dtype)
+    else:
+        pixels = _raw(path, start, header.end if path == header.path else 0, shape, dtype)
+    if not dtype.isnative:
+        pixels = pixels.byteswap(inplace=True).view(dtype.newbyteorder("="))
+    return pixels, geometry
 
 
 def count_slices(path: Path) -> int:
@@ -199,15 +195,7 @@ def read_header(path: Path) -> Header:
                     f"{_short(text)}; leave one of them."
                 )
             if name == _LAST:
-                end = file.tell()
-                names = _listed(file) if text.split()[:1] == ["LIST"] else ()
-                return Header(path, fields, end, names)
-
-
-def _listed(file: BinaryIO) -> tuple[str, ...]:
-    """The names after ``LIST``, one a line."""
-    lines = iter(lambda: file.readline(LINE_MAX), b"")
-    return tuple(os.fsdecode(line.strip()) for line in lines if line.strip())
+                return Header(path, fields, file.tell())
 
 
 def _dtype(header: Header) -> np.dtype:
@@ -253,83 +241,82 @@ def _geometry(header: Header, n: int) -> Geometry:
     return Geometry(spacing, origin, tuple(matrix.ravel().tolist()), n)
 
 
-# --- where the pixels lie -------------------------------------------------------------------------
+# --- pixels ---------------------------------------------------------------------------------------
 
 
-def _parts(header: Header, shape: tuple[int, ...]) -> list[Part]:
-    """The files that hold the pixels, in order, each with its first byte and its share of them."""
+def _place(header: Header) -> tuple[Path, int]:
+    """The file that holds the pixels, and their first byte; -1: they are its last ones."""
     name, skip = header.fields[_LAST], header.whole("HeaderSize", 0)
     if skip < -1 or (skip == -1 and header.flag("CompressedData")):
         raise header.fault("HeaderSize", "0, or the bytes before the pixels, are wanted")
     if name.lower() == "local":
         if 0 < skip < header.end:
             raise header.fault("HeaderSize", f"0 or {header.end} and more are wanted")
-        return [Part(header.path, skip or header.end, shape[0], header.end)]
-    words = name.split()
-    if words[:1] == ["LIST"]:
-        count = _slabs(header, words, shape)
-        if len(header.names) != count:
-            raise StackError(
-                f"{header.path} lists {len(header.names)} files, and its DimSize asks for {count}; "
-                "correct the header."
-            )
-        names: list[str] = list(header.names)
-    elif "%" in name and _found(header.path, name) is None:
-        names = _pattern(header, words, shape)
-    else:
-        names = [name]
-    share = shape[0] // len(names) if len(names) <= shape[0] else 0
-    parts = []
-    for each in names:
-        found = _found(header.path, each)
-        if found is None:
-            raise StackError(
-                f"{header.path} keeps its pixels in {each}, and there is no such file beside it; "
-                "put it there, or correct ElementDataFile in the header."
-            )
-        parts.append(Part(found, skip, share, 0))
-    return parts
+        return header.path, skip or header.end
+    path = header.path.parent / name.removeprefix(".\\")
+    if name and "\0" not in name and path.is_file():
+        return path, skip
+    if name.split()[:1] == ["LIST"] or "%" in name:
+        raise header.fault(_LAST, "one file or LOCAL is wanted, since several files are not read")
+    raise StackError(
+        f"{header.path} keeps its pixels in {name}, and there is no such file beside it; put it "
+        "there, or correct ElementDataFile in the header."
+    )
 
 
-def _slabs(header: Header, words: list[str], shape: tuple[int, ...]) -> int:
-    """Files of a list: by default one for each slice; ``LIST 3`` would be the whole in one."""
-    flat = len(shape) - 1
-    if len(words) > 1:
-        digits = words[1].upper().removesuffix("D")
-        flat = int(digits) if digits.isdecimal() else 0
-    if len(words) > 2 or flat not in (len(shape) - 1, len(shape)):
-        raise header.fault(_LAST, f"LIST, LIST {len(shape) - 1} or LIST {len(shape)} is allowed")
-    return 1 if flat == len(shape) else shape[0]
+def _damaged(path: Path, what: str) -> StackError:
+    return StackError(f"{path} is {what}; copy it anew, with its header.")
 
 
-def _pattern(header: Header, words: list[str], shape: tuple[int, ...]) -> list[str]:
-    """Names by a pattern of C's printf, with the first number, the last one and the step."""
-    wanted = "a file, LOCAL, LIST, or a pattern as slice_%03d.raw 1 20 1 is allowed"
-    numbers = [word for word in words[1:] if word.lstrip("+-").isdecimal()]
-    if len(numbers) != len(words) - 1 or len(numbers) > 3:
-        raise header.fault(_LAST, f"an existing file or {wanted}")
-    first = int(numbers[0]) if numbers else 1
-    last = int(numbers[1]) if len(numbers) > 1 else first + shape[0] - 1
-    step = int(numbers[2]) if len(numbers) > 2 else max((last - first + 1) // shape[0], 1)
-    if step < 1 or len(range(first, last + 1, step)) != shape[0]:
-        raise header.fault(_LAST, f"numbers for {shape[0]} files are wanted")
-    try:
-        return [words[0] % number for number in range(first, last + 1, step)]
-    except (TypeError, ValueError):
-        raise header.fault(_LAST, wanted) from None
+def _raw(path: Path, start: int, least: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    wanted, size = math.prod(shape) * dtype.itemsize, os.stat(path).st_size
+    held = max(size - max(start, least), 0)
+    if held < wanted or (held > wanted and start != -1):
+        raise _damaged(
+            path,
+            f"{'truncated' if held < wanted else 'no raw image of this size'}: it holds {held} "
+            f"bytes of pixels, and its header's DimSize and ElementType ask for {wanted}",
+        )
+    pixels = np.empty(shape, dtype)
+    with path.open("rb") as file:
+        file.seek(size - wanted if start == -1 else start)
+        if file.readinto(pixels.reshape(-1).view(np.uint8).data) != wanted:
+            raise _damaged(path, "truncated: it became shorter while it was read")
+    return pixels
 
 
-def _found(header: Path, name: str) -> Path | None:
-    """The data file of a header: beside it, also where the name has a Windows path."""
-    if not name or "\0" in name:
-        return None
-    slashed = name.replace("\\", "/")
-    tail = slashed.rsplit("/", 1)[-1]
-    for each in (name, slashed, *([tail] if slashed[1:3] == ":/" else [])):
-        path = header.parent / each  # an absolute name stays as it is
-        if each and path.is_file():
-            return path
-    return None
+def _inflated(path: Path, start: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """The pixels of one zlib stream that holds exactly them."""
+    wanted, at = math.prod(shape) * dtype.itemsize, 0
+    held = max(os.stat(path).st_size - start, 0)
+    if held * DEFLATE_MOST < wanted:
+        raise _damaged(
+            path,
+            f"truncated: {held} compressed bytes cannot be the {wanted} of pixels that its "
+            "header's DimSize and ElementType ask for",
+        )
+    pixels = np.empty(shape, dtype)  # the system gives memory for what is written into it
+    room, stream = pixels.reshape(-1).view(np.uint8).data, isal_zlib.decompressobj()
+    with path.open("rb") as file:
+        file.seek(start)
+        piece = file.read(PIECE)
+        if piece[:2] == b"\x1f\x8b":
+            raise _damaged(path, "compressed by gzip, where zlib is read")
+        try:
+            while piece and not stream.eof:
+                # One byte more than there is room for shows that there is too much.
+                found = stream.decompress(piece, wanted - at + 1)
+                if at + len(found) > wanted:
+                    raise _damaged(path, f"no image of this size: it holds more than the {wanted} "
+                                   "bytes of pixels that its header asks for")  # fmt: skip
+                room[at : at + len(found)] = found
+                at += len(found)
+                piece = file.read(PIECE)
+        except (isal_zlib.error, zlib.error, EOFError) as error:  # type: ignore[misc]  # its stub
+            raise _damaged(path, "damaged: its compressed pixels do not unpack") from error
+    if at != wanted or not stream.eof:
+        raise _damaged(path, f"truncated: its compressed pixels end at byte {at} of {wanted}")
+    return pixels
 
 
 def _int(word: str) -> int:

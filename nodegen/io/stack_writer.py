@@ -11,7 +11,7 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from isal import isal_zlib
@@ -19,6 +19,7 @@ from isal import isal_zlib
 from nodegen.errors import OutputError
 from nodegen.io.files import cannot_write, whole_file
 from nodegen.io.geometry import Geometry
+from nodegen.io.mark import XMP_TIFF, Mark
 from nodegen.io.metaimage import ELEMENTS
 from nodegen.io.stack import SUFFIXES, TIFF
 
@@ -41,6 +42,8 @@ class StackWriter:
     shape : (slices, rows, columns)
     dtype : dtype
         Of the slices that will be written.
+    mark : Mark, optional
+        Says in the file what is synthetic.
 
     Raises
     ------
@@ -49,14 +52,19 @@ class StackWriter:
     """
 
     def __init__(
-        self, path: Path, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype | type
+        self,
+        path: Path,
+        geometry: Geometry,
+        shape: tuple[int, ...],
+        dtype: np.dtype | type,
+        mark: Mark | None = None,
     ):
         self.path, self.geometry, self.shape = path, geometry, tuple(shape)
         self.dtype = np.dtype(dtype)
         self.written = 0
         check_suffix(path)
         kind = _Tiff if path.suffix.lower() in TIFF else _MetaImage
-        self._sink: _MetaImage | _Tiff = kind(path, geometry, self.shape, self.dtype)
+        self._sink: _MetaImage | _Tiff = kind(path, geometry, self.shape, self.dtype, mark)
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(WAITING)
         self._fault: BaseException | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -144,7 +152,15 @@ def _numbers(values: tuple[float, ...]) -> str:
 class _MetaImage:
     """.mha, or .mhd with its .zraw: a header, then one zlib stream."""
 
-    def __init__(self, path: Path, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype):
+    def __init__(
+        self,
+        path: Path,
+        geometry: Geometry,
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        mark: Mark | None,
+    ):
+        self.mark = mark
         self.path, self.data = path, files_of(path)[0]
         self.geometry, self.shape, self.dtype = geometry, shape, dtype
         self.size = 0
@@ -177,6 +193,7 @@ class _MetaImage:
         size = (self.shape[2], self.shape[1], self.shape[0])[:n]
         fields = {
             "ObjectType": "Image",
+            **({"Comment": self.mark.text} if self.mark else {}),
             "NDims": n,
             "BinaryData": True,
             "BinaryDataByteOrderMSB": np.little_endian is False,
@@ -196,7 +213,15 @@ class _MetaImage:
 class _Tiff:
     """.tif: one page a slice; of the geometry, a TIFF can hold the spacing in the plane."""
 
-    def __init__(self, path: Path, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype):
+    def __init__(
+        self,
+        path: Path,
+        geometry: Geometry,
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        mark: Mark | None,
+    ):
+        self.mark = mark
         self.path, self.geometry = path, geometry
         # A TIFF of 4 GiB and more needs wider numbers.
         self.large = math.prod(shape) * dtype.itemsize > LARGE_TIFF
@@ -209,15 +234,22 @@ class _Tiff:
     def write(self, pixels: np.ndarray) -> None:
         x, y = self.geometry.spacing[:2]
         along, across, unit, white = self.geometry.tags or ((10 / x), (10 / y), 3, 0)
-        top = [(281, "H", 1, white, True)] if white and white < np.iinfo(pixels.dtype).max else []
+        more: list[Any] = [(281, "H", 1, white, True)]
+        more *= bool(white and white < np.iinfo(pixels.dtype).max)
+        if self.mark:
+            content = self.mark.xmp.encode()
+            more.append((XMP_TIFF, "B", len(content), content, True))
         self.tiff.write(
             (white - pixels).astype(pixels.dtype, copy=False) if white else pixels,
-            extratags=top,
+            extratags=more,
+            description=self.mark.text if self.mark else None,
+            software=f"nodegen {self.mark.version}" if self.mark else None,
             photometric="miniswhite" if white else "minisblack",
             resolution=(along, across),
             resolutionunit=unit,
             metadata=None,
         )
+        self.mark = None  # on the first page alone
 
     def finish(self) -> None:
         self.tiff.close()

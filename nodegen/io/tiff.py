@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-import struct
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -56,13 +56,12 @@ def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
     """
     import tifffile
 
-    with path.open("rb") as file:
-        chain = _chain(path, file)
+    path.open("rb").close()  # whether it may be read at all
     try:
         with _listening() as told, tifffile.TiffFile(path) as tiff:
-            if len(tiff.pages) != len(chain):
-                raise _damaged(path, f"it has {len(chain)} pages, and {len(tiff.pages)} are whole")
-            pages: list[Any] = [tiff.pages.get(number) for number in range(len(chain))]
+            pages: list[Any] = [tiff.pages.get(number) for number in range(len(tiff.pages))]
+            if not pages:
+                raise _damaged(path, "it holds no page")
             kept = _kept(path, pages)
             pixels = _pixels(path, tiff, kept)
             tags = _tags(path, kept[0])
@@ -84,7 +83,7 @@ def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
 def _listening() -> Iterator[list[str]]:
     """Collect what tifffile logs as errors, a tag that it cannot read, say, and print nothing."""
     told: list[str] = []
-    handler = logging.Handler(logging.ERROR)
+    handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
     logger = logging.getLogger("tifffile")
     silent = logging.NullHandler()
@@ -100,46 +99,11 @@ def _listening() -> Iterator[list[str]]:
 
 
 def _damaged(path: Path, why: str) -> StackError:
-    why = " ".join(why.split()).rstrip(".")
-    return StackError(f"{path} cannot be read as an image: {why}; write the TIFF anew.")
-
-
-def _chain(path: Path, file: Any) -> list[int]:
-    """Where the pages begin; a chain that breaks off or runs in a circle is refused."""
-    start = file.read(16)
-    order = {b"II": "<", b"MM": ">"}.get(start[:2], "")
-    size = file.seek(0, 2)
-    try:
-        if not order:
-            raise struct.error
-        (version,) = struct.unpack(order + "H", start[2:4])
-        large = version == 43
-        if version not in (42, 43):
-            raise struct.error
-        count, entry, pointer = ("Q", 20, "Q") if large else ("H", 12, "I")
-        (at,) = struct.unpack_from(order + pointer, start, 8 if large else 4)
-    except struct.error:
-        raise _damaged(path, "it is no TIFF, or its first bytes are damaged") from None
-    found: list[int] = []
-    seen: set[int] = set()
-    while at:
-        width = struct.calcsize("=" + count)
-        if at in seen:
-            raise _damaged(path, "its pages run in a circle")
-        seen.add(at)
-        file.seek(at)
-        head = file.read(width)
-        entries = struct.unpack(order + count, head)[0] if len(head) == width else 0
-        after = at + width + entries * entry
-        file.seek(min(after, size))
-        tail = file.read(struct.calcsize("=" + pointer))
-        if not entries or len(tail) < struct.calcsize("=" + pointer):
-            raise _damaged(path, f"it is damaged or truncated at page {len(found)}")
-        found.append(at)
-        (at,) = struct.unpack(order + pointer, tail)
-    if not found:
-        raise _damaged(path, "it holds no page")
-    return found
+    why = " ".join(re.sub(r"<[^>]*>|@\d+", " ", why).split()).rstrip(".")
+    return StackError(
+        f"{path} cannot be read as an image: it is damaged, truncated or no TIFF ({why}); write "
+        "the TIFF anew."
+    )
 
 
 def _kept(path: Path, pages: list[tifffile.TiffPage]) -> list[tifffile.TiffPage]:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from nodegen import __version__
 from nodegen.errors import SettingError
 from nodegen.io.boxes import BOXES, write_boxes
 from nodegen.io.geometry import Geometry
+from nodegen.io.mark import SIMULATED, Mark
 from nodegen.io.outputs import claim
 from nodegen.io.stack_writer import StackWriter
 from nodegen.phantom.anatomy import SIDE, draw_anatomy
@@ -65,7 +67,8 @@ def write_phantom(
     if seed < 0:
         raise SettingError(f"The seed is {seed}; give one of at least 0 with --seed.")
     boxes, image = [], output / IMAGE_NAME
-    form = GEOMETRY, (slices, SIDE, SIDE), np.dtype(np.uint16)
+    mark = Mark("Simulated radiograph", __version__, SIMULATED)
+    form = GEOMETRY, (slices, SIDE, SIDE), np.dtype(np.uint16), mark
     with claim(image, output / BOXES, overwrite=overwrite) as staged:
         with StackWriter(staged[image], *form) as writer:
             for index in track(range(slices), slices, "simulating", "slice", progress):

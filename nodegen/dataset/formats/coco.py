@@ -8,7 +8,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from nodegen import __version__
 from nodegen.dataset.settings import SPLITS, DatasetSettings
+from nodegen.io.mark import COMPOSITE, IPTC
 
 CATEGORY = {"id": 1, "name": "nodule", "supercategory": "lung"}
 
@@ -51,7 +53,12 @@ def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[
                     }
                 )
         content = {
-            "info": {"description": "Radiographs with synthetic lung nodules", "version": "1"},
+            "info": {
+                "description": "Radiographs with synthetic lung nodules",
+                "version": "1",
+                "contributor": f"nodegen {__version__}",
+                "digital_source_type": IPTC + COMPOSITE,
+            },
             "images": images,
             "annotations": annotations,
             "categories": [CATEGORY],

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nodegen.dataset.example import Example
-from nodegen.dataset.images import windowed
+from nodegen.dataset.images import mark_of, windowed
 from nodegen.dataset.settings import SPLITS, DatasetSettings
 from nodegen.io.radiograph import Radiograph
 from nodegen.io.stack import Geometry
@@ -30,7 +30,8 @@ def write_image(
     name = f"node21/{record['split']}/images/{_name(record)}"
     pixels = windowed(example.image, radiograph.window, 16)
     geometry = Geometry((example.mm, example.mm), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0), 2)
-    with StackWriter(output / name, geometry, (1, *pixels.shape), np.uint16) as writer:
+    form = (geometry, (1, *pixels.shape), np.uint16, mark_of(record))
+    with StackWriter(output / name, *form) as writer:
         writer.write(pixels)
     return [name]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nodegen.dataset.example import Example
-from nodegen.dataset.images import png, windowed
+from nodegen.dataset.images import mark_of, png, windowed
 from nodegen.dataset.settings import SPLITS, DatasetSettings
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.radiograph import Radiograph
@@ -26,7 +26,9 @@ def write_image(
     """Write the image in 8 bit, and its label."""
     place = f"{record['split']}/{record['name']}"
     names = [f"yolo/images/{place}.png", f"yolo/labels/{place}.txt"]
-    write_bytes(output / names[0], png(windowed(example.image, radiograph.window, 8)))
+    write_bytes(
+        output / names[0], png(windowed(example.image, radiograph.window, 8), mark_of(record))
+    )
     lines = []
     for nodule in record["nodules"]:
         left, top, right, bottom = nodule["box"]
