@@ -692,7 +692,7 @@ def test_a_verdict_stands_at_the_top(fresh, page):
     assert words(fresh, "#verdict") == f"{wanted}; outside: {', '.join(outside)}."
     whole = fresh.js("return [...document.querySelectorAll('p.verdict')].map((p) => p.textContent)")
     assert [sentence.split(":")[0] for sentence in whole] == list(METHODS)
-    assert all("Within the real range in" in sentence for sentence in whole)
+    assert all("within the real range in" in sentence for sentence in whole)
 
 
 def test_figures_and_their_distance_are_apart(fresh):
