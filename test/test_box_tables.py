@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nodegen.cli import main
 from nodegen.errors import BoxesError
 from nodegen.evaluation.fidelity.real import read_real
-from nodegen.evaluation.reader_study.radiographs import read_films
+from nodegen.evaluation.reader_study.radiographs import read_radiographs
 from nodegen.evaluation.utility.cases import read_folder, with_boxes
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
@@ -242,7 +242,7 @@ def real(tmp_path):
 def test_every_command_reads_the_same_boxes(real, tmp_path, make_input, capfd):
     folder, boxes = real
     with_nodules = {name: list(found) for name, found in FOUND.items() if found}
-    films = read_films(folder, boxes)
+    films = read_radiographs(folder, boxes)
     assert {film.name: film.boxes for film in films} == {
         name: tuple(Box(*vars(box).values()) for box in found) for name, found in FOUND.items()
     }

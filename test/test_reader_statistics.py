@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from nodegen.evaluation.reader_study.multireader import (
-    MarkedFilm,
+    MarkedImage,
     auc_over_readers,
     fleiss_kappa,
     jafroc,
@@ -118,27 +118,27 @@ def test_two_readers_who_use_categories_alike_have_cohens_kappa():
 
 
 def test_jafroc_by_hand():
-    # Nodules: 3, none, 2. Films without: highest false mark 1, none, 3.
-    films = [
-        MarkedFilm((3, MINUS), (4,)),  # a false mark on a film with nodules does not count
-        MarkedFilm((2,), ()),
-        MarkedFilm((), (1, 0)),
-        MarkedFilm((), ()),
-        MarkedFilm((), (3,)),
+    # Nodules: 3, none, 2. Radiographs without: highest false mark 1, none, 3.
+    images = [
+        MarkedImage((3, MINUS), (4,)),  # a false mark on a radiograph with nodules does not count
+        MarkedImage((2,), ()),
+        MarkedImage((), (1, 0)),
+        MarkedImage((), ()),
+        MarkedImage((), (3,)),
     ]
     # 3: 1 + 1 + .5; none: 0 + .5 + 0; 2: 1 + 1 + 0; of nine pairs.
-    assert jafroc(films) == pytest.approx(5 / 9)
+    assert jafroc(images) == pytest.approx(5 / 9)
 
 
-def test_jafroc_with_one_nodule_a_film_and_no_stray_marks_is_the_area():
-    films = [
+def test_jafroc_with_one_nodule_a_radiograph_and_no_stray_marks_is_the_area():
+    images = [
         [
-            MarkedFilm((r,), ()) if p else MarkedFilm((), (r,))
+            MarkedImage((r,), ()) if p else MarkedImage((), (r,))
             for r, p in zip(row, POSITIVE, strict=True)
         ]
         for row in RATINGS.astype(float)
     ]
-    found, area = jafroc_over_readers(films), auc_over_readers(RATINGS, POSITIVE)
+    found, area = jafroc_over_readers(images), auc_over_readers(RATINGS, POSITIVE)
     assert (found.value, found.low, found.high) == pytest.approx((area.value, area.low, area.high))
 
 

@@ -16,14 +16,13 @@ from nodegen.cli import main
 from nodegen.errors import BoxesError, SettingError, StackError
 from nodegen.evaluation.reader_study import StudyPlan, analyse, plan_study, write_study
 from nodegen.evaluation.reader_study.backgrounds import Grounds
-from nodegen.evaluation.reader_study.design import practice_first
-from nodegen.evaluation.reader_study.place_cases import balanced, stratify
+from nodegen.evaluation.reader_study.design import balanced, practice_first, stratify
 from nodegen.evaluation.reader_study.plan import StudyCase
 from nodegen.evaluation.reader_study.radiographs import (
-    Film,
     Place,
+    StudyImage,
     contrast_to_noise,
-    read_films,
+    read_radiographs,
     surround,
 )
 from nodegen.io.boxes import Box, write_boxes
@@ -48,7 +47,7 @@ def lungs_of(pixels):
 GROUNDS = Grounds(lungs_of)
 
 
-def film(number, boxes=(), group="a", rng=None):
+def image(number, boxes=(), group="a", rng=None):
     rng = rng or np.random.default_rng(number)
     pixels = rng.normal(1500, 60, (SIDE, SIDE))
     rows, columns = np.indices(pixels.shape)
@@ -56,22 +55,22 @@ def film(number, boxes=(), group="a", rng=None):
         away = np.hypot(rows - (top + bottom) / 2, columns - (left + right) / 2) / (right - left)
         pixels += (200 + 50 * number) * np.clip(1 - 4 * away**2, 0, None)
     drawn = tuple(Box(0, *box, i) for i, box in enumerate(boxes))
-    return Film(f"film{number}", group, pixels.astype(np.uint16), (0.2, 0.2), drawn)
+    return StudyImage(f"radiograph{number}", group, pixels.astype(np.uint16), (0.2, 0.2), drawn)
 
 
-def films_with_nodules(count=12):
+def images_with_nodules(count=12):
     places = [(40, 40, 80, 80), (200, 60, 250, 110), (60, 220, 120, 280), (220, 210, 260, 250)]
-    return [film(i, [places[i % 4], places[(i + 1) % 4]]) for i in range(count)]
+    return [image(i, [places[i % 4], places[(i + 1) % 4]]) for i in range(count)]
 
 
-def untouched_films(count=12):
-    return [film(100 + i) for i in range(count)]
+def untouched_images(count=12):
+    return [image(100 + i) for i in range(count)]
 
 
 @functools.cache
 def draw(kind="rating", cases=20, practice=2, **more):
     plan = StudyPlan(kind, cases, practice, **more)
-    return plan, plan_study(plan, films_with_nodules(), untouched_films(), [], RENDERERS, GROUNDS)
+    return plan, plan_study(plan, images_with_nodules(), untouched_images(), [], RENDERERS, GROUNDS)
 
 
 # --- the draw -------------------------------------------------------------------------------------
@@ -95,19 +94,19 @@ def test_a_choice_pairs_a_real_with_a_synthetic_one_of_its_size_and_place():
         real, made = sorted(case.places, key=lambda place: place.kind)
         assert made.box.width == real.box.width
         assert made.box.centre == pytest.approx(real.box.centre, abs=1)
-        assert made.film.name != real.film.name
-        assert np.any(made.pixels != made.film.pixels)
+        assert made.image.name != real.image.name
+        assert np.any(made.pixels != made.image.pixels)
     assert first["real"] == first["synthetic"], "the real one stands on either side"
 
 
 def nodule_at(centre, side=40):
     x, y = centre
     box = (x - side // 2, y - side // 2, x + side // 2, y + side // 2)
-    return Place("real", film(0, [box]), Box(0, *box), film(0, [box]).pixels)
+    return Place("real", image(0, [box]), Box(0, *box), image(0, [box]).pixels)
 
 
 def shifted(pixels):
-    """Lungs of half the height, in the film's lower half."""
+    """Lungs of half the height, in the radiograph's lower half."""
     labels = np.zeros(pixels.shape, np.uint8)
     labels[160:300, 15:145] = 1
     labels[160:300, 175:305] = 2
@@ -115,10 +114,10 @@ def shifted(pixels):
 
 
 def test_a_place_is_that_of_the_real_nodule_in_the_lungs_own_coordinates():
-    host = film(9)
-    found = {id(host.pixels): shifted}
+    background = image(9)
+    found = {id(background.pixels): shifted}
     grounds = Grounds(lambda pixels: found.get(id(pixels), lungs_of)(pixels))
-    box = grounds.room(nodule_at((80, 160)), host)
+    box = grounds.room(nodule_at((80, 160)), background)
     assert (box.width, box.height) == (40, 40)
     assert box.centre == pytest.approx((80, 230), abs=2), "in the middle of the lung there too"
 
@@ -131,17 +130,17 @@ def test_a_place_is_that_of_the_real_nodule_in_the_lungs_own_coordinates():
     ],
 )
 def test_no_place_off_the_lungs(labels, why):
-    host = film(9)
+    background = image(9)
 
     def find(pixels):
-        if pixels is not host.pixels:
+        if pixels is not background.pixels:
             return lungs_of(pixels)
         if labels(pixels) is None:
             raise StackError("no lungs")
         return labels(pixels)
 
-    assert Grounds(find).room(nodule_at((80, 160)), host) is None, why
-    assert Grounds(lungs_of).room(nodule_at((80, 160)), host)
+    assert Grounds(find).room(nodule_at((80, 160)), background) is None, why
+    assert Grounds(lungs_of).room(nodule_at((80, 160)), background)
 
 
 def hollow(pixels):
@@ -167,7 +166,7 @@ def test_methods_draw_equally_many_and_are_told_apart(tmp_path):
         name: Renderer(Settings(method=name, noise_and_blur=False)) for name in ("paste", "poisson")
     }
     plan = StudyPlan("rating", 20, 0, candidates=1)
-    cases = plan_study(plan, films_with_nodules(), untouched_films(), [], renderers, GROUNDS)
+    cases = plan_study(plan, images_with_nodules(), untouched_images(), [], renderers, GROUNDS)
     made = [case.places[0] for case in cases if case.places[0].kind == "synthetic"]
     assert Counter(place.method for place in made) == {"paste": 4, "poisson": 4}
     key = write_study(tmp_path / "s.html", cases, plan)
@@ -191,7 +190,7 @@ def test_new_nodules_keep_away_from_known_ones():
     _, cases = draw("choice", cases=10)
     for case in cases:
         for place in case.places:
-            for known in place.film.boxes if place.kind == "synthetic" else ():
+            for known in place.image.boxes if place.kind == "synthetic" else ():
                 apart_x = max(known.left - place.box.right, place.box.left - known.right)
                 apart_y = max(known.top - place.box.bottom, place.box.top - known.bottom)
                 assert max(apart_x, apart_y) >= 0.5 * max(known.side, place.box.side)
@@ -209,12 +208,14 @@ def test_the_same_seed_draws_the_same_study(tmp_path):
 def test_more_candidates_come_closer_in_subtlety():
     def away(candidates):
         _, cases = draw("choice", cases=8, practice=0, candidates=candidates, seed=3)
-        return np.mean([abs(c.places[0].subtlety - c.places[1].subtlety) for c in cases])
+        return np.mean(
+            [abs(c.places[0].contrast_to_noise - c.places[1].contrast_to_noise) for c in cases]
+        )
 
     assert away(6) < away(1)
 
 
-def test_strata_are_drawn_evenly_and_films_in_turn():
+def test_strata_are_drawn_evenly_and_radiographs_in_turn():
     places = stratify_places()
     strata = stratify(places)
     assert {word["size"] for word in strata} == {"small", "medium", "large"}
@@ -222,29 +223,29 @@ def test_strata_are_drawn_evenly_and_films_in_turn():
     chosen = balanced(names, places, 8, np.random.default_rng(0))
     counts = Counter(names[i] for i in chosen)
     assert max(counts.values()) - min(counts.values()) <= 1
-    assert max(Counter(places[i].film.name for i in chosen).values()) == 1
+    assert max(Counter(places[i].image.name for i in chosen).values()) == 1
 
 
 def stratify_places():
-    made = [film(i, [(40 + 9 * i, 30 + 14 * i, 70 + 12 * i, 60 + 16 * i)]) for i in range(12)]
+    made = [image(i, [(40 + 9 * i, 30 + 14 * i, 70 + 12 * i, 60 + 16 * i)]) for i in range(12)]
     return [Place("real", one, one.boxes[0], one.pixels) for one in made]
 
 
-def test_a_marking_study_has_films_of_three_kinds():
+def test_a_marking_study_has_radiographs_of_three_kinds():
     _, cases = draw("marking", cases=9, practice=0)
     assert Counter(case.kind for case in cases) == {"real": 3, "synthetic": 3, "untouched": 3}
     for case in cases:
         assert bool(case.places) == (case.kind != "untouched")
     made = next(case for case in cases if case.kind == "synthetic")
-    assert contrast_to_noise(made.film.pixels, made.places[0].box) > 0.3
+    assert contrast_to_noise(made.image.pixels, made.places[0].box) > 0.3
 
 
 def test_synthetic_nodules_may_be_given():
     plan = StudyPlan("choice", 4, 0)
-    made = [film(50 + i, [(40, 40, 80, 80)]) for i in range(6)]
-    cases = plan_study(plan, films_with_nodules(), [], made, {}, GROUNDS)
+    made = [image(50 + i, [(40, 40, 80, 80)]) for i in range(6)]
+    cases = plan_study(plan, images_with_nodules(), [], made, {}, GROUNDS)
     given = {
-        place.film.name for case in cases for place in case.places if place.kind == "synthetic"
+        place.image.name for case in cases for place in case.places if place.kind == "synthetic"
     }
     assert given <= {one.name for one in made}
     assert len(given) == 4
@@ -266,14 +267,14 @@ def test_surround_and_contrast_to_noise_of_a_known_disc():
     [
         (StudyPlan("rating", 500, 0), 12, 0, "real nodules of 30 to 130 px are wanted"),
         (StudyPlan("choice", 4, 0, sides=(200, 300)), 12, 0, "there are 0"),
-        (StudyPlan("marking", 30, 0), 3, 30, "films with real nodules are wanted"),
-        (StudyPlan("marking", 9, 0), 12, 2, "untouched films are wanted"),
+        (StudyPlan("marking", 30, 0), 3, 30, "radiographs with real nodules are wanted"),
+        (StudyPlan("marking", 9, 0), 12, 2, "untouched radiographs are wanted"),
     ],
 )
 def test_too_few_are_told(plan, real, untouched, says):
     with pytest.raises(SettingError, match=says):
         plan_study(
-            plan, films_with_nodules(real), untouched_films(untouched), [], RENDERERS, GROUNDS
+            plan, images_with_nodules(real), untouched_images(untouched), [], RENDERERS, GROUNDS
         )
 
 
@@ -308,13 +309,13 @@ def test_the_page_says_nothing_of_the_truth(tmp_path, kind):
         for pane in case["panes"]:
             assert set(pane) <= {"pixels", "width", "height", "slope", "spacing", "box"}
     text = json.dumps([case for case in data["cases"] if not case["practice"]])
-    assert not re.search(r"film\d|synthetic|real|untouched", text)
+    assert not re.search(r"radiograph\d|synthetic|real|untouched", text)
 
 
 # --- reading folders ------------------------------------------------------------------------------
 
 
-def write_film(path, pixels):
+def write_image(path, pixels):
     path.parent.mkdir(parents=True, exist_ok=True)
     with StackWriter(path, Geometry.plain(2), (1, *pixels.shape), np.uint16) as writer:
         writer.write(pixels)
@@ -323,9 +324,9 @@ def write_film(path, pixels):
 @pytest.fixture
 def folder(tmp_path):
     real = tmp_path / "real"
-    rows = ["stem,x,y,width,height,trust"]
-    for one in films_with_nodules(8):
-        write_film(real / "site" / f"{one.name}.mha", one.pixels)
+    rows = ["stem,x,y,width,height,source"]
+    for one in images_with_nodules(8):
+        write_image(real / "site" / f"{one.name}.mha", one.pixels)
         rows += [
             f"{one.name},{b.left},{b.top},{b.width},{b.height},hand" for b in one.boxes
         ]  # fmt: skip
@@ -334,42 +335,42 @@ def folder(tmp_path):
 
 
 def test_a_folder_and_its_boxes_are_read(folder):
-    films = read_films(folder, folder / "boxes.csv")
-    assert [one.name for one in films] == [f"film{i}" for i in range(8)]
-    assert films[1].boxes == films_with_nodules(8)[1].boxes
-    assert films[1].trust == ("hand", "hand")
-    assert {one.group for one in films} == {"site"}
+    images = read_radiographs(folder, folder / "boxes.csv")
+    assert [one.name for one in images] == [f"radiograph{i}" for i in range(8)]
+    assert images[1].boxes == images_with_nodules(8)[1].boxes
+    assert images[1].source == ("hand", "hand")
+    assert {one.group for one in images} == {"site"}
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("stem,x,y\n", "columns"),
-        ("stem,x,y,width,height\nfilm1,1,2,x,4\n", "Line 2"),
-        ("stem,x,y,width,height\nfilm1,1,2,3\n", "Line 2"),
-        ("stem,x,y,width,height\nfilm1,1,2,0,4\n", "Line 2"),
+        ("stem,x,y,width,height\nradiograph1,1,2,x,4\n", "Line 2"),
+        ("stem,x,y,width,height\nradiograph1,1,2,3\n", "Line 2"),
+        ("stem,x,y,width,height\nradiograph1,1,2,0,4\n", "Line 2"),
         ("stem,x,y,width,height\nother,1,2,3,4\n", "names other"),
     ],
 )
 def test_a_wrong_csv_is_told(folder, text, says):
     (folder / "wrong.csv").write_text(text)
     with pytest.raises(BoxesError, match=says):
-        read_films(folder, folder / "wrong.csv")
+        read_radiographs(folder, folder / "wrong.csv")
 
 
 def test_what_is_missing_is_told(folder, tmp_path):
     with pytest.raises(BoxesError, match="cannot be read"):
-        read_films(folder, folder / "none.csv")
+        read_radiographs(folder, folder / "none.csv")
     (tmp_path / "empty").mkdir()
     with pytest.raises(StackError, match="holds no radiograph"):
-        read_films(tmp_path / "empty")
+        read_radiographs(tmp_path / "empty")
 
 
 def test_the_command_makes_a_study_and_analyses_it(folder, tmp_path, capfd):
     made = tmp_path / "made"
     made.mkdir()
-    host = film(7)
-    write_film(made / "77.mha", host.pixels)
+    background = image(7)
+    write_image(made / "77.mha", background.pixels)
     write_boxes(made / "nodules.json", [Box(0, 20 + 70 * i, 40, 60 + 70 * i, 80) for i in range(4)])
     page = tmp_path / "study.html"
     arguments = ["--real", str(folder), "--kind", "choice", "--cases", "3", "--practice", "1"]

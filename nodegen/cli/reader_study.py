@@ -32,7 +32,7 @@ def reader_study(
     synthetic: Annotated[SyntheticFolders | None, _Make] = None,
     choices: _Plan = StudyPlan(),
     method: Annotated[Words, _Make] = Words(("singan",)),
-    view: Annotated[Literal["crop", "film"], _Make] = "crop",
+    view: Annotated[Literal["crop", "radiograph"], _Make] = "crop",
     title: Annotated[str, _Make] = "Reader study",
     device: Annotated[AnyDevice, _Make] = "auto",
     analyse: Annotated[list[Path] | None, _Read] = None,
@@ -87,7 +87,7 @@ def reader_study(
         raise SettingError("--real is missing; give it, or --plan alone.")
     refuse_results(overwrite, output)
     from nodegen.evaluation.reader_study import plan_study, write_study
-    from nodegen.evaluation.reader_study.radiographs import read_films, read_synthetic
+    from nodegen.evaluation.reader_study.radiographs import read_radiographs, read_synthetic
     from nodegen.renderer import Renderer
 
     methods = [name for name in METHODS[:3] if name in method]
@@ -96,9 +96,9 @@ def reader_study(
             f"--method is {method}, where one or more of {', '.join(METHODS[:3])} are allowed, "
             "each once; choose among them."
         )
-    found = [film for film in read_films(real, boxes or real / "boxes.csv") if film.boxes]
-    untouched = [film for folder in radiographs or () for film in read_films(folder)]
-    made = [film for folder in synthetic or () for film in read_synthetic(folder)]
+    found = [image for image in read_radiographs(real, boxes or real / "boxes.csv") if image.boxes]
+    untouched = [image for folder in radiographs or () for image in read_radiographs(folder)]
+    made = [image for folder in synthetic or () for image in read_synthetic(folder)]
     # Real radiographs have no noise and blur of ours, so neither have the others.
     renderers = {
         name: Renderer(Settings(method=name, noise_and_blur=False, device=device))

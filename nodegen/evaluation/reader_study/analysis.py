@@ -15,7 +15,7 @@ from nodegen.io.files import write_text
 from nodegen.io.tables import csv_text, markdown_table
 
 PAGE, FIGURES, CASES = "analysis.html", "analysis.csv", "cases.csv"
-SUBGROUPS = ("size", "subtlety", "zone", "group", "trust")
+SUBGROUPS = ("size", "contrast to noise", "zone", "group", "source")
 
 
 @dataclass(frozen=True)
@@ -111,20 +111,20 @@ def _figures_csv(analysis: Analysis) -> str:
 
 
 def _cases_csv(study: Study) -> str:
-    strata = ("size", "subtlety", "zone", "method")
+    strata = ("size", "contrast to noise", "zone", "method")
     rows: list[tuple[object, ...]] = []
     for case in study.cases:
         truth = study.key[case]
         places = truth.get("places") or truth["nodules"]
         kinds = truth.get("kind") or "/".join(place["kind"] for place in places)
-        films = truth.get("film") or "/".join(place["film"] for place in places)
+        images = truth.get("radiograph") or "/".join(place["radiograph"] for place in places)
         known = [truth.get(name, "") for name in strata]
         for reading in study.readings:
             answer = dict(reading.answers[case])
             seconds = answer.pop("seconds", "")
             said = "; ".join(f"{k} {v}" for k, v in answer.items() if k not in ("case", "at"))
-            rows.append((case, kinds, films, *known, reading.reader, said, seconds))
-    return csv_text(("case", "truth", "films", *strata, "reader", "answer", "seconds"), rows)
+            rows.append((case, kinds, images, *known, reading.reader, said, seconds))
+    return csv_text(("case", "truth", "radiographs", *strata, "reader", "answer", "seconds"), rows)
 
 
 def markdown(analysis: Analysis) -> str:

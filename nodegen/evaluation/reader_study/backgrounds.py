@@ -1,4 +1,4 @@
-"""Where a synthetic nodule is drawn: into which film, and where in its lungs."""
+"""Candidate backgrounds of a synthetic nodule: which radiograph, and where in its lungs."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nodegen.errors import SettingError, StackError
-from nodegen.evaluation.reader_study.radiographs import Film, Place, surround
+from nodegen.evaluation.reader_study.radiographs import Place, StudyImage, surround
 from nodegen.io.boxes import Box
 from nodegen.lungs.fields import Lungs, find_lungs
 from nodegen.lungs.frame import Frame, mapped
@@ -16,12 +16,12 @@ from nodegen.renderer import Renderer
 
 APART = 0.5  # box sides that must lie between a new nodule and any that is known
 LUNG_SHARE = 0.25  # of a box: how much more or less of it may be lung than of the real nodule's
-ALIKE = 5  # films from which one is drawn: those whose ground is most like the real nodule's
+ALIKE = 5  # radiographs from which one is drawn: those whose ground is most like the real nodule's
 
 
 @dataclass(frozen=True)
 class Ground:
-    """The lungs of a film, and where in it a box may lie."""
+    """The lungs of a radiograph, and where in it a box may lie."""
 
     lungs: Lungs
     allowed: Allowed
@@ -32,7 +32,7 @@ class Ground:
 
 
 class Grounds:
-    """The grounds of the films of a study, each found once.
+    """The grounds of the radiographs of a study, each found once.
 
     Parameters
     ----------
@@ -44,19 +44,19 @@ class Grounds:
         self._find = find
         self._found: dict[tuple[str, str], Ground | None] = {}
 
-    def of(self, film: Film) -> Ground | None:
-        """The ground of a film; None where no two lungs are found in it."""
-        name = film.group, film.name
+    def of(self, image: StudyImage) -> Ground | None:
+        """The ground of a radiograph; None where no two lungs are found in it."""
+        name = image.group, image.name
         if name not in self._found:
             try:
-                lungs = self._find(film.pixels)
-                self._found[name] = Ground(lungs, Allowed.of(lungs, film.pixels))
+                lungs = self._find(image.pixels)
+                self._found[name] = Ground(lungs, Allowed.of(lungs, image.pixels))
             except StackError:
                 self._found[name] = None
         return self._found[name]
 
-    def room(self, nodule: Place, film: Film) -> Box | None:
-        """The box in which a nodule like this would lie in another film.
+    def room(self, nodule: Place, image: StudyImage) -> Box | None:
+        """The box in which a nodule like this would lie in another radiograph.
 
         It is as large, and lies where the real one lies in the lungs' own coordinates: in the lung,
         behind the heart, or under the diaphragm, as that one does.
@@ -66,7 +66,7 @@ class Grounds:
         Box or None
             None where it would lie off the lungs, on other tissue, or at a known nodule.
         """
-        ground, own = self.of(film), self.of(nodule.film)
+        ground, own = self.of(image), self.of(nodule.image)
         if ground is None:
             return None
         box = nodule.box
@@ -76,7 +76,7 @@ class Grounds:
             left, top = round(float(x[0]) - box.width / 2), round(float(y[0]) - box.height / 2)
             box = replace(box, left=left, top=top, right=left + box.width, bottom=top + box.height)
         if not ground.allowed.holds(box) or any(
-            box.gap(other) < APART * max(box.side, other.side) for other in film.boxes
+            box.gap(other) < APART * max(box.side, other.side) for other in image.boxes
         ):
             return None
         wanted = 1.0 if own is None else own.share(nodule.box)
@@ -84,90 +84,97 @@ class Grounds:
 
 
 def site(
-    nodule: Place, hosts: Sequence[Film], used: Counter[str], grounds: Grounds,
+    nodule: Place, backgrounds: Sequence[StudyImage], used: Counter[str], grounds: Grounds,
     rng: np.random.Generator,
-) -> tuple[Film, Box]:  # fmt: skip
-    """A nodule's place in another film of its group where no nodule is known.
+) -> tuple[StudyImage, Box]:  # fmt: skip
+    """A nodule's place in another radiograph of its group where no nodule is known.
 
-    Of all films with room there, one of those whose ground is most like the real nodule's in
-    brightness and evenness; of these, the one that was shown least: who meets a film again may know
-    what was not there before.
+    Of all radiographs with room there, those five are taken whose surround is most like the real
+    nodule's in brightness and evenness; of these, the one that was shown least: a reader who meets
+    a radiograph again may remember it.
 
     Parameters
     ----------
     used : Counter
-        How often each film was shown.
+        How often each radiograph was shown.
     """
-    others = [film for film in hosts if film.name != nodule.film.name]
-    same = [film for film in others if film.group == nodule.film.group]
+    others = [image for image in backgrounds if image.name != nodule.image.name]
+    same = [image for image in others if image.group == nodule.image.group]
     for pool in (same, others):
-        fitting = [(film, box) for film in pool if (box := grounds.room(nodule, film))]
+        fitting = [(image, box) for image in pool if (box := grounds.room(nodule, image))]
         if fitting:
             fitting.sort(key=lambda found: _unlike(nodule, *found))
             alike = [fitting[int(i)] for i in rng.permutation(min(ALIKE, len(fitting)))]
-            film, box = min(alike, key=lambda found: used[found[0].name])
-            return film, box
+            image, box = min(alike, key=lambda found: used[found[0].name])
+            return image, box
     raise SettingError(
-        f"No film has room in its lungs for a nodule of {nodule.box.width} x {nodule.box.height} "
-        f"px at the place of one in {nodule.film.name}; give more untouched films."
+        f"No radiograph has room in its lungs for a nodule of {nodule.box.width} x "
+        f"{nodule.box.height} px at the place of one in {nodule.image.name}; give more untouched "
+        "radiographs."
     )
 
 
-def _unlike(nodule: Place, film: Film, box: Box) -> float:
-    """How much brighter or darker, and how much more or less even, a film is around a place."""
+def _unlike(nodule: Place, image: StudyImage, box: Box) -> float:
+    """How much a radiograph differs around a place in brightness and in evenness."""
     level, spread, _ = surround(nodule.pixels, nodule.box)
-    other_level, other_spread, _ = surround(film.pixels, box)
+    other_level, other_spread, _ = surround(image.pixels, box)
     if not spread or not other_spread:
         return np.inf
     return abs(level - other_level) / spread + abs(float(np.log(other_spread / spread)))
 
 
-def twin_of(
-    nodule: Place, hosts: Sequence[Film], used: Counter[str], candidates: int, method: str,
-    renderer: Renderer, grounds: Grounds, rng: np.random.Generator,
+def matched_nodule(
+    nodule: Place, backgrounds: Sequence[StudyImage], used: Counter[str], candidates: int,
+    method: str, renderer: Renderer, grounds: Grounds, rng: np.random.Generator,
 ) -> Place:  # fmt: skip
-    """The synthetic nodule among several, in several films, that is as subtle as the real one."""
-    wanted, best = nodule.subtlety, None
+    """Of several synthetic nodules, the one nearest to the real one in contrast to noise."""
+    drawn = []
     tried = used.copy()
     for _ in range(candidates):
-        film, box = site(nodule, hosts, tried, grounds, rng)
-        tried[film.name] += 1
-        place = drawn_into(film, (box,), int(rng.integers(2**31)), method, renderer)[0]
-        if best is None or abs(place.subtlety - wanted) < abs(best.subtlety - wanted):
-            best = place
-    assert best is not None
-    return best
+        image, box = site(nodule, backgrounds, tried, grounds, rng)
+        tried[image.name] += 1
+        drawn += drawn_into(image, (box,), int(rng.integers(2**31)), method, renderer)
+    return min(drawn, key=lambda place: _contrast_apart(nodule, place))
+
+
+def _contrast_apart(one: Place, other: Place) -> float:
+    return abs(one.contrast_to_noise - other.contrast_to_noise)
 
 
 def boxes_in(
-    host: Film, nodules: Sequence[Place], count: int, grounds: Grounds, rng: np.random.Generator
+    background: StudyImage,
+    nodules: Sequence[Place],
+    count: int,
+    grounds: Grounds,
+    rng: np.random.Generator,
 ) -> list[Box]:
-    """Up to ``count`` boxes of real nodules that have room in a film, on a ground like theirs."""
+    """Up to ``count`` boxes of real nodules that fit into a radiograph, with a like surround."""
     boxes: list[Box] = []
     while len(boxes) < count:
-        taken = replace(host, boxes=tuple(boxes))
+        taken = replace(background, boxes=tuple(boxes))
         fitting = [(n, box) for n in nodules if (box := grounds.room(n, taken))]
         if not fitting:
             break
-        fitting.sort(key=lambda found: _unlike(found[0], host, found[1]))
+        fitting.sort(key=lambda found: _unlike(found[0], background, found[1]))
         boxes.append(fitting[int(rng.integers(min(ALIKE, len(fitting))))][1])
     if not boxes:
         raise SettingError(
-            f"No nodule of the sizes asked for has room in {host.name}; give other untouched films."
+            f"No nodule of the sizes asked for has room in {background.name}; give other "
+            "untouched radiographs."
         )
     return boxes
 
 
 def drawn_into(
-    film: Film, boxes: Sequence[Box], seed: int, method: str, renderer: Renderer
+    image: StudyImage, boxes: Sequence[Box], seed: int, method: str, renderer: Renderer
 ) -> list[Place]:
-    """Nodules drawn into a film, all into one."""
-    pixels = np.asarray(renderer.apply(film.pixels, list(boxes), seed).image)
-    return [Place("synthetic", film, box, pixels, seed=seed, method=method) for box in boxes]
+    """Nodules drawn into a radiograph, all into one."""
+    pixels = np.asarray(renderer.apply(image.pixels, list(boxes), seed).image)
+    return [Place("synthetic", image, box, pixels, seed=seed, method=method) for box in boxes]
 
 
 def nearest(nodule: Place, pool: Sequence[Place]) -> Place:
-    """Of those made already the one closest in size, place and subtlety."""
+    """Of given synthetic nodules, the one closest in size, place and contrast to noise."""
     if not pool:
         raise SettingError(
             "There are fewer synthetic nodules than real ones are wanted; give more, or ask for "
@@ -177,8 +184,7 @@ def nearest(nodule: Place, pool: Sequence[Place]) -> Place:
     def away(place: Place) -> float:
         (x, y), (u, v) = nodule.box.centre, place.box.centre
         far = np.hypot(x - u, y - v) / max(nodule.pixels.shape)
-        return float(
-            abs(np.log(place.size / nodule.size)) + far + abs(place.subtlety - nodule.subtlety) / 2
-        )
+        size = abs(np.log(place.size / nodule.size))
+        return float(size + far + _contrast_apart(place, nodule) / 2)
 
     return min(pool, key=away)

@@ -1,39 +1,52 @@
 """The draw of a study: which real nodules, which synthetic ones beside them, in which order.
 
-Everything random is drawn here from the seed. A synthetic nodule takes the size of a real one and
-its place in the lungs, in another film of the same group with a like ground there, and is chosen
-among several for being as subtle, so that neither size, place nor subtlety tells the two apart.
+All randomness is drawn here from the seed. A synthetic nodule takes the size of a real one and its
+place in the lungs, in another radiograph of the same group with a similar surround. It is chosen
+among several for its contrast-to-noise ratio, so that neither size, place nor contrast gives it
+away.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from nodegen.evaluation.reader_study.backgrounds import Grounds
-from nodegen.evaluation.reader_study.marking_cases import draw_films
-from nodegen.evaluation.reader_study.place_cases import draw_places
-from nodegen.evaluation.reader_study.plan import StudyCase, StudyPlan
-from nodegen.evaluation.reader_study.radiographs import Film
+from nodegen.errors import SettingError
+from nodegen.evaluation.reader_study.backgrounds import (
+    Grounds,
+    boxes_in,
+    drawn_into,
+    matched_nodule,
+    nearest,
+    site,
+)
+from nodegen.evaluation.reader_study.plan import StudyCase, StudyPlan, nodules_of, turns
+from nodegen.evaluation.reader_study.radiographs import Place, StudyImage
+from nodegen.progress import track
 from nodegen.renderer import Renderer
+
+UNTOUCHED_SHARE = 1 / 5  # of a rating study's cases: places without a nodule
+MARKING_SHARE = 1 / 3  # of a marking study's radiographs: real, synthetic, untouched
+MOST_NODULES = 3  # synthetic ones in a radiograph that is marked
 
 
 def plan_study(
-    plan: StudyPlan, real: Sequence[Film], untouched: Sequence[Film], made: Sequence[Film],
+    plan: StudyPlan, real: Sequence[StudyImage], untouched: Sequence[StudyImage],
+    made: Sequence[StudyImage],
     renderers: Mapping[str, Renderer], grounds: Grounds | None = None,
 ) -> list[StudyCase]:  # fmt: skip
     """Draw a study's cases, practice first.
 
     Parameters
     ----------
-    real : list of Film
+    real : list of StudyImage
         With the boxes of their nodules.
-    untouched : list of Film
+    untouched : list of StudyImage
         Without nodules.
-    made : list of Film
+    made : list of StudyImage
         With synthetic nodules, of each group as many as can be; where there are none,
         ``renderers`` draw them.
     renderers : dict of Renderer
@@ -44,11 +57,11 @@ def plan_study(
     Raises
     ------
     SettingError
-        Where there are fewer nodules or films than asked for.
+        Where there are fewer nodules or radiographs than asked for.
     """
     rng = np.random.default_rng(plan.seed)
     grounds = grounds or Grounds()
-    draw = draw_films if plan.kind == "marking" else draw_places
+    draw = _whole if plan.kind == "marking" else _places
     cases = draw(plan, real, untouched, made, renderers, grounds, rng)
     return practice_first(cases, plan.practice, rng)
 
@@ -56,10 +69,10 @@ def plan_study(
 def practice_first(
     cases: Sequence[StudyCase], count: int, rng: np.random.Generator
 ) -> list[StudyCase]:
-    """Cases in an order by lot, the first ``count`` of them practice, which has all kinds too.
+    """Shuffle the cases and make the first ``count`` of them practice.
 
-    Practice and what is left hold the kinds of case (real, synthetic, untouched; the real one left
-    or right) in like shares, so that practice teaches no wrong odds and takes none from the rest.
+    Practice and the rest hold the kinds of case (real, synthetic, untouched; the real one left or
+    right) in the same proportions, so that practice teaches no wrong odds.
     """
     kinds: dict[str, list[StudyCase]] = defaultdict(list)
     for i in rng.permutation(len(cases)):
@@ -72,3 +85,154 @@ def practice_first(
     first = [replace(case, practice=True) for n, here in kinds.items() for case in here[: quota[n]]]
     rest = [case for name, here in kinds.items() for case in here[quota[name] :]]
     return [part[i] for part in (first, rest) for i in rng.permutation(len(part))]
+
+
+def _places(
+    plan: StudyPlan, real: Sequence[StudyImage], untouched: Sequence[StudyImage],
+    made: Sequence[StudyImage],
+    renderers: Mapping[str, Renderer], grounds: Grounds, rng: np.random.Generator,
+) -> list[StudyCase]:  # fmt: skip
+    """Draw real places, a synthetic one beside each, and for ratings untouched ones."""
+    total = plan.cases + plan.practice
+    empty = round(total * UNTOUCHED_SHARE) if plan.kind == "rating" else 0
+    pairs = total if plan.kind == "choice" else (total - empty + 1) // 2
+    nodules = nodules_of(plan, real)
+    if len(nodules) < pairs + empty:
+        raise SettingError(
+            f"{pairs + empty} real nodules of {plan.sides[0]} to {plan.sides[1]} px are wanted and "
+            f"there are {len(nodules)}; ask for fewer cases, or give more nodules."
+        )
+    strata = stratify(nodules)
+    names = [words.pop("stratum") for words in strata]
+    chosen = balanced(names, nodules, pairs + empty, rng)
+    backgrounds = [*real, *untouched]
+    used = Counter(nodules[i].image.name for i in chosen[:pairs])
+    pool: dict[str, list[Place]] = defaultdict(list)
+    for image in made:
+        pool[image.group] += [
+            Place("synthetic", image, box, image.pixels, method=image.group) for box in image.boxes
+        ]
+    # Methods take turns within each stratum, so that none gets the easier places.
+    todo = sorted(chosen[:pairs], key=lambda i: names[i])
+    methods = turns(sorted(pool) if made else list(renderers), pairs, rng)
+    left = turns([False, True], pairs, rng)
+    cases, shown = [], 0
+    for index, method, first in track(
+        list(zip(todo, methods, left, strict=True)), pairs, "nodules", "nodule"
+    ):
+        nodule, words = nodules[index], strata[index]
+        if made:
+            matched = nearest(nodule, pool[method] or [p for rest in pool.values() for p in rest])
+            pool[matched.method].remove(matched)
+        else:
+            matched = matched_nodule(
+                nodule, backgrounds, used, plan.candidates, method, renderers[method], grounds, rng
+            )
+            used[matched.image.name] += 1
+        if plan.kind == "choice":
+            both = (nodule, matched) if first else (matched, nodule)
+            cases.append(StudyCase(both, strata={**words, "method": matched.method}))
+            continue
+        for place in (nodule, matched)[: total - empty - shown]:
+            cases.append(StudyCase((place,), strata={**words, "method": place.method}))
+            shown += 1
+    for index in chosen[pairs:]:
+        image, box = site(nodules[index], backgrounds, used, grounds, rng)
+        used[image.name] += 1
+        cases.append(
+            StudyCase((Place("untouched", image, box, image.pixels),), strata=strata[index])
+        )
+    return cases
+
+
+def stratify(places: Sequence[Place]) -> list[dict[str, str]]:
+    """Size and contrast to noise (thirds of those given) and zone of each place; group and source.
+
+    A synthetic nodule has the words of the real one that it is matched to. ``stratum`` joins the
+    first three.
+    """
+    sizes = np.array([place.size for place in places], dtype=float)
+    contrasts = np.array([place.contrast_to_noise for place in places])
+    found = []
+    for place, size, contrast in zip(
+        places,
+        _thirds(sizes, ("small", "medium", "large")),
+        _thirds(contrasts, ("low", "medium", "high")),
+        strict=True,
+    ):
+        words = {"size": size, "contrast to noise": contrast, "zone": place.zone}
+        stratum = "/".join(words.values())
+        found.append(
+            {**words, "group": place.image.group, "source": place.source, "stratum": stratum}
+        )
+    return found
+
+
+def _thirds(values: np.ndarray, names: tuple[str, str, str]) -> list[str]:
+    cuts = np.quantile(values, (1 / 3, 2 / 3)) if len(values) else ()
+    return [names[int(np.searchsorted(cuts, value, side="right"))] for value in values]
+
+
+def balanced(
+    strata: Sequence[str], places: Sequence[Place], count: int, rng: np.random.Generator
+) -> list[int]:
+    """Indices of ``count`` places, drawn evenly from the strata, and then from the radiographs."""
+    waiting: dict[str, list[int]] = defaultdict(list)
+    for index in rng.permutation(len(places)):
+        waiting[strata[index]].append(int(index))
+    used: Counter[str] = Counter()
+    chosen: list[int] = []
+    while len(chosen) < count:
+        for name in rng.permutation(sorted(waiting)):
+            here = waiting[name]
+            if here and len(chosen) < count:
+                index = min(here, key=lambda i: used[places[i].image.name])
+                here.remove(index)
+                used[places[index].image.name] += 1
+                chosen.append(index)
+    # Each part of the list holds all strata: the first are paired, the last stay empty.
+    return [chosen[i] for i in rng.permutation(count)]
+
+
+def _whole(
+    plan: StudyPlan, real: Sequence[StudyImage], untouched: Sequence[StudyImage],
+    made: Sequence[StudyImage],
+    renderers: Mapping[str, Renderer], grounds: Grounds, rng: np.random.Generator,
+) -> list[StudyCase]:  # fmt: skip
+    """Draw whole radiographs: with real nodules, with synthetic ones, and untouched."""
+    total = plan.cases + plan.practice
+    each = max(1, round(total * MARKING_SHARE))
+    empty = total - 2 * each
+    with_nodules = [image for image in real if image.boxes]
+    for images, wanted, name in (
+        (with_nodules, each, "radiographs with real nodules"),
+        (untouched, empty + (0 if made else each), "untouched radiographs"),
+        (made or with_nodules, each, "radiographs with synthetic nodules"),
+    ):
+        if len(images) < wanted:
+            raise SettingError(
+                f"{wanted} {name} are wanted and there are {len(images)}; ask for fewer cases, or "
+                "give more radiographs."
+            )
+    shown = [with_nodules[i] for i in rng.permutation(len(with_nodules))[:each]]
+    blank = [untouched[i] for i in rng.permutation(len(untouched))]
+    cases = [_case("real", image) for image in shown]
+    cases += [_case("untouched", image) for image in blank[:empty]]
+    if made:
+        chosen = [made[i] for i in rng.permutation(len(made))[:each]]
+        cases += [_case("synthetic", image, image.group) for image in chosen]
+        return cases
+    nodules = nodules_of(plan, real)
+    methods = turns(list(renderers), each, rng)
+    for background, model, method in zip(blank[empty : empty + each], shown, methods, strict=True):
+        boxes = boxes_in(background, nodules, min(len(model.boxes), MOST_NODULES), grounds, rng)
+        seed = int(rng.integers(2**31))
+        drawn = drawn_into(background, boxes, seed, method, renderers[method])
+        drawn_image = replace(background, pixels=drawn[0].pixels, boxes=tuple(boxes))
+        cases.append(_case("synthetic", drawn_image, method))
+    return cases
+
+
+def _case(kind: str, image: StudyImage, method: str = "") -> StudyCase:
+    places = tuple(Place(kind, image, box, image.pixels, method=method) for box in image.boxes)
+    return StudyCase(places, kind=kind, image=image, strata={"method": method})

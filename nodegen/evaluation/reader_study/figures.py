@@ -8,7 +8,7 @@ import numpy as np
 from nodegen.evaluation.reader_study.answers import Study
 from nodegen.evaluation.reader_study.multireader import (
     NOTHING,
-    MarkedFilm,
+    MarkedImage,
     ReaderEstimate,
     fleiss_kappa,
     jafroc_over_readers,
@@ -28,7 +28,7 @@ MEANINGS = {
     "seen, synthetic": "The same of synthetic nodules.",
     "seen, untouched": "The same of places without a nodule: false alarms.",
     "JAFROC, real": "Share of pairs in which a real nodule was marked more confidently than any "
-    "place of a film without nodules; 1 is perfect.",
+    "place of a radiograph without nodules; 1 is perfect.",
     "JAFROC, synthetic": "The same of synthetic nodules.",
     "hit, real": "Share of real nodules that were marked.",
     "hit, synthetic": "Share of synthetic nodules that were marked.",
@@ -81,16 +81,16 @@ def _rating(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figur
 def _marking(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figures:
     for kind in ("real", "synthetic"):
         here = [case for case in cases if study.key[case]["kind"] in (kind, "untouched")]
-        films = [
+        images = [
             [_marked(study.key[case], mine[case]["marks"]) for case in here]
             for mine in _answers(study, readers)
         ]
-        yield f"JAFROC, {kind}", jafroc_over_readers(films) if here else NOTHING
-        hit = [[v > -np.inf for film in mine for v in film.lesions] for mine in films]
+        yield f"JAFROC, {kind}", jafroc_over_readers(images) if here else NOTHING
+        hit = [[v > -np.inf for image in mine for v in image.lesions] for mine in images]
         yield f"hit, {kind}", share_over_readers(np.array(hit, dtype=bool))
 
 
-def _marked(truth: dict[str, Any], marks: Sequence[dict[str, Any]]) -> MarkedFilm:
+def _marked(truth: dict[str, Any], marks: Sequence[dict[str, Any]]) -> MarkedImage:
     """Marks given to the nodules that they hit; each mark to the nearest of them."""
     boxes = [nodule["box"] for nodule in truth["nodules"]]
     hits: list[list[float]] = [[] for _ in boxes]
@@ -106,7 +106,7 @@ def _marked(truth: dict[str, Any], marks: Sequence[dict[str, Any]]) -> MarkedFil
             hits[min(near)[1]].append(float(mark["confidence"]))
         else:
             false.append(float(mark["confidence"]))
-    return MarkedFilm(tuple(max(h, default=-np.inf) for h in hits), tuple(false))
+    return MarkedImage(tuple(max(h, default=-np.inf) for h in hits), tuple(false))
 
 
 FIGURES_OF = {"choice": _choice, "rating": _rating, "marking": _marking}

@@ -111,14 +111,14 @@ def share_over_readers(right: np.ndarray) -> ReaderEstimate:
 
 
 @dataclass(frozen=True)
-class MarkedFilm:
-    """One reader's marks on one film.
+class MarkedImage:
+    """One reader's marks on one radiograph.
 
     Attributes
     ----------
     lesions : tuple of float
-        Of each nodule in the film the confidence of the mark that hit it; minus infinity where none
-        did. Empty: a film without nodules.
+        Of each nodule in the radiograph the confidence of the mark that hit it; minus infinity
+        where none did. Empty: a radiograph without nodules.
     false : tuple of float
         Confidence of each mark that hit none.
     """
@@ -127,15 +127,15 @@ class MarkedFilm:
     false: tuple[float, ...]
 
 
-def jafroc(films: Sequence[MarkedFilm]) -> float:
+def jafroc(images: Sequence[MarkedImage]) -> float:
     """JAFROC's figure of merit (Chakraborty and Berbaum 2004, Med Phys 31:2313).
 
-    The share of pairs of a nodule and a film without nodules in which the nodule's mark has the
-    higher confidence than the film's most confident false mark; ties, also of two that were not
-    marked, count a half.
+    The share of pairs of a nodule and a radiograph without nodules in which the nodule's mark has
+    the higher confidence than the radiograph's most confident false mark; ties, also of two that
+    were not marked, count a half.
     """
-    lesions = np.array([value for film in films for value in film.lesions])
-    false = np.array([max(film.false, default=-np.inf) for film in films if not film.lesions])
+    lesions = np.array([value for image in images for value in image.lesions])
+    false = np.array([max(image.false, default=-np.inf) for image in images if not image.lesions])
     if not len(lesions) or not len(false):
         return float("nan")
     higher = lesions[:, None] > false
@@ -143,19 +143,19 @@ def jafroc(films: Sequence[MarkedFilm]) -> float:
     return float((higher + 0.5 * same).mean())
 
 
-def jafroc_over_readers(films: Sequence[Sequence[MarkedFilm]]) -> ReaderEstimate:
+def jafroc_over_readers(images: Sequence[Sequence[MarkedImage]]) -> ReaderEstimate:
     """JAFROC's figure, mean over readers.
 
     Parameters
     ----------
-    films : list of lists of MarkedFilm
-        Of each reader, the films in the same order.
+    radiographs : list of lists of MarkedImage
+        Of each reader, the radiographs in the same order.
     """
 
     def figure(kept: np.ndarray) -> np.ndarray:
-        return np.array([jafroc([mine[i] for i in kept]) for mine in films])
+        return np.array([jafroc([mine[i] for i in kept]) for mine in images])
 
-    return over_readers_and_cases(figure, len(films[0]))
+    return over_readers_and_cases(figure, len(images[0]))
 
 
 def fleiss_kappa(answers: np.ndarray) -> float:

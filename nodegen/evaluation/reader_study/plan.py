@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 import numpy as np
 from pydantic import Field
 
-from nodegen.evaluation.reader_study.radiographs import Film, Place
+from nodegen.evaluation.reader_study.radiographs import Place, StudyImage
 from nodegen.settings import IntegerRange, Seed, check
 
 T = TypeVar("T")
@@ -50,27 +50,27 @@ class StudyPlan:
 
 @dataclass(frozen=True)
 class StudyCase:
-    """What a reader judges at once: one place, a pair of them, or a whole film with its nodules."""
+    """What a reader judges at once: one place, a pair, or a whole radiograph with its nodules."""
 
     places: tuple[Place, ...]
     practice: bool = False
-    kind: str = ""  # of a marked film: real, synthetic, untouched
-    film: Film | None = None  # of a marked film; its pixels with the nodules
+    kind: str = ""  # of a marked radiograph: real, synthetic, untouched
+    image: StudyImage | None = None  # of a marked radiograph; its pixels with the nodules
     strata: dict[str, str] = field(default_factory=dict)
 
     @property
     def sort(self) -> str:
-        """What is to be balanced: a film's kind, or the kinds of the places in their order."""
+        """What is balanced: a radiograph's kind, or the kinds of the places in their order."""
         return self.kind or "/".join(place.kind for place in self.places)
 
 
-def nodules_of(plan: StudyPlan, real: Sequence[Film]) -> list[Place]:
+def nodules_of(plan: StudyPlan, real: Sequence[StudyImage]) -> list[Place]:
     """The real nodules of the sizes asked for."""
     least, most = plan.sides
     return [
-        Place("real", film, box, film.pixels, trust)
-        for film in real
-        for box, trust in zip(film.boxes, film.trust or [""] * len(film.boxes), strict=True)
+        Place("real", image, box, image.pixels, source)
+        for image in real
+        for box, source in zip(image.boxes, image.source or [""] * len(image.boxes), strict=True)
         if least <= box.side and max(box.width, box.height) <= most
     ]
 

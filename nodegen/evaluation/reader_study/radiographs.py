@@ -1,4 +1,4 @@
-"""The films of a study: radiographs with real nodules, without any, and with synthetic ones."""
+"""The radiographs of a study: with real nodules, without any, and with synthetic ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.errors import StackError
+from nodegen.evaluation.fidelity.crop import crop_around
 from nodegen.evaluation.synthetic_stacks import read_synthetic_stack
 from nodegen.io.box_tables import TableImage, read_box_table
 from nodegen.io.boxes import Box
 from nodegen.io.stack import READABLE, radiographs_in, read_stack
 
-INNER, SURROUND = 0.375, (1.3, 2.0)  # radii in half sides: the middle, and what lies around
+MIDDLE = 0.375  # its radius, in half sides
 
 
 @dataclass(frozen=True)
-class Film:
+class StudyImage:
     """One radiograph.
 
     Attributes
@@ -24,11 +25,11 @@ class Film:
     pixels : ndarray, shape (row, column)
         In the file's own grey levels.
     group : str
-        The folder it came from; nodules are drawn into films of their real partner's group, so that
-        the kind of film gives nothing away.
+        The folder it came from. Nodules are drawn into radiographs of their real partner's group,
+        so that the kind of radiograph gives nothing away.
     boxes : tuple of Box
         Every nodule known in it.
-    trust : tuple of str
+    source : tuple of str
         Of each box: its annotation source, as the table says.
     """
 
@@ -37,21 +38,21 @@ class Film:
     pixels: np.ndarray
     spacing: tuple[float, float]
     boxes: tuple[Box, ...] = ()
-    trust: tuple[str, ...] = field(default=(), compare=False)
+    source: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
 class Place:
-    """A box in a film: a real nodule, a synthetic one, or nothing; ``pixels`` show it.
+    """A box in a radiograph: a real nodule, a synthetic one, or nothing; ``pixels`` show it.
 
     ``method`` is how a synthetic one was drawn, or the folder it came from.
     """
 
     kind: str
-    film: Film
+    image: StudyImage
     box: Box
     pixels: np.ndarray
-    trust: str = ""
+    source: str = ""
     seed: int | None = None
     method: str = ""
 
@@ -62,13 +63,13 @@ class Place:
 
     @property
     def zone(self) -> str:
-        """Third of the film's height: upper, middle or lower."""
+        """Third of the radiograph's height: upper, middle or lower."""
         share = self.box.centre[1] / self.pixels.shape[0]
         return ("upper", "middle", "lower")[min(int(share * 3), 2)]
 
     @property
-    def subtlety(self) -> float:
-        """How far the middle stands out of its surround, in standard deviations of the surround."""
+    def contrast_to_noise(self) -> float:
+        """How far the middle exceeds its surround, in standard deviations of the surround."""
         return contrast_to_noise(self.pixels, self.box)
 
 
@@ -80,32 +81,28 @@ def contrast_to_noise(pixels: np.ndarray, box: Box) -> float:
 
 def surround(pixels: np.ndarray, box: Box) -> tuple[float, float, float]:
     """Median and standard deviation around a box, and the mean of its middle, grey levels."""
-    x, y = box.centre
-    reach_x, reach_y = (SURROUND[1] * side / 2 for side in (box.width, box.height))
-    top, left = max(int(y - reach_y), 0), max(int(x - reach_x), 0)
-    part = pixels[top : int(y + reach_y) + 1, left : int(x + reach_x) + 1].astype(np.float64)
-    rows, columns = np.indices(part.shape) + 0.5
-    radius = np.hypot((columns + left - x) * 2 / box.width, (rows + top - y) * 2 / box.height)
-    around = part[(radius >= SURROUND[0]) & (radius <= SURROUND[1]) & (part > 0)]
+    crop = crop_around(pixels, box)
+    around = crop.pixels[crop.surround & (crop.pixels > 0)]
     if not around.size:
         return 0.0, 0.0, 0.0
-    return float(np.median(around)), float(around.std()), float(part[radius < INNER].mean())
+    middle = crop.pixels[crop.radius < MIDDLE].mean()
+    return float(np.median(around)), float(around.std()), float(middle)
 
 
-def read_films(folder: Path, boxes: Path | None = None) -> list[Film]:
+def read_radiographs(folder: Path, boxes: Path | None = None) -> list[StudyImage]:
     """Read a folder's radiographs, and those of its folders, with their boxes.
 
     Parameters
     ----------
     boxes : Path, optional
-        See :func:`nodegen.io.box_tables.read_box_table`. A film that no row names has none.
+        See :func:`nodegen.io.box_tables.read_box_table`. A radiograph that no row names has none.
 
     Raises
     ------
     StackError
         Where there is no radiograph, or one is a stack of several.
     BoxesError
-        Where the table is missing or malformed, or its rows match no film.
+        Where the table is missing or malformed, or its rows match no radiograph.
     """
     paths = sorted(radiographs_in(folder))
     if not paths:
@@ -114,10 +111,10 @@ def read_films(folder: Path, boxes: Path | None = None) -> list[Film]:
         )
     names = [path.relative_to(folder).as_posix() for path in paths]
     rows = read_box_table(boxes).match(names) if boxes else [None] * len(names)
-    return [_read_film(path, folder, row) for path, row in zip(paths, rows, strict=True)]
+    return [_read(path, folder, row) for path, row in zip(paths, rows, strict=True)]
 
 
-def _read_film(path: Path, folder: Path, row: TableImage | None) -> Film:
+def _read(path: Path, folder: Path, row: TableImage | None) -> StudyImage:
     stack = read_stack(path)
     if len(stack.pixels) != 1:
         raise StackError(
@@ -125,7 +122,7 @@ def _read_film(path: Path, folder: Path, row: TableImage | None) -> Film:
             "write each slice to a file of its own."
         )
     group = path.parent.relative_to(folder).as_posix()
-    return Film(
+    return StudyImage(
         path.stem,
         folder.name if group == "." else group,
         stack.pixels[0],
@@ -135,12 +132,12 @@ def _read_film(path: Path, folder: Path, row: TableImage | None) -> Film:
     )
 
 
-def read_synthetic(folder: Path) -> Iterator[Film]:
+def read_synthetic(folder: Path) -> Iterator[StudyImage]:
     """Read a stack and its synthetic nodules from ``recipes.json`` or ``nodules.json``.
 
     Yields
     ------
-    Film
+    StudyImage
         One a slice that has boxes.
     """
     stack, boxes = read_synthetic_stack(folder)
@@ -148,6 +145,6 @@ def read_synthetic(folder: Path) -> Iterator[Film]:
     for number, pixels in enumerate(stack.pixels):
         here = tuple(box for box in boxes if box.slice == number)
         if here:
-            yield Film(
+            yield StudyImage(
                 f"{stack.path.stem}/{number}", folder.name, pixels, (float(x), float(y)), here
             )

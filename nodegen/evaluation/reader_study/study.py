@@ -16,8 +16,8 @@ from nodegen.evaluation.viewer import Page, pack, stored
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.files import write_text
 
-VIEWS = ("crop", "film")
-CROP_PX = 400  # side of the part of a film that is shown around a place: about a third of a lung
+VIEWS = ("crop", "radiograph")
+CROP_PX = 400  # side of what is shown around a place: about a third of a lung
 AROUND = 3.5  # and at least so many of the box's larger sides
 
 
@@ -34,8 +34,8 @@ def write_study(
     ----------
     path : Path
         Of the page.
-    view : {"crop", "film"}
-        What is seen around a place; a marking study shows whole films.
+    view : {"crop", "radiograph"}
+        What is seen around a place; a marking study shows whole radiographs.
 
     Returns
     -------
@@ -51,12 +51,12 @@ def write_study(
     names = _names(plan.seed, len(cases))
     for name, case in zip(names, cases, strict=True):
         if plan.kind == "marking":
-            assert case.film is not None
-            panes = [_pane(page, case.film.pixels, case.film.spacing)]
+            assert case.image is not None
+            panes = [_pane(page, case.image.pixels, case.image.spacing)]
             truth: dict[str, Any] = {
                 "kind": case.kind,
-                "film": case.film.name,
-                "group": case.film.group,
+                "radiograph": case.image.name,
+                "group": case.image.group,
                 "nodules": [_told(place) for place in case.places],
             }
         else:
@@ -102,7 +102,7 @@ def _pane(page: Page, pixels: np.ndarray, spacing: tuple[float, float]) -> dict[
 
 
 def _place(page: Page, place: Place, view: str) -> dict[str, Any]:
-    """A pane around a place; films and crops alike say nothing of where they come from."""
+    """A pane around a place; radiographs and crops alike say nothing of where they come from."""
     box, pixels = place.box, place.pixels
     left = top = 0
     if view == "crop":
@@ -113,20 +113,20 @@ def _place(page: Page, place: Place, view: str) -> dict[str, Any]:
         top = min(max(round(y - height / 2), 0), pixels.shape[0] - height)
         pixels = pixels[top : top + height, left : left + width]
     corners = [box.left - left, box.top - top, box.right - left, box.bottom - top]
-    return {**_pane(page, pixels, place.film.spacing), "box": corners}
+    return {**_pane(page, pixels, place.image.spacing), "box": corners}
 
 
 def _told(place: Place) -> dict[str, Any]:
     box = place.box
     return {
         "kind": place.kind,
-        "film": place.film.name,
-        "group": place.film.group,
-        "trust": place.trust,
+        "radiograph": place.image.name,
+        "group": place.image.group,
+        "source": place.source,
         "box": [box.left, box.top, box.right, box.bottom],
         "size_px": place.size,
         "zone": place.zone,
-        "contrast_to_noise": round(place.subtlety, 3),
+        "contrast_to_noise": round(place.contrast_to_noise, 3),
         "seed": place.seed,
         "method": place.method,
     }

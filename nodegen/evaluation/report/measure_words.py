@@ -159,7 +159,8 @@ def standing(verdict: Verdict, known: Mapping[str, Word]) -> str:
     ]
     if not ranges or not verdict.boxes:
         return ""
-    inside = f"Medians within the real range in {len(ranges) - len(outside)} of {len(ranges)} measures"
+    count = f"{len(ranges) - len(outside)} of {len(ranges)} measures"
+    inside = f"Medians within the real range in {count}"
     return f"{inside}; outside: {', '.join(outside)}." if outside else f"{inside}."
 
 
