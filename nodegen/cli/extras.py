@@ -3,9 +3,8 @@
 # Packages by the name that is imported, with the extra of pyproject.toml that brings them.
 EXTRAS = {
     "PIL": "report",
-    "contourpy": "report",
     "jinja2": "report",
-    "matplotlib": "report",
+    "matplotlib": "evaluation",
     "sklearn": "evaluation",
     "skimage": "data",
     "SimpleITK": "data",

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from contourpy import contour_generator
 from PIL import Image
+from skimage.measure import find_contours
 
 from nodegen.evaluation.fidelity.change import region_of
 from nodegen.io.boxes import Box
@@ -49,6 +49,6 @@ def outlines(mask: np.ndarray, origin: Sequence[int] = (0, 0)) -> list[Polygon]:
         Of the mask in its slice, px.
     """
     # A pixel's value stands at its middle, half a pixel on; the pad closes what touches the rim.
-    lines = contour_generator(z=np.pad(mask.astype(np.float32), 1)).lines(0.5)
+    lines = find_contours(np.pad(mask.astype(np.float32), 1), 0.5)
     shift = np.array(origin) - 0.5
-    return [np.round(np.asarray(line)[:-1] + shift, 1).tolist() for line in lines]
+    return [np.round(line[:-1, ::-1] + shift, 1).tolist() for line in lines]

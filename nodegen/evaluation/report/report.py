@@ -21,7 +21,6 @@ from nodegen.evaluation.fidelity.table import (
     distance_text,
     quantiles_text,
 )
-from nodegen.evaluation.report.distributions import distributions
 from nodegen.evaluation.report.measure_words import (
     FEW_BOXES,
     LABELS,
@@ -164,6 +163,7 @@ class Report:
             "slices": self.slices,
             "measures": as_data(known),
             "labels": LABELS,
+            "methods": list(verdicts),
         }
         hashes = [header["recipes_hash"] for header in self.headers if header["recipes_hash"]]
         self.page.write(
@@ -188,7 +188,6 @@ class Report:
                 "detectability_text": detectability_text,
                 "measures": known,
                 "signals": sorted({case["signal"] for case in self.cases}),
-                "plots": distributions(verdicts) if self.cases else "",
             },
             ONE_FILE_BYTES if most is None else most,
         )

@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.resources import files
-from os import SEEK_END
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from nodegen.io.files import write_text
@@ -36,32 +35,25 @@ class Page:
 
     def __init__(self, package: str) -> None:
         self.package = package
-        # What one page may hold is kept in memory; more goes into a file without a name, so that a
-        # stack of any length takes no more, and nothing is left of a run that ends early.
-        self._packed = SpooledTemporaryFile(max_size=ONE_FILE_BYTES)  # noqa: SIM115
-        self._spans: dict[str, tuple[int, int]] = {}
+        self._folder = TemporaryDirectory(prefix="nodegen-page-")  # removed with the page
+        self._keys: list[str] = []
+        self.size = 0  # bytes of all packed images
 
     def add(self, key: str, packed: str) -> None:
         """Add a packed image under a key of letters and digits."""
-        self._packed.seek(0, SEEK_END)
-        self._spans[key] = self._packed.tell(), len(packed)
-        self._packed.write(packed.encode("ascii"))
+        Path(self._folder.name, key).write_text(packed, encoding="ascii")
+        self._keys.append(key)
+        self.size += len(packed)
 
     @property
     def count(self) -> int:
         """How many images were added."""
-        return len(self._spans)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all packed images."""
-        return sum(length for _, length in self._spans.values())
+        return len(self._keys)
 
     def packed(self) -> Iterator[tuple[str, str]]:
         """Each key with its packed image."""
-        for key, (start, length) in self._spans.items():
-            self._packed.seek(start)
-            yield key, self._packed.read(length).decode("ascii")
+        for key in self._keys:
+            yield key, Path(self._folder.name, key).read_text(encoding="ascii")
 
     def write(
         self,

@@ -5,6 +5,7 @@ import { draw } from "./draw.js";
 import { listenToPane } from "./pointer.js";
 import { listenToKeys } from "./keys.js";
 import { nameOf, selected } from "./list.js";
+import { plots } from "./plots.js";
 import { cases, data, labelOf, marks, order, state } from "./state.js";
 import { show, whenPaneIsMade } from "./show.js";
 import { choosePreset, ownWindow } from "./window.js";
@@ -48,6 +49,7 @@ function start() {
     );
   });
   addEventListener("afterprint", () => $("print").replaceChildren());
+  $("plots").replaceChildren(...plots(data, data.methods));
   state.list = selected(data, marks);
   marked();
   show(state.list[0]);
