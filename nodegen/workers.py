@@ -1,4 +1,4 @@
-"""Slices side by side: a pool of threads, and how many processors the process may use.
+"""Slices side by side: a pool of threads, and how many of them.
 
 Threads, not processes: what a slice costs is spent in torch, NumPy and SciPy, which let go of
 Python's lock, so threads share the stack, the library and the cascades in memory and start at once.
@@ -8,7 +8,6 @@ for each other, and where another process takes a core they wait busily, at many
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import threading
@@ -16,9 +15,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import loky
 from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
@@ -140,51 +139,12 @@ def workers_for(wanted: int | None, items: int) -> int:
     return max(1, min(wanted or available_cpus(), items))
 
 
-def available_cpus(root: Path = Path("/")) -> int:
+def available_cpus() -> int:
     """Processors that this process may really use, at least 1.
 
-    The least of: those that its affinity names; the quota of its control groups, rounded up; and
-    ``OMP_NUM_THREADS``, by which schedulers say how many threads a job has.
-
-    Parameters
-    ----------
-    root : Path
-        Where ``/proc`` and ``/sys`` lie.
+    The least of those that its affinity and its control group leave, and of ``OMP_NUM_THREADS``, by
+    which schedulers say how many threads a job has.
     """
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
-    limits = [len(affinity(0)) if affinity else os.cpu_count() or 1]
-    limits += [math.ceil(quota) for quota in _quotas(root)]
+    cpus = int(loky.cpu_count())
     threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    if threads.isdecimal():
-        limits.append(int(threads))
-    return max(1, min(limits))
-
-
-def _quotas(root: Path) -> Iterator[float]:
-    """Processors by each quota of the process's control groups and their parents (v1 and v2)."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        mount = root / "sys/fs/cgroup" / ("cpu" if controllers else "")  # v1, v2
-        # In a container the path may be the host's, and the container's own group the mount itself.
-        groups = [mount / group.lstrip("/"), *(mount / group.lstrip("/")).parents]
-        for folder in groups[: groups.index(mount) + 1]:
-            quota, period = _quota_of(folder)
-            if quota > 0 and period > 0:
-                yield quota / period
-
-
-def _quota_of(folder: Path) -> tuple[int, int]:
-    """(quota, period) of a control group, µs; (0, 0) where it has none."""
-    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
-        try:
-            words = " ".join((folder / name).read_text() for name in names).split()
-            return int(words[0]), int(words[1])
-        except (OSError, ValueError, IndexError):  # v2 says "max" where there is none, v1 -1
-            continue
-    return 0, 0
+    return min(cpus, max(1, int(threads))) if threads.isdecimal() else cpus

@@ -20,9 +20,9 @@ from nodegen.io.radiograph import read_radiograph
 from nodegen.lungs.check import implausible
 from nodegen.lungs.fields import Edges, Lungs, find_lungs
 from nodegen.lungs.frame import Frame, mapped, mm_per_px
+from nodegen.lungs.network import read_weights
 from nodegen.lungs.prior import GAP_PX, Prior, hull, is_hidden
 from nodegen.lungs.region import find_region
-from nodegen.lungs.weights import read_weights
 from nodegen.phantom.anatomy import draw_anatomy
 from nodegen.phantom.fields import lung_fields
 from nodegen.phantom.render import radiograph

@@ -1,16 +1,14 @@
 """Find the lung fields of a radiograph, in its own pixels."""
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nodegen.errors import StackError
 from nodegen.lungs.check import implausible
 from nodegen.lungs.grid import LEFT, RIGHT, labelled, to_grid
-from nodegen.lungs.weights import LUNGS, read_weights
 
 EDGE_QUANTILE = 0.01  # of a lung's pixels lie beyond each edge of its frame, so that spikes do not
 
@@ -83,7 +81,7 @@ def find_lungs(pixels: np.ndarray, model: Path | None = None) -> Lungs:
     >>> lungs.labels.shape, bool(0.2 < (lungs.labels > 0).mean() < 0.6)
     ((1024, 1024), True)
     """
-    from nodegen.lungs.network import mean_of_views
+    from nodegen.lungs.network import LUNGS, mean_of_views, open_network
 
     if pixels.ndim != 2:
         raise StackError(
@@ -91,7 +89,7 @@ def find_lungs(pixels: np.ndarray, model: Path | None = None) -> Lungs:
             "one slice."
         )
     grid, scale = to_grid(pixels)
-    chances = mean_of_views(_network(model or LUNGS), grid)
+    chances = mean_of_views(open_network(model or LUNGS), grid)
     small = labelled(chances)
     rows, columns = (length * scale for length in pixels.shape)
     if why := implausible(grid, chances, small, rows * columns):
@@ -127,15 +125,3 @@ def _edges(lung: np.ndarray) -> Edges:
     part = (EDGE_QUANTILE, 1 - EDGE_QUANTILE)
     (left, right), (top, bottom) = np.quantile(columns, part), np.quantile(rows, part)
     return Edges(float(left), float(top), float(right) + 1, float(bottom) + 1)
-
-
-@lru_cache(maxsize=2)
-def _network(folder: Path) -> Any:
-    import torch
-
-    from nodegen.lungs.network import LungNet
-
-    network = LungNet()
-    weights = {name: torch.from_numpy(values) for name, values in read_weights(folder).items()}
-    network.load_state_dict(weights)
-    return network.eval()

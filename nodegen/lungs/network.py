@@ -1,12 +1,23 @@
-"""The network that labels lung fields: a small U-Net on a grid of 256 × 256 px."""
+"""The network that labels lung fields, and its weights: a small U-Net on a grid of 256 × 256 px."""
 
+import hashlib
+import json
+from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from nodegen.errors import ModelError
 from nodegen.lungs.grid import CLASSES, GRID_PX
+from nodegen.settings import MODEL
+
+LUNGS = MODEL / "lungs"
+INDEX, FORMAT = "lungs.json", "nodegen-lungs-1"
 
 WIDTHS = (16, 32, 48, 64, 96)  # channels of each level, the first at half the grid
 ZOOMS = (1.0, 0.85)  # of the views whose mean is taken
@@ -49,6 +60,52 @@ def _block(channels_in: int, channels: int) -> nn.Sequential:
 
 def _doubled(features: torch.Tensor) -> torch.Tensor:
     return nn.functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+@lru_cache(maxsize=2)
+def open_network(folder: Path = LUNGS) -> LungNet:
+    """Open the trained network, batch norm folded into its convolutions.
+
+    Raises
+    ------
+    ModelError
+        Where the weights are missing or altered.
+    """
+    network = LungNet()
+    network.load_state_dict(read_weights(folder), strict=False)  # lacks batch norm's counters only
+    network.eval()
+    for block in (*network.down, *network.up):
+        for i in (0, 3):  # a convolution, then its norm
+            block[i] = fuse_conv_bn_eval(block[i], block[i + 1])
+            block[i + 1] = nn.Identity()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def read_weights(folder: Path = LUNGS) -> dict[str, torch.Tensor]:
+    """Read the weights by their names in :class:`LungNet`.
+
+    Raises
+    ------
+    ModelError
+        Where they are missing or altered.
+    """
+    path = folder / INDEX
+    try:
+        index = json.loads(path.read_bytes())
+        if index["format"] != FORMAT:
+            raise ValueError(f"its form is {index['format']!r}")
+        data = (folder / index["file"]).read_bytes()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"The weights of the lungs in {folder} cannot be read ({error}); copy the model anew."
+        ) from error
+    if hashlib.sha256(data).hexdigest() != index["sha256"]:
+        raise ModelError(
+            f"The weights {folder / index['file']} are truncated or altered: their SHA-256 is not "
+            f"the one in {INDEX}; copy the model anew."
+        )
+    return {name: values.float() for name, values in load(data).items()}
 
 
 def probabilities(network: LungNet, grid: np.ndarray) -> np.ndarray:

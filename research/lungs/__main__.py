@@ -59,7 +59,6 @@ def train(
     from nodegen.io.radiograph import find_radiographs, read_radiographs
     from nodegen.lungs.fields import find_lungs
     from nodegen.lungs.prior import Prior
-    from nodegen.lungs.weights import save_network
     from research.lungs.places import (
         fit_hidden,
         fit_places,
@@ -67,7 +66,7 @@ def train(
         read_places,
         write_places,
     )
-    from research.lungs.train import LungTraining, train_lungs
+    from research.lungs.train import LungTraining, save_network, train_lungs
 
     if (places is None) != (place_radiographs is None):
         raise SettingError(

@@ -6,18 +6,22 @@ from its own labels under strong variation, half of each batch being simulated c
 labels are made anew in the middle of this part.
 """
 
+import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save
 from torch.nn import functional
 
 from nodegen.errors import TrainingError
+from nodegen.io.files import write_bytes, write_text
 from nodegen.lungs.grid import CLASSES, labelled, to_grid
-from nodegen.lungs.network import LungNet, mean_of_views
+from nodegen.lungs.network import FORMAT, INDEX, LungNet, mean_of_views
 from nodegen.progress import track
 from research.lungs.cases import CASE_PX, UNKNOWN, confident_labels, phantom_case
 from research.lungs.views import view
@@ -197,3 +201,31 @@ def _case_size(image: np.ndarray, mode: str = "nearest") -> np.ndarray:
         .numpy()
         .astype(np.float16 if mode != "nearest" else np.uint8)
     )
+
+
+def save_network(network: LungNet, folder: Path, card: dict[str, Any]) -> Path:
+    """Write the weights in half precision, named with their hash, and ``lungs.json``.
+
+    Parameters
+    ----------
+    network : LungNet
+    card : dict
+        How they were trained.
+
+    Returns
+    -------
+    pathlib.Path
+        The weights.
+    """
+    tensors = {
+        name: value.detach().half().contiguous()
+        for name, value in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    data = save(tensors)
+    digest = hashlib.sha256(data).hexdigest()
+    path = folder / f"lungs-{digest[:12]}.safetensors"
+    write_bytes(path, data)
+    index = {"format": FORMAT, "file": path.name, "sha256": digest, "card": card}
+    write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")
+    return path
