@@ -10,8 +10,8 @@ import torch
 from torch.nn import functional as F
 
 from nodegen.cascade.cascade import Cascade
-from nodegen.cascade.window import Plan, operations
-from nodegen.constants import CROP_PX, LAYERS, MASK_REACH_PX
+from nodegen.cascade.window import Plan
+from nodegen.constants import CROP_PX, KERNEL, LAYERS, MASK_REACH_PX
 from nodegen.settings import WINDOWS
 
 SIDES_PX = (32, 54, 109)  # NODE21's boxes at the 5th, 50th and 95th percentile
@@ -62,7 +62,7 @@ def measure_windows(cascade: Cascade, n0: int, repeats: int) -> dict[str, dict[s
     shape = (CROP_PX, CROP_PX)
     images = torch.from_numpy(rng.uniform(-1, 1, (PAIR, 1, *shape)).astype(np.float32))
     images = images.to(cascade.device)
-    noise = cascade.draw_noise(rng, n0, shape)
+    noise = cascade.draw_noise(rng, cascade.plan(shape, n0, support_of(CROP_PX), "full"))
     results = {}
     for side in SIDES_PX:
         plans = {w: cascade.plan(shape, n0, support_of(side), w) for w in WINDOWS}
@@ -98,15 +98,15 @@ def peak_fraction(cascade: Cascade, n0: int, side_px: int, repeats: int) -> dict
     shape = (CROP_PX, CROP_PX)
     images = torch.from_numpy(rng.uniform(-1, 1, (PAIR, 1, *shape)).astype(np.float32))
     images = images.to(cascade.device)
-    noise = cascade.draw_noise(rng, n0, shape)
     plan = cascade.plan(shape, n0, support_of(side_px))
+    noise = cascade.draw_noise(rng, plan)
     convolutions = []
-    for n, (rows, columns) in enumerate(plan, n0):
+    for n, (rows, columns) in enumerate(plan.scales, n0):
         height, width = (axis.out[1] - axis.out[0] for axis in (rows, columns))
-        for layer, (weight, bias) in enumerate(cascade.layers[n]):
+        for layer, (weight, bias) in enumerate(cascade.quick_layers[n]):
             grown = (LAYERS - layer) * (weight.shape[-1] - 1)
             x = torch.randn(PAIR, weight.shape[1], height + grown, width + grown)
-            x = x.to(cascade.device).contiguous(memory_format=torch.channels_last)
+            x = x.to(cascade.device, weight.dtype).contiguous(memory_format=torch.channels_last)
             convolutions.append((x, weight, bias))
 
     @torch.inference_mode()
@@ -134,3 +134,21 @@ def slope(points: dict[str, float]) -> float:
     """Least-squares slope of values over the numbers that are their keys."""
     x = np.array([float(key) for key in points])
     return float(np.polyfit(x, np.array(list(points.values())), 1)[0]) if len(x) > 1 else 0.0
+
+
+def operations(plan: Plan, channels: list[int]) -> int:
+    """Floating-point operations of the plan's convolutions, for one image.
+
+    Parameters
+    ----------
+    channels : list of int
+        Inner width of the generator at each scale from the plan's first on.
+    """
+    total = 0
+    for (rows, columns), width_inner in zip(plan.scales, channels, strict=False):
+        height, width = (axis.out[1] - axis.out[0] for axis in (rows, columns))
+        for layer in range(LAYERS):
+            grown = (LAYERS - 1 - layer) * (KERNEL - 1)
+            ends = 1 if layer in (0, LAYERS - 1) else width_inner
+            total += 2 * KERNEL**2 * width_inner * ends * (height + grown) * (width + grown)
+    return total

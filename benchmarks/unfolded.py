@@ -32,6 +32,7 @@ class Unfolded(Cascade):
             cascade.generators.append(generator)
         return cascade
 
-    def _generate(self, n: int, x: torch.Tensor) -> torch.Tensor:
+    def generate(self, n: int, x: torch.Tensor, quick: bool = True) -> torch.Tensor:
+        """Run the generator of scale ``n``; see :meth:`Cascade.generate`."""
         made: torch.Tensor = self.generators[n].layers(x)
         return made

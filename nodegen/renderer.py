@@ -158,10 +158,11 @@ class Renderer:
     def _open_cascades(self) -> dict[str, Cascade]:
         from nodegen.cascade.cascade import Cascade  # imports torch
 
-        # Each box has windows of its own size, and so kernels of its own that hardly ever come
-        # again. Kept, they cut up the heap, and memory grows with the number of boxes. oneDNN reads
-        # this before its first convolution; who has set it already is left alone.
-        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
+        if self.settings.windows != "default" or self.settings.add_back == "paper":
+            # Each box has windows of its own size, and so kernels of its own that hardly ever come
+            # again. Kept, they cut up the heap, and memory grows with the number of boxes. oneDNN
+            # reads this before its first convolution; who has set it already is left alone.
+            os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
         folder = self.settings.model or MODEL
         return {name: Cascade.open(folder / name, self.device) for name in CLASSES}
 

@@ -22,8 +22,8 @@ def test_the_unfolded_cascade_makes_what_the_folded_one_makes():
     folded, unfolded = Cascade.open(folder), Unfolded.open(folder)
     rng = np.random.default_rng(0)
     images = torch.from_numpy(rng.uniform(-1, 1, (1, 1, 64, 64)).astype(np.float32))
-    noise = folded.draw_noise(rng, 7, (64, 64))
     plan = folded.plan((64, 64), 7, ((0, 64), (0, 64)), "full")
+    noise = folded.draw_noise(rng, plan)
     made = [c.harmonise(images, 7, noise, plan) for c in (folded, unfolded)]
     torch.testing.assert_close(made[0], made[1], atol=1e-4, rtol=0)
 

@@ -2,8 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from nodegen.cascade.pyramid import resize, scale_sizes
-from nodegen.synthesis.resize import resize_matrix
+from nodegen.cascade.resize import resize, resize_matrix, scale_sizes
 
 
 def test_sizes_are_the_papers():

@@ -3,6 +3,7 @@
 import numpy as np
 
 from nodegen.constants import CHALLENGE_MAX
+from nodegen.synthesis.crop import bounds
 
 _HALF = np.finfo(np.float64).max / 4  # beyond it, a difference of two numbers may overflow
 
@@ -62,8 +63,17 @@ def to_output(untouched: np.ndarray, slice01: np.ndarray, intensity: str) -> np.
     """
     if intensity == "challenge":
         return np.asarray(np.rint(slice01 * CHALLENGE_MAX).astype(np.uint8))
-    low, high = float(untouched.min()), float(untouched.max())
-    change = slice01 - to_unit(untouched)
+    unit, output = to_unit(untouched), untouched.copy()
+    changed = slice01 != unit
+    if changed.any():
+        window = bounds(changed)
+        limits = float(untouched.min()), float(untouched.max())
+        output[window] = _changed(untouched[window], slice01[window] - unit[window], *limits)
+    return output
+
+
+def _changed(untouched: np.ndarray, change: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Add a change in 0..1 of the range to pixels, in their own type and grey scale."""
     if not _narrow(untouched.dtype):
         change = change.astype(np.float64)
     output = untouched.astype(np.float64)

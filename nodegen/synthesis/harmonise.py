@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
+from nodegen.cascade.batched import BatchedCascade
 from nodegen.cascade.cascade import Cascade
 from nodegen.constants import (
     COARSE_SIGMA_PX,
@@ -52,6 +53,13 @@ class Harmonise:
         if add_back == "paper" and windows == "default":
             windows = "exact"
         self.cascades, self.add_back, self.windows = cascades, add_back, windows
+        self._batched: dict[str, BatchedCascade] = {}
+        if cascades and windows == "default":
+            self._batched = {
+                signal: BatchedCascade(cascade)
+                for signal, cascade in cascades.items()
+                if cascade.device.type == "cuda"
+            }
 
     def __call__(self, slice01: np.ndarray, nodule: FittedNodule, recipe: Recipe) -> None:
         """Blend the nodule into a slice (row, column) in 0..1, in place, as the recipe says."""
@@ -59,10 +67,9 @@ class Harmonise:
         crop, nodule = slice01[window], nodule.seen_from(window)
         inside, reach = nodule.window, nodule.reach
         pasted = nodule.pasted(crop)
-        images = [pasted, crop] if self.add_back == "grain" else [pasted]
-        harmonised = self.harmonised(np.stack(images), reach, recipe)
         mask = harmonisation_mask(nodule)
         if self.add_back == "paper":
+            harmonised = self.harmonised(pasted[None], reach, recipe)
             crop[reach] += np.float32(recipe.weight) * mask * (harmonised[0] - crop[reach])
             crop[reach] = np.clip(crop[reach], 0.0, 1.0)
             return
@@ -70,7 +77,7 @@ class Harmonise:
         spread = grown(inside, int(GRAIN_SIGMA_PX * 4 + 0.5), crop.shape)
         change, wide, drawn = np.zeros((3, *crop[spread].shape), dtype=np.float32)
         wide[within(reach, spread)] = mask
-        change[within(reach, spread)] = mask * (harmonised[0] - harmonised[1])
+        change[within(reach, spread)] = mask * self.changed(np.stack([pasted, crop]), reach, recipe)
         change = gaussian_filter(change, GRAIN_SIGMA_PX, mode="constant")
         if nodule.central_disc is None:
             change *= np.float32(recipe.weight)
@@ -80,6 +87,27 @@ class Harmonise:
             disc[within(inside, spread)] = nodule.central_disc
             change = kept(change, drawn, wide, disc, recipe.weight)
         crop[spread] = np.clip(crop[spread] + change, 0.0, 1.0)
+
+    def changed(self, images: np.ndarray, window: Window, recipe: Recipe) -> np.ndarray:
+        """What the recipe's cascade makes of a paste, less what it makes of the untouched crop.
+
+        Parameters
+        ----------
+        images : ndarray of float32, shape (2, row, column)
+            The paste and the crop, in 0..1.
+        window : (slice, slice)
+            Rows and columns of the crop that are wanted.
+
+        Returns
+        -------
+        ndarray of float32, shape (row, column)
+        """
+        cascade = self._batched.get(recipe.signal)
+        if cascade is not None and cascade.takes(images.shape[1:], recipe.n0):
+            noise = cascade.draw_noise(noise_stream(recipe), recipe.n0)
+            return np.asarray(cascade(images * 2 - 1, recipe.n0, noise)[window] / 2)
+        paste, untouched = self.harmonised(images, window, recipe)
+        return np.asarray(paste - untouched)
 
     def harmonised(self, images: np.ndarray, window: Window, recipe: Recipe) -> np.ndarray:
         """Run the recipe's cascade on crops of one place.
@@ -102,13 +130,10 @@ class Harmonise:
         rows, columns = ((s.start, s.stop) for s in window)
         shape = images.shape[-2:]
         plan = cascade.plan(shape, recipe.n0, (rows, columns), self.windows)
-        noise = cascade.draw_noise(noise_stream(recipe), recipe.n0, shape)
+        noise = cascade.draw_noise(noise_stream(recipe), plan)
         batch = torch.from_numpy(images[:, None] * 2 - 1).to(cascade.device)
         made = cascade.harmonise(batch, recipe.n0, noise, plan)
-        # The last scale may have computed more than the window: the whole crop, say.
-        top, left = (axis.out[0] for axis in plan[-1])
-        part = made[:, 0, rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
-        return np.asarray((part.cpu().numpy() + 1) / 2)
+        return np.asarray((made[:, 0].cpu().numpy() + 1) / 2)
 
 
 def kept(

@@ -1,12 +1,15 @@
 """Noise, blur, noise, on every slice, so that a detector cannot learn it as a sign."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
+from scipy.special import ndtri
 
 from nodegen.constants import CHALLENGE_MAX, FINISH_BLUR_PX, FINISH_BLUR_TRUNCATE, FINISH_NOISE
 
 BAND_ROWS = 64  # blurred at a time
+LEVELS = 2**16  # of the noise
 
 
 def noise_and_blur(slice01: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -24,15 +27,27 @@ def noise_and_blur(slice01: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     ndarray of float32, shape (row, column)
         In 0..1.
     """
-    sigma = np.float32(FINISH_NOISE / CHALLENGE_MAX)
-    noisy = rng.standard_normal(slice01.shape, dtype=np.float32)
-    noisy *= sigma
+    noisy = noise(slice01.shape, rng)
     noisy += slice01
-    finished = blur(noisy)
-    rng.standard_normal(out=noisy, dtype=np.float32)
-    noisy *= sigma
-    finished += noisy
-    return np.clip(finished, 0.0, 1.0, out=finished)
+    blurred = blur(noisy)
+    blurred += noise(slice01.shape, rng)
+    return np.clip(blurred, 0.0, 1.0, out=blurred)
+
+
+def noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Gaussian noise of the method's standard deviation, float32, in units of 0..1.
+
+    Each value is one of ``LEVELS`` quantiles of the normal distribution, as likely as any other: a
+    quarter of the time of drawing normal numbers. They reach 4.2 standard deviations.
+    """
+    drawn = rng.integers(0, LEVELS, shape, dtype=np.uint16)
+    return np.take(_quantiles(), drawn, mode="clip")
+
+
+@lru_cache(maxsize=1)
+def _quantiles() -> np.ndarray:
+    normal = ndtri((np.arange(LEVELS) + 0.5) / LEVELS)
+    return np.asarray(normal * (FINISH_NOISE / CHALLENGE_MAX / normal.std()), dtype=np.float32)
 
 
 def blur(image: np.ndarray) -> np.ndarray:

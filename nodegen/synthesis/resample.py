@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nodegen.synthesis.resize import resize_matrix
+from nodegen.cascade.resize import resize_matrix
 
 MARGIN = 2  # px of empty rays around the nodule, so that the cubic kernel falls off on its own
 

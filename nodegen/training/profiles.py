@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nodegen.cascade.pyramid import scale_sizes
+from nodegen.cascade.resize import scale_sizes
 from nodegen.constants import SCALES
 from nodegen.training.networks import CHANNELS, paper_channels
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
-from nodegen.cascade.pyramid import resize, scale_sizes
+from nodegen.cascade.resize import resize, scale_sizes
 from nodegen.constants import HALF_WIDTH_PX, SCALES
 from nodegen.errors import TrainingError
 from nodegen.training.checkpoint import load_checkpoint, part, save_checkpoint, save_tensors

@@ -52,8 +52,7 @@ def full_change(cascade: Cascade, case: Case) -> np.ndarray:
 def _change(cascade: Cascade, case: Case, windows: str) -> np.ndarray:
     blend = Harmonise({case.recipe.signal: cascade}, windows=windows)
     images = np.stack([case.nodule.pasted(case.crop), case.crop])
-    paste, untouched = blend.harmonised(images, case.nodule.reach, case.recipe)
-    return np.asarray(paste - untouched)
+    return blend.changed(images, case.nodule.reach, case.recipe)
 
 
 def measure_margins(

@@ -1,0 +1,140 @@
+"""Sizes of a crop at each scale, and resizing between them, as products with small matrices.
+
+Rows and columns of a matrix can be cut out, so a window is resized to exactly the numbers that the
+whole image would have there.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nodegen.constants import CROP_PX, SCALES, SMALLEST_PX
+
+if TYPE_CHECKING:
+    import torch
+
+Span = tuple[int, int]  # half-open, px
+
+
+@lru_cache(maxsize=512)
+def scale_sizes(crop_px: int = CROP_PX) -> tuple[int, ...]:
+    """Side of a crop at every scale, coarse to fine, in px.
+
+    A crop of another side than 256 px keeps the ratios, so that each generator sees structures of
+    the size that it was trained on.
+    """
+    ratio = (SMALLEST_PX / CROP_PX) ** (1 / (SCALES - 1))  # 0.856, the paper's "0.85"
+    sides = (round(CROP_PX * ratio ** (SCALES - 1 - n)) for n in range(SCALES))
+    return tuple(max(1, round(side * crop_px / CROP_PX)) for side in sides)
+
+
+def _cubic(x: np.ndarray) -> np.ndarray:
+    """Keys' cubic convolution kernel with a = -0.5, which reaches 2 px."""
+    x = np.abs(x)
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+@lru_cache(maxsize=512)
+def resize_matrix(size_in: int, size_out: int) -> np.ndarray:
+    """Bicubic resizing of one axis, with antialiasing, as a matrix.
+
+    Returns
+    -------
+    ndarray of float32, shape (size_out, size_in)
+        Not to be written to. Multiply it with the columns of an image to resize its rows. Samples
+        beyond the border are left out and the rest weighted up, as Pillow and torch do it.
+
+    Examples
+    --------
+    >>> resize_matrix(2, 1)
+    array([[0.5, 0.5]], dtype=float32)
+    """
+    step = size_in / size_out
+    stretch = max(step, 1.0)
+    centres = (np.arange(size_out) + 0.5) * step - 0.5
+    weights = _cubic((np.arange(size_in) - centres[:, None]) / stretch)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights.astype(np.float32)
+
+
+@lru_cache(maxsize=4096)
+def source_span(size_in: int, size_out: int, span: Span) -> Span:
+    """Rows of the smaller image that resizing reads to write ``span`` of the larger one."""
+    used = np.flatnonzero(resize_matrix(size_in, size_out)[slice(*span)].any(axis=0))
+    return int(used[0]), int(used[-1]) + 1
+
+
+@lru_cache(maxsize=512)
+def resize_tensor(size_in: int, size_out: int, device: torch.device | str = "cpu") -> torch.Tensor:
+    """The matrix of :func:`resize_matrix` as a tensor on a device."""
+    import torch
+
+    return torch.from_numpy(resize_matrix(size_in, size_out)).to(device)
+
+
+def resize(image: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """Resize ``image`` (..., row, column) to ``rows`` x ``columns``; float in, float out."""
+    return resize_window(image, [(rows, (0, rows)), (columns, (0, columns))])
+
+
+def resize_window(image: torch.Tensor, wanted: list[tuple[int, Span]]) -> torch.Tensor:
+    """Resize ``image`` (..., row, column), but only a window of the result.
+
+    Parameters
+    ----------
+    wanted : list of (int, (int, int))
+        Of rows and of columns: the size of the whole result, and the span of it that is wanted.
+    """
+    down, across = (
+        resize_tensor(length, size, image.device)[slice(*span)]
+        for length, (size, span) in zip(image.shape[-2:], wanted, strict=True)
+    )
+    return down @ image @ across.T
+
+
+def upsample(
+    window: torch.Tensor,
+    have: list[tuple[int, Span]],
+    wanted: list[tuple[int, Span]],
+    images: torch.Tensor,
+) -> torch.Tensor:
+    """Resize a window of one scale to a window of a finer one.
+
+    Where the window ends too early, the images themselves continue it.
+
+    Parameters
+    ----------
+    window : Tensor, shape (..., row, column)
+    have, wanted : list of (int, (int, int))
+        Of rows and of columns: the size of the whole image at a scale, and the window's span of it.
+    images : Tensor, shape (..., row, column)
+        Whole, at their own size.
+    """
+    pairs = list(zip(have, wanted, strict=True))
+    needed = [source_span(low, high, span) for (low, _), (high, span) in pairs]
+    if any(n[0] < s[0] or n[1] > s[1] for n, (_, s) in zip(needed, have, strict=True)):
+        sizes = [(size, n) for (size, _), n in zip(have, needed, strict=True)]
+        ground = resize_window(images, sizes)
+        rows, columns = (_overlap(n, s) for n, (_, s) in zip(needed, have, strict=True))
+        ground[..., rows[0], columns[0]] = window[..., rows[1], columns[1]]
+    else:
+        rows_, columns_ = (
+            slice(n[0] - s[0], n[1] - s[0]) for n, (_, s) in zip(needed, have, strict=True)
+        )
+        ground = window[..., rows_, columns_]
+    down, across = (
+        resize_tensor(low, high, window.device)[slice(*span), slice(*n)]
+        for ((low, _), (high, span)), n in zip(pairs, needed, strict=True)
+    )
+    return down @ ground @ across.T
+
+
+def _overlap(needed: Span, have: Span) -> tuple[slice, slice]:
+    """Where two spans overlap, as slices of the first and of the second."""
+    low, high = max(needed[0], have[0]), min(needed[1], have[1])
+    return slice(low - needed[0], high - needed[0]), slice(low - have[0], high - have[0])
