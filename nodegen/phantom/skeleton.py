@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from nodegen.phantom.anatomy import Anatomy
 from nodegen.phantom.splat import cast, tube
-from nodegen.phantom.tissue import Frame, cage_half_width, chord
+from nodegen.phantom.tissue import Frame, cage_half_width, chord, lean
 
 RIBS = 11  # a side; the twelfth lies below the image
 CORTEX, CORE = 5.4, 0.85  # excess density over soft tissue, in its units
@@ -20,8 +20,8 @@ def rib_path(anatomy: Anatomy, side: int, rib: int) -> np.ndarray:
     angle = np.linspace(0.04, end, 800)
     drop = anatomy.rib_drop * np.interp(rib, [0, 1, 4, 10], [0.4, 0.62, 0.95, 1.15])
     start = anatomy.rib_first + anatomy.rib_pitch * rib * (1 + 0.012 * rib)
-    start += anatomy.rib_jitter[2 * rib + side]
-    drop *= 1 + 0.012 * anatomy.rib_jitter[(2 * rib + side + 7) % len(anatomy.rib_jitter)]
+    start += anatomy.rib_jitter[2 * rib + side] + 0.8 * sign * anatomy.tilt
+    drop *= 1 + 0.02 * anatomy.rib_jitter[(2 * rib + side + 7) % len(anatomy.rib_jitter)]
     fall = ((1 - np.cos(angle)) / 2) ** 1.1
     rise = (
         anatomy.rib_rise
@@ -41,7 +41,7 @@ def rib_path(anatomy: Anatomy, side: int, rib: int) -> np.ndarray:
 
 def _place(anatomy: Anatomy, path: np.ndarray) -> np.ndarray:
     """From columns counted from the midline to columns of the image."""
-    shift = anatomy.midline + anatomy.tilt * (path[:, 1] / 1024 - 0.5)
+    shift = anatomy.midline + lean(anatomy, path[:, 1])
     return path + np.stack([shift, 0 * shift, 0 * shift], axis=1)
 
 
@@ -56,7 +56,7 @@ def ribs_and_clavicles(anatomy: Anatomy) -> np.ndarray:
             size = taper * np.interp(rib, [0, 1, 10], [1.15, 0.95, 1.0])
             # In front ribs are thinner, and at their ends bone turns to cartilage.
             along = [0, 0.05, 0.45, 0.62, 0.88, 1]
-            fade = np.interp(np.arange(n) / n, along, [0.3, 1, 0.9, 0.6, 0.45, 0.05])
+            fade = np.interp(np.arange(n) / n, along, [0.3, 1, 0.9, 0.5, 0.32, 0.03])
             side_on = np.abs(np.linspace(-1, 1.2, n))  # about 0 where the rib turns at the side
             fade = fade * (1.0 if rib else 0.3) * np.interp(side_on, [0, 0.35], [0.6, 1])
             parts.append(
