@@ -89,7 +89,7 @@ def test_a_folder_given_twice_counts_once(two_inputs, tmp_path, tiny_model):
 def test_methods_are_held_against_the_reference_given(two_inputs, tmp_path, tiny_model, capfd):
     path = tmp_path / "reference.json"
     reference = Reference.load()
-    Reference("mine", ("hand",), reference.nodules).write(path)
+    reference.model_copy(update={"source": "mine", "main": ("hand",)}).write(path)
     more = ["--methods", "paste", "--reference", str(path)]
     assert run(two_inputs, tmp_path, tiny_model, *more) == 0
     content = json.loads((tmp_path / "out" / "compare.json").read_text())

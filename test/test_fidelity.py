@@ -11,7 +11,7 @@ from scipy.special import erf
 
 from nodegen.cli import main
 from nodegen.evaluation.fidelity.classifier import two_sample_auc
-from nodegen.evaluation.fidelity.distance import _drawn, deviation_of, distance
+from nodegen.evaluation.fidelity.comparison import _drawn, deviation_of, distance
 from nodegen.evaluation.fidelity.measures import (
     MEASURES,
     measure_nodule,

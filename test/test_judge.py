@@ -15,7 +15,6 @@ from nodegen.evaluation.fidelity.detectability import (
     chance_error,
     detectability,
     features_of,
-    place_of,
 )
 from nodegen.evaluation.fidelity.grey_levels import full_range
 from nodegen.evaluation.fidelity.judge import JUDGED, Judge, Pair, judge, read_pair
@@ -106,9 +105,9 @@ def treated(how):
 
 
 def auc_of(before, after, boxes):
-    both = [features_of(before[b.slice], after[b.slice], b) for b in boxes]
+    both = [features_of(views(before[b.slice], after[b.slice], b)) for b in boxes]
     untouched, treated_ = (np.array(features) for features in zip(*both, strict=True))
-    places = [place_of(str(box.slice), box) for box in boxes]
+    places = [(str(b.slice), b.left, b.top, b.right, b.bottom) for b in boxes]
     return detectability(untouched, treated_, places)
 
 

@@ -1,7 +1,4 @@
-"""What a nodule did to its radiograph: measures of a slice before and after.
-
-"Change" is after minus before; "side" is the box's smaller side.
-"""
+"""What a nodule did to its radiograph: measures of a slice before and after."""
 
 from dataclasses import dataclass
 
@@ -11,13 +8,11 @@ from scipy import ndimage
 from nodegen.io.boxes import Box
 
 # Chosen, not fitted. A box's numbers depend on them, but for all methods alike.
-DISC = 0.3  # radius of the disc around the centre, in sides
-RING = (0.7, 1.0)  # inner and outer radius of the ring, in sides
 REGION_BLUR_PX = 2.0  # sigma with which the change is smoothed before its core is sought
 REGION_LEVEL = 0.25  # of the smoothed change's maximum: the nodule
 CORE_LEVEL = 0.5  # of the same: its core
 GRAIN_PX = 1.5  # sigma below which detail is fine grain
-FAR_PX = 128  # plus the side: what lies farther from every box is far
+FAR_PX = 128  # plus the smaller side: what lies farther from every box is far
 CROP_SIDES, CROP_PX = 1.5, 24  # half a crop: the ring, a core that sticks out, and blur
 
 CHANGES = {"grain": "after / before"}  # name: unit
@@ -25,18 +20,12 @@ CHANGES = {"grain": "after / before"}  # name: unit
 
 @dataclass(frozen=True)
 class Views:
-    """A crop around a box: before and change, and each pixel's distance from the centre in px."""
+    """A crop around a box before and after, and each pixel's distance from the centre in px."""
 
     before: np.ndarray
-    change: np.ndarray
+    after: np.ndarray
     distance: np.ndarray
-    centre: tuple[float, float]  # (row, column) in the crop, from its top left edge
     side: float
-
-    @property
-    def after(self) -> np.ndarray:
-        """The crop with its nodule."""
-        return np.asarray(self.before + self.change)
 
 
 def views(before: np.ndarray, after: np.ndarray, box: Box) -> Views:
@@ -45,11 +34,9 @@ def views(before: np.ndarray, after: np.ndarray, box: Box) -> Views:
     half = CROP_SIDES * box.side + CROP_PX
     top, left = max(int(y - half), 0), max(int(x - half), 0)
     window = slice(top, int(y + half) + 1), slice(left, int(x + half) + 1)
-    old = before[window].astype(np.float64)
-    centre = y - top, x - left
+    old, new = (image[window].astype(np.float64) for image in (before, after))
     rows, columns = np.indices(old.shape) + 0.5
-    distance = np.hypot(rows - centre[0], columns - centre[1])
-    return Views(old, after[window].astype(np.float64) - old, distance, centre, float(box.side))
+    return Views(old, new, np.hypot(rows - (y - top), columns - (x - left)), float(box.side))
 
 
 def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,9 +51,7 @@ def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         nothing = np.zeros(change.shape, dtype=bool)
         return nothing, nothing
     parts, _ = ndimage.label(smooth > REGION_LEVEL * peak)
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    region = parts == sizes.argmax()
+    region = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
     return region, region & (smooth > CORE_LEVEL * peak)
 
 
@@ -75,16 +60,14 @@ def grain_of(v: Views) -> float:
 
     1 for an image against itself; below 0.85 a nodule is smoother than its surround.
     """
-    _, core = region_of(v.change)
+    _, core = region_of(v.after - v.before)
     if not core.any():
         return 1.0
-    old, new = (detail(image)[core].std() for image in (v.before, v.after))
+    old, new = (
+        (image - ndimage.gaussian_filter(image, GRAIN_PX))[core].std()
+        for image in (v.before, v.after)
+    )
     return float(new / old) if old > 0 else 1.0
-
-
-def detail(image: np.ndarray) -> np.ndarray:
-    """What of ``image`` (row, column) lies under 1.5 px."""
-    return np.asarray(image - ndimage.gaussian_filter(image, GRAIN_PX))
 
 
 def far_change(before: np.ndarray, after: np.ndarray, boxes: list[Box]) -> float:

@@ -11,10 +11,11 @@ from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold
 
-from nodegen.evaluation.fidelity.change import DISC, RING, Views, views
+from nodegen.evaluation.fidelity.change import Views
 from nodegen.evaluation.statistics import auc
-from nodegen.io.boxes import Box
 
+DISC = 0.3  # radius of the disc around the centre, in sides
+RING = (0.7, 1.0)  # inner and outer radius of the ring, in sides
 BANDS_PX = ((0.0, 0.7), (0.7, 1.2), (1.2, 2.0))  # sigma of the finer and of the coarser blur
 FOLDS = 5
 FEWEST = 10  # places; of fewer its standard error is above 0.13, and it says nothing
@@ -23,40 +24,25 @@ LEAF = 3  # boxes in a leaf at least
 Place = tuple[str, int, int, int, int]  # the radiograph's digest, and the box
 
 
-def grain_features(image: np.ndarray, v: Views) -> np.ndarray:
-    """Log ratios of the band energies in the disc to those in the ring, shape (3,).
+def features_of(v: Views) -> tuple[np.ndarray, np.ndarray]:
+    """Log ratios of the band energies in the disc to those in the ring, before and after.
 
-    Parameters
-    ----------
-    image : ndarray, shape (row, column)
-        The crop of the views, before or after.
+    Returns
+    -------
+    untouched, treated : ndarray, shape (3,)
     """
     disc = v.distance <= DISC * v.side
     ring = (v.distance >= RING[0] * v.side) & (v.distance <= RING[1] * v.side)
-    features = []
-    for fine, coarse in BANDS_PX:
-        upper = ndimage.gaussian_filter(image, fine) if fine else image
-        band = upper - ndimage.gaussian_filter(image, coarse)
-        inside, around = (float(np.mean(band[part] ** 2)) for part in (disc, ring))
-        features.append(np.log((inside + 1e-6) / (around + 1e-6)))
-    return np.array(features)
-
-
-def features_of(before: np.ndarray, after: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
-    """Features of one box untouched and treated, shape (3,) each.
-
-    Parameters
-    ----------
-    before, after : ndarray, shape (row, column)
-        The box's slice, in grey levels of 0..4095.
-    """
-    v = views(before, after, box)
-    return grain_features(v.before, v), grain_features(v.after, v)
-
-
-def place_of(radiograph: str, box: Box) -> Place:
-    """Where a box lies: the same radiograph treated several times has the same places."""
-    return radiograph, box.left, box.top, box.right, box.bottom
+    both = []
+    for image in (v.before, v.after):
+        features = []
+        for fine, coarse in BANDS_PX:
+            upper = ndimage.gaussian_filter(image, fine) if fine else image
+            band = upper - ndimage.gaussian_filter(image, coarse)
+            inside, around = (float(np.mean(band[part] ** 2)) for part in (disc, ring))
+            features.append(np.log((inside + 1e-6) / (around + 1e-6)))
+        both.append(np.array(features))
+    return both[0], both[1]
 
 
 def detectability(

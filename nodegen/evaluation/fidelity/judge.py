@@ -9,13 +9,12 @@ import numpy as np
 
 from nodegen.errors import StackError
 from nodegen.evaluation.fidelity.change import CHANGES, far_change, grain_of, views
-from nodegen.evaluation.fidelity.comparison import Comparison, compare_with
+from nodegen.evaluation.fidelity.comparison import Comparison, compare_with, without_nan
 from nodegen.evaluation.fidelity.detectability import (
     Place,
     chance_error,
     detectability,
     features_of,
-    place_of,
 )
 from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
 from nodegen.evaluation.fidelity.ground import ground_of, lungs_of
@@ -69,20 +68,18 @@ class Verdict:
 
     def as_dict(self) -> dict[str, Any]:
         """What goes into JSON; NaN becomes null."""
-        table = {
-            name: {p: None if np.isnan(v) else v for p, v in values.items()}
-            for name, values in self.quantiles.items()
-        }
-        known = not np.isnan(self.detectability)
-        return {
-            "boxes": self.boxes,
-            "measures": table,
-            "detectability": self.detectability if known else None,
-            "detectability_error": self.detectability_error if known else None,
-            "far": self.far,
-            "comparison": self.comparison.as_dict() if self.comparison else None,
-            "rows": self.rows,
-        }
+        content: dict[str, Any] = without_nan(
+            {
+                "boxes": self.boxes,
+                "measures": self.quantiles,
+                "detectability": self.detectability,
+                "detectability_error": self.detectability_error,
+                "far": self.far,
+                "comparison": self.comparison.as_dict() if self.comparison else None,
+                "rows": self.rows,
+            }
+        )
+        return content
 
 
 @dataclass(frozen=True)
@@ -117,8 +114,7 @@ class Judge:
         self.reference = reference or Reference.load()
         self._pairs = 0
         self._rows: list[dict[str, Any]] = []
-        self._untouched: list[np.ndarray] = []
-        self._treated: list[np.ndarray] = []
+        self._features: list[tuple[np.ndarray, np.ndarray]] = []  # untouched and treated
         self._places: list[Place] = []
         self._far = 0.0
 
@@ -133,43 +129,38 @@ class Judge:
             digest = digest_of(before) if here else ""
             lungs = lungs_of(before) if here else None
             for i, box in here:
-                ground = ground_of(lungs, before, box)
-                rows[i] = {**self._measure(before, after, box, digest), "ground": ground}
-                untouched, treated = features_of(before, after, box)
-                self._untouched.append(untouched)
-                self._treated.append(treated)
-                self._places.append(place_of(digest, box))
+                v, (measures, profile) = views(before, after, box), measure_with_profile(after, box)
+                rows[i] = {
+                    "pair": self._pairs,
+                    "index": box.index,
+                    "slice": box.slice,
+                    "radiograph": digest,
+                    "ground": ground_of(lungs, before, box),
+                    "side": box.side,
+                    "size_px": side_of(box),
+                    **measures,
+                    "grain": grain_of(v),
+                    "profile": profile.tolist(),
+                }
+                self._features.append(features_of(v))
+                self._places.append((digest, box.left, box.top, box.right, box.bottom))
         found = [rows[i] for i in range(len(pair.boxes))]
         self._rows += found
         self._pairs += 1
         return found
 
-    def _measure(
-        self, before: np.ndarray, after: np.ndarray, box: Box, digest: str
-    ) -> dict[str, Any]:
-        measures, profile = measure_with_profile(after, box)
-        return {
-            "pair": self._pairs,
-            "index": box.index,
-            "slice": box.slice,
-            "radiograph": digest,
-            "side": box.side,
-            "size_px": side_of(box),
-            **measures,
-            "grain": grain_of(views(before, after, box)),
-            "profile": profile.tolist(),
-        }
-
     def verdict(self) -> Verdict:
         """Judge all that was added."""
-        found = bool(self._rows)
-        auc = (
-            detectability(np.array(self._untouched), np.array(self._treated), self._places)
-            if found
-            else float("nan")
+        if not self._rows:
+            return Verdict([], quantiles([], list(JUDGED)), float("nan"), self._far, None)
+        untouched, treated = (np.array(features) for features in zip(*self._features, strict=True))
+        return Verdict(
+            self._rows,
+            quantiles(self._rows, list(JUDGED)),
+            detectability(untouched, treated, self._places),
+            self._far,
+            compare_with(self.reference, self._rows),
         )
-        compared = compare_with(self.reference, self._rows) if found else None
-        return Verdict(self._rows, quantiles(self._rows, list(JUDGED)), auc, self._far, compared)
 
 
 def judge(pairs: Iterable[Pair], reference: Reference | None = None) -> Verdict:

@@ -5,13 +5,12 @@ digest that says which nodules share it. No pixel is kept.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from nodegen import __version__
 from nodegen.errors import EvaluationError, SettingError
@@ -25,22 +24,17 @@ from nodegen.evaluation.fidelity.measures import (
     side_of,
     size_class,
 )
-from nodegen.evaluation.fidelity.profile import RADII
+from nodegen.evaluation.fidelity.profile import RINGS
 from nodegen.evaluation.fidelity.real import RealRadiograph, read_real, without_repeats
 from nodegen.io.files import write_text
 
 SHIPPED = Path(__file__).parent / "reference.json"
-FORMAT = 2
 DIGITS = 4  # significant, in the file
-SUMMARY = (5, 25, 50, 75, 95)  # percentiles that the file states
-COLUMNS = (
-    "annotation_source", "tightened", "ground", "radiograph", "side_px", "mm_per_px", *MEASURES,
-)  # fmt: skip
+SUMMARY = (5, 25, 50, 75, 95)  # percentiles
 REMEDY = "give one that `nodegen reference` wrote"
 
 
-@dataclass(frozen=True)
-class RealNodule:
+class RealNodule(BaseModel):
     """One measured nodule.
 
     Attributes
@@ -53,8 +47,8 @@ class RealNodule:
         What it lies on, see :mod:`nodegen.evaluation.fidelity.ground`.
     radiograph : str
         Digest of its pixels.
-    side : float
-        Of the square with its box's area, px.
+    size_px : float
+        Side of the square with its box's area.
     mm_per_px : float or None
         None where the image does not say (a spacing of 1).
     measures : dict
@@ -63,18 +57,18 @@ class RealNodule:
         In rings, grey levels.
     """
 
+    model_config = ConfigDict(frozen=True)
     annotation_source: str
     tightened: bool
     ground: str
     radiograph: str
-    side: float
-    mm_per_px: float | None
-    measures: dict[str, float]
-    profile: tuple[float, ...]
+    size_px: FiniteFloat
+    mm_per_px: FiniteFloat | None
+    measures: dict[str, FiniteFloat]
+    profile: Annotated[tuple[FiniteFloat, ...], Field(min_length=RINGS, max_length=RINGS)]
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(BaseModel):
     """Measured real nodules.
 
     Attributes
@@ -87,6 +81,9 @@ class Reference:
         All of them.
     """
 
+    model_config = ConfigDict(frozen=True)
+    format: Literal[3] = 3
+    nodegen: str = __version__
     source: str
     main: tuple[str, ...]
     nodules: tuple[RealNodule, ...]
@@ -111,7 +108,7 @@ class Reference:
                     f"The annotation source {source!r} is not among the real nodules, which have "
                     f"{', '.join(kinds)}; choose among them."
                 )
-        return replace(self, main=tuple(sources) or self.main)
+        return self.model_copy(update={"main": tuple(sources) or self.main})
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> Self:
@@ -123,48 +120,27 @@ class Reference:
             Where the file cannot be read or is no reference.
         """
         try:
-            content = json.loads(path.read_bytes())
+            reference = cls.model_validate_json(path.read_bytes())
         except OSError as error:
             raise EvaluationError(
                 f"The reference {path} cannot be read ({error.strerror}); {REMEDY}."
             ) from error
-        except (ValueError, RecursionError) as error:
-            raise EvaluationError(f"The reference {path} is not JSON; {REMEDY}.") from error
-        try:
-            if content["format"] != FORMAT or tuple(content["columns"]) != COLUMNS:
-                raise ValueError("other columns")
-            nodules = tuple(
-                _nodule(row, profile)
-                for row, profile in zip(content["nodules"], content["profiles"], strict=True)
-            )
-            reference = cls(str(content["source"]), tuple(content["main"]), nodules)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except ValidationError as error:
             raise EvaluationError(
                 f"{path} is no reference of this version of nodegen; {REMEDY}."
             ) from error
-        if not reference.of_source():
-            raise EvaluationError(f"The reference {path} holds no nodule; {REMEDY}.")
+        measured = all(nodule.measures.keys() == MEASURES.keys() for nodule in reference.nodules)
+        if not measured or not reference.of_source():
+            raise EvaluationError(
+                f"The reference {path} holds no nodule, or other measures; {REMEDY}."
+            )
         return reference
 
     def dump(self) -> str:
-        """The file's text: a summary to be read, then every nodule in a line."""
-        head = {
-            "format": FORMAT,
-            "nodegen": __version__,
-            "source": self.source,
-            "main": list(self.main),
-            "radii": [float(radius) for radius in RADII],
-            "summary": self.summary(),
-        }
-        lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
-        lines.append(f'  "columns": {json.dumps(COLUMNS)}')
-        for name, rows in (
-            ("nodules", [_row(nodule) for nodule in self.nodules]),
-            ("profiles", [list(nodule.profile) for nodule in self.nodules]),
-        ):
-            body = ",\n".join(f"    {json.dumps(row)}" for row in rows)
-            lines.append(f'  "{name}": [\n{body}\n  ]')
-        return "{\n" + ",\n".join(lines) + "\n}\n"
+        """The file's text, every nodule on a line."""
+        head = self.model_dump_json(exclude={"nodules"})[:-1]
+        lines = ",\n".join(nodule.model_dump_json() for nodule in self.nodules)
+        return f'{head},"nodules":[\n{lines}\n]}}\n'
 
     def write(self, path: Path) -> None:
         """Write the file.
@@ -185,7 +161,7 @@ class Reference:
         }
         groups["main"] = main
         for size in SIZE_NAMES:
-            groups[f"main, {size}"] = [n for n in main if size_class(n.side) == size]
+            groups[f"main, {size}"] = [n for n in main if size_class(n.size_px) == size]
         for ground in GROUNDS:
             groups[f"main, {ground}"] = [n for n in main if n.ground == ground]
         return {group: _summary(nodules) for group, nodules in groups.items() if nodules}
@@ -238,7 +214,8 @@ def measure_folders(
         for nodule in measure_radiograph(radiograph, loose)
     )
     kinds = tuple(dict.fromkeys(nodule.annotation_source for nodule in nodules))
-    return Reference(source or folders[0].resolve().name, kinds, nodules).with_sources(main)
+    name = source or folders[0].resolve().name
+    return Reference(source=name, main=kinds, nodules=nodules).with_sources(main)
 
 
 def measure_radiograph(
@@ -261,14 +238,14 @@ def measure_radiograph(
             continue
         measures, profile = measure_with_profile(pixels, measured)
         yield RealNodule(
-            source,
-            source in loose,
-            ground_of(lungs, pixels, measured),
-            digest,
-            _short(side_of(measured)),
-            None if mm is None else _short(mm),
-            {name: _short(value) for name, value in measures.items()},
-            tuple(round(float(level), 1) for level in profile),
+            annotation_source=source,
+            tightened=source in loose,
+            ground=ground_of(lungs, pixels, measured),
+            radiograph=digest,
+            size_px=_short(side_of(measured)),
+            mm_per_px=None if mm is None else _short(mm),
+            measures={name: _short(value) for name, value in measures.items()},
+            profile=tuple(round(float(level), 1) for level in profile),
         )
 
 
@@ -283,7 +260,7 @@ def _summary(nodules: Sequence[RealNodule]) -> dict[str, Any]:
         name: [n.measures[name] for n in nodules if not (n.tightened and name in OF_BOX)]
         for name in MEASURES
     }
-    values["side_px"] = [n.side for n in nodules]
+    values["side_px"] = [n.size_px for n in nodules]
     values["edge_width_mm"] = [
         n.measures["edge_width"] * n.mm_per_px for n in nodules if n.mm_per_px
     ]
@@ -296,27 +273,6 @@ def _summary(nodules: Sequence[RealNodule]) -> dict[str, Any]:
             levels = np.percentile(column, SUMMARY)
             table[name] = {f"p{p}": _short(v) for p, v in zip(SUMMARY, levels, strict=True)}
     return table
-
-
-def _row(nodule: RealNodule) -> list[Any]:
-    return [
-        *(nodule.annotation_source, nodule.tightened, nodule.ground, nodule.radiograph),
-        *(nodule.side, nodule.mm_per_px, *(nodule.measures[name] for name in MEASURES)),
-    ]
-
-
-def _nodule(row: list[Any], profile: list[float]) -> RealNodule:
-    source, tight, ground, radiograph, side, mm, *values = row
-    if len(profile) != len(RADII):
-        raise ValueError("another profile")
-    measures = {name: float(value) for name, value in zip(MEASURES, values, strict=True)}
-    if not np.all(np.isfinite([side, *measures.values(), *profile])):
-        raise ValueError("not finite")
-    return RealNodule(
-        *(str(source), bool(tight), str(ground), str(radiograph), float(side), mm),
-        measures,
-        tuple(map(float, profile)),
-    )
 
 
 def _short(value: float) -> float:
