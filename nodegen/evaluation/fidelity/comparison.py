@@ -197,12 +197,13 @@ def _groups(real: Rows, rows: Rows) -> dict[str, dict[str, Any]]:
             having, _ = _of(name, some, others)
             if len(having) < FEWEST:
                 continue
-            low, middle, high = np.percentile([row[name] for row in having], (25, 50, 75))
+            values, drawn = (np.array([row[name] for row in these]) for these in (having, others))
+            low, middle, high = np.percentile(values, (25, 50, 75))
             groups[group][name] = {
                 "real": float(middle),
                 "quartiles": [float(low), float(high)],
-                "synthetic": float(np.median([row[name] for row in others])),
-                "distance": _distance(name, having, others).value,
+                "synthetic": float(np.median(drawn)),
+                "distance": apart(values, drawn, values),
             }
     return groups
 
@@ -238,18 +239,19 @@ def distance(real: Sample, synthetic: Sample, seed: int = 0) -> Distance:
     """
     rng = np.random.default_rng(seed)
     values, others = real[0], synthetic[0]
-    deviation = deviation_of(values)
-
-    def apart(one: np.ndarray, other: np.ndarray) -> float:
-        return float(wasserstein_distance(one, other)) / deviation
-
     resampled, alike = [], []
     for _ in range(RESAMPLES):
         drawn = _drawn(real, rng)
-        resampled.append(apart(drawn, _drawn(synthetic, rng)))
-        alike.append(apart(drawn, rng.choice(values, len(others))))
+        resampled.append(apart(drawn, _drawn(synthetic, rng), values))
+        alike.append(apart(drawn, rng.choice(values, len(others)), values))
     low, high = np.percentile(resampled, INTERVAL)
-    return Distance(apart(values, others), float(low), float(high), float(np.median(alike)))
+    value = apart(values, others, values)
+    return Distance(value, float(low), float(high), float(np.median(alike)))
+
+
+def apart(one: np.ndarray, other: np.ndarray, real: np.ndarray) -> float:
+    """Wasserstein distance in standard deviations of the ``real`` values."""
+    return float(wasserstein_distance(one, other)) / deviation_of(real)
 
 
 def _drawn(sample: Sample, rng: np.random.Generator) -> np.ndarray:
