@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic.dataclasses import is_pydantic_dataclass
 
 from nodegen.constants import CLASSES, SCALES
 
+_SIGNALS = f"one of {', '.join(CLASSES)}"
 KIND = "Multiple 2D bounding boxes"
 LIBRARY_FORMAT, LIBRARY_VERSION = "nodegen nodule library", 3
 CASCADE_FORMAT = "nodegen-cascade-1"
@@ -35,6 +39,69 @@ _ITEMS = {
     "amplitudes": ("amplitude", "a finite number of 0 or more"),
     "margins": ("margin", "a whole number of px, 0 or more"),
 }
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box in half-open pixels, inside its slice.
+
+    Attributes
+    ----------
+    slice : int
+        Of the stack.
+    left, top, right, bottom : int
+        px; ``right`` and ``bottom`` are the first beyond it.
+    index : int
+        Its place in the file.
+
+    Examples
+    --------
+    >>> box = Box(slice=0, left=10, top=20, right=40, bottom=60)
+    >>> box.width, box.height, box.side, box.centre
+    (30, 40, 30, (25.0, 40.0))
+    """
+
+    slice: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+    index: int = 0
+
+    @property
+    def width(self) -> int:
+        """Columns, px."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Rows, px."""
+        return self.bottom - self.top
+
+    @property
+    def side(self) -> int:
+        """The smaller of width and height, px."""
+        return min(self.width, self.height)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y), in px from the slice's top left edge."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    def gap(self, other: Box) -> int:
+        """Pixels between two boxes of one slice, along x or y; below 0 where they overlap.
+
+        Examples
+        --------
+        >>> Box(0, 0, 0, 10, 10).gap(Box(0, 15, 2, 20, 8))
+        5
+        """
+        return max(
+            self.left - other.right,
+            other.left - self.right,
+            self.top - other.bottom,
+            other.top - self.bottom,
+        )
 
 
 class _Model(BaseModel):
@@ -57,8 +124,53 @@ class BoxesFile(_Model):
     boxes: list[BoxEntry] = Field(description="a list")
 
 
-class RecipeEntry(_Model):
-    """What is done in one box."""
+@pydantic_dataclass(frozen=True, config=ConfigDict(strict=True, allow_inf_nan=False))
+class Recipe:
+    """What is done in one box.
+
+    Attributes
+    ----------
+    index : int
+        The box's place in ``nodules.json``.
+    slice : int
+        Of the stack.
+    left, top, right, bottom : int
+        The box, half-open, px.
+    nodule : int
+        Row of the library.
+    name : str
+        The nodule's name there, to be read by people.
+    mirror : bool
+        Whether the nodule is mirrored, before it is turned.
+    turn_deg : float
+        Turn in the plane.
+    signal : {"hyposignal", "hypersignal"}
+        Class of the box, and so the cascade.
+    n0 : int
+        First scale of the cascade that is used.
+    weight : float
+        Of the harmonised crop in the add-back.
+    contrast_fraction : float
+        What the nodule adds in its central disc, in the mean, in 0..1 of the slice's range; 0 with
+        the paper's contrast.
+    noise : int
+        Seed of the cascade's noise.
+    fill : float
+        Side of the visible disc over the box's; 0 with the paper's contrast.
+    blur_px : float
+        Detector's blur, standard deviation.
+    margin_exponent : float
+        On the thickness, 1 at its plateau: below 1 its margin is steeper.
+    visibility_asked : float
+        Visibility asked for, see :mod:`nodegen.synthesis.visibility`; 0 with the paper's contrast.
+    visibility : float
+        Visibility of what was drawn, before noise and blur; 0 until it is drawn.
+    paper_contrast_factor : float
+        The paper's contrast, a factor on the projection in 0..1; 0 with any other contrast.
+    flags : list of str
+        What is noteworthy about the box, to be read by people and sorted by programs; see
+        :mod:`nodegen.synthesis.flags`.
+    """
 
     index: Annotated[int, Field(ge=0, lt=2**32 - 1)] = Field(
         description="a whole number of 0 or more, the box's place in nodules.json"
@@ -72,20 +184,33 @@ class RecipeEntry(_Model):
     name: str = Field(description="text, the nodule's name in the library")
     mirror: bool = Field(description="true or false")
     turn_deg: float = Field(ge=-360, le=360, description="a number of degrees, -360 to 360")
-    signal: Literal["hyposignal", "hypersignal"] = Field(description=f"one of {', '.join(CLASSES)}")
+    signal: str = Field(pattern=f"^({'|'.join(CLASSES)})$", description=_SIGNALS)
     n0: int = Field(ge=0, lt=SCALES, description=f"a whole number of 0 to {SCALES - 1}, a scale")
     weight: float = Field(ge=0, le=1, description="a number of 0 to 1")
     contrast_fraction: float = Field(ge=0, le=10, description="a number of 0 to 10")
     noise: Annotated[int, Field(ge=0, lt=2**64)] = Field(
         description="a whole number of 0 to 2^64 - 1, a seed"
     )
-    fill: float = Field(0.0, ge=0, le=2, description="a number of 0 to 2, sides of the box")
-    blur_px: float = Field(0.0, ge=0, le=50, description="a number of px, 0 to 50")
-    margin_exponent: float = Field(1.0, gt=0, le=4, description="a number above 0 and up to 4")
-    visibility_asked: float = Field(0.0, ge=0, description="a number of 0 or more, a visibility")
-    visibility: float = Field(0.0, description="a finite number, a visibility")
-    paper_contrast_factor: float = Field(0.0, ge=0, le=10, description="a number of 0 to 10")
-    flags: list[str] = Field(default=[], description="a list of words for what is noteworthy")
+    fill: float = Field(default=0.0, ge=0, le=2, description="a number of 0 to 2, sides of the box")
+    blur_px: float = Field(default=0.0, ge=0, le=50, description="a number of px, 0 to 50")
+    margin_exponent: float = Field(
+        default=1.0, gt=0, le=4, description="a number above 0 and up to 4"
+    )
+    visibility_asked: float = Field(
+        default=0.0, ge=0, description="a number of 0 or more, a visibility"
+    )
+    visibility: float = Field(default=0.0, description="a finite number, a visibility")
+    paper_contrast_factor: float = Field(
+        default=0.0, ge=0, le=10, description="a number of 0 to 10"
+    )
+    flags: list[str] = Field(
+        default_factory=list, description="a list of words for what is noteworthy"
+    )
+
+    @property
+    def box(self) -> Box:
+        """The recipe's box."""
+        return Box(self.slice, self.left, self.top, self.right, self.bottom, self.index)
 
 
 class RecipesFile(_Model):
@@ -100,7 +225,7 @@ class RecipesFile(_Model):
     pixels_sha256: Sha256 | None = Field(None, description="64 hexadecimal digits")
     model_sha256: Sha256 | None = Field(None, description="64 hexadecimal digits")
     library_sha256: Sha256 | None = Field(None, description="64 hexadecimal digits")
-    recipes: list[RecipeEntry] = Field(description="a list")
+    recipes: list[Recipe] = Field(description="a list")
 
 
 class LibraryFile(_Model):
@@ -161,18 +286,21 @@ def check(model: type[_Checked], content: Any, path: Path) -> _Checked:
     if not isinstance(content, dict):
         raise SchemaFault(f"{path} holds {_said(content)} where an object is wanted")
     try:
-        return model.model_validate(content)
+        return model.model_validate_json(json.dumps(content))  # strict, yet objects for dataclasses
     except ValidationError as error:
         raise SchemaFault(_sentence(model, content, path, error)) from None
 
 
 def _sentence(model: type[_Model], content: Any, path: Path, error: ValidationError) -> str:
-    loc = error.errors(include_url=False)[0]["loc"]
+    first = error.errors(include_url=False)[0]
+    loc = first["loc"]
+    if not loc:
+        return f"{path} holds what JSON does not allow ({first['msg']})"
     place, wanted, value = "", "another form", content
     listed = ""
     for part in loc:
         if isinstance(part, str):
-            field = getattr(model, "model_fields", {}).get(part)
+            field = getattr(model, "__pydantic_fields__", {}).get(part)
             if field is None:
                 break
             place = f'"{part}"' + (f" of {place}" if place else "")
@@ -195,7 +323,9 @@ _MISSING = object()
 
 def _inner(annotation: Any) -> Any:
     """The model within a field's type."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and (
+        issubclass(annotation, BaseModel) or is_pydantic_dataclass(annotation)
+    ):
         return annotation
     inner = (_inner(each) for each in getattr(annotation, "__args__", ()))
     return next((each for each in inner if each is not None), None)

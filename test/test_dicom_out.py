@@ -4,6 +4,7 @@ import io
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -275,3 +276,32 @@ def test_signed_values_come_back(tmp_path):
     change = np.where(PIXELS > 2000, 10, 0)
     made = GreyScale.of(frame, source).changed(frame, change)
     assert np.array_equal(made - frame, np.minimum(change, 2047 - frame))
+
+
+# --- sources that are not quite of the standard --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"SpecificCharacterSet": ("CS", b"\\ISO 2022 IR 87 "), "PatientName": ("PN", b"A^B")},
+        {"PixelSpacing": ("DS", b"0.6\\0\\0.60000 ")},
+        {"PixelSpacing": ("DS", b"0.60000000000000002\\0.60000000000000002 ")},
+        {"PixelSpacing": ("DS", b"inf\\inf "), "StudyDate": ("DA", b"20261345")},
+        {"RescaleSlope": ("DS", b""), "RescaleIntercept": ("DS", b"")},
+    ],
+)
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_a_source_has_wrong_is_not_carried_on(tmp_path, raw, keep):
+    from test_dicom import written
+
+    path = written(tmp_path / "a.dcm", raw, pixels=SMALL, StudyDate="20200102")
+    with path.open("ab") as stream:
+        stream.write(bytes(1000))  # no elements
+    source, stored = stored_frame(path, 0)
+    image = encoded(in_stored_form(source, stored, 0.6, replace(TOLD, keep_identity=keep)))
+    back = read(image)
+    assert np.array_equal(back.pixel_array, SMALL)
+    masks = segmentation(back, [SMALL > 100], ("a",), "2.0.0")
+    assert not faults(image, tmp_path)
+    assert not faults(encoded(masks), tmp_path)

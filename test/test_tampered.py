@@ -19,7 +19,7 @@ from nodegen.errors import LibraryError, ModelError, NodegenError, RecipeError
 from nodegen.io.boxes import read_boxes
 from nodegen.io.stack import read_stack
 from nodegen.pipeline import generate
-from nodegen.schemas import FILES, RecipeEntry
+from nodegen.schemas import FILES
 from nodegen.settings import MODEL
 from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.flags import WORDS
@@ -112,8 +112,7 @@ def test_a_replay_on_other_pixels_says_so(make_input, tmp_path):
     assert "for a stack of other pixels" in done.notes[0]
 
 
-def test_the_schema_and_the_recipe_have_the_same_fields():
-    assert set(RecipeEntry.model_fields) == {field.name for field in fields(Recipe)}
+def test_schemas_are_of_objects():
     for model in FILES.values():
         assert model.model_json_schema()["type"] == "object"
 

@@ -7,79 +7,16 @@ stack's origin and spacing are, as the organisers' own code reads them.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from nodegen.constants import SMALLEST_BOX_PX
 from nodegen.errors import BoxesError
 from nodegen.io.files import write_text
 from nodegen.schemas import KIND, BoxesFile, SchemaFault, check
+from nodegen.schemas import Box as Box
 
 BOXES = "nodules.json"  # beside the stack
 REMEDY = "see the README for the form of nodules.json"
-
-
-@dataclass(frozen=True)
-class Box:
-    """A box in half-open pixels, inside its slice.
-
-    Attributes
-    ----------
-    slice : int
-        Of the stack.
-    left, top, right, bottom : int
-        px; ``right`` and ``bottom`` are the first beyond it.
-    index : int
-        Its place in the file.
-
-    Examples
-    --------
-    >>> box = Box(slice=0, left=10, top=20, right=40, bottom=60)
-    >>> box.width, box.height, box.side, box.centre
-    (30, 40, 30, (25.0, 40.0))
-    """
-
-    slice: int
-    left: int
-    top: int
-    right: int
-    bottom: int
-    index: int = 0
-
-    @property
-    def width(self) -> int:
-        """Columns, px."""
-        return self.right - self.left
-
-    @property
-    def height(self) -> int:
-        """Rows, px."""
-        return self.bottom - self.top
-
-    @property
-    def side(self) -> int:
-        """The smaller of width and height, px."""
-        return min(self.width, self.height)
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """(x, y), in px from the slice's top left edge."""
-        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
-
-    def gap(self, other: "Box") -> int:
-        """Pixels between two boxes of one slice, along x or y; below 0 where they overlap.
-
-        Examples
-        --------
-        >>> Box(0, 0, 0, 10, 10).gap(Box(0, 15, 2, 20, 8))
-        5
-        """
-        return max(
-            self.left - other.right,
-            other.left - self.right,
-            self.top - other.bottom,
-            other.top - self.bottom,
-        )
 
 
 def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:

@@ -4,6 +4,8 @@ A slice is compressed while the next one is rendered, and the file appears under
 is complete.
 """
 
+from __future__ import annotations
+
 import math
 import os
 import queue
@@ -60,11 +62,10 @@ class StackWriter:
         mark: Mark | None = None,
     ):
         self.path, self.geometry, self.shape = path, geometry, tuple(shape)
-        self.dtype = np.dtype(dtype)
-        self.written = 0
+        self.dtype, self.mark, self.written = np.dtype(dtype), mark, 0
         check_suffix(path)
         kind = _Tiff if path.suffix.lower() in TIFF else _MetaImage
-        self._sink: _MetaImage | _Tiff = kind(path, geometry, self.shape, self.dtype, mark)
+        self._sink: _MetaImage | _Tiff = kind(self)
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(WAITING)
         self._fault: BaseException | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -152,23 +153,13 @@ def _numbers(values: tuple[float, ...]) -> str:
 class _MetaImage:
     """.mha, or .mhd with its .zraw: a header, then one zlib stream."""
 
-    def __init__(
-        self,
-        path: Path,
-        geometry: Geometry,
-        shape: tuple[int, ...],
-        dtype: np.dtype,
-        mark: Mark | None,
-    ):
-        self.mark = mark
-        self.path, self.data = path, files_of(path)[0]
-        self.geometry, self.shape, self.dtype = geometry, shape, dtype
-        self.size = 0
+    def __init__(self, stack: StackWriter):
+        self.stack, self.data, self.size = stack, files_of(stack.path)[0], 0
 
     def open(self, files: ExitStack) -> None:
         # The header's file is opened first and so published last: without it there is no image.
-        self.head = files.enter_context(whole_file(self.path))
-        local = self.data == self.path
+        self.head = files.enter_context(whole_file(self.stack.path))
+        local = self.data == self.stack.path
         self.file = self.head if local else files.enter_context(whole_file(self.data))
         if local:
             self.file.write(self._header())
@@ -187,25 +178,26 @@ class _MetaImage:
         self.head.write(self._header())  # now with the true size, in the same room
 
     def _header(self) -> bytes:
-        n = self.geometry.dimension
+        geometry, shape = self.stack.geometry, self.stack.shape
+        n = geometry.dimension
         # MetaImage lists the direction axis by axis, so column by column of the matrix.
-        axes = np.reshape(self.geometry.direction, (n, n)).T.ravel()
-        size = (self.shape[2], self.shape[1], self.shape[0])[:n]
+        axes = np.reshape(geometry.direction, (n, n)).T.ravel()
+        size = (shape[2], shape[1], shape[0])[:n]
         fields = {
             "ObjectType": "Image",
-            **({"Comment": self.mark.text} if self.mark else {}),
+            **({"Comment": self.stack.mark.text} if self.stack.mark else {}),
             "NDims": n,
             "BinaryData": True,
             "BinaryDataByteOrderMSB": np.little_endian is False,
             "CompressedData": True,
             "CompressedDataSize": f"{self.size:{SIZE_DIGITS}d}",
             "TransformMatrix": _numbers(tuple(axes)),
-            "Offset": _numbers(self.geometry.origin),
+            "Offset": _numbers(geometry.origin),
             "CenterOfRotation": " ".join("0" * n),
-            "ElementSpacing": _numbers(self.geometry.spacing),
+            "ElementSpacing": _numbers(geometry.spacing),
             "DimSize": " ".join(map(str, size)),
-            "ElementType": ELEMENTS[self.dtype.name],
-            "ElementDataFile": "LOCAL" if self.data == self.path else self.data.name,
+            "ElementType": ELEMENTS[self.stack.dtype.name],
+            "ElementDataFile": "LOCAL" if self.data == self.stack.path else self.data.name,
         }
         return os.fsencode("".join(f"{key} = {value}\n" for key, value in fields.items()))
 
@@ -213,27 +205,19 @@ class _MetaImage:
 class _Tiff:
     """.tif: one page a slice; of the geometry, a TIFF can hold the spacing in the plane."""
 
-    def __init__(
-        self,
-        path: Path,
-        geometry: Geometry,
-        shape: tuple[int, ...],
-        dtype: np.dtype,
-        mark: Mark | None,
-    ):
-        self.mark = mark
-        self.path, self.geometry = path, geometry
+    def __init__(self, stack: StackWriter):
+        self.stack, self.mark = stack, stack.mark
         # A TIFF of 4 GiB and more needs wider numbers.
-        self.large = math.prod(shape) * dtype.itemsize > LARGE_TIFF
+        self.large = math.prod(stack.shape) * stack.dtype.itemsize > LARGE_TIFF
 
     def open(self, files: ExitStack) -> None:
         from tifffile import TiffWriter
 
-        self.tiff = TiffWriter(files.enter_context(whole_file(self.path)), bigtiff=self.large)
+        self.tiff = TiffWriter(files.enter_context(whole_file(self.stack.path)), bigtiff=self.large)
 
     def write(self, pixels: np.ndarray) -> None:
-        x, y = self.geometry.spacing[:2]
-        along, across, unit, white = self.geometry.tags or ((10 / x), (10 / y), 3, 0)
+        x, y = self.stack.geometry.spacing[:2]
+        along, across, unit, white = self.stack.geometry.tags or ((10 / x), (10 / y), 3, 0)
         more: list[Any] = [(281, "H", 1, white, True)]
         more *= bool(white and white < np.iinfo(pixels.dtype).max)
         if self.mark:

@@ -107,7 +107,7 @@ class Store:
     def sizes(self) -> dict[str, int]:
         """Name and size of each file, bytes, hidden ones left out; empty where there is nothing."""
         if self.folder is not None:
-            return dict(_walk(self.folder, ""))
+            return _walk(self.folder)
         with self._told():
             files, root = self._opened()
             files.invalidate_cache()
@@ -116,15 +116,13 @@ class Store:
             except FileNotFoundError:
                 return {}
         sizes = {path[len(root) :].lstrip("/"): told["size"] or 0 for path, told in found.items()}
-        return {name: sizes[name] for name in sorted(sizes) if not _is_hidden(name)}
+        return {name: sizes[name] for name in sorted(sizes) if "/." not in f"/{name}"}
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None where it is not there."""
+        files, root = self._opened()
+        files.invalidate_cache()
         try:
-            if self.folder is not None:
-                return (self.folder / name).stat().st_size
-            files, root = self._opened()
-            files.invalidate_cache()
             with self._told():
                 return int(files.size(f"{root}/{name}"))
         except (FileNotFoundError, NotADirectoryError):
@@ -155,13 +153,6 @@ class Store:
 
     def read_many(self, names: Iterable[str]) -> Iterator[bytes | None]:
         """The content of each file in turn, fetched together; None of one that cannot be read."""
-        if self.folder is not None:
-            for name in names:
-                try:
-                    yield self.read(name)
-                except OSError:
-                    yield None
-            return
         files, root = self._opened()
         wanted = [f"{root}/{name}" for name in names]
         for start in range(0, len(wanted), AT_ONCE):
@@ -221,7 +212,7 @@ class Store:
         with TemporaryDirectory() as scratch:
             folder = Path(scratch)
             yield folder
-            made = {name: (folder / name).read_bytes() for name, _ in _walk(folder, "")}
+            made = {name: (folder / name).read_bytes() for name in _walk(folder)}
             files, root = self._opened()
             last = {f"{root}/{marker}": made.pop(marker)} if marker in made else {}
             with self._told():
@@ -269,20 +260,12 @@ def _pipe(files: Any, contents: dict[str, bytes], **how: Any) -> None:
         files.pipe(contents, **how)
 
 
-def _walk(folder: Path, above: str) -> Iterator[tuple[str, int]]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        with suppress(FileNotFoundError):  # renamed meanwhile
-            if entry.is_dir():
-                yield from _walk(Path(entry.path), f"{above}{entry.name}/")
-            elif entry.is_file():
-                yield f"{above}{entry.name}", entry.stat().st_size
-
-
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") for part in name.split("/"))
+def _walk(folder: Path) -> dict[str, int]:
+    """Name and size of each file below a folder, hidden ones left out."""
+    found: dict[str, int] = {}
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
+            with suppress(FileNotFoundError):  # renamed meanwhile
+                found[path.relative_to(folder).as_posix()] = path.stat().st_size
+    return dict(sorted(found.items()))

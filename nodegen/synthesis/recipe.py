@@ -7,7 +7,7 @@ of the boxes, the other slices or the number of threads. Rendering only follows 
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,87 +15,11 @@ import numpy as np
 
 from nodegen.errors import RecipeError
 from nodegen.io.boxes import Box
-from nodegen.schemas import RecipeEntry, RecipesFile, SchemaFault, check
+from nodegen.schemas import Recipe as Recipe
+from nodegen.schemas import RecipesFile, SchemaFault, check
 
 RECIPES = "recipes.json"  # beside the written stack
 _BOX, _SLICE, _NOISE = 1, 2, 3  # what a random stream is for; part of its key
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What is done in one box.
-
-    Attributes
-    ----------
-    index : int
-        The box's place in ``nodules.json``.
-    slice : int
-        Of the stack.
-    left, top, right, bottom : int
-        The box, half-open, px.
-    nodule : int
-        Row of the library.
-    name : str
-        The nodule's name there, to be read by people.
-    mirror : bool
-        Whether the nodule is mirrored, before it is turned.
-    turn_deg : float
-        Turn in the plane.
-    signal : {"hyposignal", "hypersignal"}
-        Class of the box, and so the cascade.
-    n0 : int
-        First scale of the cascade that is used.
-    weight : float
-        Of the harmonised crop in the add-back.
-    contrast_fraction : float
-        What the nodule adds in its central disc, in the mean, in 0..1 of the slice's range; 0 with
-        the paper's contrast.
-    noise : int
-        Seed of the cascade's noise.
-    fill : float
-        Side of the visible disc over the box's; 0 with the paper's contrast.
-    blur_px : float
-        Detector's blur, standard deviation.
-    margin_exponent : float
-        On the thickness, 1 at its plateau: below 1 its margin is steeper.
-    visibility_asked : float
-        Visibility asked for, see :mod:`nodegen.synthesis.visibility`; 0 with the paper's contrast.
-    visibility : float
-        Visibility of what was drawn, before noise and blur; 0 until it is drawn.
-    paper_contrast_factor : float
-        The paper's contrast, a factor on the projection in 0..1; 0 with any other contrast.
-    flags : list of str
-        What is noteworthy about the box, to be read by people and sorted by programs; see
-        :mod:`nodegen.synthesis.flags`.
-    """
-
-    index: int
-    slice: int
-    left: int
-    top: int
-    right: int
-    bottom: int
-    nodule: int
-    name: str
-    mirror: bool
-    turn_deg: float
-    signal: str
-    n0: int
-    weight: float
-    contrast_fraction: float
-    noise: int
-    fill: float = 0.0
-    blur_px: float = 0.0
-    margin_exponent: float = 1.0
-    visibility_asked: float = 0.0
-    visibility: float = 0.0
-    paper_contrast_factor: float = 0.0
-    flags: list[str] = field(default_factory=list)
-
-    @property
-    def box(self) -> Box:
-        """The recipe's box."""
-        return Box(self.slice, self.left, self.top, self.right, self.bottom, self.index)
 
 
 def hash_of(pixels: np.ndarray) -> Any:
@@ -175,9 +99,14 @@ def load(path: Path) -> tuple[dict[str, Any], list[Recipe]]:
         checked = check(RecipesFile, header, path)
     except SchemaFault as fault:
         raise RecipeError(f"{fault}; {_REMEDY}.") from None
-    recipes = [_recipe(entry, i, path) for i, entry in enumerate(checked.recipes)]
+    recipes = checked.recipes
     seen: set[int] = set()
     for number, recipe in enumerate(recipes):
+        if recipe.right <= recipe.left or recipe.bottom <= recipe.top:
+            raise RecipeError(
+                f"Recipe {number} in {path} has a box from x {recipe.left} to {recipe.right} and y "
+                f"{recipe.top} to {recipe.bottom}, which is empty; {_REMEDY}."
+            )
         if recipe.index in seen:
             raise RecipeError(
                 f"Recipe {number} in {path} has the index {recipe.index} of another one; {_REMEDY}."
@@ -188,12 +117,3 @@ def load(path: Path) -> tuple[dict[str, Any], list[Recipe]]:
 
 
 _REMEDY = "take the recipes from a run anew"
-
-
-def _recipe(entry: RecipeEntry, number: int, path: Path) -> Recipe:
-    if entry.right <= entry.left or entry.bottom <= entry.top:
-        raise RecipeError(
-            f"Recipe {number} in {path} has a box from x {entry.left} to {entry.right} and y "
-            f"{entry.top} to {entry.bottom}, which is empty; {_REMEDY}."
-        )
-    return Recipe(**{field.name: getattr(entry, field.name) for field in fields(Recipe)})
