@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nodegen.constants import CLASSES
+from nodegen.errors import SettingError
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.image import Image, dimension_of, to_array, to_image
 from nodegen.settings import MODEL, Settings, choose_device
@@ -224,7 +225,9 @@ class Renderer:
         StackError
             Where the image has another form or pixel type, or pixels that are not finite.
         BoxesError
-            Where a box lies wholly outside.
+            Where a box is none, or lies wholly outside.
+        SettingError
+            Where the seed is below 0 or no whole number.
         """
         pixels = to_array(image)
         kept = fit_boxes(boxes, pixels.shape)
@@ -232,6 +235,10 @@ class Renderer:
             seed = self.settings.seed
         if seed is None:
             seed = seed_of_inputs(pixels, kept)
+        if not (isinstance(seed, int | np.integer) and 0 <= seed < 2**63):
+            raise SettingError(
+                f"seed is {seed!r}, where a whole number from 0 to 2^63 - 1 is allowed; give one."
+            )
         made, mask = np.empty_like(pixels), np.zeros(pixels.shape, dtype=label_type(kept))
         recipes: list[Recipe] = []
         for number, done in enumerate(self.render_stack(pixels, kept, seed, "input")):
@@ -344,11 +351,18 @@ class Renderer:
         slice01 = context.slice01.copy()
         mask = np.zeros(context.shape, dtype=label_type(recipes))
         for recipe in watch(recipes):
-            nodule = self.fit_nodule(context, recipe)
-            nodule = through_tone(nodule, slice01[nodule.window])
-            self.blend(slice01, nodule, recipe)
+            nodule = self.render_box(context, slice01, recipe)
             mask[nodule.window][nodule.mask] = 1 + recipe.index
         return slice01, mask
+
+    def render_box(
+        self, context: SliceContext, slice01: np.ndarray, recipe: Recipe
+    ) -> FittedNodule:
+        """Render one recipe into a slice in 0..1, in its box's crop; returns its nodule there."""
+        nodule = self.fit_nodule(context, recipe)
+        nodule = through_tone(nodule, slice01[nodule.window])
+        self.blend(slice01, nodule, recipe)
+        return nodule
 
     def fit_nodule(self, context: SliceContext, recipe: Recipe) -> FittedNodule:
         """The recipe's nodule where it lies in the slice, with its contrast."""
@@ -371,15 +385,7 @@ class Renderer:
         done = []
         for recipe in recipes:
             window = crop_window(recipe.box, context.shape)
-            disc = central_disc_of(recipe.box, window)
-            contrast = float((slice01[window] - context.slice01[window])[disc].mean())
-            got = contrast / context.surround(recipe.box)[1]
-            flags = [flag for flag in recipe.flags if flag not in (HIDDEN, OFF)]
-            if recipe.visibility_asked and got < HIDDEN_BELOW:
-                flags.append(HIDDEN)
-            if recipe.visibility_asked and abs(got / recipe.visibility_asked - 1) > NEAR:
-                flags.append(OFF)
-            done.append(replace(recipe, visibility=round(got, 4), flags=flags))
+            done.append(with_visibility(recipe, context, slice01[window] - context.slice01[window]))
         return done
 
     def mask_of(self, recipe: Recipe, shape: tuple[int, ...]) -> np.ndarray:
@@ -394,6 +400,24 @@ class Renderer:
         mask = np.zeros(shape, dtype=np.uint8)
         mask[nodule.window][nodule.mask] = 1
         return mask
+
+
+def with_visibility(recipe: Recipe, context: SliceContext, change: np.ndarray) -> Recipe:
+    """A recipe with the visibility of what was drawn, and its flags.
+
+    Parameters
+    ----------
+    change : ndarray
+        What the nodule adds in its box's crop, in 0..1.
+    """
+    disc = central_disc_of(recipe.box, crop_window(recipe.box, context.shape))
+    got = float(change[disc].mean()) / context.surround(recipe.box)[1]
+    flags = [flag for flag in recipe.flags if flag not in (HIDDEN, OFF)]
+    if recipe.visibility_asked and got < HIDDEN_BELOW:
+        flags.append(HIDDEN)
+    if recipe.visibility_asked and abs(got / recipe.visibility_asked - 1) > NEAR:
+        flags.append(OFF)
+    return replace(recipe, visibility=round(got, 4), flags=flags)
 
 
 def label_type(boxes: Iterable[Box | Recipe]) -> type[np.unsignedinteger]:

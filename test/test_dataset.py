@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
-from radiographs import write_radiographs
+from radiographs import phantoms, write_radiographs
 
 from nodegen.cli import main
 from nodegen.constants import GRADES
@@ -116,7 +117,7 @@ def test_with_and_without_differ_around_the_nodules_alone(made):
         for nodule in record["nodules"]:
             left, top, right, bottom = nodule["tight"]
             assert (image - untouched)[top:bottom, left:right].mean() > 0
-    assert image.max() <= 4095
+    assert 30000 < image.max() <= 65535  # 0..4095 fills 16 bit, so that viewers show it
 
 
 def test_boxes_hold_what_is_seen_and_do_not_touch(made):
@@ -455,7 +456,7 @@ def test_sets_at_addresses_have_the_same_bytes(service, made, radiographs, reque
     kept = output.read("records/s00000.json")
     make()
     assert output.read("records/s00000.json") == kept
-    with pytest.raises(OutputError, match="other radiographs or settings"):
+    with pytest.raises(OutputError, match=r"begun with --.*--seed 3 \(now 4\)"):
         make_dataset([source.address], output.address, asked(seed=4), progress=False)
 
 
@@ -467,16 +468,16 @@ def test_sets_at_addresses_have_the_same_bytes(service, made, radiographs, reque
     [
         ({"images": None}, "either --images or --copies"),
         ({"copies": 2}, "either --images or --copies"),
-        ({"images": 0}, "at least 1"),
-        ({"nodules": (3, 1)}, "from few to many"),
-        ({"size_mm": (30, 6)}, "from small to large"),
-        ({"visibility": (2, 1)}, "from faint to obvious"),
+        ({"images": 0}, "images is 0"),
+        ({"nodules": (3, 1)}, "smaller number first"),
+        ({"size_mm": (30, 6)}, "smaller number first"),
+        ({"visibility": (2, 1)}, "smaller number first"),
         ({"split": (0, 0, 0)}, "three shares"),
         ({"formats": ("coco", "voc")}, "'voc'"),
-        ({"bits": 12}, "--pixels is 12"),
-        ({"space": "standard"}, "drawn, original"),
-        ({"signal": "bright"}, "--class is 'bright'"),
-        ({"seed": -1}, "--seed is -1"),
+        ({"bits": 12}, "bits is 12"),
+        ({"space": "standard"}, "'drawn' or 'original'"),
+        ({"signal": "bright"}, "signal is 'bright'"),
+        ({"seed": -1}, "seed is -1"),
         ({"subtlety": (("training", "obvious"),)}, "'training'"),
         ({"subtlety": (("train", "plain"),)}, "subtlety is 'plain'"),
     ],
@@ -488,8 +489,9 @@ def test_settings_that_are_none(change, words):
 
 def test_a_set_with_other_settings_is_left_alone(made, radiographs):
     before = sums(made)
-    with pytest.raises(OutputError, match="other radiographs or settings"):
-        make_dataset([radiographs], made, asked(seed=4), progress=False)
+    wanted = asked(formats=FORMATS, pairs=True, seed=4)
+    with pytest.raises(OutputError, match=r"begun with --seed 3 \(now 4\); give the same"):
+        make_dataset([radiographs], made, wanted, progress=False)
     assert sums(made) == before
 
 
@@ -511,9 +513,140 @@ def test_a_damaged_radiograph_is_left_out_and_said_so(radiographs, tmp_path):
     assert len(list((tmp_path / "set/images").rglob("*.png"))) == 3
 
 
+def test_what_was_mended_is_tried_again(tmp_path, capsys):
+    folder = write_radiographs(tmp_path / "in")
+    whole = (folder / "00000002_000.png").read_bytes()
+    (folder / "00000002_000.png").write_bytes(whole[:5000])
+    command = ["dataset", str(folder), "--output", str(tmp_path / "set"), "--copies", "1",
+               "--nodules", "1", "--method", "paste", "--format", "csv"]  # fmt: skip
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "left out 00000002_000.png" in said
+    assert "2 of 3 images with 2 nodules" in said
+    (folder / "00000002_000.png").write_bytes(whole)
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "left out" not in said
+    assert "3 images with 3 nodules" in said
+    check_sums(tmp_path / "set")
+
+
+def test_a_set_is_extended(made, radiographs, tmp_path):
+    """From three images to five, with the bytes of a set of five."""
+    wanted = {"formats": FORMATS, "pairs": True}
+    make_dataset([radiographs], tmp_path / "set", asked(images=3, **wanted), progress=False)
+    make_dataset([radiographs], tmp_path / "set", asked(**wanted), progress=False)
+    assert sums(tmp_path / "set") == sums(made)
+    with pytest.raises(OutputError, match=r"begun with --images 5 \(now 3\)"):
+        make_dataset([radiographs], tmp_path / "set", asked(images=3, **wanted), progress=False)
+
+
+def test_a_set_that_another_version_began_is_left_alone(radiographs, tmp_path):
+    wanted = asked(images=1, nodules=(0, 0), formats=("csv",))
+    make_dataset([radiographs], tmp_path / "set", wanted, progress=False)
+    plan = tmp_path / "set" / "plan.json"
+    plan.write_text(re.sub('"nodegen": "[^"]*"', '"nodegen": "0.9.0"', plan.read_text()))
+    with pytest.raises(OutputError, match=r"that nodegen 0\.9\.0 began, and this is"):
+        make_dataset([radiographs], tmp_path / "set", wanted, progress=False)
+
+
+def test_a_set_of_other_radiographs_is_left_alone(tmp_path):
+    folder = write_radiographs(tmp_path / "in")
+    wanted = asked(images=1, nodules=(0, 0), formats=("csv",))
+    make_dataset([folder], tmp_path / "set", wanted, progress=False)
+    (folder / "00000003_000.png").write_bytes((folder / "00000001_000.png").read_bytes())
+    with pytest.raises(OutputError, match=r"of other radiographs, 00000003_000\.png for one"):
+        make_dataset([folder], tmp_path / "set", wanted, progress=False)
+
+
+def test_an_output_among_the_radiographs_is_refused(tmp_path):
+    folder = write_radiographs(tmp_path / "in")
+    for output in (folder, folder / "set"):
+        with pytest.raises(SettingError, match="lies inside the radiographs' folder"):
+            make_dataset([folder], output, asked(), progress=False)
+
+
+def test_sizes_that_have_no_room_are_refused(radiographs, tmp_path, capsys):
+    wanted = ["--images", "1", "--nodules", "1", "--size-mm", "400-500", "--format", "csv"]
+    command = ["dataset", str(radiographs), "--output", str(tmp_path / "set"), "--method", "paste"]
+    assert main([*command, *wanted]) == 2
+    assert "No nodule found room in any of 1 images" in capsys.readouterr().err
+
+
+def test_splits_without_an_image_are_said(radiographs, tmp_path, capsys):
+    wanted = ["--images", "1", "--nodules", "0", "--format", "csv", "--method", "paste"]
+    assert main(["dataset", str(radiographs), "--output", str(tmp_path / "set"), *wanted]) == 0
+    assert "no images in val and test" in capsys.readouterr().out
+    assert "No images in val and test" in (tmp_path / "set" / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("bits", "kind", "mode", "top"),
+    [(16, np.uint8, "L", 255), (8, np.uint16, "L", 255), (16, np.uint16, "I;16", 65535)],
+)
+def test_pngs_are_never_black(bits, kind, mode, top, tmp_path):
+    """8 bit stay 8 bit, and 12 bit fill the range."""
+    pixels = phantoms()[0]
+    (tmp_path / "in").mkdir()
+    Image.fromarray((pixels // 16).astype(kind) if kind == np.uint8 else pixels).save(
+        tmp_path / "in" / "a.png"
+    )
+    wanted = asked(images=1, nodules=(0, 0), bits=bits, pairs=True,
+                   render=Settings(method="paste", noise_and_blur=False))  # fmt: skip
+    make_dataset([tmp_path / "in"], tmp_path / "set", wanted, progress=False)
+    for folder in ("images", "untouched"):
+        image = Image.open(tmp_path / "set" / folder / "train" / "s00000.png")
+        assert image.mode == mode
+        assert np.abs(np.asarray(image) - np.rint(pixels * (top / 4095))).max() <= 1
+    assert records(tmp_path / "set")[0]["bits"] == (8 if top == 255 else 16)
+
+
+# --- patients ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "patients"),
+    [
+        (["patient00001/study1/view1.png", "patient00001/study2/view1.png",
+          "patient00002/study1/view1.png"], None, 2),  # CheXpert
+        (["files/p10/p10000032/s5/a.png", "files/p10/p10000764/s6/b.png",
+          "files/p10/p10000032/s7/c.png"], None, 2),  # MIMIC-CXR
+        (["one/film.png", "two/film.png", "three/film.png"], None, 3),
+        (["00000007_000.png", "00000007_001.png", "00000008_000.png"], None, 2),  # NIH
+        (["p1/a.png", "p1/b.png", "p2/a.png"], "(p[0-9]+)/", 2),
+        (["x-1-a.png", "x-1-b.png", "x-2-a.png"], "-([0-9])-", 2),
+    ],
+)  # fmt: skip
+def test_patients_are_told_by_names_and_folders(names, pattern, patients, tmp_path):
+    for name, pixels in zip(names, phantoms(), strict=True):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / name)
+    plan = draw_plan([tmp_path], asked(patient_pattern=pattern))
+    assert len({source.patient for source in plan.sources}) == patients
+
+
+@pytest.mark.parametrize("pattern", ["(", "film", "(nothing)?film"])
+def test_patterns_of_patients_that_do_not_fit_are_refused(pattern, tmp_path):
+    Image.fromarray(phantoms()[0]).save(tmp_path / "film.png")
+    with pytest.raises(SettingError, match="patient-pattern"):
+        draw_plan([tmp_path], asked(patient_pattern=pattern))
+
+
+def test_copies_of_a_file_are_one_patient(tmp_path):
+    """Four copies under two patients' names, and one radiograph of a third."""
+    for name in ("a_1", "a_2", "b_1", "c_1"):
+        Image.fromarray(phantoms()[0]).save(tmp_path / f"{name}.png")
+    Image.fromarray(phantoms()[1]).save(tmp_path / "d_1.png")
+    Image.fromarray(phantoms()[2]).save(tmp_path / "a_3.png")
+    plan = draw_plan([tmp_path], asked(patient_pattern="^([a-z])_"))
+    assert {source.path[0]: source.patient for source in plan.sources} == {
+        "a": "a", "b": "a", "c": "a", "d": "d"}  # fmt: skip
+
+
 def test_no_radiograph_at_all(tmp_path):
+    (tmp_path / "in").mkdir()
     with pytest.raises(NodegenError, match="no radiograph in"):
-        make_dataset([tmp_path], tmp_path / "set", asked(), progress=False)
+        make_dataset([tmp_path / "in"], tmp_path / "set", asked(), progress=False)
     with pytest.raises(NodegenError, match="no file or folder"):
         make_dataset([tmp_path / "nowhere"], tmp_path / "set", asked(), progress=False)
 
@@ -528,7 +661,7 @@ def test_a_stopped_run_says_that_what_is_done_is_kept(number, tmp_path, monkeypa
     monkeypatch.setattr("nodegen.dataset.run.make_dataset", stopped)
     assert main(["dataset", "in", "--output", str(tmp_path), "--images", "1"]) == 128 + number
     (line,) = capsys.readouterr().err.splitlines()
-    assert "what is done is kept" in line
+    assert "finished images are kept" in line
     signal.signal(signal.SIGINT, before)
 
 

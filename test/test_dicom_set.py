@@ -13,7 +13,7 @@ from test_dicom_out import faults  # noqa: E402
 from nodegen.dataset.images import from_run_lengths  # noqa: E402
 from nodegen.dataset.run import make_dataset  # noqa: E402
 from nodegen.dataset.settings import DatasetSettings  # noqa: E402
-from nodegen.dataset.way import REACH_PX, Way  # noqa: E402
+from nodegen.dataset.transformation import REACH_PX, StandardisationTransform  # noqa: E402
 from nodegen.io.radiograph import read_radiograph  # noqa: E402
 from nodegen.settings import Settings  # noqa: E402
 
@@ -82,10 +82,10 @@ def test_png_and_dicom_show_the_same(films, given_back):
 def test_changed_originals_standardise_to_what_was_drawn(films, given_back):
     """By the recorded way: contrast as it was measured where the nodule was drawn, to 1 in 20."""
     for record in records(given_back):
-        way = Way.of(record["standardised"])
+        way = StandardisationTransform.from_dict(record["standardised"])
         place = f"{record['split']}/{record['name']}.png"
         images = [
-            way.forth(read_radiograph(given_back / folder / place).pixels)
+            way.apply(read_radiograph(given_back / folder / place).pixels)
             for folder in ("images", "untouched")
         ]
         (nodule,) = record["nodules"]

@@ -17,11 +17,12 @@ from nodegen.cli import main
 from nodegen.errors import ModelError, SettingError, StackError, TrainingError
 from nodegen.io.boxes import read_boxes
 from nodegen.io.radiograph import read_radiograph
+from nodegen.io.stack import read_stack
 from nodegen.lungs.check import implausible
 from nodegen.lungs.fields import Edges, Lungs, find_lungs
 from nodegen.lungs.frame import Frame, mapped, mm_per_px
 from nodegen.lungs.network import read_weights
-from nodegen.lungs.prior import GAP_PX, Prior, hull, is_hidden
+from nodegen.lungs.prior import CELL_PX, GAP_PX, Prior
 from nodegen.lungs.region import find_region
 from nodegen.phantom.anatomy import draw_anatomy
 from nodegen.phantom.fields import lung_fields
@@ -196,9 +197,9 @@ def test_a_pixel_size_that_fits_no_chest_is_not_believed(spacing, expected):
 
 
 def test_boxes_keep_apart_and_lie_on_the_body(chest, lungs):
-    prior = Prior.load()
+    places = Prior.load().places(lungs, chest[0])
     for seed in range(30):
-        boxes = prior.draw(lungs, chest[0], 3, np.random.default_rng(seed))
+        boxes = places.draw(3, np.random.default_rng(seed))
         assert len(boxes) == 3
         for box in boxes:
             assert 0 <= box.left < box.right <= 1024
@@ -216,19 +217,20 @@ def test_boxes_keep_apart_and_lie_on_the_body(chest, lungs):
 @pytest.mark.parametrize("size_mm", [(6.0, 8.0), (20.0, 20.0), (40.0, 60.0)])
 def test_sizes_are_those_asked_for(chest, lungs, size_mm):
     mm = mm_per_px(Frame.of(lungs))
+    places = Prior.load().places(lungs, chest[0])
     for seed in range(10):
-        for box in Prior.load().draw(lungs, chest[0], 2, np.random.default_rng(seed), size_mm):
+        for box in places.draw(2, np.random.default_rng(seed), size_mm):
             larger = max(box.width, box.height) * mm
             assert size_mm[0] - mm <= larger <= size_mm[1] + mm
 
 
 def test_sizes_that_are_none_are_refused(chest, lungs):
     with pytest.raises(SettingError, match="from small to large"):
-        Prior.load().draw(lungs, chest[0], 1, np.random.default_rng(0), (9.0, 3.0))
+        Prior.load().places(lungs, chest[0]).draw(1, np.random.default_rng(0), (9.0, 3.0))
 
 
 def test_density_is_one_in_all_and_none_off_the_body(chest, lungs):
-    density = Prior.load().density(lungs, chest[0])
+    density = Prior.load().places(lungs, chest[0]).density
     assert density.sum() == pytest.approx(1)
     assert (density[chest[0][4::8, 4::8] == 0] == 0).all()
 
@@ -237,9 +239,9 @@ def test_density_is_one_in_all_and_none_off_the_body(chest, lungs):
 def test_hidden_places_come_as_often_as_is_asked(chest, share):
     exact = Lungs(chest[1], 1.0)
     weight = fit_hidden(Prior.load(), [(exact, chest[0])], share)
-    density = replace(Prior.load(), hidden=weight).density(exact, chest[0])
-    behind = is_hidden(exact, hull(exact))[4::8, 4::8]
-    assert density[behind].sum() == pytest.approx(share, abs=0.005)
+    places = replace(Prior.load(), hidden=weight).places(exact, chest[0])
+    behind = np.kron(places.body.hidden, np.ones((4, 4), bool))[4::CELL_PX, 4::CELL_PX]
+    assert places.density[behind].sum() == pytest.approx(share, abs=0.005)
 
 
 def test_a_share_that_is_none_is_refused(chest):
@@ -268,16 +270,40 @@ def test_places_and_sizes_are_those_of_held_out_boxes(shared):
 # --- the command ---------------------------------------------------------------------------------
 
 
-def test_the_command_writes_boxes_for_each_slice_and_pictures(tmp_path, capsys):
+def test_the_command_writes_what_generate_takes(tmp_path, capsys):
     arguments = ["place", str(SAMPLE), "--nodules", "2", "--seed", "4"]
     for output in ("a", "b"):
         assert main([*arguments, "--output", str(tmp_path / output)]) == 0
-    assert "4 boxes" in capsys.readouterr().out
+    assert "4 boxes in 2 slices" in capsys.readouterr().out
     first, again = (tmp_path / output / "nodules.json" for output in ("a", "b"))
     assert first.read_text() == again.read_text()
     assert [box.slice for box in read_boxes(first, (2, 1024, 1024))] == [0, 0, 1, 1]
-    assert main([*arguments, "--output", str(tmp_path / "c"), "--pictures", str(tmp_path)]) == 0
-    assert len(list(tmp_path.glob("*.png"))) == 2
+    assert np.array_equal(
+        read_stack(tmp_path / "a" / SAMPLE.name).pixels, read_stack(SAMPLE).pixels
+    )
+    pictures = ["--pictures", str(tmp_path / "p")]
+    assert main([*arguments, "--output", str(tmp_path / "c"), *pictures]) == 0
+    assert len(list((tmp_path / "p").glob("*.png"))) == 2
+    assert main([*arguments, "--output", str(tmp_path / "a")]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_radiographs_of_several_formats_chain_to_generate(tmp_path, capsys):
+    """Two PNGs of one size share a stack; another size has its own; a blank one is left out."""
+    films = write_radiographs(tmp_path / "in")
+    pixels = np.asarray(Image.open(films / "00000002_000.png"))
+    Image.fromarray(pixels[:480]).save(films / "00000002_000.png")
+    Image.fromarray(pixels * 0).save(films / "blank.png")
+    command = ["place", str(films), "--output", str(tmp_path / "o"), "--nodules", "1"]
+    assert main(command) == 0
+    assert "left out blank.png: No plausible pair of lungs" in capsys.readouterr().out
+    folder = tmp_path / "o" / "512x512-uint16"
+    assert (tmp_path / "o" / "480x512-uint16" / "nodules.json").is_file()
+    assert (folder / "slices.csv").read_text().splitlines()[1:] == [
+        "0,00000001_000.png,0", "1,00000001_001.png,0"]  # fmt: skip
+    generate = ["generate", "--input", str(folder), "--output", str(tmp_path / "made")]
+    assert main([*generate, "--method", "paste"]) == 0
+    assert read_stack(tmp_path / "made" / "radiographs.mha").pixels.shape == (2, 512, 512)
 
 
 def test_the_command_refuses_what_is_not_there(tmp_path, capsys):
@@ -327,7 +353,7 @@ def test_places_that_were_fitted_are_read(tmp_path, chest):
     assert law["source"] == "80 boxes of boxes.csv"
     write_places(tmp_path / "places.json", law)
     fitted = Prior.load(tmp_path / "places.json")
-    boxes = fitted.draw(exact, chest[0], 2, np.random.default_rng(1))
+    boxes = fitted.places(exact, chest[0]).draw(2, np.random.default_rng(1))
     assert len(boxes) == 2
     for box in boxes:
         assert min(np.hypot(box.centre[0] - x, box.centre[1] - y)

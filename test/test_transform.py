@@ -1,15 +1,20 @@
 """Nodules on the fly: what comes out, and that a loader's workers draw as their seeds say."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from radiographs import phantoms
 from torch.utils.data import DataLoader, Dataset
 
 from nodegen import Box, Renderer, Settings
 from nodegen.constants import GRADES
+from nodegen.dataset import transform
 from nodegen.dataset.transform import AddNodules, ObviousFirst
-from nodegen.errors import SettingError
+from nodegen.errors import BoxesError, SettingError, StackError
+from nodegen.lungs.fields import find_lungs
 
 QUICK = Settings(method="paste", noise_and_blur=False)
 
@@ -29,7 +34,7 @@ class Radiographs(Dataset):
 
 def test_image_boxes_labels_and_masks_fit():
     image = phantoms()[0]
-    made = AddNodules(nodules=(2, 2), settings=QUICK)({"image": image, "name": "a"})
+    made = AddNodules(nodules=(2, 2), axes="xy", settings=QUICK)({"image": image, "name": "a"})
     assert made["name"] == "a"
     assert made["image"].dtype == image.dtype
     assert made["box"].shape == (2, 4)
@@ -51,15 +56,18 @@ def test_no_nodule_leaves_the_image_as_it_was():
 
 
 def test_places_that_are_given_are_used():
-    def missed(pixels, lungs, rng):
+    def missed(pixels, places, rng):
+        assert places.body.shape == pixels.shape
         return [Box(0, 120, 200, 150, 232)]
 
-    made = AddNodules(boxes="given", settings=QUICK, places=missed)({"image": phantoms()[0]})
+    made = AddNodules(boxes="given", axes="xy", settings=QUICK, places=missed)(
+        {"image": phantoms()[0]}
+    )
     assert made["box"].tolist() == [[120, 200, 150, 232]]
 
 
 def test_places_that_a_detector_missed_come_with_the_image():
-    add = AddNodules(boxes="given", settings=QUICK, places="missed")
+    add = AddNodules(boxes="given", axes="xy", settings=QUICK, places="missed")
     for missed, found in (
         ([[120.2, 200, 149.8, 232]], [[120, 200, 150, 232]]),
         (torch.tensor([[-8, 200, 30, 232]]), [[0, 200, 30, 232]]),
@@ -72,11 +80,11 @@ def test_places_that_a_detector_missed_come_with_the_image():
 def test_obvious_nodules_come_first(monkeypatch):
     asked = []
 
-    def noted(self, pixels, boxes, *more):
+    def noted(self, context, boxes, *more):
         asked.append(self.settings.subtlety)
         return iter(())
 
-    monkeypatch.setattr(Renderer, "plan", noted)
+    monkeypatch.setattr(Renderer, "plan_slice", noted)
     add = AddNodules(nodules=(1, 1), settings=QUICK, subtlety=ObviousFirst(10))
     for epoch in (0, 2, 9, 10):
         add.set_epoch(epoch)
@@ -177,8 +185,152 @@ def test_in_a_compose_of_monai_a_network_trains_an_epoch():
     assert any(not torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
 
 
+# --- as MONAI reads and writes -------------------------------------------------------------------
+
+
+def upright(shape=(512, 512)) -> np.ndarray:
+    return phantoms()[0].astype(np.float32)
+
+
+def test_boxes_are_in_the_order_of_the_arrays_axes():
+    boxes = pytest.importorskip("monai.apps.detection.transforms.box_ops")
+    for image in (upright()[None], upright().T[None].copy()):
+        made = AddNodules(nodules=(2, 2), boxes="given", seed=3, settings=QUICK)({"image": image})
+        inside = boxes.convert_box_to_mask(
+            boxes=torch.from_numpy(made["box"]), labels=torch.ones(2, dtype=torch.long),
+            spatial_size=image.shape[1:], bg_label=0,
+        )  # fmt: skip
+        for box, mask in zip(np.asarray(inside) > 0, made["mask"] > 0, strict=True):
+            assert (box & mask).sum() > 0.9 * mask.sum()
+
+
+def test_a_radiograph_on_its_side_gets_the_same_nodules():
+    """As MONAI's LoadImaged reads it, (column, row)."""
+
+    def made(image, **more):
+        return AddNodules(nodules=(2, 2), seed=3, settings=QUICK, **more)({"image": image})
+
+    plain, lying = made(upright()), made(upright().T.copy())
+    assert np.array_equal(plain["image"], lying["image"].T)
+    assert np.array_equal(plain["box"], lying["box"][:, [1, 0, 3, 2]])
+    assert np.array_equal(plain["mask"], lying["mask"].transpose(0, 2, 1))
+    xy = made(upright(), axes="xy"), made(upright().T.copy(), axes="xy")
+    assert np.array_equal(xy[0]["box"], xy[1]["box"])
+
+
+def test_what_loadimaged_reads_is_taken(tmp_path):
+    transforms = pytest.importorskip("monai.transforms")
+    Image.fromarray(phantoms()[0]).save(tmp_path / "film.png")
+    chain = transforms.Compose([
+        transforms.LoadImaged("image"), transforms.EnsureChannelFirstd("image"),
+        AddNodules(nodules=(1, 1), seed=3, settings=QUICK),
+    ])  # fmt: skip
+    made = chain({"image": str(tmp_path / "film.png")})
+    plain = AddNodules(nodules=(1, 1), seed=3, settings=QUICK)({"image": upright()})
+    assert np.array_equal(np.asarray(made["image"][0]).T, plain["image"])
+
+
+def test_metadata_and_history_stay():
+    data = pytest.importorskip("monai.data")
+    transforms = pytest.importorskip("monai.transforms")
+    affine = torch.diag(torch.tensor([-0.3, -0.3, 1.0, 1.0]))
+    image = data.MetaTensor(torch.from_numpy(upright())[None], affine=affine, meta={"name": "a"})
+    image = transforms.Flip(1)(transforms.Flip(1)(image))
+    made = AddNodules(nodules=(1, 1), settings=QUICK)({"image": image})["image"]
+    assert isinstance(made, data.MetaTensor)
+    assert torch.equal(made.affine, image.affine)
+    assert made.meta["name"] == "a"
+    assert len(made.applied_operations) == len(image.applied_operations) == 2
+    spaced = transforms.Spacing(pixdim=(0.6, 0.6))
+    assert spaced(made).shape == spaced(image).shape
+
+
+def test_boxes_that_are_there_stay_and_are_kept_away_from():
+    real = {"image": upright()[None], "box": torch.tensor([[200.0, 150, 240, 190]]),
+            "label": np.array([3]), "mask": np.ones((1, 512, 512), np.uint8)}  # fmt: skip
+    add = AddNodules(nodules=(2, 2), boxes="given", settings=QUICK)
+    for seed in range(5):
+        made = add.add(real, np.random.default_rng(seed))
+        assert made["box"][0].tolist() == [200, 150, 240, 190]
+        assert made["label"].tolist() == [3, 0, 0]
+        assert made["mask"].shape == (3, 512, 512)
+        assert made["mask"][0].all()
+        for top, left, bottom, right in made["box"][1:].tolist():
+            assert top >= 240 or bottom <= 200 or left >= 190 or right <= 150
+    bare = add({"image": upright(), "box": np.array([[200, 150, 240, 190]])})
+    assert bare["label"].tolist() == [0, 0, 0]
+    assert bare["mask"][0].sum() == bare["mask"][0, 200:240, 150:190].sum() == 1600
+
+
+def test_a_radiograph_without_lungs_is_left_as_it_is_and_named_once():
+    blank = {"image": np.zeros((1, 256, 256), np.float32)}
+    add = AddNodules(settings=QUICK)
+    with pytest.warns(UserWarning, match="without nodules: No plausible pair of lungs"):
+        made = add(blank)
+    assert np.array_equal(made["image"], blank["image"])
+    assert made["box"].shape == (0, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        add(blank)
+    with pytest.raises(StackError, match="No plausible pair"):
+        AddNodules(settings=QUICK, without_lungs="refuse")(blank)
+
+
+def test_what_was_found_in_a_radiograph_is_kept(monkeypatch):
+    monkeypatch.setattr(transform, "KEPT", 2)
+    found = []
+    monkeypatch.setattr(
+        transform, "find_lungs", lambda pixels: found.append(1) or find_lungs(pixels)
+    )
+    add = AddNodules(nodules=(1, 1), settings=QUICK)
+    for number in (0, 1, 0, 1, 2, 1, 0):  # the third drives the first out
+        add({"image": phantoms()[number]})
+    assert len(found) == 4
+    assert len(add._known) == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "words"),
+    [
+        ({"picture": upright()}, SettingError, "has no 'image', only 'picture'"),
+        ({"image": Image.new("L", (64, 64))}, StackError, "is a Image, where an array"),
+        ({"image": np.zeros((1, 0, 5), np.float32)}, StackError, "not empty"),
+        ({"image": np.zeros((3, 64, 64), np.float32)}, StackError, "one image of one channel"),
+        ({"image": np.full((64, 64), np.nan)}, StackError, "NaN or infinite"),
+        ({"image": np.ma.masked_array(upright(), False)}, StackError, "MaskedArray"),
+        ({"image": upright(), "missed": [[np.nan, 0, 0, 0]]}, BoxesError, "NaN or infinite"),
+        ({"image": upright(), "missed": "all"}, BoxesError, "where .nodule, 4. numbers"),
+        ({"image": upright(), "missed": [[9, 9, 3, 3]]}, BoxesError, "not x, y, width and height"),
+        ({"image": upright(), "mask": np.zeros((1, 9, 9))}, BoxesError, "'mask' has another form"),
+    ],
+)
+def test_data_that_is_none_is_refused_in_one_sentence(data, error, words):
+    with pytest.raises(error, match=words):
+        AddNodules(nodules=(1, 1), settings=QUICK, places="missed")(data)
+
+
+def test_a_tensor_with_a_gradient_is_taken():
+    image = torch.from_numpy(upright())[None].requires_grad_()
+    made = AddNodules(nodules=(1, 1), settings=QUICK)({"image": image})["image"]
+    assert not torch.equal(made, image)
+
+
+@pytest.mark.parametrize("shape", [(3, 64, 64, 1), (1, 64, 64, 5)])
+def test_torchios_colours_and_volumes_are_refused(shape):
+    tio = pytest.importorskip("torchio", reason="needs TorchIO: pip install torchio")
+    from nodegen.dataset.torchio import RandomNodules
+
+    subject = tio.Subject(image=tio.ScalarImage(tensor=torch.zeros(shape)))
+    with pytest.raises(StackError, match="one channel of two dimensions"):
+        RandomNodules(AddNodules(settings=QUICK))(subject)
+
+
 @pytest.mark.parametrize(("change", "words"), [({"nodules": (2, 1)}, "fewest and most"),
-                                               ({"boxes": "loose"}, "tight or given")])  # fmt: skip
+                                               ({"nodules": 2}, "fewest and most"),
+                                               ({"boxes": "loose"}, "tight or given"),
+                                               ({"axes": "yx"}, "array or xy"),
+                                               ({"signal": "bright"}, "hyposignal"),
+                                               ({"seed": -1}, "seed is -1")])  # fmt: skip
 def test_settings_that_are_none(change, words):
     with pytest.raises(SettingError, match=words):
         AddNodules(**change)

@@ -5,12 +5,11 @@ from dataclasses import replace
 from typing import Annotated
 
 from nodegen.cli.options import AnyDevice, Positive, flat
-from nodegen.dataset.settings import DatasetSettings
+from nodegen.dataset.settings import OPTIONS, DatasetSettings
 from nodegen.errors import SettingError
 from nodegen.settings import Method, Settings
 
-_NAMES = {"bits": "pixels", "boxes": "annotate", "formats": "format", "signal": "class"}
-_Choices = Annotated[DatasetSettings, flat("render", "subtlety", **_NAMES)]
+_Choices = Annotated[DatasetSettings, flat("render", "subtlety", **OPTIONS)]
 
 
 def dataset(
@@ -69,10 +68,19 @@ def dataset(
     )
     for name, why in made.skipped.items():
         print(f"left out {name}: {why}")
-    if made.complete:
-        print(f"{made.images} images: {made.output}, see report.md and contact_sheet.png there")
-    else:
+    if made.copies:
+        print(f"{made.copies} files are copies of others: one patient, in one split")
+    if not made.complete:
         print(f"{made.done} of {made.images} images: {made.output}; the other shards go on")
+        return
+    if made.empty:
+        print(f"no images in {' and '.join(made.empty)}: too few patients for that split")
+    asked = f" of {made.asked}" if made.nodules < made.asked else ""
+    images = f"{made.images - made.left_out}{f' of {made.images}' if made.left_out else ''} images"
+    print(
+        f"{images} with {made.nodules}{asked} nodules: {made.output}, see report.md and "
+        "contact_sheet.png there"
+    )
 
 
 def _share(text: str) -> tuple[int, int]:

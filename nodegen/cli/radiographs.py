@@ -27,7 +27,8 @@ def place(
     radiographs
         Files or folders.
     output
-        Folder that gets nodules.json; of several files, in a folder for each.
+        Folder that gets a stack of the radiographs, its nodules.json and slices.csv, as `nodegen
+        generate` takes it; of several sizes or pixel types, in a folder for each.
     nodules
         Boxes in a radiograph, a number or a range, each number as likely.
     size_mm
@@ -38,15 +39,18 @@ def place(
     from nodegen.io.boxes import BOXES
     from nodegen.lungs.place import place_files
 
-    refuse_results(overwrite, *output.rglob(BOXES))
-    for path, count in place_files(
+    refuse_results(overwrite, *output.rglob(BOXES), *output.rglob("*.mha"))
+    for made in place_files(
         radiographs, output, nodules=nodules, size_mm=size_mm, seed=seed, pictures=pictures
     ):
-        print(f"{count} box{'es' * (count != 1)}: {path}")
+        boxes = f"{made.boxes} box{'es' * (made.boxes != 1)}"
+        print(f"{boxes} in {made.slices} slice{'s' * (made.slices != 1)}: {made.folder}")
 
 
-def standardise(radiographs: list[Path], *, output: Path) -> None:
+def standardise(radiographs: list[Path], *, output: Path, boxes: Path | None = None) -> None:
     """Bring radiographs to NODE21's grey scale and crop.
+
+    Run an interrupted command again to resume.
 
     Parameters
     ----------
@@ -54,11 +58,14 @@ def standardise(radiographs: list[Path], *, output: Path) -> None:
         Files or folders.
     output
         Folder that gets an .mha for each radiograph, and crops.json, from which each can be
-        brought back.
+        brought back; one of an earlier run gets what it lacks.
+    boxes
+        Table of boxes in the radiographs' own pixels, NODE21's metadata.csv, COCO or another CSV;
+        boxes.csv in the output gets them in those of the standardised images.
     """
-    from nodegen.dataset.standardise import standardise_files
+    from nodegen.dataset.standardise_files import standardise_files
 
-    for path in standardise_files(radiographs, output):
+    for path in standardise_files(radiographs, output, boxes):
         print(path)
 
 

@@ -3,6 +3,7 @@
 Example of use, on the fly in a training loop, is :class:`nodegen.dataset.transform.AddNodules`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,12 +12,13 @@ from scipy import ndimage
 from nodegen.dataset.settings import VISIBILITY, derived_seed
 from nodegen.io.boxes import Box
 from nodegen.io.radiograph import Radiograph
-from nodegen.lungs.fields import Lungs
-from nodegen.lungs.frame import Frame, mm_per_px
-from nodegen.lungs.grid import LEFT, RIGHT
-from nodegen.lungs.prior import Prior, hull
-from nodegen.renderer import Renderer
+from nodegen.lungs.body import Body
+from nodegen.lungs.frame import mm_per_px
+from nodegen.lungs.prior import Places
+from nodegen.renderer import Renderer, with_visibility
 from nodegen.synthesis.context import SliceContext
+from nodegen.synthesis.contribution import FittedNodule
+from nodegen.synthesis.crop import Window, crop_window
 from nodegen.synthesis.grey import to_output
 from nodegen.synthesis.noise_and_blur import noise_and_blur
 from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream
@@ -70,8 +72,10 @@ class Example:
 
     Attributes
     ----------
-    image, untouched : numpy.ndarray, shape (row, column)
-        With nodules and without, finished in the same way, in the radiograph's pixel type.
+    image : numpy.ndarray, shape (row, column)
+        With nodules, in the radiograph's pixel type.
+    untouched : numpy.ndarray or None
+        The same without nodules, with the same noise and blur; None where it was not asked for.
     change : numpy.ndarray of float32, shape (row, column)
         What the nodules change before noise and blur, in the radiograph's grey levels, not rounded.
     nodules : list of Nodule
@@ -84,7 +88,7 @@ class Example:
     """
 
     image: np.ndarray
-    untouched: np.ndarray
+    untouched: np.ndarray | None
     change: np.ndarray
     nodules: list[Nodule]
     seed: int
@@ -99,16 +103,17 @@ class Example:
 
 def make_example(
     radiograph: Radiograph,
-    lungs: Lungs,
+    places: Places,
     count: int,
     seed: int,
     renderer: Renderer,
-    prior: Prior,
     *,
     size_mm: tuple[float, float] | None = None,
     signal: str | None = None,
     visibility: tuple[float, float] = VISIBILITY,
-    boxes: list[Box] | None = None,
+    boxes: Sequence[Box] | None = None,
+    beside: Sequence[Box] = (),
+    untouched: bool = False,
 ) -> Example:
     """Draw nodules into a radiograph; those that do not pass the gate are drawn again.
 
@@ -116,66 +121,87 @@ def make_example(
 
     Parameters
     ----------
+    radiograph : Radiograph
+    places : Places
+        Of the radiograph, from :meth:`nodegen.lungs.prior.Prior.places`.
     count : int
         Nodules.
     seed : int
         Of all that is random.
+    renderer : Renderer
     size_mm : tuple of float, optional
         Range of the larger side; None: as NODE21's.
     signal : {"hyposignal", "hypersignal"}, optional
         None: decided for each by its place.
     visibility : tuple of float
         Range that passes.
-    boxes : list of Box, optional
-        Places of the nodules, which then all stay; None: drawn from `prior`.
+    boxes : sequence of Box, optional
+        Places of the nodules, which then all stay; None: drawn from `places`.
+    beside : sequence of Box
+        Boxes that drawn ones keep away from.
+    untouched : bool
+        Whether the example holds the radiograph without nodules, too.
+
+    Returns
+    -------
+    Example
     """
     pixels = radiograph.pixels
-    mm = mm_per_px(Frame.of(lungs), radiograph.spacing)
+    mm = mm_per_px(places.body.frame, radiograph.spacing)
     context = SliceContext(pixels)
     unit = context.slice01
-    slice01 = unit.copy()
+    slice01, alone = unit.copy(), unit.copy()
     kept: list[Nodule] = []
+    windows: list[Window] = []
     faults: list[list[str]] = []
     for attempt in range(ATTEMPTS):
         last = attempt == ATTEMPTS - 1 or boxes is not None
         own = derived_seed(seed, "attempt", attempt)
         drawn = boxes
         if drawn is None:
-            drawn = prior.draw(
-                lungs,
-                pixels,
+            drawn = places.draw(
                 count - len(kept),
                 np.random.default_rng(own),
                 size_mm,
                 radiograph.spacing,
-                beside=[nodule.recipe.box for nodule in kept],
+                beside=[*beside, *(nodule.recipe.box for nodule in kept)],
             )
-        found = [f"room for {len(kept) + len(drawn)} of {count} nodules"]
-        found = found if len(kept) + len(drawn) < count else []
-        for recipe in renderer.plan_slice(context, drawn, own, signal):
-            made, mask = renderer.render(context, [recipe])
-            change = made - unit
-            (drawn_recipe,) = renderer.measured(context, made, [recipe])
-            nodule = _measured(drawn_recipe, mask > 0, change, unit, lungs, mm)
+        missing = count - len(kept) - len(drawn)
+        found = [f"room for {count - missing} of {count} nodules"] if missing > 0 else []
+        for planned in renderer.plan_slice(context, drawn, own, signal):
+            window = crop_window(planned.box, pixels.shape)
+            fitted = renderer.render_box(context, alone, planned)
+            change = alone[window] - unit[window]
+            alone[window] = unit[window]
+            recipe = with_visibility(planned, context, change)
+            nodule = _measured(recipe, window, fitted, change, places.body, mm)
             why = _fault(nodule, size_mm, visibility)
             if why:
                 found.append(why)
             if last or not why:
                 kept.append(nodule)
-                slice01 += change
+                windows.append(window)
+                slice01[window] += change
         faults.append(found)
         if last or not found:
             break
-    slice01 = np.clip(slice01, 0, 1)
-    change = (slice01 - unit) * (float(pixels.max()) - float(pixels.min()))
+    for window in windows:
+        np.clip(slice01[window], 0, 1, out=slice01[window])
+    levels = (slice01 - unit) * (float(pixels.max()) - float(pixels.min()))
     if renderer.settings.noise_and_blur:  # with and without differ by the nodules alone
-        slice01, unit = (
-            noise_and_blur(one, noise_and_blur_stream(seed, 0)) for one in (slice01, unit)
+        made, plain = (
+            to_output(pixels, noise_and_blur(one, noise_and_blur_stream(seed, 0)), "input")
+            if one is not None
+            else None
+            for one in (slice01, unit if untouched else None)
         )
+    else:
+        made, plain = _changed(pixels, levels, windows), pixels if untouched else None
+    assert made is not None
     return Example(
-        image=to_output(pixels, slice01, "input"),
-        untouched=to_output(pixels, unit, "input"),
-        change=change.astype(np.float32),
+        image=made,
+        untouched=plain,
+        change=levels,
         nodules=kept,
         seed=seed,
         mm=mm,
@@ -183,58 +209,61 @@ def make_example(
     )
 
 
+def _changed(pixels: np.ndarray, levels: np.ndarray, windows: Sequence[Window]) -> np.ndarray:
+    """Pixels with a change in grey levels, which lies in windows, in their own type and range."""
+    made = pixels.copy()
+    low, high = pixels.min(), pixels.max()
+    for window in windows:
+        values = np.clip(pixels[window].astype(np.float64) + levels[window], low, high)
+        values = np.rint(values) if pixels.dtype.kind in "iu" else values
+        made[window] = np.where(levels[window] != 0, values, pixels[window])
+    return made
+
+
 def _measured(
     recipe: Recipe,
-    mask: np.ndarray,
+    window: Window,
+    fitted: FittedNodule,
     change: np.ndarray,
-    unit: np.ndarray,
-    lungs: Lungs,
+    body: Body,
     mm: float,
 ) -> Nodule:
+    """Measure one nodule by what it changes in its box's crop."""
     box = recipe.box
-    near = ndimage.binary_dilation(_cut(mask, box), iterations=AROUND_PX)
-    smooth = ndimage.gaussian_filter(_cut(change, box), SMOOTH_PX)
+    whole = np.zeros(body.shape, bool)
+    whole[fitted.window] = fitted.mask
+    inner = _around(box, window)
+    near = ndimage.binary_dilation(whole[window][inner], iterations=AROUND_PX)
+    smooth = ndimage.gaussian_filter(change[inner], SMOOTH_PX)
     top = float(np.quantile(smooth[near], 0.98)) if near.any() else 0.0
     seen = near & (smooth >= max(VISIBLE_SHARE * top, 1e-6))
     rows, columns = np.nonzero(seen)
-    window = _window(box, unit.shape)
     tight = (box.left, box.top, box.left, box.top)
     contrast = 0.0
     if len(rows):
-        x, y = window[1].start, window[0].start
+        x, y = window[1].start + inner[1].start, window[0].start + inner[0].start
         tight = (x + columns.min(), y + rows.min(), x + columns.max() + 1, y + rows.max() + 1)
         contrast = float(np.median(smooth[seen]))
     return Nodule(
         given=(box.left, box.top, box.right, box.bottom),
         tight=tuple(int(v) for v in tight),  # type: ignore[arg-type]
-        mask=mask,
+        mask=whole,
         size_mm=max(tight[2] - tight[0], tight[3] - tight[1]) * mm,
         contrast=contrast,
         visibility=recipe.visibility,
-        region=region_of(box, lungs),
+        region=body.region(box),
         recipe=recipe,
     )
 
 
-def _window(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Box and half of its size around it, clipped to the image."""
-    x, y = box.width // 2 + AROUND_PX, box.height // 2 + AROUND_PX
-    return (
-        slice(max(box.top - y, 0), min(box.bottom + y, shape[0])),
-        slice(max(box.left - x, 0), min(box.right + x, shape[1])),
-    )
-
-
-def _cut(image: np.ndarray, box: Box) -> np.ndarray:
-    return image[_window(box, image.shape)]
-
-
-def region_of(box: Box, lungs: Lungs) -> str:
-    """Where a box's centre lies: "lung", "hidden" behind heart or diaphragm, or "edge"."""
-    x, y = (int(value) for value in box.centre)
-    if lungs.labels[y, x] in (RIGHT, LEFT):
-        return "lung"
-    return "hidden" if hull(lungs)[y, x] else "edge"
+def _around(box: Box, window: Window) -> Window:
+    """Box and half of its size around it, clipped to the window and in its pixels."""
+    found = []
+    for low, high, place in ((box.top, box.bottom, window[0]), (box.left, box.right, window[1])):
+        reach = (high - low) // 2 + AROUND_PX
+        start = max(low - reach, place.start) - place.start
+        found.append(slice(start, min(high + reach, place.stop) - place.start))
+    return found[0], found[1]
 
 
 def _fault(

@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nodegen import __version__
-from nodegen.dataset.settings import SPLITS, DatasetSettings, derived_seed
-from nodegen.dataset.sources import Source, find_files, numbered, sources_of
-from nodegen.errors import OutputError
+from nodegen.dataset.settings import OPTIONS, SPLITS, DatasetSettings, derived_seed
+from nodegen.dataset.sources import Source, find_files, numbered, sources_of, with_copies
+from nodegen.errors import OutputError, SettingError
+from nodegen.io.files import write_bytes
 from nodegen.io.store import Store
 
 PLAN, FORMAT = "plan.json", "nodegen-dataset-1"
@@ -47,12 +49,24 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole set before anything is made."""
+    """The whole set before anything is made.
+
+    Attributes
+    ----------
+    settings : DatasetSettings
+    roots : dict of Store
+        Where each radiograph's file lies; not kept.
+    sources : list of Source
+    items : list of Item
+    copies : int
+        Files that are copies of others; not kept, and 0 in a plan that is resumed.
+    """
 
     settings: DatasetSettings
-    roots: dict[str, Store]  # of each radiograph's file; not part of what is kept
+    roots: dict[str, Store]
     sources: list[Source]
     items: list[Item]
+    copies: int = 0
 
     def text(self) -> str:
         """The plan as it is kept: the same for the same radiographs, wherever they lie."""
@@ -94,51 +108,119 @@ def draw_plan(
     StackError
         Where there are no radiographs.
     SettingError
-        Where the pattern of patients does not fit, or two files have the same name.
+        Where the pattern of patients does not fit, two files have the same name, or the output
+        lies inside an input.
     """
+    if output is not None:
+        _check_apart(inputs, output)
     roots = find_files(inputs)
-    sources = _kept_sources(output, roots) or numbered(
-        [source for name, root in roots.items() for source in sources_of(name, root, settings)]
-    )
+    found = _kept_sources(output, roots, settings)
+    copies = 0
+    if found is None:
+        each = [one for name, root in roots.items() for one in sources_of(name, root, settings)]
+        each, copies = with_copies(each, roots)
+        found = numbered(each)
+    sources = found
     splits = _splits([source.patient for source in sources], settings)
     rng = np.random.default_rng([settings.seed, 1])
     total = settings.images or len(sources) * (settings.copies or 0)
     order = rng.permutation(len(sources))
     low, high = settings.nodules
-    counts = rng.integers(low, high + 1, total)
+    counts = [int(rng.integers(low, high + 1)) for _ in range(total)]
     digits = max(5, len(str(total)))
     items = [
         Item(
             name=f"s{number:0{digits}d}",
             source=int(order[number % len(sources)]),
             split=splits[sources[order[number % len(sources)]].patient],
-            nodules=int(counts[number]),
+            nodules=counts[number],
             seed=derived_seed(settings.seed, "image", number),
         )
         for number in range(total)
     ]
-    return Plan(settings, roots, sources, items)
+    return Plan(settings, roots, sources, items, copies)
 
 
 def keep_plan(plan: Plan, output: Store) -> None:
-    """Write the plan, or see that the one that lies there is the same.
+    """Write the plan, or see that the one that lies there is the same, or the beginning of it.
 
     Raises
     ------
     OutputError
-        Where the folder holds another set, or other files.
+        Where the folder holds another set, or other files; the message names what differs.
     """
     with output.locked():  # against a run that begins at the same time
-        if _kept(output) is None:
+        kept = _kept(output)
+        if kept is None:
             if not output.is_empty():
                 raise OutputError(
                     f"{output} is not empty and holds no set; give an empty --output."
                 )
             output.create(PLAN, plan.text().encode())
-        if _kept(output) != plan.text():
-            raise OutputError(
-                f"{output} holds a set with other radiographs or settings; give the same ones to "
-                "go on with it, or another --output."
+            kept = _kept(output)
+        if kept != plan.text():
+            why = _difference(kept or "", plan)
+            if why:
+                raise OutputError(f"{output} holds a set {why}, or another --output.")
+            with output.staged(PLAN) as folder:
+                write_bytes(folder / PLAN, plan.text().encode())
+
+
+def _difference(kept: str, plan: Plan) -> str | None:
+    """What a plan that lies there has otherwise, with the remedy; None where it may be extended."""
+    try:
+        one, other = json.loads(kept), json.loads(plan.text())
+        version, before, sources = one["nodegen"], one["settings"], one["sources"]
+    except (ValueError, KeyError, TypeError):
+        return "whose plan.json cannot be read; give that file back"
+    if (one["format"], version) != (other["format"], other["nodegen"]):
+        return f"that nodegen {version} began, and this is {__version__}; finish it by that version"
+    extended = all(
+        before.get(name) == value or (value or 0) > (before.get(name) or 0) > 0
+        for name, value in other["settings"].items()
+        if name in ("images", "copies")
+    )
+    differing = [
+        f"--{OPTIONS.get(name, name.replace('_', '-'))} {_said(before.get(name))} (now "
+        f"{_said(value)})"
+        for name, value in _flat(other["settings"]).items()
+        if _flat(before).get(name) != value and not (extended and name in ("images", "copies"))
+    ]
+    if differing:
+        return f"that was begun with {', '.join(differing)}; give the same"
+    if sources != other["sources"]:
+        paths = [
+            {(s["path"], s["slice"], s["patient"]) for s in p["sources"]} for p in (one, other)
+        ]
+        odd = sorted(paths[0] ^ paths[1])
+        which = f"{odd[0][0]} for one" if odd else "in another order"
+        return f"of other radiographs, {which}; give the same"
+    return None
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings, with those of rendering beside the others; subtlety is said for all or by split."""
+    render = {n: v for n, v in settings["render"].items() if n != "subtlety"}
+    rest = {name: value for name, value in settings.items() if name not in ("render", "subtlety")}
+    grades = [settings["render"].get("subtlety"), *settings["subtlety"]]
+    return {**rest, **render, "subtlety": grades}
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "not given" if value is None else str(value)
+
+
+def _check_apart(inputs: Sequence[str | Path], output: Store) -> None:
+    """Refuse a set that would lie among the radiographs, or over them."""
+    place = output.absolute().address.rstrip("/")
+    for given in inputs:
+        folder = Store.at(given).absolute().address.rstrip("/")
+        if f"{place}/".startswith(f"{folder}/"):
+            raise SettingError(
+                f"--output {output} lies inside the radiographs' folder {given}, whose next run "
+                "would take the set's images for radiographs; give a folder outside it."
             )
 
 
@@ -149,13 +231,18 @@ def _kept(output: Store) -> str | None:
         return None
 
 
-def _kept_sources(output: Store | None, roots: Mapping[str, Store]) -> list[Source] | None:
-    """The radiographs of the plan that lies there, where they are of these files."""
+def _kept_sources(
+    output: Store | None, roots: Mapping[str, Store], settings: DatasetSettings
+) -> list[Source] | None:
+    """The radiographs of the plan that lies there, where they are of these files and patients."""
     try:
         kept = json.loads((_kept(output) if output else None) or "{}")
-        sources = [Source(**told) for told in kept.get("sources", [])]
+        sources = [Source(**entry) for entry in kept.get("sources", [])]
+        pattern = kept.get("settings", {}).get("patient_pattern")
     except (ValueError, TypeError, AttributeError):
         return None  # no plan of ours: said when it is compared
+    if pattern != settings.patient_pattern:
+        return None
     return sources if [s.path for s in sources if s.slice == 0] == list(roots) else None
 
 

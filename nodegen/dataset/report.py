@@ -9,6 +9,7 @@ from nodegen import __version__
 from nodegen.dataset.plan import Plan
 from nodegen.dataset.settings import SPLITS
 from nodegen.dataset.write import Record
+from nodegen.io.tables import markdown_table
 
 PERCENTILES = (5, 25, 50, 75, 95)
 
@@ -31,35 +32,34 @@ def report(plan: Plan, records: list[Record]) -> str:
         "See `contact_sheet.png` for its look, `manifest.jsonl` for each image's source, recipe "
         "and hashes, `plan.json` for all settings.",
         "",
-        "| split | patients | radiographs | images | without nodules | nodules |",
-        "|---|---|---|---|---|---|",
+        markdown_table(
+            ("split", "patients", "radiographs", "images", "without nodules", "nodules"),
+            [_counts(split, [r for r in made if r["split"] == split]) for split in SPLITS],
+        ),
     ]
-    for split in SPLITS:
-        here = [record for record in made if record["split"] == split]
-        cells = (
-            split,
-            len({record["patient"] for record in here}),
-            len({(record["source"], record["slice"]) for record in here}),
-            len(here),
-            sum(not record["nodules"] for record in here),
-            sum(len(record["nodules"]) for record in here),
-        )
-        lines.append(_row(cells))
     if nodules:
         lines += [
             "",
-            "| of the nodules | " + " | ".join(f"{p}th percentile" for p in PERCENTILES) + " |",
-            "|---" * (1 + len(PERCENTILES)) + "|",
-            _quantiles("larger side of what is visible, mm", (n["size_mm"] for n in nodules), 1),
-            _quantiles("larger side of the box given, px", map(_larger, nodules), 0),
-            _quantiles("contrast, of the image's range", (n["contrast"] for n in nodules), 3),
-            _quantiles(
-                "visibility: over the ground's spread", (n["visibility"] for n in nodules), 2
+            markdown_table(
+                ("of the nodules", *(f"{p}th percentile" for p in PERCENTILES)),
+                [
+                    _quantiles("larger side of what is visible, mm", 1, nodules, "size_mm"),
+                    _quantiles("contrast, of the image's range", 3, nodules, "contrast"),
+                    _quantiles("visibility, contrast to noise", 2, nodules, "visibility"),
+                ],
             ),
             "",
             f"Places: {_shares(n['region'] for n in nodules)}. "
             f"Classes: {_shares(n['recipe']['signal'] for n in nodules)}.",
         ]
+    empty = [
+        split
+        for split, share in zip(SPLITS, plan.settings.split, strict=True)
+        if share and not any(record["split"] == split for record in made)
+    ]
+    if empty:
+        lines += ["", f"No images in {' and '.join(empty)}: too few patients for that split."]
+    lines += _copies(made)
     again = [record for record in made if len(record["faults"]) > 1]
     kept = [record for record in made if not record["passed"]]
     lines += [
@@ -73,18 +73,29 @@ def report(plan: Plan, records: list[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(cells: Iterable[object]) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
+def _copies(made: list[Record]) -> list[str]:
+    """A line where one file's images lie in several splits, as of copies that are not local."""
+    splits: dict[str, set[str]] = {}
+    for record in made:
+        splits.setdefault(record["source_sha256"], set()).add(record["split"])
+    count = sum(len(found) > 1 for found in splits.values())
+    return ["", f"{count} radiographs have copies in another split."] if count else []
 
 
-def _quantiles(name: str, values: Iterable[float], digits: int) -> str:
-    found = np.percentile(list(values), PERCENTILES)
-    return _row([name, *(f"{value:.{digits}f}" for value in found)])
+def _counts(split: str, here: list[Record]) -> tuple[object, ...]:
+    return (
+        split,
+        len({record["patient"] for record in here}),
+        len({(record["source"], record["slice"]) for record in here}),
+        len(here),
+        sum(not record["nodules"] for record in here),
+        sum(len(record["nodules"]) for record in here),
+    )
 
 
-def _larger(nodule: Record) -> int:
-    left, top, right, bottom = nodule["given"]
-    return int(max(right - left, bottom - top))
+def _quantiles(name: str, digits: int, nodules: list[Record], key: str) -> list[str]:
+    found = np.percentile([nodule[key] for nodule in nodules], PERCENTILES)
+    return [name, *(f"{value:.{digits}f}" for value in found)]
 
 
 def _shares(values: Iterable[str]) -> str:

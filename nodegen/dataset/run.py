@@ -10,9 +10,9 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from nodegen.dataset.cluster import make_on_cluster
-from nodegen.dataset.finish import finish_set
+from nodegen.dataset.finalise import finalise_set
 from nodegen.dataset.plan import Item, draw_plan, keep_plan
-from nodegen.dataset.settings import DatasetSettings
+from nodegen.dataset.settings import SPLITS, DatasetSettings
 from nodegen.dataset.sources import Source
 from nodegen.dataset.worker import Maker
 from nodegen.dataset.write import read_records
@@ -31,15 +31,28 @@ class Made:
     ----------
     output : str
     images, done : int
-        Of the whole set, and how many of them are there.
+        Of the whole set, and how many of them are there or were left out.
     skipped : dict
         Radiographs that could not be used, and why.
+    left_out : int
+        Images that they would have had.
+    nodules, asked : int
+        Drawn in the images that are there, and asked for in them.
+    empty : tuple of str
+        Splits that were to have a share and have no image.
+    copies : int
+        Files that are copies of others, and so count to the same patient.
     """
 
     output: str
     images: int
     done: int
     skipped: dict[str, str]
+    left_out: int = 0
+    nodules: int = 0
+    asked: int = 0
+    empty: tuple[str, ...] = ()
+    copies: int = 0
 
     @property
     def complete(self) -> bool:
@@ -105,7 +118,7 @@ def make_dataset(
                     "--workers and --scheduler out, or give another address."
                 )
     keep_plan(plan, store)
-    done = {record["name"] for record in read_records(store, plan.items)}
+    done = {record["name"] for record in read_records(store, plan.items) if "skipped" not in record}
     todo = [
         (plan.root(source), source, lacking)
         for place, source in enumerate(plan.sources)
@@ -124,13 +137,35 @@ def make_dataset(
     records = list(read_records(store, plan.items))
     _check_there(store, todo, {record["name"] for record in records})
     skipped = {r["source"]: r["skipped"] for r in records if "skipped" in r}
-    if records and len(skipped) == len(plan.sources):
+    made_here = [record for record in records if "skipped" not in record]
+    if records and not made_here:
         name, why = next(iter(skipped.items()))
         raise StackError(f"None of the radiographs could be used, {name} for one: {why}")
-    if len(records) == len(plan.items):
+    asked = sum(item.nodules for item in plan.items if item.name in {r["name"] for r in made_here})
+    nodules = sum(len(record["nodules"]) for record in made_here)
+    complete = len(records) == len(plan.items)
+    if complete and asked and not nodules:
+        raise SettingError(
+            f"No nodule found room in any of {len(made_here)} images; give a smaller --size-mm "
+            "and another --output."
+        )
+    if complete:
         keep_plan(plan, store)  # where there are no locks another run may have begun another set
-        finish_set(plan, store, records)
-    return Made(str(output), len(plan.items), len(records), skipped)
+        finalise_set(plan, store, records)
+    there = {record["split"] for record in made_here}
+    empty = [split for split, share in zip(SPLITS, settings.split, strict=True)
+             if share and split not in there]  # fmt: skip
+    return Made(
+        output=str(output),
+        images=len(plan.items),
+        done=len(records),
+        skipped=skipped,
+        left_out=len(records) - len(made_here),
+        nodules=nodules,
+        asked=asked,
+        empty=tuple(empty),
+        copies=plan.copies,
+    )
 
 
 def _check_there(store: Store, todo: list[Task], there: set[str]) -> None:

@@ -18,6 +18,10 @@ VISIBILITY = Range((0.3, 100.0))
 _NO_MATTER = ("seed", "device", "workers", "model", "library", "intensity")
 
 
+# Options of the command whose names are not those of their settings.
+OPTIONS = {"bits": "pixels", "boxes": "annotate", "formats": "format", "signal": "class"}
+
+
 def derived_seed(seed: int, *parts: object) -> int:
     """A seed of 63 bits for one of many draws, from the seed of all.
 
@@ -54,7 +58,8 @@ class DatasetSettings:
     formats : tuple of str
         Of coco, yolo, node21, csv, monai, nndetection, dicom.
     bits : {8, 16}
-        Bits of the images' pixels; NODE21's 0..4095 become 0..255 in 8 bit.
+        Bits of the images' pixels, whose range the radiograph's window fills: NODE21's 0..4095
+        becomes 0..65535 or 0..255. Radiographs of 8 bit stay 8 bit.
     boxes : {"tight", "given"}
         Which boxes annotations hold. tight: around what is visible; given: as placed.
     masks : bool
@@ -69,8 +74,9 @@ class DatasetSettings:
     keep_identity : bool
         Whether DICOM files say who the patient is, as the radiographs do.
     patient_pattern : str or None
-        Regular expression whose first group is the patient in a file's name; if it is not given,
-        NIH's names, else each file is a patient.
+        Regular expression whose first group is the patient in a file's name or path; if it is not
+        given: DICOM's patient, NIH's names, CheXpert's and MIMIC-CXR's folders, else each file is
+        a patient.
     seed : int
         Of all that is random.
     render : Settings

@@ -1,7 +1,8 @@
 """The radiographs that a set is made from: their files, and the patient of each."""
 
+import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,9 @@ from nodegen.io.store import Store
 
 BY_ID = "id "  # before what stands for a patient's ID until it has a number
 NIH_PATIENT = re.compile(r"^(\d{8})_\d{3}$")  # ChestX-ray14: patient, follow-up
+# A folder of CheXpert (patient00001) or MIMIC-CXR (p10000032).
+PATIENT_FOLDER = re.compile(r"(?:^|/)(p(?:atient)?\d{5,})/")
+HEAD_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Source:
         Of the file, relative to the folder that was given.
     slice : int
     patient : str
-        From the file's name; images of one patient stay in one split.
+        From the DICOM file, or the file's name or folder; images of one patient stay in one split.
     """
 
     path: str
@@ -84,13 +88,13 @@ def _find_remote(store: Store) -> list[tuple[str, Store]]:
 def sources_of(name: str, root: Store, settings: DatasetSettings) -> Iterator[Source]:
     """The radiographs of one file; one of PNG and JPEG is not opened for it."""
     if PurePosixPath(name).suffix.lower() in PICTURES:
-        yield Source(name, 0, _patient(Path(name), settings.patient_pattern))
+        yield Source(name, 0, _patient(Path(name), name, settings.patient_pattern))
         return
     with root.local(name) as path:
         try:
-            patient, slices = _patient(path, settings.patient_pattern), count_slices(path)
+            patient, slices = _patient(path, name, settings.patient_pattern), count_slices(path)
         except StackError:  # said when it is read, and then it is left out
-            patient, slices = path.stem, 1
+            patient, slices = _bare(name), 1
     for number in range(slices):
         yield Source(name, number, patient)
 
@@ -114,24 +118,70 @@ def numbered(sources: Sequence[Source]) -> list[Source]:
     return made
 
 
-def _patient(path: Path, pattern: str | None) -> str:
+def with_copies(sources: Sequence[Source], roots: Mapping[str, Store]) -> tuple[list[Source], int]:
+    """The same with one patient for all copies of a file, and how many files are copies.
+
+    Copies are known by their hashes, and looked for among local files alone.
+    """
+    alike: dict[object, list[Path]] = {}
+    paths = {n: store.folder / n for n, store in roots.items() if store.folder is not None}
+    for path in paths.values():
+        alike.setdefault(path.stat().st_size, []).append(path)
+    for key in (_head, _digest):  # files of one size first by their heads, so that few are read
+        parts: dict[object, list[Path]] = {}
+        for size, group in alike.items():
+            for path in group if len(group) > 1 else ():
+                parts.setdefault((size, key(path)), []).append(path)
+        alike = parts
+    patient_of = {paths[s.path]: s.patient for s in sources if s.path in paths}
+    same: dict[str, str] = {}
+
+    def first(patient: str) -> str:
+        while patient in same:
+            patient = same[patient]
+        return patient
+
+    for group in alike.values():
+        one, *others = (first(patient_of[path]) for path in group)
+        for other in others:
+            if first(other) != first(one):
+                same[first(other)] = first(one)
+    joined = [replace(source, patient=first(source.patient)) for source in sources]
+    return joined, sum(len(group) - 1 for group in alike.values())
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.sha256(file.read(HEAD_BYTES)).digest()
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def _patient(path: Path, name: str, pattern: str | None) -> str:
+    """The patient of a file at a path, by its name in the folder that was given."""
     if pattern is None:
         if reads_as_dicom(path):
             from nodegen.dicom.read import patient_of
 
-            told = patient_of(path)
-            return f"{BY_ID}{told}" if told else path.stem
-        nih = NIH_PATIENT.match(path.stem)
-        return nih.group(1) if nih else path.stem
+            known = " ".join((patient_of(path) or "").split())
+            return f"{BY_ID}{known}" if known else _bare(name)
+        nih, folder = NIH_PATIENT.match(path.stem), PATIENT_FOLDER.search(name)
+        return nih.group(1) if nih else folder.group(1) if folder else _bare(name)
     try:
-        found = re.search(pattern, path.name)
+        found = re.search(pattern, path.name) or re.search(pattern, name)
     except re.error as error:
         raise SettingError(
             f"--patient-pattern {pattern!r} is no regular expression ({error}); mend it."
         ) from error
-    if not found or not found.groups():
+    if not found or not found.groups() or not found.group(1):
         raise SettingError(
-            f"--patient-pattern {pattern!r} finds no group in {path.name}; give one whose first "
-            "group is the patient, such as '^([0-9]+)_'."
+            f"--patient-pattern {pattern!r} finds no group in {name}; give one whose first group "
+            "is the patient, such as '^([0-9]+)_'."
         )
     return found.group(1)
+
+
+def _bare(name: str) -> str:
+    return name.removesuffix(PurePosixPath(name).suffix)

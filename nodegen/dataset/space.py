@@ -7,8 +7,9 @@ import numpy as np
 from nodegen.dataset.example import Example, Nodule
 from nodegen.dataset.settings import DatasetSettings
 from nodegen.dataset.standardise import standardise
-from nodegen.dataset.way import Way
+from nodegen.dataset.transformation import StandardisationTransform
 from nodegen.io.radiograph import Radiograph
+from nodegen.lungs.fields import Lungs
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,16 @@ class Space:
         As it was read, or in NODE21's form.
     given : Radiograph
         The same, or the original.
-    way : Way or None
+    transformation : StandardisationTransform or None
         From the original to NODE21's form, where that was asked for.
+    lungs : Lungs or None
+        Of the standardised image, where there is one.
     """
 
     drawn: Radiograph
     given: Radiograph
-    way: Way | None = None
+    transformation: StandardisationTransform | None = None
+    lungs: Lungs | None = None
 
     @classmethod
     def of(cls, radiograph: Radiograph, settings: DatasetSettings) -> "Space":
@@ -41,15 +45,15 @@ class Space:
         if not settings.standardise:
             return cls(radiograph, radiograph)
         made = standardise(radiograph)
-        original = settings.space == "original"
-        return cls(made.radiograph, radiograph if original else made.radiograph, made.way)
+        given = radiograph if settings.space == "original" else made.radiograph
+        return cls(made.radiograph, given, made.transformation, made.lungs)
 
     def give(self, example: Example) -> Example:
         """An example that was drawn in NODE21's form, in the original where that is given."""
-        if self.way is None or self.given is self.drawn:
+        if self.transformation is None or self.given is self.drawn:
             return example
         before = self.given.pixels.astype(np.float64)
-        change = self.way.change_back(example.change)
+        change = self.transformation.inverse(example.change)
         after = np.clip(before + change, before.min(), before.max())
         made = np.rint(after) if self.given.pixels.dtype.kind in "iu" else after
         return replace(
@@ -57,15 +61,15 @@ class Space:
             image=np.where(change != 0, made, before).astype(self.given.pixels.dtype),
             untouched=self.given.pixels,
             change=(after - before).astype(np.float32),
-            nodules=[self._back(nodule, self.way) for nodule in example.nodules],
-            mm=example.mm * self.way.crop.scale,
+            nodules=[self._given(nodule, self.transformation) for nodule in example.nodules],
+            mm=example.mm * self.transformation.crop.scale,
         )
 
     @staticmethod
-    def _back(nodule: Nodule, way: Way) -> Nodule:
+    def _given(nodule: Nodule, transformation: StandardisationTransform) -> Nodule:
         return replace(
             nodule,
-            given=way.box_back(nodule.given),
-            tight=way.box_back(nodule.tight),
-            mask=way.mask_back(nodule.mask),
+            given=transformation.inverse_box(nodule.given),
+            tight=transformation.inverse_box(nodule.tight),
+            mask=transformation.inverse_mask(nodule.mask),
         )

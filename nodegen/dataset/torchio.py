@@ -11,7 +11,8 @@ from torchio import LabelMap, Subject
 from torchio.transforms import Transform
 from torchio.transforms.augmentation import RandomTransform
 
-from nodegen.dataset.transform import AddNodules
+from nodegen.dataset.transform import BOX, LABEL, MASK, AddNodules
+from nodegen.errors import SettingError, StackError
 
 
 class RandomNodules(RandomTransform):
@@ -24,8 +25,8 @@ class RandomNodules(RandomTransform):
     Parameters
     ----------
     add : AddNodules, optional
-        What is drawn, how, and into which image of the subject. Of two dimensions: TorchIO's form
-        of one is `(1, column, row, 1)`.
+        What is drawn, how, and into which image of the subject: one channel of two dimensions,
+        which TorchIO holds as `(1, column, row, 1)`.
     **kwargs
         As for any of TorchIO's transforms: ``p``, ``keep``, …
 
@@ -56,10 +57,17 @@ class RandomNodules(RandomTransform):
 class Nodules(Transform):
     """The nodules of one seed: what :class:`RandomNodules` draws, and its history replays.
 
-    It adds to the subject ``mask``, a label map that holds in each pixel the number of its nodule,
-    of several the last one's, or 0; ``box``, float32 `(nodule, 4)`, x_min, y_min, x_max, y_max in
-    px, x along the image's first axis; and ``label``, int64 `(nodule,)` of zeros. Transforms that
-    come after it and move pixels move the label map along, and not the boxes.
+    It adds to the subject, behind what is there, ``mask``, a label map that holds in each pixel the
+    number of its nodule, of several the last one's, or 0; ``box``, float32 `(nodule, 4)`, px, along
+    the image's first axis first; and ``label``, int64 `(nodule,)` of zeros. Transforms that come
+    after it and move pixels move the label map along, and not the boxes.
+
+    Parameters
+    ----------
+    add : AddNodules
+    seed : int
+    **kwargs
+        As for any of TorchIO's transforms.
     """
 
     def __init__(self, add: AddNodules, seed: int, **kwargs: Any):
@@ -68,15 +76,42 @@ class Nodules(Transform):
         self.args_names = ["add", "seed"]
 
     def apply_transform(self, subject: Subject) -> Subject:
-        """Draw the nodules."""
+        """Draw the nodules.
+
+        Raises
+        ------
+        SettingError
+            Where the subject has no such image.
+        StackError
+            Where it is none of one channel and two dimensions.
+        """
+        if self.add.key not in subject:
+            raise SettingError(
+                f"The subject has no image {self.add.key!r}; give AddNodules the image's key."
+            )
         image: Any = subject[self.add.key]
-        data = {**subject, self.add.key: image.data[0, :, :, 0].T.contiguous()}
-        made = self.add.add(data, np.random.default_rng([self.add.seed, self.seed]))
-        image.set_data(made[self.add.key].T[None, ..., None])
-        labels = torch.zeros(made["mask"].shape[1:], dtype=torch.int32)
-        for number, mask in enumerate(made["mask"], 1):
+        shape = tuple(image.data.shape)
+        if shape[0] != 1 or shape[3] != 1:
+            raise StackError(
+                f"The image {self.add.key!r} has the shape {shape}, where one channel of two "
+                "dimensions, (1, column, row, 1), is wanted; give a grey radiograph."
+            )
+        data = {self.add.key: image.data[0, :, :, 0]}
+        data |= {key: subject[key] for key in (BOX, LABEL) if key in subject}
+        if isinstance(self.add.places, str) and self.add.places in subject:
+            data[self.add.places] = subject[self.add.places]
+        before = len(data.get(BOX, ()))
+        made = self.add.add(data, np.random.default_rng([self.add.seed, self.seed]), on_side=True)
+        image.set_data(made[self.add.key][None, ..., None])
+        labels = torch.zeros(shape[1:3], dtype=torch.int32)
+        first = before
+        if MASK in subject:
+            given: Any = subject[MASK]
+            labels = given.data[0, :, :, 0].to(torch.int32).clone()
+            first = max(before, int(labels.max()))
+        for number, mask in enumerate(made[MASK][before:], first + 1):
             labels[torch.as_tensor(mask > 0)] = number
-        subject.add_image(LabelMap(tensor=labels.T[None, ..., None], affine=image.affine), "mask")
-        subject["box"], subject["label"] = map(torch.as_tensor, (made["box"], made["label"]))
+        subject.add_image(LabelMap(tensor=labels[None, ..., None], affine=image.affine), MASK)
+        subject[BOX], subject[LABEL] = map(torch.as_tensor, (made[BOX], made[LABEL]))
         subject.update_attributes()
         return subject

@@ -1,26 +1,32 @@
 """Nodules on the fly: a transform for training loops, in MONAI's dictionary style."""
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from nodegen.constants import GRADES
+from nodegen.constants import CLASSES, GRADES
+from nodegen.dataset.arrays import extended, flat_pixels, in_form_of
 from nodegen.dataset.example import make_example
-from nodegen.errors import SettingError
+from nodegen.errors import BoxesError, SettingError, StackError
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.radiograph import Radiograph
-from nodegen.lungs.fields import Lungs, find_lungs
-from nodegen.lungs.prior import Prior
+from nodegen.lungs.fields import find_lungs
+from nodegen.lungs.prior import Places, Prior
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 
-KEPT_LUNGS = 4096  # radiographs whose lungs are kept in memory, packed to an eighth of a byte a px
-Places = Callable[[np.ndarray, Lungs, np.random.Generator], list[Box] | None]
+# Radiographs whose lungs and places are kept in memory, of each copy of a transform: 260 KB of one
+# of 1024 × 1024 px, so half a gigabyte at most in each worker of a loader.
+KEPT = 2048
+BOX, LABEL, MASK = "box", "label", "mask"  # MONAI's usual keys
+NODULE = 0  # the label of what is drawn
+Chooser = Callable[[np.ndarray, Places, np.random.Generator], list[Box] | None]
 
 
 @dataclass(frozen=True)
@@ -58,10 +64,15 @@ class AddNodules:
     follows from ``seed`` and from the worker's own seed, which differs for each worker and epoch;
     so ``torch.manual_seed`` before the loop makes a training repeatable.
 
+    A radiograph may lie upright, `(row, column)`, or on its side, `(column, row)`, as MONAI's
+    ``LoadImaged`` reads it: its lungs say which, and it comes back as it lay. What belongs to a
+    radiograph is found once and kept for later epochs.
+
     Parameters
     ----------
     key : str
-        The radiograph's: an array or tensor, `(row, column)` or `(1, row, column)`.
+        The radiograph's: an array or tensor, `(row, column)` or `(1, row, column)`, or either with
+        its axes swapped.
     nodules : tuple of int
         Fewest and most nodules, each number as likely.
     size_mm : tuple of float, optional
@@ -70,18 +81,30 @@ class AddNodules:
         None: decided for each nodule by its place.
     boxes : {"tight", "given"}
         Around what is visible, or as drawn.
+    axes : {"array", "xy"}
+        Order of a box's numbers. array: the array's first axis first, as MONAI's box transforms
+        read them; xy: columns of the upright radiograph first, as torchvision's detectors do.
     seed : int
+        From 0 up.
     settings : Settings, optional
         How nodules are drawn.
     places : callable or str, optional
         Boxes to be used instead of drawn ones, such as those that a detector missed: a function of
-        (pixels, lungs, rng) that returns a list of `Box`, or the key under which the dictionary
-        holds them, `(nodule, 4)`, x_min, y_min, x_max, y_max in px. None of them leaves the image
-        untouched; where the function returns None, or the dictionary has no such key, they are
-        drawn.
+        (upright pixels, :class:`nodegen.lungs.prior.Places`, rng) that returns a list of `Box`, or
+        the key under which the dictionary holds them, `(nodule, 4)`, in the order of ``axes``. None
+        of them leaves the image untouched; where the function returns None, or the dictionary has
+        no such key, they are drawn.
     subtlety : callable, optional
         Of the epoch, see :meth:`set_epoch`; returns the subtlety of its nodules, as
         `Settings.subtlety` takes it: a curriculum, such as :class:`ObviousFirst`.
+    without_lungs : {"keep", "refuse"}
+        What becomes of a radiograph in which no plausible pair of lungs is found. keep: it stays
+        without nodules, and a warning names it; refuse: a StackError.
+
+    Raises
+    ------
+    SettingError
+        Where one of these is not allowed.
 
     Examples
     --------
@@ -100,94 +123,203 @@ class AddNodules:
         nodules: tuple[int, int] = (1, 3),
         size_mm: tuple[float, float] | None = None,
         signal: str | None = None,
-        boxes: str = "tight",
+        boxes: Literal["tight", "given"] = "tight",
+        axes: Literal["array", "xy"] = "array",
         seed: int = 0,
         settings: Settings | None = None,
-        places: Places | str | None = None,
+        places: Chooser | str | None = None,
         subtlety: Callable[[int], str] | None = None,
+        without_lungs: Literal["keep", "refuse"] = "keep",
     ):
         import torch
 
-        if not 0 <= nodules[0] <= nodules[1]:
-            raise SettingError(f"nodules is {nodules}; give fewest and most, such as (1, 3).")
-        if boxes not in ("tight", "given"):
-            raise SettingError(f"boxes is {boxes!r}, where tight or given is allowed.")
+        if not _is_range(nodules):
+            raise SettingError(f"nodules is {nodules!r}; give fewest and most, such as (1, 3).")
+        for name, value, allowed in (
+            ("boxes", boxes, ("tight", "given")),
+            ("axes", axes, ("array", "xy")),
+            ("signal", signal, (None, *CLASSES)),
+            ("without_lungs", without_lungs, ("keep", "refuse")),
+        ):
+            if value not in allowed:
+                choices = " or ".join(str(choice) for choice in allowed)
+                raise SettingError(f"{name} is {value!r}, where {choices} is allowed.")
+        if not (isinstance(seed, int) and seed >= 0):
+            raise SettingError(f"seed is {seed!r}, where a whole number from 0 up is allowed.")
         self.key, self.nodules, self.size_mm, self.signal = key, nodules, size_mm, signal
-        self.boxes, self.seed, self.places = boxes, seed, places
+        self.boxes, self.axes, self.seed, self.places = boxes, axes, seed, places
         self.renderer, self.subtlety = Renderer(settings), subtlety
+        self.without_lungs = without_lungs
         # In shared memory, so that workers that are kept for several epochs see it as well.
         self._epoch = torch.zeros(1, dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
         self._rng: np.random.Generator | None = None
         self._stream: int | None = None
-        self._lungs: OrderedDict[bytes, tuple[np.ndarray, tuple[int, ...], float]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[Places, bool] | str] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the lungs that were found: copies find their own."""
-        return {**self.__dict__, "_lungs": OrderedDict()}
+        """Without what was found in radiographs: copies find their own."""
+        return {**self.__dict__, "_known": OrderedDict()}
 
     def set_epoch(self, epoch: int) -> None:
         """Say before an epoch which one it is, counted from 0; workers of a loader see it too."""
         self._epoch[0] = epoch
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """A copy of the dictionary with nodules.
+        """Draw nodules into a copy of the dictionary.
+
+        Parameters
+        ----------
+        data : mapping
+            Holds the radiograph; what it holds under ``box``, ``label`` and ``mask`` is kept, drawn
+            nodules keep away from its boxes, and theirs are added behind.
 
         Returns
         -------
         dict
-            ``key`` with nodules, in its own type and shape; ``box``, float32 `(nodule, 4)`, x_min,
-            y_min, x_max, y_max in px; ``label``, int64 `(nodule,)` of zeros; ``mask``, uint8
-            `(nodule, row, column)`.
+            ``key`` with nodules, in its own type, shape and, as a tensor of MONAI, metadata;
+            ``box``, float32 `(nodule, 4)`, px, half-open, in the order of ``axes``; ``label``,
+            int64 `(nodule,)`, 0 for what is drawn; ``mask``, uint8 `(nodule, *image)`. A nodule
+            that came with a box and no mask has its box as mask.
+
+        Raises
+        ------
+        StackError
+            Where the radiograph is none that can be used.
+        BoxesError
+            Where boxes, labels or masks have another form.
+        SettingError
+            Where the dictionary holds no radiograph.
         """
         return self.add(data, self._random())
 
-    def add(self, data: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-        """The same, with all that is random drawn from ``rng``."""
+    def add(
+        self, data: Mapping[str, Any], rng: np.random.Generator, on_side: bool = False
+    ) -> dict[str, Any]:
+        """Draw nodules as a call does, with all that is random drawn from ``rng``.
+
+        Parameters
+        ----------
+        data : mapping
+            As for a call.
+        rng : numpy.random.Generator
+        on_side : bool
+            Whether it is tried first if the radiograph lies on its side, `(column, row)`.
+
+        Returns
+        -------
+        dict
+            As from a call.
+        """
+        if self.key not in data:
+            raise SettingError(
+                f"The dictionary has no {self.key!r}, only "
+                f"{', '.join(map(repr, data)) or 'nothing'}; give AddNodules the radiograph's key."
+            )
         given = data[self.key]
-        pixels = np.asarray(given)
-        flat = pixels[0] if pixels.ndim == 3 and pixels.shape[0] == 1 else pixels
-        lungs = self._lungs_of(flat)
-        boxes = self._places(data, flat, lungs, rng)
+        flat = flat_pixels(given)
+        found = self._find(flat, on_side)
+        if isinstance(found, str):
+            if self.without_lungs == "refuse":
+                raise StackError(found)
+            return {**data, **self._annotated(data, flat.shape, False, [], [])}
+        places, swapped = found
+        upright = np.ascontiguousarray(flat.T) if swapped else flat
+        known = self._boxes_of(data.get(BOX), upright.shape, swapped)
+        boxes = self._chosen(data, upright, places, swapped, rng)
         low, high = self.nodules
         count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
         example = make_example(
-            Radiograph(flat, None, Path()),
-            lungs,
+            Radiograph(upright, None, Path()),
+            places,
             count,
             int(rng.integers(2**63)),
             self._renderer(),
-            Prior.load(),
             size_mm=self.size_mm,
             signal=self.signal,
             boxes=boxes,
+            beside=known,
         )
         corners = [n.tight if self.boxes == "tight" else n.given for n in example.nodules]
-        masks = [nodule.mask for nodule in example.nodules]
+        masks = [n.mask.T if swapped else n.mask for n in example.nodules]
         return {
             **data,
-            self.key: _like(given, example.image.reshape(pixels.shape)),
-            "box": np.array(corners, np.float32).reshape(-1, 4),
-            "label": np.zeros(len(corners), np.int64),
-            "mask": np.array(masks, np.uint8).reshape(-1, *flat.shape),
+            self.key: in_form_of(given, example.image.T if swapped else example.image),
+            **self._annotated(data, flat.shape, swapped, corners, masks),
         }
+
+    def _annotated(
+        self,
+        data: Mapping[str, Any],
+        shape: tuple[int, ...],
+        swapped: bool,
+        corners: list[tuple[int, int, int, int]],
+        masks: list[np.ndarray],
+    ) -> dict[str, Any]:
+        """Boxes, labels and masks of the dictionary, with those of drawn nodules behind them."""
+        boxes = np.array(corners, np.float32).reshape(-1, 4)
+        if self._rows_first(swapped):
+            boxes = boxes[:, [1, 0, 3, 2]]
+        labels = np.full(len(boxes), NODULE, np.int64)
+        drawn = np.array(masks, np.uint8).reshape(-1, *shape)
+        if data.get(BOX) is not None and len(data[BOX]):
+            before = len(data[BOX])
+            if data.get(LABEL) is None:
+                labels = np.concatenate([np.full(before, NODULE, np.int64), labels])
+            if data.get(MASK) is None:
+                filled = np.zeros((before, *shape), np.uint8)
+                upright = shape[::-1] if swapped else shape
+                for mask, box in zip(
+                    filled, self._boxes_of(data[BOX], upright, swapped), strict=True
+                ):
+                    inside = slice(box.top, box.bottom), slice(box.left, box.right)
+                    mask[inside[::-1] if swapped else inside] = 1
+                drawn = np.concatenate([filled, drawn])
+        return {
+            BOX: extended(data, BOX, boxes),
+            LABEL: extended(data, LABEL, labels),
+            MASK: extended(data, MASK, drawn),
+        }
+
+    def _rows_first(self, swapped: bool) -> bool:
+        return self.axes == "array" and not swapped
 
     def _renderer(self) -> Renderer:
         if self.subtlety is None:
             return self.renderer
         return self.renderer.with_subtlety(self.subtlety(int(self._epoch[0])))
 
-    def _places(
-        self, data: Mapping[str, Any], pixels: np.ndarray, lungs: Lungs, rng: np.random.Generator
+    def _chosen(
+        self,
+        data: Mapping[str, Any],
+        upright: np.ndarray,
+        places: Places,
+        swapped: bool,
+        rng: np.random.Generator,
     ) -> list[Box] | None:
         """Boxes that are asked for; None where they are to be drawn."""
         if isinstance(self.places, str):
-            told = data.get(self.places)
-            corners = None if told is None else np.asarray(told, float).reshape(-1, 4)
-            boxes = None if corners is None else [Box(0, *map(round, c)) for c in corners]
-        else:
-            boxes = self.places(pixels, lungs, rng) if self.places else None
-        return None if boxes is None else fit_boxes(boxes, (1, *pixels.shape))
+            corners = data.get(self.places)
+            return None if corners is None else self._boxes_of(corners, upright.shape, swapped)
+        boxes = self.places(upright, places, rng) if self.places else None
+        return None if boxes is None else fit_boxes(boxes, (1, *upright.shape))
+
+    def _boxes_of(self, corners: Any, shape: tuple[int, ...], swapped: bool) -> list[Box]:
+        """Boxes of the upright radiograph from `(nodule, 4)` numbers in the order of ``axes``."""
+        if corners is None:
+            return []
+        try:
+            numbers = np.asarray(corners, float).reshape(-1, 4)
+        except (TypeError, ValueError) as error:
+            raise BoxesError(
+                f"Boxes are given as {type(corners).__name__}, where (nodule, 4) numbers are "
+                f"wanted ({error}); give two corners each."
+            ) from error
+        if not np.isfinite(numbers).all():
+            raise BoxesError("A box holds a number that is NaN or infinite; give pixels.")
+        if self._rows_first(swapped):
+            numbers = numbers[:, [1, 0, 3, 2]]
+        return fit_boxes([Box(0, *map(round, box)) for box in numbers], (1, *shape))
 
     def _random(self) -> np.random.Generator:
         """The stream of this process; a new one where a loader has started a new epoch."""
@@ -200,23 +332,38 @@ class AddNodules:
             self._rng, self._stream = np.random.default_rng(key), stream
         return self._rng
 
-    def _lungs_of(self, pixels: np.ndarray) -> Lungs:
-        """Lungs, kept from an earlier epoch where the same radiograph came."""
-        key = blake2b(np.ascontiguousarray(pixels).data, digest_size=16).digest()
-        if key not in self._lungs:
-            found = find_lungs(pixels)
-            bits = np.packbits([found.labels == 1, found.labels == 2])
-            self._lungs[key] = bits, (2, *pixels.shape), found.confidence
-            if len(self._lungs) > KEPT_LUNGS:
-                self._lungs.popitem(last=False)
-        bits, shape, confidence = self._lungs[key]
-        right, left = np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape)
-        return Lungs(right + 2 * left, confidence)
+    def _find(self, flat: np.ndarray, on_side: bool) -> tuple[Places, bool] | str:
+        """Where nodules lie and whether the radiograph lies on its side; or why it has no lungs.
+
+        Kept from an earlier epoch where the same radiograph came: by every fourth pixel, which is
+        what places are made of.
+        """
+        sample = np.ascontiguousarray(flat[::4, ::4])
+        digest = blake2b(sample.data, digest_size=16, key=f"{flat.shape} {flat.dtype}".encode())
+        key = digest.digest()
+        if key not in self._known:
+            self._known[key] = found = _look(flat, on_side)
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+            if isinstance(found, str) and self.without_lungs == "keep":
+                warnings.warn(f"A radiograph is left without nodules: {found}", stacklevel=4)
+        return self._known[key]
 
 
-def _like(given: Any, made: np.ndarray) -> Any:
-    if isinstance(given, np.ndarray):
-        return made
-    import torch
+def _look(flat: np.ndarray, on_side: bool) -> tuple[Places, bool] | str:
+    faults = []
+    for swapped in (on_side, not on_side):
+        upright = np.ascontiguousarray(flat.T) if swapped else flat
+        try:
+            return Prior.load().places(find_lungs(upright), upright), swapped
+        except StackError as error:
+            faults.append(str(error))
+    return faults[0]
 
-    return torch.as_tensor(made).to(given.dtype)
+
+def _is_range(nodules: Any) -> bool:
+    try:
+        low, high = nodules
+        return bool(int(low) == low and int(high) == high and 0 <= low <= high)
+    except (TypeError, ValueError):
+        return False

@@ -46,7 +46,8 @@ class Maker:
         settings = self.settings
         todo = []
         for item in items:
-            if read_record(self.store, item) is None:
+            record = read_record(self.store, item)
+            if record is None or "skipped" in record:  # it may have been mended since
                 todo.append(item)
             else:  # by another run, or by a worker that was killed before it could say so
                 yield item.name
@@ -55,7 +56,8 @@ class Maker:
         with root.local(source.path) as path:
             try:
                 space = Space.of(read_radiograph(path, source.slice), settings)
-                lungs = find_lungs(space.drawn.pixels)
+                lungs = space.lungs or find_lungs(space.drawn.pixels)
+                places = self.prior.places(lungs, space.drawn.pixels)
             except StackError as error:
                 why = str(error).replace(str(path), source.path)
                 for item in todo:
@@ -68,19 +70,19 @@ class Maker:
                 "library_sha256": self.renderer.library.sha256,
                 "model_sha256": self.renderer.model_sha256,
             }
-            if space.way is not None:
-                facts["standardised"] = space.way.told()
+            if space.transformation is not None:
+                facts["standardised"] = space.transformation.to_dict()
             for item in todo:
                 example = make_example(
                     space.drawn,
-                    lungs,
+                    places,
                     item.nodules,
                     item.seed,
                     self.renderer.with_subtlety(settings.subtlety_of(item.split)),
-                    self.prior,
                     size_mm=settings.size_mm,
                     signal=settings.signal,
                     visibility=settings.visibility,
+                    untouched=settings.pairs,
                 )
                 example, given = space.give(example), space.given
                 with self.store.staged(record_name(item)) as folder:

@@ -11,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nodegen.dataset.example import Example, Nodule
 from nodegen.dataset.formats import FORMATS
 from nodegen.dataset.images import mark_of, png, run_lengths, windowed
@@ -55,6 +57,7 @@ def write_example(
         Where a file cannot be written.
     """
     window = radiograph.window
+    bits = 8 if example.image.dtype == np.uint8 else settings.bits
     record: Record = {
         "name": item.name,
         "split": item.split,
@@ -66,6 +69,7 @@ def write_example(
         "width": int(example.image.shape[1]),
         "mm_per_px": round(example.mm, 5),
         "window": list(window),
+        "bits": bits,
         "passed": example.passed,
         "faults": example.faults,
         **facts,
@@ -74,11 +78,10 @@ def write_example(
     written: dict[str, bytes] = {}
     place = f"{item.split}/{item.name}"
     if {"coco", "csv", "monai"} & set(settings.formats):
-        written[f"{IMAGES}/{place}.png"] = png(
-            windowed(example.image, window, settings.bits), mark_of(record)
-        )
-    if settings.pairs:
-        made = windowed(example.untouched, window, settings.bits)
+        shown = windowed(example.image, window, bits)
+        written[f"{IMAGES}/{place}.png"] = png(shown, mark_of(record))
+    if settings.pairs and example.untouched is not None:
+        made = windowed(example.untouched, window, bits)
         written[f"{UNTOUCHED}/{place}.png"] = png(made)
     if settings.masks:
         for number, nodule in enumerate(example.nodules, 1):
@@ -88,7 +91,8 @@ def write_example(
         write_bytes(output / name, content)
     names = list(written)
     for name in settings.formats:
-        names += FORMATS[name].write_image(output, record, radiograph, example, settings)
+        if write_image := getattr(FORMATS[name], "write_image", None):
+            names += write_image(output, record, radiograph, example, settings)
     record["files"] = {name: _described(output / name) for name in sorted(names)}
     write_text(output / record_name(item), json.dumps(record) + "\n")
     return record

@@ -6,6 +6,7 @@ stack's origin and spacing are, as the organisers' own code reads them.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,12 +64,37 @@ def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
     Raises
     ------
     BoxesError
-        Where a box lies wholly outside.
+        Where one is no box, holds no finite numbers, runs backwards, or lies wholly outside.
     """
-    return [
-        _fitted(box.slice, (box.left, box.right), (box.top, box.bottom), index, shape)
-        for index, box in enumerate(boxes)
-    ]
+    if isinstance(boxes, Box):
+        raise BoxesError("One Box is given where a list of them is wanted; put it into brackets.")
+    return [_checked(box, index, shape) for index, box in enumerate(boxes)]
+
+
+def _checked(box: Box, index: int, shape: tuple[int, ...]) -> Box:
+    if not isinstance(box, Box):
+        raise BoxesError(
+            f"Box {index} is a {type(box).__name__} where a Box is wanted; give "
+            "nodegen.Box(slice, left, top, right, bottom)."
+        )
+    try:
+        place, *corners = (
+            float(value) for value in (box.slice, box.left, box.top, box.right, box.bottom)
+        )
+    except (TypeError, ValueError) as error:
+        raise BoxesError(f"Box {index} holds what is no number ({error}); give pixels.") from error
+    left, top, right, bottom = corners
+    if not all(map(math.isfinite, (place, *corners))) or place % 1:
+        raise BoxesError(
+            f"Box {index} is {box}, where a whole number for the slice and finite numbers for its "
+            "edges are wanted."
+        )
+    if right < left or bottom < top:
+        raise BoxesError(
+            f"Box {index} runs from x {left:g} to {right:g} and from y {top:g} to {bottom:g}; give "
+            "left, top, right and bottom, not x, y, width and height."
+        )
+    return _fitted(int(place), (left, right), (top, bottom), index, shape)
 
 
 def write_boxes(path: Path, boxes: list[Box]) -> None:

@@ -34,6 +34,11 @@ def to_array(image: Image) -> np.ndarray:
     >>> to_array(np.zeros((4, 6), dtype=np.uint8)).shape
     (1, 4, 6)
     """
+    if isinstance(image, np.ma.MaskedArray | np.matrix):
+        raise StackError(
+            f"The image is a {type(image).__name__} where a plain ndarray is allowed; fill what is "
+            "masked, and convert it by numpy.array."
+        )
     if isinstance(image, np.ndarray):
         pixels = image
     elif hasattr(image, "GetPixelID"):  # without importing SimpleITK for those who do not use it
@@ -54,6 +59,11 @@ def to_array(image: Image) -> np.ndarray:
         raise StackError(
             f"The image has the shape {pixels.shape} where (row, column) or (slice, row, column), "
             "not empty, is allowed; give one stack at a time."
+        )
+    if pixels.ndim == 3 and pixels.shape[2] in (3, 4) and min(pixels.shape[:2]) > 4:
+        raise StackError(
+            f"The image has the shape {pixels.shape}, which is that of a picture in colours, where "
+            "(row, column) or (slice, row, column) is allowed; convert it to grey levels."
         )
     check_pixels(pixels if pixels.ndim == 3 else pixels[None], "The image")
     native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)

@@ -25,7 +25,7 @@ def picture(
     ----------
     pixels : numpy.ndarray, shape (row, column)
     density : numpy.ndarray
-        From :meth:`nodegen.lungs.prior.Prior.density`.
+        From :class:`nodegen.lungs.prior.Places`.
     side : int
         Longer side of the picture, px.
 

@@ -1,16 +1,48 @@
-"""Where nodules may lie in a radiograph: its lung fields, and the density of places over them.
+"""Draw boxes for the radiographs of files, and write both as stacks that ``generate`` takes."""
 
-:func:`nodegen.lungs.fields.find_lungs` labels the lungs, :class:`.prior.Prior` draws boxes, and
-:func:`place_files` does both for files.
-"""
-
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from nodegen.errors import SettingError
+from nodegen.errors import SettingError, StackError
+from nodegen.io.boxes import BOXES, Box, write_boxes
+from nodegen.io.files import write_bytes, write_text
+from nodegen.io.geometry import Geometry
+from nodegen.io.radiograph import Radiograph, find_radiographs, read_radiograph, read_radiographs
+from nodegen.io.stack_writer import StackWriter
+from nodegen.io.tables import csv_text
+from nodegen.lungs.fields import find_lungs
+from nodegen.lungs.picture import picture
+from nodegen.lungs.prior import Prior
+
+SLICES = "slices.csv"  # beside the stack: which slice is which radiograph
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One stack that was written.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Holds the stack, its ``nodules.json`` and ``slices.csv``.
+    slices, boxes : int
+    """
+
+    folder: Path
+    slices: int
+    boxes: int
+
+
+@dataclass
+class _Group:
+    """Radiographs of one size and pixel type, which one stack can hold."""
+
+    spacing: tuple[float, float] | None
+    members: list[tuple[Path, int, str]] = field(default_factory=list)  # file, slice, name
+    boxes: list[Box] = field(default_factory=list)
 
 
 def place_files(
@@ -21,15 +53,20 @@ def place_files(
     size_mm: tuple[float, float] | None = None,
     seed: int = 0,
     pictures: Path | None = None,
-) -> Iterator[tuple[Path, int]]:
-    """Draw boxes for radiographs, and write each file's ``nodules.json``.
+    left_out: Callable[[str], None] = print,
+) -> list[Placed]:
+    """Draw boxes for radiographs, and write stacks with their ``nodules.json``.
+
+    Radiographs of one size and pixel type share a stack: in the output folder itself where all do,
+    else in a folder for each size, such as ``1024x1024-uint16``.
 
     Parameters
     ----------
     inputs : list of pathlib.Path
-        Files and folders of radiographs; a stack's slices are placed one by one.
+        Files and folders of radiographs, of any format that is read; a stack's slices are placed
+        one by one.
     output : pathlib.Path
-        Gets ``nodules.json``; of several files, in a folder of each one's name.
+        Folder without another stack; ``nodules.json`` there is replaced.
     nodules : tuple of int
         Fewest and most boxes in a radiograph.
     size_mm : tuple of float, optional
@@ -37,52 +74,84 @@ def place_files(
     seed : int
     pictures : pathlib.Path, optional
         Gets a PNG for each radiograph.
+    left_out : callable
+        Is given a sentence about each radiograph that is left out.
 
-    Yields
-    ------
-    path : pathlib.Path
-        Of a ``nodules.json``.
-    count : int
-        Boxes in it.
+    Returns
+    -------
+    list of Placed
 
     Raises
     ------
+    StackError
+        Where no radiograph can be used.
     NodegenError
-        One of its classes, for each kind of fault.
+        One of its other classes, for each kind of fault.
     """
-    from nodegen.io.boxes import BOXES, write_boxes
-    from nodegen.io.files import write_bytes
-    from nodegen.io.radiograph import find_radiographs, read_radiographs
-    from nodegen.lungs.fields import find_lungs
-    from nodegen.lungs.picture import picture
-    from nodegen.lungs.prior import Prior
-
     if not 0 <= nodules[0] <= nodules[1]:
         raise SettingError(
             f"--nodules is {nodules[0]}-{nodules[1]}; give a number or a range such as 1-3."
         )
-    prior = Prior.load()
-    files = find_radiographs(inputs)
-    for number, (path, root) in enumerate(files):
-        place = path.relative_to(root).with_suffix("")
-        boxes = []
-        for radiograph in read_radiographs(path):
-            rng = np.random.default_rng([seed, number, radiograph.slice])
-            lungs = find_lungs(radiograph.pixels)
-            drawn = prior.draw(
-                lungs,
-                radiograph.pixels,
-                int(rng.integers(nodules[0], nodules[1] + 1)),
-                rng,
-                size_mm,
-                radiograph.spacing,
-            )
-            boxes += [replace(box, slice=radiograph.slice) for box in drawn]
-            if pictures is not None:
-                density = prior.density(lungs, radiograph.pixels)
-                name = f"{place.as_posix().replace('/', '_')}_{radiograph.slice:03d}.png"
-                made = picture(radiograph.pixels, lungs, density, drawn)
-                write_bytes(pictures / name, made)
-        target = (output / place if len(files) > 1 else output) / BOXES
-        write_boxes(target, boxes)
-        yield target, len(boxes)
+    prior, groups = Prior.load(), dict[tuple[tuple[int, ...], np.dtype], _Group]()
+    for number, (path, root) in enumerate(find_radiographs(inputs)):
+        name = path.relative_to(root).as_posix()
+        try:
+            for radiograph in read_radiographs(path):
+                rng = np.random.default_rng([seed, number, radiograph.slice])
+                _place(radiograph, name, rng, prior, groups, nodules, size_mm, pictures)
+        except StackError as error:
+            left_out(f"left out {name}: {error}")
+    if not groups:
+        raise StackError("None of the radiographs could be used; see why above.")
+    made = []
+    for (shape, dtype), group in groups.items():
+        kind = f"{'x'.join(map(str, shape))}-{dtype.name}"
+        folder = output / kind if len(groups) > 1 else output
+        _write(folder, group, shape, dtype)
+        made.append(Placed(folder, len(group.members), len(group.boxes)))
+    return made
+
+
+def _place(
+    radiograph: Radiograph,
+    name: str,
+    rng: np.random.Generator,
+    prior: Prior,
+    groups: dict[tuple[tuple[int, ...], np.dtype], _Group],
+    nodules: tuple[int, int],
+    size_mm: tuple[float, float] | None,
+    pictures: Path | None,
+) -> None:
+    """Draw the boxes of one radiograph into the group that it belongs to."""
+    pixels = radiograph.pixels
+    lungs = find_lungs(pixels)
+    places = prior.places(lungs, pixels)
+    count = int(rng.integers(nodules[0], nodules[1] + 1))
+    boxes = places.draw(count, rng, size_mm, radiograph.spacing)
+    group = groups.setdefault((pixels.shape, pixels.dtype), _Group(radiograph.spacing))
+    if group.spacing != radiograph.spacing:  # one stack has one pixel size: none where they differ
+        group.spacing = None
+    start = len(group.boxes)
+    group.boxes += [
+        replace(box, slice=len(group.members), index=start + own) for own, box in enumerate(boxes)
+    ]
+    group.members.append((radiograph.path, radiograph.slice, name))
+    if pictures is not None:
+        stem = name.rpartition(".")[0].replace("/", "_") or name
+        made = picture(pixels, lungs, places.density, boxes)
+        write_bytes(pictures / f"{stem}_{radiograph.slice:03d}.png", made)
+
+
+def _write(folder: Path, group: _Group, shape: Sequence[int], dtype: np.dtype) -> None:
+    """Write a stack, its boxes, and which slice is which radiograph."""
+    first = Path(group.members[0][2])
+    files = {path for path, _, _ in group.members}
+    name = f"{first.stem}.mha" if len(files) == 1 else "radiographs.mha"
+    x, y = group.spacing or (1.0, 1.0)
+    geometry = replace(Geometry.plain(3), spacing=(x, y, 1.0))
+    with StackWriter(folder / name, geometry, (len(group.members), *shape), dtype) as writer:
+        for path, number, _ in group.members:
+            writer.write(read_radiograph(path, number).pixels)
+    rows = [(own, name, number) for own, (_, number, name) in enumerate(group.members)]
+    write_text(folder / SLICES, csv_text(("slice", "file", "slice_of_file"), rows))
+    write_boxes(folder / BOXES, group.boxes)

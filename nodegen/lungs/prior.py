@@ -13,23 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import stats
 
 from nodegen.errors import ModelError, SettingError
 from nodegen.io.boxes import Box
+from nodegen.lungs.body import STEP_PX, Body
 from nodegen.lungs.fields import Edges, Lungs
 from nodegen.lungs.frame import Frame, mapped, mm_per_px
-from nodegen.lungs.region import hull as hull_of
 from nodegen.settings import MODEL
 
 PRIOR, FORMAT = MODEL / "lungs" / "places.json", "nodegen-places-1"
 CELL_PX = 8  # side of the cells in which the density is evaluated
-# Chosen, not fitted, but for BODY_SHARE.
+# Chosen, not fitted.
 GAP_PX = 8  # that boxes keep from each other
 TRIES = 200  # draws of one box before it is given up
-SHOWN_SHARE = 0.98  # of a box that must lie on what was exposed
-BODY_SHARE = 0.7  # of a box that must lie in the hull of the lungs; NODE21's reach over the ribs
-PADDING_LEVELS = 0.01  # of the grey range above the darkest level that still is no body
 
 
 @dataclass(frozen=True)
@@ -79,34 +76,39 @@ class Prior:
         laws = zip(self.weights, self.means, self.covariances, strict=True)
         return np.asarray(sum(w * stats.multivariate_normal(m, c).pdf(points) for w, m, c in laws))
 
-    def density(self, lungs: Lungs, pixels: np.ndarray) -> np.ndarray:
-        """Probability that a nodule's centre lies in each cell of 8 × 8 px.
-
-        Parameters
-        ----------
-        pixels : numpy.ndarray, shape (row, column)
-            The radiograph, whose padding is left out.
-
-        Returns
-        -------
-        numpy.ndarray, shape (row / 8, column / 8), rounded up
-            Sums to 1.
-        """
-        rows, columns = lungs.labels.shape
+    def places(self, lungs: Lungs, pixels: np.ndarray) -> "Places":
+        """The places of nodules in one radiograph, by its lungs and its pixels (row, column)."""
+        body = Body.of(lungs, pixels)
+        rows, columns = body.shape
         y, x = np.mgrid[CELL_PX / 2 : rows : CELL_PX, CELL_PX / 2 : columns : CELL_PX]
-        u, v, area = mapped(x.ravel(), y.ravel(), Frame.of(lungs), self.mean_chest)
-        chance = (self.at(u, v) * np.maximum(area, 0)).reshape(x.shape)
-        here = y.astype(int), x.astype(int)
-        body = hull(lungs)
-        chance[is_hidden(lungs, body)[here]] *= self.hidden
-        chance[~(body & shown(pixels))[here]] = 0
-        made: np.ndarray = chance / chance.sum()
-        return made
+        middle = slice(CELL_PX // STEP_PX // 2, None, CELL_PX // STEP_PX)
+        allowed = (body.hull & body.shown)[middle, middle]
+        u, v, area = mapped(x[allowed], y[allowed], body.frame, self.mean_chest)
+        chance = self.at(u, v) * np.maximum(area, 0)
+        chance[body.hidden[middle, middle][allowed]] *= self.hidden
+        density = np.zeros(x.shape, np.float32)
+        density[allowed] = chance / chance.sum()
+        return Places(self, body, density)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where nodules lie in one radiograph; computed once, and small.
+
+    Attributes
+    ----------
+    prior : Prior
+    body : Body
+    density : numpy.ndarray of float32, shape (row / 8, column / 8), rounded up
+        Probability that a nodule's centre lies in each cell of 8 × 8 px; sums to 1.
+    """
+
+    prior: Prior
+    body: Body
+    density: np.ndarray
 
     def draw(
         self,
-        lungs: Lungs,
-        pixels: np.ndarray,
         count: int,
         rng: np.random.Generator,
         size_mm: tuple[float, float] | None = None,
@@ -117,19 +119,20 @@ class Prior:
 
         Parameters
         ----------
-        lungs : Lungs
-            Of the radiograph.
-        pixels : numpy.ndarray, shape (row, column)
         count : int
             Boxes wanted; fewer come where there is no room.
         rng : numpy.random.Generator
         size_mm : tuple of float, optional
             Range of the larger side; the law of sizes is cut off there. None: as NODE21's.
         spacing : tuple of float, optional
-            The file's pixel size, see :func:`nodegen.lungs.frame.mm_per_px`.
-
+            The file's pixel size (x, y), mm, see :func:`nodegen.lungs.frame.mm_per_px`.
         beside : sequence of Box
             Boxes that are there already, and that the new ones keep away from.
+
+        Returns
+        -------
+        list of Box
+            In slice 0, numbered after those of ``beside``.
 
         Raises
         ------
@@ -143,109 +146,47 @@ class Prior:
         >>> from nodegen.phantom.render import radiograph
         >>> anatomy = draw_anatomy(np.random.default_rng(0))
         >>> lungs = Lungs(lung_fields(anatomy), 1.0)
-        >>> len(Prior.load().draw(lungs, radiograph(anatomy), 3, np.random.default_rng(1)))
+        >>> places = Prior.load().places(lungs, radiograph(anatomy))
+        >>> len(places.draw(3, np.random.default_rng(1)))
         3
         """
-        frame = Frame.of(lungs)
-        mm = mm_per_px(frame, spacing)
-        low, high = (side * frame.width / self.mean_chest.width for side in self.side_limits)
+        prior, width = self.prior, self.body.frame.width
+        low, high = (side * width / prior.mean_chest.width for side in prior.side_limits)
         if size_mm is not None:
             if not 0 < size_mm[0] <= size_mm[1]:
                 raise SettingError(
                     f"The sizes are {size_mm[0]:g} to {size_mm[1]:g} mm; give a range from small "
                     "to large, above 0."
                 )
+            mm = mm_per_px(self.body.frame, spacing)
             low, high = size_mm[0] / mm, size_mm[1] / mm
-        chance = self.density(lungs, pixels)
-        totals = chance.ravel().cumsum()
-        allowed = Allowed.of(lungs, pixels)
+        totals = self.density.ravel().cumsum(dtype=np.float64)
         boxes: list[Box] = []
         for _ in range(count):
-            larger = self._side(rng, low, high, frame)
-            ratio = np.exp(np.clip(rng.normal(0, self.log_ratio), -0.6, 0.6))
+            larger = self._side(rng, low, high)
+            ratio = np.exp(np.clip(rng.normal(0, prior.log_ratio), -0.6, 0.6))
             width, height = larger * min(ratio, 1), larger * min(1 / ratio, 1)
             for _ in range(TRIES):
                 cell = int(np.searchsorted(totals, rng.random() * totals[-1]))
-                row, column = divmod(min(cell, chance.size - 1), chance.shape[1])
+                row, column = divmod(min(cell, totals.size - 1), self.density.shape[1])
                 x, y = (np.array([column, row]) + rng.random(2)) * CELL_PX
                 box = _around(x, y, width, height, len(beside) + len(boxes))
-                if allowed.holds(box) and all(
+                if self.body.holds(box) and all(
                     box.gap(other) >= GAP_PX for other in (*beside, *boxes)
                 ):
                     boxes.append(box)
                     break
         return boxes
 
-    def _side(self, rng: np.random.Generator, low: float, high: float, frame: Frame) -> float:
+    def _side(self, rng: np.random.Generator, low: float, high: float) -> float:
         """Larger side, px: log-normal, cut off at both ends."""
-        mean = self.log_side[0] + np.log(frame.width / self.mean_chest.width)
-        bounds = (np.log([low, high]) - mean) / self.log_side[1]
+        mean, deviation = self.prior.log_side
+        mean += np.log(self.body.frame.width / self.prior.mean_chest.width)
+        bounds = (np.log([low, high]) - mean) / deviation
         if bounds[1] - bounds[0] < 1e-9:
             return low
         drawn = stats.truncnorm.ppf(rng.random(), *bounds)
-        return float(np.exp(mean + self.log_side[1] * np.clip(drawn, *bounds)))
-
-
-def hull(lungs: Lungs) -> np.ndarray:
-    """Mask of the convex hull of both lungs: lung, and what heart and diaphragm hide of it."""
-    step = 4  # a coarse hull is as good, and quick
-    coarse = hull_of(lungs.labels[::step, ::step] > 0)
-    whole = np.repeat(np.repeat(coarse, step, 0), step, 1)
-    return np.asarray(whole[: lungs.labels.shape[0], : lungs.labels.shape[1]])
-
-
-def is_hidden(lungs: Lungs, body: np.ndarray) -> np.ndarray:
-    """Mask of what the hull holds and the lung fields do not."""
-    return np.asarray(body & (lungs.labels == 0))
-
-
-def shown(pixels: np.ndarray) -> np.ndarray:
-    """Mask of what is no padding: darkest pixels that hang together with the image's border."""
-    low, high = float(pixels.min()), float(pixels.max())
-    blank = pixels <= low + PADDING_LEVELS * (high - low)
-    parts, _ = ndimage.label(np.pad(blank, 1, constant_values=True))
-    return np.asarray(parts[1:-1, 1:-1] != parts[0, 0])
-
-
-@dataclass(frozen=True)
-class Allowed:
-    """Sums over the masks that a box must lie on, so that any box is judged at once."""
-
-    body: np.ndarray
-    exposed: np.ndarray
-
-    @classmethod
-    def of(cls, lungs: Lungs, pixels: np.ndarray) -> "Allowed":
-        """The masks of one radiograph."""
-        return cls(_summed(hull(lungs)), _summed(shown(pixels)))
-
-    def holds(self, box: Box) -> bool:
-        """Whether the box lies inside the image, on the body, and off the padding."""
-        rows, columns = (length - 1 for length in self.body.shape)
-        if box.left < 0 or box.top < 0 or box.right > columns or box.bottom > rows:
-            return False
-        area = box.width * box.height
-        return bool(
-            _count(self.body, box) >= BODY_SHARE * area
-            and _count(self.exposed, box) >= SHOWN_SHARE * area
-        )
-
-
-def _summed(mask: np.ndarray) -> np.ndarray:
-    return (
-        np.pad(mask.astype(np.int32), ((1, 0), (1, 0)))
-        .cumsum(0, dtype=np.int32)
-        .cumsum(1, dtype=np.int32)
-    )
-
-
-def _count(sums: np.ndarray, box: Box) -> int:
-    return int(
-        sums[box.bottom, box.right]
-        - sums[box.top, box.right]
-        - sums[box.bottom, box.left]
-        + sums[box.top, box.left]
-    )
+        return float(np.exp(mean + deviation * np.clip(drawn, *bounds)))
 
 
 def _around(x: float, y: float, width: float, height: float, index: int) -> Box:

@@ -12,9 +12,10 @@ from sklearn.mixture import GaussianMixture
 from nodegen.errors import TrainingError
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.files import write_text
+from nodegen.lungs.body import STEP_PX
 from nodegen.lungs.fields import Edges, Lungs
 from nodegen.lungs.frame import Frame
-from nodegen.lungs.prior import CELL_PX, FORMAT, Prior, hull, is_hidden
+from nodegen.lungs.prior import CELL_PX, FORMAT, Prior
 
 SIDE_PX = 1024  # of NODE21's images
 COMPONENTS = range(4, 15)  # of the mixture, chosen by the Bayesian information criterion
@@ -113,9 +114,9 @@ def fit_hidden(prior: Prior, radiographs: list[tuple[Lungs, np.ndarray]], share:
     plain = replace(prior, hidden=1.0)
     held = []
     for lungs, pixels in radiographs:
-        density = plain.density(lungs, pixels)
-        middle = slice(CELL_PX // 2, None, CELL_PX)
-        held.append(float(density[is_hidden(lungs, hull(lungs))[middle, middle]].sum()))
+        places = plain.places(lungs, pixels)
+        middle = slice(CELL_PX // STEP_PX // 2, None, CELL_PX // STEP_PX)
+        held.append(float(places.density[places.body.hidden[middle, middle]].sum()))
     parts = np.array(held)
 
     def lacking(weight: float) -> float:

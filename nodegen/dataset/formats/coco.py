@@ -15,11 +15,6 @@ from nodegen.io.mark import COMPOSITE, IPTC
 CATEGORY = {"id": 1, "name": "nodule", "supercategory": "lung"}
 
 
-def write_image(*_: Any) -> list[str]:
-    """Nothing besides the image itself."""
-    return []
-
-
 def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[tuple[str, str]]:
     """Yield the annotations of each split that has images."""
     for split in SPLITS:

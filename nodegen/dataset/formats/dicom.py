@@ -108,7 +108,7 @@ def _dataset(
         grey = GreyScale.of(frame, source)
         change = example.change if with_nodules else np.zeros_like(example.change)
         return in_stored_form(source, grey.changed(frame, change), example.mm, told)
-    pixels = example.image if with_nodules else example.untouched
+    pixels = example.image if with_nodules or example.untouched is None else example.untouched
     form = pixels if pixels.dtype == np.uint8 else windowed(pixels, radiograph.window, 16)
     window = radiograph.window if pixels.dtype.kind == "u" else (0.0, 65535.0)
     given = record.get("standardised") if settings.space == "drawn" else None

@@ -12,11 +12,6 @@ from nodegen.dataset.settings import DatasetSettings
 KEYS = {"training": "train", "validation": "val", "test": "test"}
 
 
-def write_image(*_: Any) -> list[str]:
-    """Nothing besides the image itself."""
-    return []
-
-
 def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[tuple[str, str]]:
     """Yield the list of all splits."""
     content: dict[str, Any] = {"name": "nodegen", "labels": {"0": "nodule"}}

@@ -26,9 +26,9 @@ def write_image(
     example: Example,
     settings: DatasetSettings,
 ) -> list[str]:
-    """Write the image as uint16, its pixel size in the header."""
+    """Write the image as uint16 of 0..4095, its pixel size in the header."""
     name = f"node21/{record['split']}/images/{_name(record)}"
-    pixels = windowed(example.image, radiograph.window, 16)
+    pixels = windowed(example.image, radiograph.window, 12)
     geometry = Geometry((example.mm, example.mm), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0), 2)
     form = (geometry, (1, *pixels.shape), np.uint16, mark_of(record))
     with StackWriter(output / name, *form) as writer:

@@ -49,11 +49,6 @@ def orders(records: list[dict[str, Any]]) -> dict[str, int]:
     return places
 
 
-def write_image(*_: Any) -> list[str]:
-    """Nothing besides the image itself."""
-    return []
-
-
 def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[tuple[str, str]]:
     """Yield the table; px, half-open, from the image's upper left corner."""
     made = io.StringIO()

@@ -102,10 +102,10 @@ def _standardised(row: TableImage, path: Path) -> RealRadiograph:
     if given.pixels.shape == NODE21_SHAPE and given.pixels.dtype.itemsize > 1:
         return _as_it_is(row, path)
     made = standardise(given)
-    crop, boxes = made.way.crop, []
+    crop, boxes = made.transformation.crop, []
     for box in row.fitted(given.pixels.shape):
-        left, top = crop.forth(box.left, box.top)
-        right, bottom = crop.forth(box.right, box.bottom)
+        left, top = crop.apply(box.left, box.top)
+        right, bottom = crop.apply(box.right, box.bottom)
         boxes.append(Box(0, round(left), round(top), round(right), round(bottom), box.index))
     pixels, spacing = made.radiograph.pixels, made.radiograph.spacing
     return RealRadiograph(

@@ -9,9 +9,9 @@ import numpy as np
 from nodegen.errors import SettingError, StackError
 from nodegen.evaluation.reader_study.radiographs import Place, StudyImage, surround
 from nodegen.io.boxes import Box
+from nodegen.lungs.body import Body
 from nodegen.lungs.fields import Lungs, find_lungs
 from nodegen.lungs.frame import Frame, mapped
-from nodegen.lungs.prior import Allowed
 from nodegen.renderer import Renderer
 
 APART = 0.5  # box sides that must lie between a new nodule and any that is known
@@ -24,7 +24,7 @@ class Ground:
     """The lungs of a radiograph, and where in it a box may lie."""
 
     lungs: Lungs
-    allowed: Allowed
+    body: Body
 
     def share(self, box: Box) -> float:
         """How much of a box is lung, by the labels: what heart and diaphragm hide is none."""
@@ -50,7 +50,7 @@ class Grounds:
         if name not in self._found:
             try:
                 lungs = self._find(image.pixels)
-                self._found[name] = Ground(lungs, Allowed.of(lungs, image.pixels))
+                self._found[name] = Ground(lungs, Body.of(lungs, image.pixels))
             except StackError:
                 self._found[name] = None
         return self._found[name]
@@ -75,7 +75,7 @@ class Grounds:
             x, y, _ = mapped(np.array([box.centre[0]]), np.array([box.centre[1]]), *frames)
             left, top = round(float(x[0]) - box.width / 2), round(float(y[0]) - box.height / 2)
             box = replace(box, left=left, top=top, right=left + box.width, bottom=top + box.height)
-        if not ground.allowed.holds(box) or any(
+        if not ground.body.holds(box) or any(
             box.gap(other) < APART * max(box.side, other.side) for other in image.boxes
         ):
             return None

@@ -1,9 +1,9 @@
-"""What tells of a whole set: the trainers' index files, manifest, card, report, contact sheet."""
+"""Write the files of a whole set: index files, manifest, card, report, contact sheet."""
 
 import hashlib
 import json
 
-from nodegen.dataset.card import croissant
+from nodegen.dataset.croissant import croissant
 from nodegen.dataset.formats import FORMATS, table
 from nodegen.dataset.plan import PLAN, Plan
 from nodegen.dataset.report import report
@@ -16,8 +16,8 @@ MANIFEST, SUMS, CARD = "manifest.jsonl", "SHA256SUMS", "croissant.json"
 REPORT, SHEET = "report.md", "contact_sheet.png"
 
 
-def finish_set(plan: Plan, output: Store, records: list[Record]) -> None:
-    """Write everything that tells of the whole set; nothing of it depends on who made which image.
+def finalise_set(plan: Plan, output: Store, records: list[Record]) -> None:
+    """Write the files of the whole set; no byte of them depends on who made which image.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The way from a radiograph to NODE21's form and, for what was drawn there, back.
+"""The transform of a radiograph to NODE21's form and, for what was drawn there, its inverse.
 
 A change of the standardised image becomes a change of the original: band gains are taken off in
 Fourier space, then it is resampled to the original's pixels. Taking gains off spreads it, thinly,
@@ -52,24 +52,24 @@ class Crop:
         width = min(round((self.right - self.left) * self.scale), SIDE_PX)
         return width, min(round((self.bottom - self.top) * self.scale), SIDE_PX)
 
-    def forth(self, x: float, y: float) -> tuple[float, float]:
+    def apply(self, x: float, y: float) -> tuple[float, float]:
         """A point of the original in the standardised image, px."""
         return (x - self.left) * self.scale + self.x, (y - self.top) * self.scale + self.y
 
-    def back(self, x: float, y: float) -> tuple[float, float]:
+    def inverse(self, x: float, y: float) -> tuple[float, float]:
         """A point of the standardised image in the original, px.
 
         Examples
         --------
         >>> crop = Crop(100, 50, 1100, 1050, 1.024, 0, 0)
-        >>> tuple(round(v) for v in crop.back(*crop.forth(300, 400)))
+        >>> tuple(round(v) for v in crop.inverse(*crop.apply(300, 400)))
         (300, 400)
         """
         return (x - self.x) / self.scale + self.left, (y - self.y) / self.scale + self.top
 
 
 @dataclass(frozen=True)
-class Way:
+class StandardisationTransform:
     """How one radiograph was brought to NODE21's form.
 
     Attributes
@@ -88,7 +88,7 @@ class Way:
     offset: float
     shape: tuple[int, int]
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """What ``crops.json`` and a set's manifest hold."""
         return {
             **asdict(self.crop),
@@ -98,26 +98,28 @@ class Way:
         }
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> "Way":
-        """The way that :meth:`told` told.
+    def from_dict(cls, content: dict[str, Any]) -> "StandardisationTransform":
+        """Read what :meth:`to_dict` gave.
 
         Examples
         --------
-        >>> way = Way(Crop(0, 0, 512, 512, 2.0, 0, 0), (1.0,) * 7, 12.0, (512, 600))
-        >>> Way.of(way.told()) == way
+        >>> crop = Crop(0, 0, 512, 512, 2.0, 0, 0)
+        >>> transform = StandardisationTransform(crop, (1.0,) * 7, 12.0, (512, 600))
+        >>> StandardisationTransform.from_dict(transform.to_dict()) == transform
         True
         """
         names = ("left", "top", "right", "bottom", "scale", "x", "y")
-        rows, columns = told["shape"]
-        gains = tuple(float(gain) for gain in told["gains"])
-        return cls(Crop(*(told[n] for n in names)), gains, float(told["offset"]), (rows, columns))
+        rows, columns = content["shape"]
+        gains = tuple(float(gain) for gain in content["gains"])
+        crop = Crop(*(content[name] for name in names))
+        return cls(crop, gains, float(content["offset"]), (rows, columns))
 
-    def forth(self, pixels: np.ndarray) -> np.ndarray:
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
         """The original in NODE21's form, float32 (row, column), not rounded, not cut off."""
-        seen, _ = cut(pixels.astype(np.float32), self.crop)
+        seen, _ = cropped(pixels.astype(np.float32), self.crop)
         return amplified(seen, self.gains) + np.float32(self.offset)
 
-    def change_back(self, change: np.ndarray) -> np.ndarray:
+    def inverse(self, change: np.ndarray) -> np.ndarray:
         """The change of the original that a change of the standardised image comes from.
 
         Parameters
@@ -144,15 +146,29 @@ class Way:
             here += part[: here.shape[0], : here.shape[1]]
         return self._resampled(made, smooth=True)
 
-    def mask_back(self, mask: np.ndarray) -> np.ndarray:
-        """A mask of the standardised image in the original, bool (row, column)."""
+    def inverse_mask(self, mask: np.ndarray) -> np.ndarray:
+        """Bring a mask of the standardised image to the original, bool (row, column)."""
         return self._resampled(mask.astype(np.float32), smooth=False) >= 0.5
 
-    def box_back(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """A box (left, top, right, bottom) in the original, to the nearest px, inside the image."""
+    def apply_box(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
+        """Bring a box (left, top, right, bottom) of the original to the standardised image.
+
+        Clipped to the crop; None where its centre lies outside.
+        """
+        crop, (width, height) = self.crop, self.crop.size
+        x, y = crop.apply((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+        if not (crop.x <= x < crop.x + width and crop.y <= y < crop.y + height):
+            return None
+        left, top = (round(value) for value in crop.apply(box[0], box[1]))
+        right, bottom = (round(value) for value in crop.apply(box[2], box[3]))
+        left, top = max(left, crop.x), max(top, crop.y)
+        return left, top, min(right, crop.x + width), min(bottom, crop.y + height)
+
+    def inverse_box(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """Bring a box (left, top, right, bottom) to the original, to the nearest px inside it."""
         rows, columns = self.shape
-        left, top = (round(value) for value in self.crop.back(box[0], box[1]))
-        right, bottom = (round(value) for value in self.crop.back(box[2], box[3]))
+        left, top = (round(value) for value in self.crop.inverse(box[0], box[1]))
+        right, bottom = (round(value) for value in self.crop.inverse(box[2], box[3]))
         left, top = min(max(left, 0), columns - 1), min(max(top, 0), rows - 1)
         return left, top, min(max(right, left + 1), columns), min(max(bottom, top + 1), rows)
 
@@ -168,17 +184,30 @@ class Way:
         return made
 
 
-def cut(pixels: np.ndarray, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
-    """The crop of a float32 image at 1024 × 1024 px, and a mask of what it shows."""
+def cropped(pixels: np.ndarray, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a crop, and bring it to 1024 × 1024 px.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray of float32 or uint8, shape (row, column)
+        Grey levels, which are interpolated, or labels, which are not.
+
+    Returns
+    -------
+    pixels : numpy.ndarray, shape (1024, 1024)
+        Where nothing is shown the edge goes on: a step there would shine into the image.
+    shown : numpy.ndarray of bool, shape (1024, 1024)
+        What the crop shows.
+    """
     from PIL import Image
 
     part = Image.fromarray(pixels[crop.top : crop.bottom, crop.left : crop.right])
     width, height = crop.size
-    resized = np.asarray(part.resize((width, height), Image.Resampling.BICUBIC))
-    # Where nothing is shown the edge goes on: a step there would shine into the image.
+    is_grey = pixels.dtype == np.float32
+    how = Image.Resampling.BICUBIC if is_grey else Image.Resampling.NEAREST
     around = ((crop.y, SIDE_PX - height - crop.y), (crop.x, SIDE_PX - width - crop.x))
-    shown = np.pad(np.ones(resized.shape, bool), around)
-    return np.pad(resized, around, mode="edge"), shown
+    shown = np.pad(np.ones((height, width), bool), around)
+    return np.pad(np.asarray(part.resize((width, height), how)), around, mode="edge"), shown
 
 
 def _parts(change: np.ndarray) -> Iterator[tuple[slice, slice, np.ndarray]]:

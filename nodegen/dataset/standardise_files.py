@@ -1,0 +1,153 @@
+"""Standardise the radiographs of files, and take a table of their boxes along."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodegen.dataset.standardise import standardise
+from nodegen.dataset.transformation import SIDE_PX, StandardisationTransform
+from nodegen.errors import OutputError, StackError
+from nodegen.io.box_tables import BoxTable, read_box_table
+from nodegen.io.files import write_text
+from nodegen.io.geometry import Geometry
+from nodegen.io.radiograph import Radiograph, find_radiographs, read_radiographs
+from nodegen.io.stack_writer import StackWriter
+from nodegen.io.tables import csv_text
+
+CROPS, BOXES = "crops.json", "boxes.csv"
+Entry = dict[str, Any]
+
+
+def standardise_files(
+    inputs: list[Path],
+    output: Path,
+    boxes: Path | None = None,
+    left_out: Callable[[str], None] = print,
+) -> Iterator[Path]:
+    """Standardise radiographs, each into an .mha of its own, and write ``crops.json``.
+
+    A run over a folder that holds some of them makes the others.
+
+    Parameters
+    ----------
+    inputs : list of pathlib.Path
+        Files and folders of radiographs, of any format that is read.
+    output : pathlib.Path
+        New or empty, or of an earlier run.
+    boxes : pathlib.Path, optional
+        Table of boxes in the radiographs' own pixels, as
+        :func:`nodegen.io.box_tables.read_box_table` takes it; ``boxes.csv`` gets them in those of
+        the standardised images.
+    left_out : callable
+        Is given a sentence about each radiograph and box that is left out.
+
+    Yields
+    ------
+    pathlib.Path
+        Of an image, as it is written.
+
+    Raises
+    ------
+    OutputError
+        Where the folder holds other files.
+    StackError
+        Where no radiograph can be used.
+    NodegenError
+        One of its other classes, for each kind of fault.
+    """
+    table = None if boxes is None else read_box_table(boxes)
+    entries = _entries_of(output)
+    taken: set[str] = set()
+    try:
+        for path, root in find_radiographs(inputs):
+            source = path.relative_to(root).as_posix()
+            stem = source.removesuffix(path.suffix).replace("/", "_")
+            try:
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                for radiograph in read_radiographs(path):
+                    name = (
+                        f"{stem}_{radiograph.slice:03d}.mha" if radiograph.slice else f"{stem}.mha"
+                    )
+                    if name in taken:
+                        raise StackError(f"another radiograph is written as {name}; rename one")
+                    taken.add(name)
+                    known = entries.get(name)
+                    if known and (output / name).exists():
+                        if known["source_sha256"] != digest:
+                            raise StackError(
+                                f"{output / name} was made of another file; remove it, or give "
+                                "another --output."
+                            )
+                        continue
+                    number = f":{radiograph.slice}" if radiograph.slice else ""
+                    entries[name] = {
+                        "source": source + number,
+                        "source_sha256": digest,
+                        **_write(radiograph, output / name),
+                    }
+                    yield output / name
+            except StackError as error:
+                left_out(f"left out {source}: {str(error).replace(str(path), source)}")
+    finally:
+        if entries:
+            write_text(output / CROPS, json.dumps(entries, indent=1) + "\n")
+    if not taken & set(entries):
+        raise StackError("None of the radiographs could be used; see why above.")
+    if table is not None:
+        write_text(output / BOXES, _boxes_of(entries, table, left_out))
+
+
+def _entries_of(output: Path) -> dict[str, Entry]:
+    """What ``crops.json`` of an earlier run holds."""
+    try:
+        entries: dict[str, Entry] = json.loads((output / CROPS).read_bytes())
+        for entry in entries.values():
+            StandardisationTransform.from_dict(entry)
+        return entries
+    except FileNotFoundError:
+        if output.exists() and any(p.suffix != ".partial" for p in output.iterdir()):
+            raise OutputError(
+                f"{output} holds other files and no {CROPS}; give an empty or a new --output."
+            ) from None
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise OutputError(
+            f"{output / CROPS} cannot be read ({error}); give another --output."
+        ) from error
+
+
+def _write(radiograph: Radiograph, path: Path) -> Entry:
+    """Write one standardised image; returns how it was brought there."""
+    made = standardise(radiograph)
+    size = made.radiograph.spacing or (1.0, 1.0)
+    form = Geometry(size, (0.0, 0.0), (1.0, 0.0, 0.0, 1.0), 2)
+    with StackWriter(path, form, (1, SIDE_PX, SIDE_PX), np.uint16) as writer:
+        writer.write(made.radiograph.pixels)
+    return made.transformation.to_dict()
+
+
+def _boxes_of(entries: dict[str, Entry], table: BoxTable, left_out: Callable[[str], None]) -> str:
+    """The table of boxes in the standardised images; label 0 where an image has none."""
+    names = sorted(entries)
+    rows: list[tuple[object, ...]] = []
+    found = table.match([entries[name]["source"] for name in names])
+    for name, image in zip(names, found, strict=True):
+        transformation = StandardisationTransform.from_dict(entries[name])
+        kept = []
+        for box in image.fitted(transformation.shape) if image else ():
+            corners = transformation.apply_box((box.left, box.top, box.right, box.bottom))
+            if corners is None:
+                left_out(
+                    f"left out box {box.index} of {name}: it lies outside the crop to the lungs"
+                )
+            else:
+                kept.append(corners)
+        for left, top, right, bottom in kept:
+            rows.append((name, 1, left, top, right - left, bottom - top))
+        if not kept:
+            rows.append((name, 0, 0, 0, 0, 0))
+    return csv_text(("img_name", "label", "x", "y", "width", "height"), rows)
