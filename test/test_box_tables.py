@@ -13,7 +13,7 @@ from nodegen.cli import main
 from nodegen.errors import BoxesError
 from nodegen.evaluation.fidelity.real import read_real
 from nodegen.evaluation.reader_study.radiographs import read_radiographs
-from nodegen.evaluation.utility.cases import read_folder, with_boxes
+from nodegen.evaluation.utility.cases import read_folders, with_boxes
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Geometry
@@ -249,7 +249,7 @@ def test_every_command_reads_the_same_boxes(real, tmp_path, make_input, capfd):
     assert [one.boxes for one in read_real(folder, boxes, progress=False)] == [
         *with_nodules.values()
     ]
-    cases = with_boxes(read_folder(folder), read_box_table(boxes), (20, 400))
+    cases = with_boxes(read_folders([folder]), [read_box_table(boxes)], (20, 400))
     assert {case.name: case.nodules for case in cases} == FOUND
     given = ["--real", str(folder), "--boxes", str(boxes)]
     assert main(["reference", *given, "--output", str(tmp_path / "reference.json")]) == 0

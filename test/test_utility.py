@@ -1,4 +1,4 @@
-"""Utility: what a detector learns; leaks are refused, a kill loses nothing, contrast is learned."""
+"""Utility: what a detector learns; leaks are refused, a kill loses nothing, figures are right."""
 
 import json
 from dataclasses import replace
@@ -12,17 +12,24 @@ from sklearn.metrics import roc_auc_score
 
 from nodegen.cli import main
 from nodegen.errors import SettingError, UtilityError
-from nodegen.evaluation.utility import bootstrap, extras, patches, subgroups
+from nodegen.evaluation.utility import bootstrap, detector, measures, run, unet
 from nodegen.evaluation.utility.arms import MADE, parse_arms
-from nodegen.evaluation.utility.cases import Radiograph, check_leaks, patient_of
-from nodegen.evaluation.utility.made import SHAM_CONTRAST, Maker
-from nodegen.evaluation.utility.measures import Test, hits_of, patch_measures
+from nodegen.evaluation.utility.cache import Cache, content_hash
+from nodegen.evaluation.utility.cases import (
+    BoxedRadiograph,
+    check_leaks,
+    patient_of,
+    read_folders,
+    with_boxes,
+)
+from nodegen.evaluation.utility.discs import draw_discs
+from nodegen.evaluation.utility.measures import TestSet, detector_measures, hits_of
 from nodegen.evaluation.utility.options import Options
 from nodegen.evaluation.utility.places import GAP_PX, place_all
 from nodegen.evaluation.utility.protocol import folds_of, jobs
-from nodegen.evaluation.utility.run import split, utility
-from nodegen.evaluation.utility.store import Store, content_hash
-from nodegen.evaluation.utility.strawman import strawman
+from nodegen.evaluation.utility.run import split
+from nodegen.evaluation.utility.training_images import NULL_CONTRAST, ImageMaker
+from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Geometry
 from nodegen.io.stack_writer import StackWriter
@@ -49,22 +56,21 @@ def ground(seed):
 
 def radiograph(seed, **more):
     image = ground(seed)
-    return Radiograph(f"r{seed}", f"r{seed}", lambda: image, **more)
+    return BoxedRadiograph(f"r{seed}", f"r{seed}", lambda: image, **more)
 
 
-def with_nodules(seeds, brightness=1.0, nodules=4, without=6):
-    """Radiographs with "real" nodules, which are discs, and places without."""
+def with_nodules(seeds, nodules=4):
+    """Radiographs with "real" nodules, which are discs."""
     made = []
-    for one in place_all([radiograph(s) for s in seeds], SOURCE, nodules, without, seed=9):
-        unit = strawman(one.load(), one.nodules, 77, brightness)
-        pixels = (unit * 4095).astype(np.uint16)
+    for one in place_all([radiograph(s) for s in seeds], SOURCE, nodules, seed=9):
+        pixels = (draw_discs(one.load(), one.nodules, 77) * 4095).astype(np.uint16)
         made.append(replace(one, load=lambda pixels=pixels: pixels))
     return made
 
 
 def outcome_on(radiographs):
-    names = sorted({one.patient for one in radiographs})
-    return Test(radiographs, subgroups.kinds(radiographs), bootstrap.patient_weights(len(names)))
+    count = len(measures.patients(radiographs))
+    return TestSet(radiographs, bootstrap.patient_weights(count))
 
 
 # --- the figures ----------------------------------------------------------------------------------
@@ -83,11 +89,20 @@ def test_auc_is_that_of_scikit_learn_with_any_ties_and_weights(items):
         np.testing.assert_allclose(found, wanted)
 
 
+def random_hits(rng, alarms, images, nodules, **more):
+    made = {
+        "false": rng.random(alarms),
+        "false_image": rng.integers(0, images, alarms),
+        "true": rng.random(nodules).round(1),
+        "true_image": np.arange(nodules) % images,
+        "counted": np.ones(images, bool),
+    }
+    return bootstrap.Hits(**made | more)
+
+
 def test_froc_is_that_of_monai():
     metrics = pytest.importorskip("monai.metrics")
-    rng = np.random.default_rng(3)
-    hits = bootstrap.Hits(rng.random(60), rng.integers(0, 8, 60),
-                           rng.random(20).round(1), rng.integers(0, 8, 20))  # fmt: skip
+    hits = random_hits(np.random.default_rng(3), 60, 8, 20)
     rates, sensitivity = metrics.compute_froc_curve_data(hits.false, hits.true, 20, 8)
     own = bootstrap.froc(hits, np.ones((1, 8)))
     np.testing.assert_allclose(own[0][0], rates)
@@ -97,20 +112,28 @@ def test_froc_is_that_of_monai():
 
 
 def test_an_image_drawn_twice_counts_twice_in_the_froc():
-    rng = np.random.default_rng(4)
-    hits = bootstrap.Hits(rng.random(30), rng.integers(0, 4, 30), rng.random(9), np.arange(9) % 4)
-    twice = np.array([[2, 1, 0, 1]])
+    hits = random_hits(np.random.default_rng(4), 30, 4, 9)
     copies = [np.flatnonzero(hits.false_image == i) for i in (0, 0, 1, 3)]
     true = [np.flatnonzero(hits.true_image == i) for i in (0, 0, 1, 3)]
-    spread = bootstrap.Hits(
+    copied = bootstrap.Hits(
         hits.false[np.concatenate(copies)],
         np.repeat(np.arange(4), [len(c) for c in copies]),
         hits.true[np.concatenate(true)],
         np.repeat(np.arange(4), [len(c) for c in true]),
+        hits.counted,
     )
     # The lowest level of all is no threshold; image 2 has it or not.
-    at = bootstrap.sensitivities(hits, twice), bootstrap.sensitivities(spread, np.ones((1, 4)))
+    weights = np.array([[2, 1, 0, 1]]), np.ones((1, 4))
+    at = [bootstrap.sensitivities(h, w) for h, w in zip((hits, copied), weights, strict=True)]
     np.testing.assert_allclose(at[0], at[1], atol=0.12)
+
+
+def test_rates_are_of_the_radiographs_whose_false_alarms_count():
+    rng = np.random.default_rng(5)
+    all_count = random_hits(rng, 0, 4, 8, false=np.array([0.5, 0.6]), false_image=np.array([0, 1]))
+    half = replace(all_count, counted=np.array([True, True, False, False]))
+    rates = [bootstrap.froc(hits, np.ones((1, 4)))[0][0].max() for hits in (all_count, half)]
+    assert rates[1] == 2 * rates[0]
 
 
 def test_a_hit_is_a_centre_in_the_box_and_what_is_not_counted_is_neither():
@@ -123,23 +146,39 @@ def test_a_hit_is_a_centre_in_the_box_and_what_is_not_counted_is_neither():
         [75, 75, 40, 40, 0.8],  # overlaps it, its centre lies outside
         [160, 160, 10, 10, 0.7],  # in the box that is not counted
     ])  # fmt: skip
-    hits = hits_of(outcome_on([one, radiograph(1)]), [found, np.zeros((0, 5))])
+    empty = np.zeros((0, 5))
+    hits = hits_of(outcome_on([one, radiograph(1)]), [found, empty])
     np.testing.assert_allclose(hits.true, [0.9], rtol=1e-6)
     np.testing.assert_allclose(hits.false, [0.8], rtol=1e-6)
     assert hits.false_image.tolist() == [0]
+    unboxed = hits_of(
+        outcome_on([replace(one, others_unboxed=True), radiograph(1)]), [found, empty]
+    )
+    np.testing.assert_allclose(unboxed.true, [0.9], rtol=1e-6)
+    assert not len(unboxed.false)
+    assert unboxed.counted.tolist() == [False, True]
 
 
 def test_the_interval_holds_the_figure_and_the_draws_are_paired():
-    tested = outcome_on(with_nodules(range(6)))
+    pytest.importorskip("monai.metrics")
+    test = outcome_on([*with_nodules(range(6)), radiograph(7), radiograph(8)])
     rng = np.random.default_rng(0)
     scores = [
-        np.concatenate([rng.normal(1, 1, len(r.nodules)), rng.normal(0, 1, len(r.places))])
-        for r in tested.radiographs
-    ]
-    first, again = (patch_measures(tested, scores)["AUC"] for _ in range(2))
+        np.array([[b.left, b.top, b.width, b.height, rng.random()] for b in one.nodules]
+                 + [[1, 1, 4, 4, rng.random()]])
+        for one in test.radiographs
+    ]  # fmt: skip
+    first, again = (detector_measures(test, scores)["FROC"] for _ in range(2))
     assert (first == again).all()
-    found = bootstrap.estimate(first[0], first[1:])
-    assert found.low < found.value < found.high
+    found = bootstrap.estimate(first)
+    assert found.low <= found.value <= found.high
+
+
+def test_thirds_of_contrast_to_noise_part_the_nodules_evenly():
+    kinds = measures.kinds(with_nodules(range(6)))
+    thirds = [kinds[f"contrast to noise: {name}"] for name in measures.THIRDS]
+    assert (np.sum(thirds, axis=0) == 1).all()
+    assert [int(third.sum()) for third in thirds] == [8, 8, 8]
 
 
 # --- the sides: patients, places, folds -----------------------------------------------------------
@@ -164,7 +203,7 @@ def test_a_planted_leak_is_refused(change):
     }[change]
     patient = "r1" if change == "same patient" else "other"
     with pytest.raises(UtilityError, match=r"r1.*take one of them out\.$"):
-        check_leaks(training, [*test, Radiograph("other", patient, planted)])
+        check_leaks(training, [*test, BoxedRadiograph("other", patient, planted)])
 
 
 def test_without_backgrounds_patients_without_nodules_are_parted():
@@ -179,15 +218,13 @@ def test_without_backgrounds_patients_without_nodules_are_parted():
 
 
 def test_places_keep_their_distance_and_stay_when_others_go():
-    all_, few = (place_all([radiograph(s) for s in n], SOURCE, 5, 6, seed=1)
+    all_, few = (place_all([radiograph(s) for s in n], SOURCE, 9, seed=1)
                  for n in ((0, 1, 2), (2,)))  # fmt: skip
     assert all_[2].nodules == few[0].nodules
-    assert all_[2].places == few[0].places
     for one in all_:
-        assert len(one.nodules) == 5
-        assert len(one.places) == 6
-        every = [*one.nodules, *one.places]
-        assert all(a.gap(b) >= GAP_PX for i, a in enumerate(every) for b in every[:i])
+        assert len(one.nodules) == 9
+        pairs = [(a, b) for i, a in enumerate(one.nodules) for b in one.nodules[:i]]
+        assert all(a.gap(b) >= GAP_PX for a, b in pairs)
 
 
 def test_folds_part_patients_and_spread_nodules():
@@ -236,107 +273,118 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
         ["singan-then-magic"],
     ],
 )
-def test_unknown_arms_are_told(words):
+def test_unknown_arms_are_refused(words):
     with pytest.raises(UtilityError):
         parse_arms(words)
 
 
-MADE_BY_METHODS = (
-    *(m for m in MADE if m not in ("untouched", "singan-paper")),
-    "paste@contrast:900",
-)
-
-
-@pytest.mark.parametrize("made", MADE_BY_METHODS)
-def test_every_method_changes_its_boxes_and_sham_changes_nothing(made, tiny_model, tmp_path):
+@pytest.mark.parametrize("made", [*(m for m in MADE if m != "singan-paper"), "paste@contrast:900"])
+def test_every_method_changes_its_boxes_and_the_null_control_changes_nothing(
+    made, tiny_model, tmp_path
+):
     settings = Settings(noise_and_blur=False, intensity="input", model=tiny_model)
     image, boxes = ground(0), [Box(0, 60, 60, 110, 120), Box(0, 160, 150, 210, 200, 1)]
-    changed = Maker(Store(tmp_path), settings, seed=1).make(made, image, boxes) != image
+    changed = ImageMaker(Cache(tmp_path), settings, seed=1).make(made, image, boxes) != image
     outside = np.ones_like(changed)
     for box in boxes:
         outside[box.top - 50 : box.bottom + 50, box.left - 50 : box.right + 50] = False
-        assert changed[box.top : box.bottom, box.left : box.right].any() == (made != "sham")
+        assert changed[box.top : box.bottom, box.left : box.right].any() == (made != "null")
     assert not changed[outside].any()
 
 
-def test_untouched_places_are_called_nodules_by_a_lot_of_each_pair_of_seeds(tmp_path):
-    places = tuple(Box(0, 10 * i, 0, 10 * i + 9, 9, i) for i in range(14))
-    one = Radiograph("a", "a", load=lambda: ground(0), places=places)
-    maker = Maker(Store(tmp_path), Settings(), seed=1)
-    (arm,) = parse_arms(["untouched"])
-    lots = [maker.examples(arm, [one], seed)[0] for seed in range(4)]
-    for lot in lots:
-        assert sorted(lot.nodules + lot.places, key=lambda box: box.index) == list(places)
-        assert len(lot.nodules) == 7
-    for even, odd in (lots[:2], lots[2:]):
-        assert set(odd.nodules) == set(even.places)
-    assert set(lots[2].nodules) not in (set(lots[0].nodules), set(lots[1].nodules))
-
-
 def test_without_contrast_the_generators_change_nothing_with_grain(tiny_model):
-    """The reason why the sham may leave them out."""
+    """The reason why the null control may leave them out."""
     renderer = Renderer(Settings(noise_and_blur=False, model=tiny_model))
     image = ground(2)
     recipes = renderer.plan(image[None], [Box(0, 60, 60, 110, 120)], 3)
-    nothing = [replace(recipe, contrast_fraction=SHAM_CONTRAST) for recipe in recipes]
-    assert (
-        to_output(image, renderer.render(SliceContext(image), nothing)[0], "input") == image
-    ).all()
+    nothing = [replace(recipe, contrast_fraction=NULL_CONTRAST) for recipe in recipes]
+    made = renderer.render(SliceContext(image), nothing)[0]
+    assert (to_output(image, made, "input") == image).all()
 
 
-# --- learning -------------------------------------------------------------------------------------
-
-QUICK = patches.PatchTraining(steps=40, batch=16)
-
-
-def learned(brightness, tested=2.0):
-    """AUC on discs of brightness ``tested`` of a network trained on discs of ``brightness``."""
-    torch.set_num_threads(1)
-    training = patches.patches_of(with_nodules(range(100, 110), brightness))
-    test = patches.patches_of(with_nodules(range(8), tested))
-    scores = patches.scores(patches.train(training, 0, QUICK), test.pixels)
-    return roc_auc_score(test.labels.numpy(), scores)
-
-
-def test_auc_grows_with_contrast_and_sham_stays_at_a_half():
-    assert abs(learned(0.0, tested=0.0) - 0.5) < 0.2  # three standard errors of 32 against 48
-    faint, bright = learned(0.3), learned(2.0)
-    assert bright > 0.85
-    assert bright > faint - 0.02
-
-
-def test_training_is_deterministic_by_seed():
-    training = patches.patches_of(with_nodules(range(2)))
-    few = patches.PatchTraining(steps=3, batch=8)
-    first, again, other = (patches.train(training, s, few) for s in (1, 1, 2))
-    assert all(torch.equal(first[k], again[k]) for k in first)
-    assert not all(torch.equal(first[k], other[k]) for k in first)
-
-
-# --- the whole, from folders ----------------------------------------------------------------------
+# --- radiographs and tables -----------------------------------------------------------------------
 
 
 def write(folder, name, pixels):
+    folder.mkdir(exist_ok=True)
     with StackWriter(folder / f"{name}.mha", Geometry.plain(2), (1, *pixels.shape),
                      pixels.dtype) as writer:  # fmt: skip
         writer.write(pixels)
 
 
+def test_several_folders_and_tables_with_sources_and_others_unboxed(tmp_path):
+    for folder, seeds in (("first", (0, 1)), ("second", (2, 3))):
+        for seed in seeds:
+            write(tmp_path / folder, f"r{seed}", ground(seed))
+    head = "stem,x,y,width,height,trust,others_unboxed\n"
+    rows = {
+        "first": ["r0,40,40,40,40,official,0", "r0,90,90,40,40,doubtful,0"],
+        "second": ["r2,50,60,40,44,official,1", "r2,120,120,9,9,official,1"],
+    }
+    tables = []
+    for folder, lines in rows.items():
+        (tmp_path / f"{folder}.csv").write_text(head + "\n".join(lines) + "\n")
+        tables.append(read_box_table(tmp_path / f"{folder}.csv"))
+    found = with_boxes(
+        read_folders([tmp_path / "first", tmp_path / "second"]), tables, (30, 130), ("doubtful",)
+    )
+    by_name = {one.name: one for one in found}
+    assert [len(by_name[f"r{i}"].nodules) for i in range(4)] == [1, 0, 1, 0]
+    assert [len(by_name[f"r{i}"].ignored) for i in range(4)] == [1, 0, 1, 0]
+    assert [one.others_unboxed for one in found] == [False, False, True, False]
+
+
+def test_a_radiograph_in_another_form_is_standardised_with_its_boxes(tmp_path):
+    from PIL import Image
+
+    from nodegen.phantom.anatomy import draw_anatomy
+    from nodegen.phantom.render import radiograph as phantom
+
+    pixels = phantom(draw_anatomy(np.random.default_rng(0)))
+    x, y = 300, 420
+    pixels = np.pad(pixels, 100, mode="edge")
+    pixels[y - 3 : y + 3, x - 3 : x + 3] = pixels.max()
+    eight_bit = (pixels / pixels.max() * 255).astype(np.uint8)
+    (tmp_path / "png").mkdir()
+    Image.fromarray(eight_bit).save(tmp_path / "png" / "a.png")
+    (tmp_path / "boxes.csv").write_text(f"stem,x,y,width,height\na,{x - 30},{y - 30},60,60\n")
+    table = read_box_table(tmp_path / "boxes.csv")
+    found = read_folders([tmp_path / "png"], Cache(tmp_path / "store"))
+    (one,) = with_boxes(found, [table], (30, 300))
+    assert one.load().shape == (1024, 1024)
+    assert one.load().dtype == np.uint16
+    (box,) = one.nodules
+    part = one.load()[box.top : box.bottom, box.left : box.right]
+    peak = np.array(np.unravel_index(part.argmax(), part.shape)) / part.shape
+    np.testing.assert_allclose(peak, 0.5, atol=0.1)
+    (untouched,) = with_boxes(read_folders([tmp_path / "png"]), [table], (30, 300))
+    assert (untouched.load() == eight_bit).all()
+
+
+# --- the whole, from folders ----------------------------------------------------------------------
+
+
 @pytest.fixture
-def folders(tmp_path):
+def small(monkeypatch):
+    pytest.importorskip("monai")
+    torch.set_num_threads(1)
+    monkeypatch.setattr(detector, "SIDE_PX", 64)
+    monkeypatch.setattr(unet, "CHANNELS", (4, 8))
+    monkeypatch.setattr(unet, "PEAK_PX", 9)
+
+
+@pytest.fixture
+def folders(tmp_path, small):
     """Real radiographs with their boxes in NODE21's form, and backgrounds."""
-    real, healthy = tmp_path / "real", tmp_path / "healthy"
-    real.mkdir()
-    healthy.mkdir()
     lines = ["height,img_name,label,width,x,y"]
-    for one in with_nodules(range(6), 2.0, nodules=2):
-        write(real, one.name, one.load())
+    for one in with_nodules(range(6), nodules=2):
+        write(tmp_path / "real", one.name, one.load())
         lines += [f"{b.height},{one.name}.mha,1,{b.width},{b.left},{b.top}" for b in one.nodules]
     for seed in (6, 7):
-        write(real, f"r{seed}", ground(seed))
+        write(tmp_path / "real", f"r{seed}", ground(seed))
         lines.append(f"0,r{seed}.mha,0,0,0,0")
     for seed in range(20, 25):
-        write(healthy, f"h{seed}", ground(seed))
+        write(tmp_path / "healthy", f"h{seed}", ground(seed))
     (tmp_path / "metadata.csv").write_text("\n".join(lines) + "\n")
     (tmp_path / "places.csv").write_text(
         "stem,x,y,width,height\n" + "".join(f"a,{x},{y},{w},{h}\n" for x, y, w, h in SOURCE)
@@ -345,68 +393,99 @@ def folders(tmp_path):
 
 
 def command(folders, *more):
-    return main(["utility", "--real", str(folders / "real"), "--boxes",
-                 str(folders / "metadata.csv"), "--radiographs", str(folders / "healthy"),
-                 "--places", str(folders / "places.csv"), "--output", str(folders / "out"),
-                 "--size-px", "15-140", "--steps", "4", "--networks", "2", "--per-image", "3",
-                 "--without", "4", "--folds", "2", *more])  # fmt: skip
+    words = {
+        "--real": folders / "real", "--boxes": folders / "metadata.csv",
+        "--radiographs": folders / "healthy", "--places": folders / "places.csv",
+        "--output": folders / "out", "--size-px": "15-140", "--steps": 4, "--networks": 2,
+        "--per-image": 3, "--folds": 2, "--processes": 1,
+    }  # fmt: skip
+    given = [f"{name}={value}" for name, value in words.items() if name not in more]
+    return main(["utility", *given, *more])
 
 
-def test_the_command_writes_tables_curves_and_galleries(folders, capfd):
-    arms = "poisson,sham,real,poisson+real-1,poisson-then-real,poisson@contrast:300-then-poisson"
-    assert command(folders, "--arms", arms, "--primary", "sham,poisson") == 0
+def written(folders):
+    return json.loads((folders / "out" / "utility-unet.json").read_text())
+
+
+def test_the_command_writes_tables_a_curve_and_pictures(folders, capfd):
+    arms = "baseline,null,real,discs+real-1,discs-then-real,poisson@contrast:300-then-poisson"
+    assert command(folders, "--arms", arms, "--primary", "null,baseline") == 0
     said = capfd.readouterr()
     assert said.err == ""
     out = folders / "out"
-    assert (out / "utility-patches.md").read_text().strip() in said.out
-    content = json.loads((out / "utility-patches.json").read_text())
+    assert (out / "utility-unet.md").read_text().strip() in said.out
+    content = written(folders)
     assert list(content["arms"]) == arms.split(",")
-    assert content["counts"]["nodules"] == 12
-    assert content["counts"]["radiographs"] == 8
-    assert len(content["arms"]["real"]["seeds"]["AUC"]) == 2
+    assert content["counts"] == {"radiographs": 8, "nodules": 12, "seeds": 2}
+    assert content["arms"]["baseline"]["learned_from"]["synthetic nodules"] == 15
+    assert content["arms"]["discs-then-real"]["learned_from"] == {
+        "synthetic radiographs": 5, "synthetic nodules": 15,
+        "real radiographs": 4, "real nodules": 6,
+    }  # fmt: skip
+    assert len(content["arms"]["real"]["seeds"]["FROC"]) == 2
     difference = content["primary"]["difference"]
     assert difference["low"] <= difference["value"] <= difference["high"]
-    page = (out / "utility-patches.html").read_text()
-    assert 12 < page.count("<figure>") <= 24
-    assert "sham minus poisson" in page
+    assert content["second_half"]["arm"] == "null"
+    assert "The second half of the training adds" in said.out
+    page = (out / "utility-unet.html").read_text()
+    assert page.count("<svg") == 1
+    assert page.count("<figure>") >= 12
+    assert "null minus baseline" in page
 
 
-@pytest.mark.parametrize("arms", ["poisson", "strawman,sham", "singan,sham"])
+@pytest.mark.parametrize("arms", ["poisson", "discs,null", "singan,null"])
 def test_without_the_usual_comparison_there_are_figures_all_the_same(folders, arms):
-    assert command(folders, "--arms", arms) == 0
-    content = json.loads((folders / "out" / "utility-patches.json").read_text())
+    assert command(folders, "--arms", arms, "--no-check-steps") == 0
+    content = written(folders)
     assert list(content["arms"]) == arms.split(",")
     assert content["primary"]["difference"] is None
-    assert "not run" in (folders / "out" / "utility-patches.md").read_text()
+    assert content["second_half"] is None
+    assert "not run" in (folders / "out" / "utility-unet.md").read_text()
 
 
 def test_after_a_kill_nothing_is_made_twice_and_the_figures_are_the_same(folders, monkeypatch):
-    assert command(folders, "--arms", "poisson,strawman") == 0
-    out = folders / "out"
-    whole = (out / "utility-patches.json").read_bytes()
-    kept = {path: path.read_bytes() for path in (out / "store").rglob("*.npz")}
+    assert command(folders, "--arms", "poisson,discs") == 0
+    whole = (folders / "out" / "utility-unet.json").read_bytes()
+    kept = {path: path.read_bytes() for path in (folders / "out" / "store").rglob("*.npz")}
     for number, path in enumerate(sorted(kept)):  # as if killed half way
         if number % 2:
             path.unlink()
     calls = []
-    train = patches.train
-    monkeypatch.setattr(patches, "train", lambda *a, **k: calls.append(1) or train(*a, **k))
-    assert command(folders, "--arms", "poisson,strawman") == 0
-    assert (out / "utility-patches.json").read_bytes() == whole
-    again = set((out / "store").rglob("*.npz"))
-    assert again <= set(kept)
+    train = unet.UNet.train
+    monkeypatch.setattr(unet.UNet, "train", lambda *a, **k: calls.append(1) or train(*a, **k))
+    assert command(folders, "--arms", "poisson,discs") == 0
+    assert (folders / "out" / "utility-unet.json").read_bytes() == whole
+    assert set((folders / "out" / "store").rglob("*.npz")) <= set(kept)
     calls.clear()
-    assert command(folders, "--arms", "poisson,strawman") == 0
+    assert command(folders, "--arms", "poisson,discs") == 0
     assert not calls
 
 
 def test_an_arm_made_elsewhere_has_the_places_of_all_others(folders):
-    places = folders / "places"
+    places = folders / "elsewhere"
     assert command(folders, "--write-places", str(places)) == 0
-    assert command(folders, "--arms", f"sham,mine={places}", "--primary", "mine,sham") == 0
-    content = json.loads((folders / "out" / "utility-patches.json").read_text())
-    assert content["arms"]["sham"]["seeds"] == content["arms"]["mine"]["seeds"]
+    assert command(folders, "--arms", f"null,mine={places}", "--primary", "mine,null") == 0
+    content = written(folders)
+    assert content["arms"]["null"]["seeds"] == content["arms"]["mine"]["seeds"]
     assert content["primary"]["difference"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_several_processes_give_the_same_figures(folders, monkeypatch):
+    """In threads, which know the small network; the pool's functions are the same."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    arms = "discs,real,discs-then-real"
+    assert command(folders, "--arms", arms) == 0
+    alone = written(folders)
+
+    def pool(processes, context, first, given):
+        return ThreadPoolExecutor(1, initializer=first, initargs=given)
+
+    monkeypatch.setattr(run, "ProcessPoolExecutor", pool)
+    for path in (folders / "out" / "store").rglob("*.npz"):
+        path.unlink()
+    assert command(folders, "--arms", arms, "--processes", "2") == 0
+    assert written(folders) == alone
 
 
 @pytest.mark.parametrize(
@@ -414,43 +493,38 @@ def test_an_arm_made_elsewhere_has_the_places_of_all_others(folders):
     [
         (["--arms", "magic"], "is no arm"),
         (["--size-px", "300-400"], "None of the 8 real radiographs"),
-        (["--on-the-fly"], "whose nodules are made once"),
-        (["--primary", "sham,sham"], "minus itself"),
-        (["--arms", "sham,poisson", "--primary", "sham,posson"], "posson is no arm of this run"),
+        (["--primary", "null,null"], "give two arms"),
+        (["--arms", "null,poisson", "--primary", "null,posson"], "posson is no arm of this run"),
         (["--radiographs", "nowhere"], "nowhere"),
     ],
 )
-def test_wrong_choices_are_told_in_one_sentence(folders, capfd, options, says):
+def test_wrong_choices_are_refused_in_one_sentence(folders, capfd, options, says):
     assert command(folders, *options) == 2
     line = capfd.readouterr().err.splitlines()[-1]
     assert says in line
     assert line.endswith(".")
 
 
-def test_a_leak_on_disk_is_told(folders, capfd):
+def test_a_leak_on_disk_is_refused(folders, capfd):
     write(folders / "healthy", "renamed", ground(6))
     assert command(folders) == 2
     assert "the same radiograph" in capfd.readouterr().err
 
 
-# --- whole radiographs ----------------------------------------------------------------------------
-
-
 def test_a_missing_package_is_one_sentence():
-    with pytest.raises(SettingError, match=r"Depth x needs no_such_package.*another depth\.$"):
-        extras.need("no_such_package.part", "x")
+    with pytest.raises(SettingError, match=r"Model x needs no_such_package.*another model\.$"):
+        detector.need("no_such_package.part", "x")
 
 
 def test_damaged_pieces_are_made_anew(tmp_path):
-    store = Store(tmp_path)
-    made = store.once("kind", ["a"], lambda: {"x": np.arange(3)})
-    store.path("kind", content_hash("a")).write_bytes(b"PK\x03\x04 torn")
-    again = store.once("kind", ["a"], lambda: {"x": np.arange(3)})
+    cache = Cache(tmp_path)
+    made = cache.once("kind", ["a"], lambda: {"x": np.arange(3)})
+    cache.path("kind", content_hash("a")).write_bytes(b"PK\x03\x04 torn")
+    again = cache.once("kind", ["a"], lambda: {"x": np.arange(3)})
     assert (made["x"] == again["x"]).all()
-    assert store.load("kind", content_hash("a")) is not None
+    assert cache.load("kind", content_hash("a")) is not None
 
 
 def test_options_refuse_what_is_too_small():
-    with pytest.raises(UtilityError, match="folds is 1"):
+    with pytest.raises(SettingError, match="folds is 1"):
         Options(folds=1)
-    assert callable(utility)

@@ -1,22 +1,19 @@
-"""Utility on whole radiographs: boxes with scores, resuming, and what runs without torchvision."""
+"""The detectors of utility: boxes with scores, resuming, and what runs without torchvision."""
 
 import importlib.util
-import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 
-from nodegen.cli import main
 from nodegen.errors import SettingError
-from nodegen.evaluation.utility import detector, fasterrcnn, wholes
-from nodegen.evaluation.utility.arms import Arm
-from nodegen.evaluation.utility.cases import Radiograph
-from nodegen.evaluation.utility.depths import Fly, WholeDepth
-from nodegen.evaluation.utility.made import Maker
-from nodegen.evaluation.utility.store import Store
+from nodegen.evaluation.utility import detector, fasterrcnn, unet
+from nodegen.evaluation.utility.cases import BoxedRadiograph
+from nodegen.evaluation.utility.detector import ScaledRadiograph, scaled
+from nodegen.evaluation.utility.fasterrcnn import FasterRCNN
+from nodegen.evaluation.utility.unet import UNet
 from nodegen.io.boxes import Box
-from nodegen.settings import Settings
 
 SIDE = 64
 monai = pytest.importorskip("monai")
@@ -25,9 +22,9 @@ monai = pytest.importorskip("monai")
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     torch.set_num_threads(1)
-    monkeypatch.setattr(wholes, "SIDE_PX", SIDE)
-    monkeypatch.setattr(detector, "CHANNELS", (4, 8))
-    monkeypatch.setattr(detector, "PEAK_PX", 9)
+    monkeypatch.setattr(detector, "SIDE_PX", SIDE)
+    monkeypatch.setattr(unet, "CHANNELS", (4, 8))
+    monkeypatch.setattr(unet, "PEAK_PX", 9)
 
 
 def bright_disc(seed):
@@ -39,13 +36,17 @@ def bright_disc(seed):
     pixels[(u - x - 12) ** 2 + (v - y - 12) ** 2 < 144] += 900
     box = Box(0, int(x), int(y), int(x) + 24, int(y) + 24)
     pixels = pixels.astype(np.uint16)
-    return Radiograph(f"r{seed}", f"r{seed}", lambda: pixels, (box,))
+    return BoxedRadiograph(f"r{seed}", f"r{seed}", lambda: pixels, (box,))
+
+
+def images(seeds):
+    return [scaled(one.load(), one.nodules) for one in map(bright_disc, seeds)]
 
 
 def test_a_radiograph_is_brought_to_the_networks_size_with_its_boxes():
     pixels = np.zeros((200, 100), np.uint16)
     pixels[:, :80] = np.random.default_rng(0).integers(500, 900, (200, 80))
-    seen = wholes.whole(pixels, [Box(0, 20, 40, 60, 80)])
+    seen = scaled(pixels, [Box(0, 20, 40, 60, 80)])
     assert seen.image.shape == (SIDE, SIDE)
     assert seen.scale == 200 / SIDE
     np.testing.assert_allclose(seen.boxes[0] * seen.scale, [20, 40, 40, 40], rtol=1e-5)
@@ -55,7 +56,9 @@ def test_a_radiograph_is_brought_to_the_networks_size_with_its_boxes():
 
 
 def test_the_mask_is_the_ellipse_of_the_box():
-    mask = wholes.nodule_mask(np.array([[10.0, 20.0, 20.0, 10.0]]))[0]
+    image = np.zeros((SIDE, SIDE), np.float16)
+    one = ScaledRadiograph(image, np.array([[10.0, 20.0, 20.0, 10.0]]), 1.0)
+    mask = unet.nodule_mask(one)[0]
     assert mask[25, 20] == 1
     assert mask[21, 11] == 0
     assert mask.sum() == pytest.approx(np.pi * 10 * 5, rel=0.03)
@@ -67,7 +70,7 @@ def test_peaks_become_boxes_by_falling_score():
         height * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * 4.0**2))
         for cx, cy, height in ((16, 20, 0.9), (48, 40, 0.5))
     )
-    found = detector.boxes_with_scores(probability.astype(np.float32))
+    found = unet.boxes_with_scores(probability.astype(np.float32))
     assert len(found) >= 2
     assert (np.diff(found[:, 4]) <= 0).all()
     centres = found[:2, :2] + found[:2, 2:4] / 2
@@ -76,100 +79,64 @@ def test_peaks_become_boxes_by_falling_score():
 
 
 def test_an_empty_map_gives_no_box():
-    assert detector.boxes_with_scores(np.zeros((SIDE, SIDE), np.float32)).shape == (0, 5)
+    assert unet.boxes_with_scores(np.zeros((SIDE, SIDE), np.float32)).shape == (0, 5)
 
 
 def test_a_bright_disc_is_learned_and_found():
-    training = wholes.wholes_of([bright_disc(s) for s in range(24)])
-    settings = detector.DetectorTraining(steps=120, batch=4, learning_rate=1e-2)
-    state = detector.train(lambda round_: training, 0, settings)
+    model = UNet(steps=120, batch=4, learning_rate=1e-2)
+    state = model.train(images(range(24)), 0)
     test = [bright_disc(s) for s in range(100, 106)]
     hit = 0
-    for one, found in zip(test, detector.detect(state, test), strict=True):
-        box, best = one.nodules[0], found[0]
+    found = model.detect(state, [scaled(one.load()) for one in test])
+    for one, boxes in zip(test, found, strict=True):
+        box, best = one.nodules[0], boxes[0]
         x, y = best[0] + best[2] / 2, best[1] + best[3] / 2
         hit += box.left <= x < box.right and box.top <= y < box.bottom
     assert hit >= 5
+
+
+def test_training_is_deterministic_by_seed():
+    data = images(range(3))
+    first, again, other = (UNet(steps=3).train(data, seed) for seed in (1, 1, 2))
+    assert all(torch.equal(first[k], again[k]) for k in first)
+    assert not all(torch.equal(first[k], other[k]) for k in first)
+
+
+def test_half_as_many_steps_or_rounds():
+    assert (UNet(steps=9).halved().steps, UNet(steps=1).halved().steps) == (4, 1)
+    half = FasterRCNN(rounds=10).halved()
+    assert (half.rounds, half.steps) == (5, None)
 
 
 class Killed(BaseException):
     """As a kill would end it."""
 
 
-def killed_after_two_rounds(train):
-    """What was kept last of a training that is killed after its second round."""
-    kept = []
+def killed_in_the_third_round(model, data, checkpoint, monkeypatch):
+    """Train until the third round, which does not end; two rounds are kept."""
+    calls, loss = [], type(model).loss
+    batches = 2 * -(-len(data) // model.batch)
 
-    def keep(state):
-        # A deep copy, as a file is.
-        import io
-
-        made = io.BytesIO()
-        torch.save(state, made)
-        made.seek(0)
-        kept.append(torch.load(made, weights_only=True))
-        if len(kept) == 2:
+    def counted(*given):
+        calls.append(1)
+        if len(calls) > batches:
             raise Killed
+        return loss(*given)
 
-    with pytest.raises(Killed):
-        train(None, keep)
-    return kept[-1]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(model), "loss", counted)
+        with pytest.raises(Killed):
+            model.train(data, 3, checkpoint=checkpoint)
 
 
-def test_a_killed_training_goes_on_to_the_same_end():
-    data = wholes.wholes_of([bright_disc(s) for s in range(5)])
-    settings = detector.DetectorTraining(steps=10, batch=2)
-
-    def train(resume, keep):
-        return detector.train(lambda round_: data, 3, settings, None, "cpu", resume, keep)
-
-    whole = train(None, None)
-    resumed = train(killed_after_two_rounds(train), None)
+def test_a_killed_training_goes_on_to_the_same_end(tmp_path, monkeypatch):
+    data, model, checkpoint = images(range(5)), UNet(steps=10), tmp_path / "training.pt"
+    whole = model.train(data, 3)
+    killed_in_the_third_round(model, data, checkpoint, monkeypatch)
+    assert torch.load(checkpoint, weights_only=True)["round"] == 2
+    resumed = model.train(data, 3, checkpoint=checkpoint)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-
-
-def test_on_the_fly_each_round_has_nodules_of_its_own(tmp_path):
-    maker = Maker(Store(tmp_path), Settings(noise_and_blur=False, method="poisson"), seed=4)
-    fly = Fly(maker, Arm("poisson", "poisson"), [bright_disc(1)])
-    first, again, other = fly(0)[0].image, fly(0)[0].image, fly(1)[0].image
-    assert (first == again).all()
-    assert (first != other).any()
-    depth = WholeDepth("detector", detector.DetectorTraining(steps=2, batch=1))
-    state = depth.learn(fly, 0, None, Store(tmp_path), "key")
-    assert not list(tmp_path.rglob("*.pt"))  # what was kept on the way is gone
-    assert len(depth.test(state, [bright_disc(2)])) == 1
-    assert depth.content(fly) == depth.content(fly)
-
-
-@pytest.mark.parametrize("options", [[], ["--on-the-fly"]])
-def test_the_command_at_depth_detector(tmp_path, capfd, options):
-    from test_utility import SOURCE, write
-
-    for name in ("real", "healthy"):
-        (tmp_path / name).mkdir()
-    lines = ["stem,x,y,width,height"]
-    for seed in range(6):
-        one = bright_disc(seed)
-        write(tmp_path / ("real" if seed < 4 else "healthy"), one.name, one.load())
-        box = one.nodules[0]
-        lines += [f"{one.name},{box.left},{box.top},{box.width},{box.height}"] * (seed < 3)
-    (tmp_path / "boxes.csv").write_text("\n".join(lines) + "\n")
-    (tmp_path / "places.csv").write_text(
-        lines[0] + "\n" + "".join(f"a,{x},{y},{w},{h}\n" for x, y, w, h in SOURCE)
-    )
-    arms = "strawman,sham,untouched,real,strawman+real-1"
-    code = main(["utility", "--detector", "detector", "--real", str(tmp_path / "real"), "--boxes",
-                 str(tmp_path / "boxes.csv"), "--radiographs", str(tmp_path / "healthy"),
-                 "--places", str(tmp_path / "places.csv"), "--output", str(tmp_path / "out"),
-                 "--size-px", "8-140", "--steps", "3", "--networks", "1", "--per-image", "2",
-                 "--folds", "2", "--arms", arms, "--primary", "strawman,sham",
-                 *options])  # fmt: skip
-    assert code == 0
-    assert capfd.readouterr().err == ""
-    content = json.loads((tmp_path / "out" / "utility-detector.json").read_text())
-    for arm in content["arms"].values():
-        assert {"AUC", "FROC", "sensitivity at 0.125"} <= set(arm["figures"])
-    assert (tmp_path / "out" / "utility-detector.html").read_text().count("<svg") == 2
+    assert not checkpoint.exists()
 
 
 # --- Faster R-CNN ---------------------------------------------------------------------------------
@@ -178,13 +145,13 @@ def test_the_command_at_depth_detector(tmp_path, capfd, options):
 @pytest.mark.skipif(
     importlib.util.find_spec("torchvision") is not None, reason="torchvision is here"
 )
-def test_without_torchvision_the_depth_says_so_in_one_sentence():
-    with pytest.raises(SettingError, match=r"^Depth fasterrcnn needs torchvision, .*depth\.$"):
-        fasterrcnn.fasterrcnn_network()
+def test_without_torchvision_the_model_says_so_in_one_sentence():
+    with pytest.raises(SettingError, match=r"^Model fasterrcnn needs torchvision, .*model\.$"):
+        FasterRCNN().network()
 
 
 def test_boxes_and_pictures_as_torchvision_wants_them():
-    seen = wholes.whole(bright_disc(0).load(), bright_disc(0).nodules)
+    (seen,) = images([0])
     made = fasterrcnn.target(seen)
     x, y, width, height = seen.boxes[0]
     np.testing.assert_allclose(made["boxes"][0], [x, y, x + width, y + height])
@@ -192,7 +159,7 @@ def test_boxes_and_pictures_as_torchvision_wants_them():
     picture = fasterrcnn.picture(seen)
     assert picture.shape == (3, SIDE, SIDE)
     assert 0 <= picture.min() <= picture.max() <= 1
-    mirror = fasterrcnn.mirrored(seen, True)
+    mirror = fasterrcnn.mirrored(seen)
     assert mirror.boxes[0, 0] == pytest.approx(SIDE - x - width)
     assert (mirror.image[:, ::-1] == seen.image).all()
 
@@ -212,16 +179,19 @@ class StandIn(torch.nn.Module):
         return [{"boxes": boxes, "scores": self.score.detach()} for _ in pictures]
 
 
-def test_its_training_resumes_and_its_boxes_are_in_px_of_the_radiograph(monkeypatch):
-    monkeypatch.setattr(fasterrcnn, "fasterrcnn_network", StandIn)
-    data = wholes.wholes_of([bright_disc(s) for s in range(3)])
-    settings = fasterrcnn.FasterRCNNTraining(epochs=4, batch=2)
+@dataclass(frozen=True)
+class StandInRCNN(FasterRCNN):
+    """Faster R-CNN's training around the stand-in."""
 
-    def train(resume, keep):
-        return fasterrcnn.train(lambda round_: data, 1, settings, None, "cpu", resume, keep)
+    def network(self):
+        return StandIn()
 
-    whole = train(None, None)
-    resumed = train(killed_after_two_rounds(train), None)
+
+def test_its_training_resumes_and_its_boxes_are_in_px_of_the_radiograph(tmp_path, monkeypatch):
+    data, model = images(range(3)), StandInRCNN(rounds=4, batch=2)
+    whole, checkpoint = model.train(data, 3), tmp_path / "training.pt"
+    killed_in_the_third_round(model, data, checkpoint, monkeypatch)
+    resumed = model.train(data, 3, checkpoint=checkpoint)
     assert torch.equal(whole["score"], resumed["score"])
-    found = fasterrcnn.detect(whole, [bright_disc(0)])[0]
+    (found,) = model.detect(whole, images([0]))
     np.testing.assert_allclose(found[0, :4], [2, 4, 20, 40])

@@ -4,20 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from nodegen.cli.options import AnyDevice, BoxTable, LibraryFolder, ModelFolder, RealFolder, flat
+from nodegen.cli.options import AnyDevice, LibraryFolder, ModelFolder, flat
 from nodegen.evaluation.utility.options import Options
 from nodegen.settings import Settings
 
 _Choices = Annotated[
     Options,
-    flat("settings", depth="detector", seeds="networks", nodules="per-image", sizes_px="size-px"),
+    flat("settings", model="detector", seeds="networks", nodules="per-image", sizes_px="size-px"),
 ]
 
 
 def utility(
     *,
-    real: RealFolder,
-    boxes: BoxTable,
+    real: list[Path],
+    boxes: list[Path],
     output: Path,
     radiographs: list[Path] | None = None,
     places: Path | None = None,
@@ -30,14 +30,19 @@ def utility(
 ) -> None:
     """Measure what a detector learns from synthetic nodules.
 
-    Trains networks on each arm, tests all on the same real nodules, and writes tables, curves and
-    a gallery. See [What a detector learns](utility.md). Run an interrupted command again to resume.
+    Trains networks on each arm, tests all on the same real radiographs, and writes tables, curves
+    and a gallery. See [What a detector learns](utility.md). Run an interrupted command again to
+    resume.
 
     Parameters
     ----------
+    real
+        Folders of real radiographs with nodules and without, also in folders below.
+    boxes
+        Tables of their boxes: NODE21's metadata.csv, COCO, or a CSV of stem, x, y, width, height.
     output
-        Folder that gets utility-DETECTOR.md, .csv, .json and .html, and store/, from which a later
-        run takes what is unchanged.
+        Folder that gets utility-DETECTOR.md, .json and .html, and store/, from which a later run
+        takes what is unchanged.
     radiographs
         Folders of radiographs without nodules, to draw nodules into; if they are not given, three
         quarters of the patients of --real that have none.
@@ -49,9 +54,10 @@ def utility(
         Folder: write the radiographs as a stack with nodules.json, for nodules made elsewhere, and
         stop.
     """
-    from nodegen.evaluation.utility.measures import MAIN
+    from nodegen.evaluation.utility.cache import Cache
     from nodegen.evaluation.utility.results import markdown
     from nodegen.evaluation.utility.run import read_cases, utility
+    from nodegen.evaluation.utility.training_images import write_places as write
 
     settings = Settings(
         noise_and_blur=noise_and_blur,
@@ -63,11 +69,10 @@ def utility(
     options = replace(choices, settings=settings)
     given = real, boxes, radiographs or []
     if write_places:
-        from nodegen.evaluation.utility.made import write_places as write
-
-        write(write_places, read_cases(*given, options, places)[0])
+        read = read_cases(*given, options, places, Cache(output / "store"))
+        write(write_places, read[0])
         print(f"radiographs and places: {write_places}")
         return
     results = utility(*given, output, options, place_boxes=places)
-    print(markdown(results, MAIN[options.depth]))
-    print(f"page: {output / f'utility-{options.depth}.html'}")
+    print(markdown(results))
+    print(f"page: {output / f'utility-{options.model}.html'}")

@@ -4,15 +4,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nodegen.errors import UtilityError
 from nodegen.settings import METHODS, Settings
 
-PAPER = "singan-paper"  # the paper's contrast and add-back, as written
-STRAWMAN, BRIGHT, SHAM, UNTOUCHED, REAL = "strawman", "strawman-bright", "sham", "untouched", "real"
-MADE = (*METHODS, PAPER, STRAWMAN, BRIGHT, SHAM, UNTOUCHED)
+REAL = "real"
+DISCS = "discs"  # analytic-disc baseline
+NULL = "null"  # null control: nodules of no contrast
+# Methods with settings of their own: the paper's contrast and add-back as written; the organisers'.
+NAMED = {
+    "singan-paper": {"method": "singan", "add_back": "paper", "contrast": "paper"},
+    "baseline": {"method": "poisson", "contrast": "paper"},
+}
+MADE = (*METHODS, *NAMED, DISCS, NULL)
 VARIED = ("add_back", "contrast", "subtlety", "windows")  # settings that an arm may have of its own
-DEFAULT = ("singan", "poisson", "paste", PAPER, "none", STRAWMAN, SHAM, UNTOUCHED)
+DEFAULT = (REAL, "singan", "singan-then-real", "singan+real-1", "baseline")
 GRAMMAR = (
     f"{', '.join(MADE)}, METHOD@SETTING:VALUE (singan@subtlety:obvious), NAME=FOLDER, {REAL}, "
     f"{REAL}-PERCENT (real-25), ARM+{REAL} or ARM+{REAL}-RATIO (singan+real-3: three synthetic "
@@ -56,6 +63,11 @@ class Arm:
 def parse_arms(words: Sequence[str]) -> list[Arm]:
     """Read the names of arms.
 
+    Parameters
+    ----------
+    words : sequence of str
+        As ``GRAMMAR`` says.
+
     Raises
     ------
     UtilityError
@@ -82,34 +94,36 @@ def parse_arms(words: Sequence[str]) -> list[Arm]:
 
 
 def _parse(name: str, folders: dict[str, Path]) -> Arm:
-    def made(part: str) -> dict[str, str | Path | None]:
-        if part in folders:
-            return {"made": part, "folder": folders[part]}
-        if part in MADE or "@" in part:
+    def arm(made: str, after: str | None = None, **more: Any) -> Arm:
+        for part in filter(None, (made, after)):
+            if part not in (*folders, *MADE) and "@" not in part:
+                raise UtilityError(f"{name!r} is no arm; choose among {GRAMMAR}.")
             settings_of(part)  # refuses what is not allowed
-            return {"made": part}
-        raise UtilityError(f"{name!r} is no arm; choose among {GRAMMAR}.")
+        return Arm(name, made, folders.get(made), after=after, **more)
 
     if name in folders:
-        return Arm(name, name, folders[name])
+        return arm(name)
     percent = re.fullmatch(rf"{REAL}(?:-(\d+))?", name)
     if percent and 1 <= int(percent[1] or 100) <= 100:
         return Arm(name, real=int(percent[1] or 100) / 100)
     mix = re.fullmatch(rf"(.+)\+{REAL}(?:-(\d+(?:\.\d+)?))?", name)
     if mix and float(mix[2] or 1) > 0:
-        return Arm(name, **made(mix[1]), real=1.0, ratio=float(mix[2] or 1))  # type: ignore[arg-type]
-    then = re.fullmatch(rf"(.+)-then-{REAL}", name)
-    if then:
-        return Arm(name, **made(then[1]), real=1.0, then=True)  # type: ignore[arg-type]
+        return arm(mix[1], real=1.0, ratio=float(mix[2] or 1))
     order = re.fullmatch(r"(.+)-then-(.+)", name)
+    if order and order[2] == REAL:
+        return arm(order[1], real=1.0, then=True)
     if order and not {*order.groups()} & {*folders}:
-        after = made(order[2])["made"]
-        return Arm(name, **made(order[1]), then=True, after=after)  # type: ignore[arg-type]
-    return Arm(name, **made(name))  # type: ignore[arg-type]
+        return arm(order[1], order[2], then=True)
+    return arm(name)
 
 
 def settings_of(made: str) -> dict[str, str]:
     """The settings of synthetic nodules that differ from those of the run.
+
+    Parameters
+    ----------
+    made : str
+        One of ``MADE``, METHOD@SETTING:VALUE, or the name of a folder, which has none.
 
     Raises
     ------
@@ -123,8 +137,8 @@ def settings_of(made: str) -> dict[str, str]:
     >>> settings_of("poisson@contrast:200-500")
     {'method': 'poisson', 'contrast': '200-500'}
     """
-    if made == PAPER:
-        return {"method": "singan", "add_back": "paper", "contrast": "paper"}
+    if made in NAMED:
+        return dict(NAMED[made])
     method, varied, rest = made.partition("@")
     if not varied:
         return {"method": method} if method in METHODS else {}

@@ -16,13 +16,14 @@ LOW, HIGH = 2.5, 97.5  # percentiles: a 95 % interval
 FROC_AT = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0)
 
 
-def estimate(value: float, draws: np.ndarray) -> Estimate:
-    """A figure and the interval of its draws; draws that are NaN (a class was not drawn) go."""
-    known = draws[np.isfinite(draws)]
-    if not len(known):
-        return Estimate(value, float("nan"), float("nan"))
-    low, high = np.percentile(known, [LOW, HIGH])
-    return Estimate(float(value), float(low), float(high))
+def estimate(draws: np.ndarray) -> Estimate:
+    """A figure and the interval of its draws, of which the first is the figure itself.
+
+    Draws that are NaN (a class was not drawn) are left out.
+    """
+    known = draws[1:][np.isfinite(draws[1:])]
+    low, high = np.percentile(known, [LOW, HIGH]) if len(known) else (np.nan, np.nan)
+    return Estimate(float(draws[0]), float(low), float(high))
 
 
 def patient_weights(patients: int, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
@@ -65,15 +66,6 @@ def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) ->
         return np.asarray(np.where(pairs > 0, won / pairs, np.nan))
 
 
-def roc(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The ROC curve: false and true positive rate, from (0, 0) to (1, 1)."""
-    order = np.argsort(-scores, kind="stable")
-    last = np.flatnonzero(np.diff(scores[order], append=-np.inf) != 0)
-    true = np.cumsum(labels[order])[last] / max(labels.sum(), 1)
-    false = np.cumsum(~labels[order])[last] / max((~labels).sum(), 1)
-    return np.concatenate([[0.0], false]), np.concatenate([[0.0], true])
-
-
 @dataclass(frozen=True)
 class Hits:
     """Detections of one network, sorted into hits and false alarms.
@@ -84,12 +76,15 @@ class Hits:
         Score, and the radiograph's number.
     true, true_image : ndarray, shape (nodule,)
         The best score that hit each nodule, 0 where none did; and its radiograph's number.
+    counted : ndarray of bool, shape (image,)
+        Of which radiographs false positives count.
     """
 
     false: np.ndarray
     false_image: np.ndarray
     true: np.ndarray
     true_image: np.ndarray
+    counted: np.ndarray
 
 
 def froc(hits: Hits, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -99,6 +94,7 @@ def froc(hits: Hits, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
+    hits : Hits
     weights : ndarray, shape (draw, image)
 
     Returns
@@ -114,7 +110,7 @@ def froc(hits: Hits, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         first = np.searchsorted(scores[order], levels, side="left")
         above = total[:, -1:] - total[:, first]
         sums.append(np.concatenate([above, np.zeros((len(weights), 1))], axis=1))
-    images = weights.sum(axis=1, keepdims=True)
+    images = weights[:, hits.counted].sum(axis=1, keepdims=True)
     nodules = weights[:, hits.true_image].sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         return sums[0] / images, sums[1] / nodules

@@ -1,20 +1,24 @@
 """Radiographs with their patients and boxes, and the check that no patient is on both sides."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from nodegen.errors import StackError, UtilityError
+from nodegen.dataset.standardise import standardise
+from nodegen.errors import UtilityError
+from nodegen.evaluation.utility.cache import Arrays, Cache
 from nodegen.io.box_tables import BoxTable
 from nodegen.io.boxes import Box
-from nodegen.io.stack import READABLE, Stack, radiographs_in, read_stack
+from nodegen.io.radiograph import NODE21_MAX, Radiograph, find_radiographs, read_radiographs
 
 # NIH ChestX-ray14 names a file by the patient, then by the number of the visit: 00002361_008.
 NIH_NAME = re.compile(r"(\d{8})_\d{3}")
+NODE21_PX = 1024  # side of NODE21's images
 THUMB_PX = 32  # side of the thumbnails that are compared
 # Of 115 radiographs no two of different patients correlate above 0.955; the same one at half the
 # size, in a grey scale stretched or with noise of 100 grey levels stays above 0.999.
@@ -22,7 +26,7 @@ SAME_RADIOGRAPH = 0.985
 
 
 @dataclass(frozen=True)
-class Radiograph:
+class BoxedRadiograph:
     """One radiograph, read when its pixels are asked for.
 
     Attributes
@@ -35,9 +39,11 @@ class Radiograph:
     nodules : tuple of Box
         In slice 0.
     ignored : tuple of Box
-        Boxes of a size that is not counted: no nodule for the test, and no place without one.
-    places : tuple of Box
-        Places without a nodule.
+        Boxes that do not count: neither a nodule nor a false alarm.
+    others_unboxed : bool
+        Whether other nodules are seen that have no box: false positives do not count.
+    path : str
+        Of the file, with the slice's number in a stack; what a table of boxes is matched with.
     """
 
     name: str
@@ -45,7 +51,8 @@ class Radiograph:
     load: Callable[[], np.ndarray] = field(compare=False, repr=False)
     nodules: tuple[Box, ...] = ()
     ignored: tuple[Box, ...] = ()
-    places: tuple[Box, ...] = ()
+    others_unboxed: bool = False
+    path: str = ""
 
 
 def patient_of(stem: str) -> str:
@@ -60,54 +67,108 @@ def patient_of(stem: str) -> str:
     return known[1] if known else stem
 
 
-def read_folder(folder: Path) -> list[Radiograph]:
-    """All radiographs in a folder and the folders in it, by name; each slice of a stack is one.
+def read_folders(folders: Sequence[Path], cache: Cache | None = None) -> list[BoxedRadiograph]:
+    """All radiographs in folders and the folders in them; each slice of a stack is one.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+    cache : Cache, optional
+        Radiographs that are not in NODE21's form (1024 × 1024 px, 12 bit in 16) are brought to it,
+        and kept here; None leaves all as they are.
 
     Raises
     ------
     StackError
-        Where there are none, or one cannot be read.
+        Where there are none, or one cannot be read or standardised.
     """
-    files = sorted(radiographs_in(folder))
-    if not files:
-        raise StackError(
-            f"{folder} holds no images ({', '.join(READABLE)}), nor does any folder in it; give a "
-            "folder of radiographs."
-        )
-    made = []
-    for path in files:
-        slices = len(_stack(path).pixels)
+    found = []
+    for path, _ in find_radiographs(list(folders)):
+        slices = len(_radiographs(path))
         for number in range(slices):
-            name = path.stem if slices == 1 else f"{path.stem}:{number}"
-            made.append(Radiograph(name, patient_of(path.stem if slices == 1 else name),
-                                   _Slice(path, number)))  # fmt: skip
-    return made
+            part = f":{number}" if slices > 1 else ""
+            name, source = path.stem + part, PixelSource(path, number, cache)
+            found.append(BoxedRadiograph(name, patient_of(name), source, path=f"{path}{part}"))
+    return found
 
 
 @lru_cache(maxsize=128)  # files; each is asked for several times, and 128 take 256 MB
-def _stack(path: Path) -> Stack:
-    return read_stack(path)
+def _radiographs(path: Path) -> list[Radiograph]:
+    return list(read_radiographs(path))
 
 
 @dataclass(frozen=True)
-class _Slice:
+class PixelSource:
+    """Loads a radiograph, standardised where a cache is given and it is in another form."""
+
     path: Path
     number: int
+    cache: Cache | None = None
 
     def __call__(self) -> np.ndarray:
-        pixels: np.ndarray = _stack(self.path).pixels[self.number]
-        return pixels
+        """The pixels, (row, column)."""
+        made = self._standardised()
+        return self.original.pixels if made is None else made["pixels"]
+
+    @property
+    def original(self) -> Radiograph:
+        """The radiograph as the file has it."""
+        return _radiographs(self.path)[self.number]
+
+    def carried(self, boxes: Sequence[Box]) -> list[Box]:
+        """Boxes of the file in the image that is loaded; one that the crop leaves out is empty."""
+        made = self._standardised()
+        if made is None:
+            return list(boxes)
+        left, top, scale, x, y = made["crop"]
+        rows, columns = made["pixels"].shape
+
+        def moved(value: int, start: float, corner: float, length: int) -> int:
+            return min(max(round(float((value - start) * scale + corner)), 0), length)
+
+        return [
+            replace(
+                box,
+                left=moved(box.left, left, x, columns),
+                right=moved(box.right, left, x, columns),
+                top=moved(box.top, top, y, rows),
+                bottom=moved(box.bottom, top, y, rows),
+            )
+            for box in boxes
+        ]
+
+    def _standardised(self) -> Arrays | None:
+        pixels = self.original.pixels
+        is_node21 = pixels.shape == (NODE21_PX,) * 2 and pixels.dtype == np.uint16
+        if self.cache is None or (is_node21 and pixels.max() <= NODE21_MAX):
+            return None
+        return self.cache.once("standardised", [pixels], self._standardise)
+
+    def _standardise(self) -> Arrays:
+        made = standardise(self.original)
+        crop = made.way.crop
+        numbers = crop.left, crop.top, crop.scale, crop.x, crop.y
+        return {"pixels": made.radiograph.pixels, "crop": np.array(numbers, dtype=np.float64)}
 
 
 def with_boxes(
-    radiographs: Sequence[Radiograph], table: BoxTable, sizes_px: tuple[float, float]
-) -> list[Radiograph]:
-    """Give each radiograph its boxes; those of which the table knows nothing have none.
+    radiographs: Sequence[BoxedRadiograph],
+    tables: Sequence[BoxTable],
+    sizes_px: tuple[float, float],
+    ignored_sources: Collection[str] = (),
+) -> list[BoxedRadiograph]:
+    """Give each radiograph its boxes; those of which no table knows anything have none.
 
     Parameters
     ----------
+    radiographs : sequence of BoxedRadiograph
+        As :func:`read_folders` gives them.
+    tables : sequence of BoxTable
+        Each may be about some of the radiographs.
     sizes_px : (least, most)
         Of a box's larger side; others are ignored.
+    ignored_sources : collection of str
+        Boxes with one of these annotation sources are ignored, too.
 
     Raises
     ------
@@ -116,25 +177,34 @@ def with_boxes(
     BoxesError
         Where a box lies wholly outside its radiograph, or rows match no radiograph.
     """
-    made = []
-    rows = table.match([radiograph.name for radiograph in radiographs])
-    for radiograph, row in zip(radiographs, rows, strict=True):
-        boxes = row.fitted(radiograph.load().shape) if row else []
-        counted = [sizes_px[0] <= max(box.width, box.height) <= sizes_px[1] for box in boxes]
-        nodules = tuple(box for box, good in zip(boxes, counted, strict=True) if good)
-        ignored = tuple(box for box, good in zip(boxes, counted, strict=True) if not good)
-        made.append(
-            Radiograph(radiograph.name, radiograph.patient, radiograph.load, nodules, ignored)
-        )
-    if not any(one.nodules for one in made):
+    paths = [one.path or one.name for one in radiographs]
+    matched = [table.match(paths) for table in tables]
+    found = []
+    for one, *rows in zip(radiographs, *matched, strict=True):
+        nodules, ignored = list[Box](), list[Box]()
+        source = one.load if isinstance(one.load, PixelSource) else None
+        known = [row for row in rows if row]
+        for row in known:
+            pixels = source.original.pixels if source else one.load()
+            boxes = row.fitted(pixels.shape)
+            carried = source.carried(boxes) if source else boxes
+            for box, drawn in zip(carried, row.boxes, strict=True):
+                counts = sizes_px[0] <= max(box.width, box.height) <= sizes_px[1]
+                if min(box.width, box.height) > 0:
+                    kind = nodules if counts and drawn.source not in ignored_sources else ignored
+                    kind.append(box)
+        unboxed = any(row.others_unboxed for row in known)
+        boxed = replace(one, nodules=tuple(nodules), ignored=tuple(ignored))
+        found.append(replace(boxed, others_unboxed=unboxed))
+    if not any(one.nodules for one in found):
         raise UtilityError(
-            f"None of the {len(made)} real radiographs has a nodule of {sizes_px[0]:g} to "
+            f"None of the {len(found)} real radiographs has a nodule of {sizes_px[0]:g} to "
             f"{sizes_px[1]:g} px in the table of boxes; give images and boxes of the same names."
         )
-    return made
+    return found
 
 
-def check_leaks(training: Sequence[Radiograph], test: Sequence[Radiograph]) -> None:
+def check_leaks(training: Sequence[BoxedRadiograph], test: Sequence[BoxedRadiograph]) -> None:
     """Refuse a patient, or a radiograph under whatever name, that is on both sides.
 
     Raises
@@ -158,18 +228,14 @@ def check_leaks(training: Sequence[Radiograph], test: Sequence[Radiograph]) -> N
         )
 
 
-def thumbnails(radiographs: Sequence[Radiograph]) -> np.ndarray:
+def thumbnails(radiographs: Sequence[BoxedRadiograph]) -> np.ndarray:
     """Thumbnails as unit vectors, shape (radiograph, pixel): their products are correlations."""
-    import torch
-    from torch.nn.functional import interpolate
-
     rows = []
     for one in radiographs:
         pixels = one.load()
         step = max(min(pixels.shape) // (4 * THUMB_PX), 1)  # a sparse grid is enough, and quick
-        sparse = torch.from_numpy(pixels[::step, ::step].astype(np.float32))[None, None]
-        scaled = interpolate(sparse, (THUMB_PX, THUMB_PX), mode="bilinear", antialias=True)
-        small = scaled.numpy().ravel()
-        small -= small.mean()
+        sparse = Image.fromarray(pixels[::step, ::step].astype(np.float32))
+        small = np.asarray(sparse.resize((THUMB_PX, THUMB_PX), Image.Resampling.BILINEAR)).ravel()
+        small = small - small.mean()
         rows.append(small / max(float(np.linalg.norm(small)), 1e-12))
     return np.reshape(rows, (-1, THUMB_PX**2))

@@ -1,178 +1,212 @@
-"""Depth ``detector``: a MONAI network on whole radiographs, boxes with scores."""
+"""What detectors on whole radiographs have in common: their images, their training, their test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
-from nodegen.evaluation.utility.cases import Radiograph
-from nodegen.evaluation.utility.extras import need
-from nodegen.evaluation.utility.wholes import Whole, nodule_mask, whole
+from nodegen.errors import SettingError
+from nodegen.evaluation.utility.cache import code_hash
+from nodegen.io.boxes import Box
+from nodegen.io.files import write_bytes
 
-CHANNELS = (8, 16, 32, 64, 128)
-LEAST_SCORE = 0.02  # of a box that is given
-PEAK_SIGMA_PX = 2.0  # blur of the probability before its peaks are sought
-PEAK_PX = 25  # side of the square around a peak in which no other is sought: a small nodule
-BOXES = 30  # of a radiograph at most
-# Augmentation; set by eye, so that a radiograph stays one.
-TURN_RAD, ZOOM, SHIFT_PX = 0.15, 0.15, 24
-GAMMA = (0.7, 1.4)
+SIDE_PX = 512  # of what a network sees; radiographs are padded to a square
+HERE = "evaluation/utility"
 
 State = dict[str, torch.Tensor]
 
 
+def need(module: str, model: str) -> ModuleType:
+    """Import a module of an optional package.
+
+    Raises
+    ------
+    SettingError
+        Where it is missing, or does not load beside the torch that is installed.
+    """
+    try:
+        return import_module(module)
+    except (ImportError, RuntimeError, OSError) as error:  # torchvision fails so beside a torch
+        package = module.partition(".")[0]
+        extra = "fasterrcnn" if package == "torchvision" else "utility"
+        raise SettingError(
+            f"Model {model} needs {package}, which cannot be loaded ({error}); install it with "
+            f"`pip install nodegen[{extra}]`, or take another model."
+        ) from error
+
+
 @dataclass(frozen=True)
-class DetectorTraining:
-    """How long and how fast the network learns; the same for every arm.
+class ScaledRadiograph:
+    """A radiograph as a network sees it.
 
     Attributes
     ----------
-    steps : int
-        Batches.
+    image : ndarray of float16, shape (SIDE_PX, SIDE_PX)
+        Mean 0 and standard deviation 1 beside the padding.
+    boxes : ndarray, shape (nodule, 4)
+        x, y, width, height of the nodules, px of ``image``.
+    scale : float
+        px of the radiograph to one of ``image``.
     """
 
-    steps: int = 900
-    batch: int = 2
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
+    image: np.ndarray
+    boxes: np.ndarray
+    scale: float
 
 
-def detector_network() -> torch.nn.Module:
-    """The network: (radiograph, 1, row, column) to logits of the same shape."""
-    nets = need("monai.networks.nets", "detector")
-    network: torch.nn.Module = nets.UNet(
-        spatial_dims=2,
-        in_channels=1,
-        out_channels=1,
-        channels=CHANNELS,
-        strides=(2,) * (len(CHANNELS) - 1),
-        num_res_units=0,
-    )
-    return network
+def scaled(pixels: np.ndarray, nodules: Sequence[Box] = ()) -> ScaledRadiograph:
+    """Bring a radiograph (row, column) and its nodules to the network's size and grey scale."""
+    scale = max(pixels.shape) / SIDE_PX
+    size = [max(round(n / scale), 1) for n in pixels.shape]
+    image = torch.from_numpy(pixels.astype(np.float32))[None, None]
+    small = F.interpolate(image, size, mode="bilinear", antialias=True)[0, 0].numpy()
+    inside = small[small > small.min()]
+    mean, std = (float(inside.mean()), float(inside.std())) if inside.size else (0.0, 1.0)
+    framed = np.zeros((SIDE_PX, SIDE_PX), np.float16)
+    framed[: size[0], : size[1]] = (small - mean) / max(std, 1e-6)
+    boxes = [(b.left / scale, b.top / scale, b.width / scale, b.height / scale) for b in nodules]
+    return ScaledRadiograph(framed, np.reshape(boxes, (-1, 4)).astype(np.float32), scale)
 
 
-def augmentation() -> Any:
-    """Random turns, zooms, shifts, mirrors and grey scales, by MONAI's transforms."""
-    t = need("monai.transforms", "detector")
-    keys = ("image", "mask")
-    affine = t.RandAffined(
-        keys, prob=1.0, rotate_range=TURN_RAD, translate_range=SHIFT_PX, scale_range=ZOOM,
-        mode=("bilinear", "nearest"), padding_mode="zeros",
-    )  # fmt: skip
-    mirror = t.RandFlipd(keys, prob=0.5, spatial_axis=1)
-    return t.Compose([mirror, affine, t.RandAdjustContrastd("image", prob=0.5, gamma=GAMMA)])
+@dataclass(frozen=True)
+class Detector(ABC):
+    """A detector and how it learns; the same for every arm.
 
-
-Take = Callable[[int], Sequence[Whole]]
-Keep = Callable[[dict[str, Any]], None]
-
-
-def train(
-    take: Take,
-    seed: int,
-    settings: DetectorTraining,
-    start: State | None = None,
-    device: str = "cpu",
-    resume: dict[str, Any] | None = None,
-    keep: Keep | None = None,
-) -> State:
-    """Train the network from scratch, or on from ``start``; deterministic by ``seed``.
-
-    Parameters
+    Attributes
     ----------
-    take : callable
-        Gives the radiographs of a round: the same ones, or with nodules drawn anew.
-    resume : dict, optional
-        What ``keep`` was given last; training goes on from there, to the same end.
-    keep : callable, optional
-        Is given the state of the training after every round.
+    rounds : int or None
+        Through all radiographs; None: until there were enough ``steps``.
+    steps : int or None
+        Batches; None: until there were enough ``rounds``.
+    batch : int
+        Radiographs.
+    device : str
+        As torch names it.
     """
-    losses = need("monai.losses", "detector")
-    torch.manual_seed(seed)
-    network = detector_network().to(device)
-    if start is not None:
-        network.load_state_dict(start)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, settings.steps
-    )
-    loss_of = losses.DiceFocalLoss(sigmoid=True, batch=True)
-    augment, step, round_ = augmentation(), 0, 0
-    if resume:
-        network.load_state_dict(resume["network"])
-        optimiser.load_state_dict(resume["optimiser"])
-        schedule.load_state_dict(resume["schedule"])
-        step, round_ = resume["step"], resume["round"]
-    network.train()
-    while step < settings.steps:
-        # Everything random follows from the round, so that a resumed training draws the same.
-        augment.set_random_state(seed=(seed * 100_003 + round_) % 2**32)
-        order = np.random.default_rng((seed, round_)).permutation(len(images := take(round_)))
-        for first in range(0, len(order), settings.batch):
-            batch = [images[i] for i in order[first : first + settings.batch]]
-            drawn = [
-                augment({"image": one.image.astype(np.float32)[None],
-                         "mask": nodule_mask(one.boxes)})
-                for one in batch
-            ]  # fmt: skip
-            x, y = (
-                torch.stack([torch.as_tensor(np.asarray(d[key])) for d in drawn]).to(device)
-                for key in ("image", "mask")
-            )
-            loss = loss_of(network(x), y)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            step += 1
-            if step == settings.steps:
-                break
-        round_ += 1
-        if keep:
-            keep({"network": network.state_dict(), "optimiser": optimiser.state_dict(),
-                  "schedule": schedule.state_dict(), "step": step, "round": round_})  # fmt: skip
-    return {name: value.cpu() for name, value in network.state_dict().items()}
 
+    name: ClassVar[str]
+    steps_schedule: ClassVar[bool]  # whether the learning rate changes by batches, or by rounds
 
-@torch.no_grad()
-def detect(
-    state: State, radiographs: Sequence[Radiograph], device: str = "cpu"
-) -> list[np.ndarray]:
-    """Boxes with scores of each radiograph, (box, 5): x, y, width, height in px, and the score."""
-    network = detector_network().to(device)
-    network.load_state_dict(state)
-    network.eval()
-    found = []
-    for one in radiographs:
-        seen = whole(one.load())
-        image = torch.from_numpy(seen.image.astype(np.float32))[None, None].to(device)
-        both = [network(image), network(image.flip(3)).flip(3)]
-        probability = torch.sigmoid((both[0] + both[1]) / 2)[0, 0].cpu().numpy()
-        found.append(boxes_with_scores(probability) * [*(seen.scale,) * 4, 1.0])
-    return found
+    rounds: int | None = None
+    steps: int | None = None
+    batch: int = 2
+    device: str = "cpu"
 
+    @abstractmethod
+    def network(self) -> torch.nn.Module:
+        """A network that has learned nothing."""
 
-def boxes_with_scores(probability: np.ndarray) -> np.ndarray:
-    """The peaks of a map (row, column), each with the box of what is at least half as probable."""
-    from scipy.ndimage import gaussian_filter, label
+    @abstractmethod
+    def optimiser(self, network: torch.nn.Module) -> tuple[torch.optim.Optimizer, Any]:
+        """The optimiser and the schedule of its learning rate."""
 
-    nms = need("monai.transforms", "detector").ProbNMS(
-        spatial_dims=2, prob_threshold=LEAST_SCORE, box_size=PEAK_PX
-    )
-    blurred = gaussian_filter(probability, PEAK_SIGMA_PX)
-    made = []
-    for score, row, column in nms(blurred.copy())[:BOXES]:
-        parts = label(blurred >= score / 2)[0]
-        rows, columns = np.nonzero(parts == parts[int(row), int(column)])
-        half_rows = max(row - rows.min(), rows.max() + 1 - row)
-        half_columns = max(column - columns.min(), columns.max() + 1 - column)
-        # The peak is the middle: a region that runs on to one side does not move the box.
-        made.append((column + 0.5 - half_columns, row + 0.5 - half_rows,
-                     2 * half_columns, 2 * half_rows, score))  # fmt: skip
-    return np.reshape(made, (-1, 5))
+    @abstractmethod
+    def loss(
+        self, network: torch.nn.Module, images: list[ScaledRadiograph], rng: np.random.Generator
+    ) -> torch.Tensor:
+        """The loss of a batch, with the augmentation that ``rng`` draws."""
+
+    @abstractmethod
+    def boxes(self, network: torch.nn.Module, image: ScaledRadiograph) -> np.ndarray:
+        """Boxes with scores, (box, 5): x, y, width, height in px of the image, and the score."""
+
+    def halved(self) -> Self:
+        """The same with half as many steps, or rounds."""
+        rounds, steps = (n and max(n // 2, 1) for n in (self.rounds, self.steps))
+        return replace(self, rounds=rounds, steps=steps)
+
+    def identity(self) -> list[Any]:
+        """What a trained network depends on besides its data and seed."""
+        settings = {k: v for k, v in asdict(self).items() if k != "device"}
+        code = code_hash(f"{HERE}/detector.py", f"{HERE}/{self.name}.py")
+        return [self.name, settings, code, torch.__version__]
+
+    def train(
+        self,
+        images: Sequence[ScaledRadiograph],
+        seed: int,
+        start: State | None = None,
+        checkpoint: Path | None = None,
+    ) -> State:
+        """Train a network; deterministic by ``seed``.
+
+        Parameters
+        ----------
+        images : sequence of ScaledRadiograph
+        seed : int
+        start : dict of Tensor, optional
+            Where to go on from; None: from scratch.
+        checkpoint : Path, optional
+            Holds the state of the training after each round, while it goes on; from there it is
+            resumed, to the same end.
+        """
+        torch.manual_seed(seed)
+        network = self.network().to(self.device)
+        if start is not None:
+            network.load_state_dict(start)
+        optimiser, schedule = self.optimiser(network)
+        parts = {"network": network, "optimiser": optimiser, "schedule": schedule}
+        step = round_ = 0
+        if checkpoint and checkpoint.is_file():
+            kept = torch.load(checkpoint, weights_only=True)
+            for name, part in parts.items():
+                part.load_state_dict(kept[name])
+            step, round_ = kept["step"], kept["round"]
+        network.train()
+        while step != self.steps and round_ != self.rounds:
+            # All that is random follows from the round, so that a resumed training draws the same.
+            torch.manual_seed(seed * 100_003 + round_)
+            rng = np.random.default_rng((seed, round_))
+            order = rng.permutation(len(images))
+            for first in range(0, len(order), self.batch):
+                batch = [images[i] for i in order[first : first + self.batch]]
+                loss = self.loss(network, batch, rng)
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                step += 1
+                if self.steps_schedule:
+                    schedule.step()
+                if step == self.steps:
+                    break
+            round_ += 1
+            if not self.steps_schedule:
+                schedule.step()
+            if checkpoint:
+                content = io.BytesIO()
+                states = {name: part.state_dict() for name, part in parts.items()}
+                torch.save({**states, "step": step, "round": round_}, content)
+                write_bytes(checkpoint, content.getvalue())
+        if checkpoint:
+            checkpoint.unlink(missing_ok=True)
+        return {name: value.cpu() for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def detect(self, state: State, images: Sequence[ScaledRadiograph]) -> list[np.ndarray]:
+        """Find nodules.
+
+        Parameters
+        ----------
+        state : dict of Tensor
+            As :meth:`train` gives it.
+        images : sequence of ScaledRadiograph
+
+        Returns
+        -------
+        list of ndarray, shape (box, 5)
+            Of each radiograph: x, y, width, height in its own px, and the score.
+        """
+        network = self.network().to(self.device)
+        network.load_state_dict(state)
+        network.eval()
+        return [self.boxes(network, image) * [*(image.scale,) * 4, 1.0] for image in images]

@@ -1,30 +1,54 @@
-"""Writing what came out: tables, and one self-contained HTML page."""
+"""Writing what came out: tables, and one self-contained HTML page with curves and pictures."""
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
 
 from nodegen import __version__
-from nodegen.evaluation.utility.gallery import gallery
-from nodegen.evaluation.utility.measures import MAIN, Scores, Test
-from nodegen.evaluation.utility.plots import froc_plot, roc_plot
-from nodegen.evaluation.utility.results import Results, comma_separated, markdown
+from nodegen.evaluation.utility.bootstrap import FROC_AT, froc
+from nodegen.evaluation.utility.cases import BoxedRadiograph
+from nodegen.evaluation.utility.measures import Scores, TestSet, hits_of
+from nodegen.evaluation.utility.results import UtilityResults, kinds_table, main_table, markdown
+from nodegen.io.boxes import Box
 from nodegen.io.files import write_text
+from nodegen.io.preview import around, data_uri, eight_bit, resized
 
-NAME = "utility"  # of the files: .md, .csv, .json, .html
 TEMPLATE = "utility.html.j2"
+SHOWN = 12  # pictures of missed nodules, and of false alarms
+AROUND = 3.0  # a picture shows so many of the box's larger sides
+PICTURE_PX = 160
+WINDOW_PERCENTILES = (1, 99)
+RATES = np.geomspace(FROC_AT[0], FROC_AT[-1], 97)
+
+ArmScores = Mapping[str, Sequence[Scores]]
 
 
 def write_results(
-    folder: Path,
-    results: Results,
-    test: Test,
-    scores: Mapping[str, Sequence[Scores]],
-    depth: str,
+    folder: Path, results: UtilityResults, test: TestSet, scores: ArmScores, model: str
 ) -> Path:
-    """Write ``utility-DEPTH.md``, ``.csv``, ``.json`` and ``.html``; returns the page's path.
+    """Write ``utility-MODEL.md``, ``.json`` and ``.html``.
+
+    Parameters
+    ----------
+    folder : Path
+    results : UtilityResults
+    test : TestSet
+    scores : dict
+        Of each arm, seed by seed.
+    model : str
+
+    Returns
+    -------
+    Path
+        Of the page.
 
     Raises
     ------
@@ -38,25 +62,21 @@ def write_results(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     first = results.primary[0] if results.primary[0] in results.arms else next(iter(results.arms))
-    missed, alarms = gallery(test, scores, depth, first)
-    plots = [roc_plot(test, scores, depth)]
-    if depth != "patches":
-        plots.append(froc_plot(test, scores))
     page = environment.get_template(TEMPLATE).render(
         version=__version__,
-        depth=depth,
+        model=model,
         results=results,
-        main=MAIN[depth],
-        plots=plots,
+        main=main_table(results),
+        kinds=kinds_table(results),
+        plot=froc_plot(test, scores),
         galleries=[
-            (f"Real nodules that {first} misses most", missed),
-            (f"Surest false alarms of {first}", alarms),
+            (f"Real nodules that {first} misses most", missed(test, scores, first)),
+            (f"Surest false alarms of {first}", false_alarms(test, scores[first][0], first)),
         ],
     )
-    stem = folder / f"{NAME}-{depth}"
+    stem = folder / f"utility-{model}"
     path = stem.with_suffix(".html")
-    write_text(stem.with_suffix(".md"), markdown(results, MAIN[depth]))
-    write_text(stem.with_suffix(".csv"), comma_separated(results))
+    write_text(stem.with_suffix(".md"), markdown(results))
     write_text(stem.with_suffix(".json"), json.dumps(_finite(results.as_dict()), indent=2) + "\n")
     write_text(path, page)
     return path
@@ -69,3 +89,89 @@ def _finite(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
     return None if isinstance(value, float) and value != value else value
+
+
+def froc_plot(test: TestSet, scores: ArmScores) -> str:
+    """FROC curve of each arm as SVG: sensitivity at false positives an image, mean of the seeds."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    once = np.ones((1, len(test.radiographs)))
+    style: Any = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9,
+                  "svg.hashsalt": "nodegen"}  # fmt: skip
+    with pyplot.rc_context(style):
+        figure, axis = pyplot.subplots(figsize=(6.4, 4.6), layout="constrained")
+        for name, of_seeds in scores.items():
+            curves = [froc(hits_of(test, one), once) for one in of_seeds]
+            each = [np.interp(RATES, rates[0, ::-1], found[0, ::-1]) for rates, found in curves]
+            axis.plot(RATES, np.mean(each, axis=0), label=name, lw=1.4)
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(FROC_AT, ["1/8", "1/4", "1/2", "1", "2", "4", "8"])
+        axis.set_xlabel("false positives an image")
+        axis.set_ylabel("sensitivity")
+        axis.set_ylim(0, 1)
+        axis.grid(alpha=0.25)
+        axis.legend(frameon=False, fontsize=8)
+        axis.spines[["top", "right"]].set_visible(False)
+        made = io.StringIO()
+        figure.savefig(made, format="svg", metadata={"Date": None, "Creator": None})
+        pyplot.close(figure)
+    text = made.getvalue()
+    return text[text.index("<svg") :]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: where it is from, the box, its image as ``data:`` URI, each arm's score."""
+
+    name: str
+    box: Box
+    picture: str
+    figures: dict[str, float]
+
+
+def missed(test: TestSet, scores: ArmScores, arm: str) -> list[Picture]:
+    """The nodules that ``arm`` scores lowest, with the best score of each arm's hits."""
+    nodules = [(one, box) for one in test.radiographs for box in one.nodules]
+    best = {
+        name: np.mean([hits_of(test, one).true for one in of_seeds], axis=0)
+        for name, of_seeds in scores.items()
+    }
+    pictures = []
+    for i in np.argsort(best[arm], kind="stable")[:SHOWN]:
+        one, box = nodules[i]
+        pictures.append(_picture(one, box, {name: float(v[i]) for name, v in best.items()}))
+    return pictures
+
+
+def false_alarms(test: TestSet, scores: Scores, arm: str) -> list[Picture]:
+    """The boxes with the highest scores that lie in no nodule, by the first seed."""
+    found = []
+    for one, boxes in zip(test.radiographs, scores, strict=True):
+        for x, y, width, height, score in boxes:
+            middle = int(x + width / 2), int(y + height / 2)
+            known = (*one.nodules, *one.ignored)
+            if not one.others_unboxed and not any(_holds(box, *middle) for box in known):
+                box = Box(0, round(x), round(y), round(x + width), round(y + height))
+                found.append((float(score), one, box))
+    surest = sorted(found, key=lambda item: -item[0])[:SHOWN]
+    return [_picture(one, box, {arm: score}) for score, one, box in surest]
+
+
+def _holds(box: Box, x: int, y: int) -> bool:
+    return box.left <= x < box.right and box.top <= y < box.bottom
+
+
+def _picture(one: BoxedRadiograph, box: Box, figures: dict[str, float]) -> Picture:
+    """The surround of a box with the box drawn in."""
+    pixels = one.load()
+    rows, columns = around(box, pixels.shape, AROUND)
+    grey = Image.fromarray(eight_bit(pixels[rows, columns], WINDOW_PERCENTILES))
+    image, scale = resized(grey, PICTURE_PX, Image.Resampling.BICUBIC)
+    image = image.convert("RGB")
+    corners = np.array([box.left, box.top, box.right, box.bottom])
+    start = np.array([columns.start, rows.start] * 2)
+    ImageDraw.Draw(image).rectangle(list((corners - start) * scale), outline=(255, 190, 60))
+    return Picture(one.name, box, data_uri(image), figures)

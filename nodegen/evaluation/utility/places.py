@@ -1,4 +1,4 @@
-"""Where nodules are drawn, and where there are none: drawn once, the same for every arm."""
+"""Where nodules are drawn: the same places for every arm."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from nodegen.errors import UtilityError
-from nodegen.evaluation.utility.cases import Radiograph
-from nodegen.evaluation.utility.store import content_hash
+from nodegen.evaluation.utility.cache import content_hash
+from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.io.box_tables import BoxTable
 from nodegen.io.boxes import Box, fit_boxes
 
@@ -19,10 +19,11 @@ GAP_PX = 4  # between boxes
 PADDING = 0.02  # largest part of a box that may lie on the padding, whose grey level is the least
 
 
-def boxes_of(table: BoxTable, sizes_px: tuple[float, float]) -> list[XYWH]:
-    """The boxes of a table from which places are drawn: those of a size that counts."""
+def boxes_of(tables: Sequence[BoxTable], sizes_px: tuple[float, float]) -> list[XYWH]:
+    """The boxes of tables from which places are drawn: those of a size that counts."""
     found = [
         (box.x, box.y, box.width, box.height)
+        for table in tables
         for image in table.images
         for box in image.scaled(TABLE_PX, TABLE_PX)
         if sizes_px[0] <= max(box.width, box.height) <= sizes_px[1]
@@ -36,38 +37,27 @@ def boxes_of(table: BoxTable, sizes_px: tuple[float, float]) -> list[XYWH]:
 
 
 def place_all(
-    radiographs: Sequence[Radiograph],
-    source: Sequence[XYWH],
-    nodules: int,
-    without: int,
-    seed: int,
-) -> list[Radiograph]:
-    """Draw places into radiographs, for nodules and without.
+    radiographs: Sequence[BoxedRadiograph], source: Sequence[XYWH], nodules: int, seed: int
+) -> list[BoxedRadiograph]:
+    """Draw places of nodules into radiographs.
 
     Parameters
     ----------
+    radiographs : sequence of BoxedRadiograph
     source : list of (x, y, width, height)
         px of a square of ``TABLE_PX``: what is drawn from.
-    nodules, without : int
+    nodules : int
         In each radiograph at most; as many as find room.
     seed : int
         Of the draw; a radiograph's own places depend on it and on the radiograph's name alone.
     """
-    return [_placed(one, source, nodules, without, seed) for one in radiographs]
-
-
-def _placed(
-    one: Radiograph, source: Sequence[XYWH], nodules: int, without: int, seed: int
-) -> Radiograph:
-    rng = np.random.default_rng(int(content_hash("places", one.name, seed), 16))
-    pixels = one.load()
-    # Drawn together and then parted by lot, so that nothing but the nodules tells the two apart:
-    # a network that learns from a sham has nothing to learn.
-    found = _draw(rng, pixels == pixels.min(), source, nodules + without,
-                  [*one.nodules, *one.ignored])  # fmt: skip
-    count = round(len(found) * nodules / (nodules + without))
-    lot = [found[i] for i in rng.permutation(len(found))]
-    return replace(one, nodules=(*one.nodules, *lot[:count]), places=tuple(lot[count:]))
+    placed = []
+    for one in radiographs:
+        rng = np.random.default_rng(int(content_hash("places", one.name, seed), 16))
+        pixels, taken = one.load(), [*one.nodules, *one.ignored]
+        found = _draw(rng, pixels == pixels.min(), source, nodules, taken)
+        placed.append(replace(one, nodules=(*one.nodules, *found)))
+    return placed
 
 
 def _draw(
@@ -81,7 +71,7 @@ def _draw(
     rows, columns = padding.shape
     scale = np.array([columns, rows, columns, rows]) / TABLE_PX
     found: list[Box] = []
-    for _ in range(TRIES if count else 0):
+    for _ in range(TRIES):
         x, y, width, height = (int(v) for v in source[int(rng.integers(len(source)))] * scale)
         if x < 0 or y < 0 or x + width > columns or y + height > rows:
             continue

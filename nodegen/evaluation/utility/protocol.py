@@ -7,23 +7,22 @@ folds, and each fold is tested by a network that has seen none of its patients.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 
-from nodegen.evaluation.utility.arms import UNTOUCHED, Arm
-from nodegen.evaluation.utility.cases import Radiograph
-from nodegen.evaluation.utility.depths import Depth, Fly, State
-from nodegen.evaluation.utility.made import Maker
+from nodegen.evaluation.utility.arms import Arm
+from nodegen.evaluation.utility.cache import Cache, content_hash
+from nodegen.evaluation.utility.cases import BoxedRadiograph
+from nodegen.evaluation.utility.detector import Detector, ScaledRadiograph, State, scaled
 from nodegen.evaluation.utility.measures import Scores, patients
-from nodegen.evaluation.utility.store import Store, content_hash
+from nodegen.evaluation.utility.training_images import ImageMaker
 
 
 @dataclass(frozen=True)
-class Job:
+class NetworkJob:
     """One network: an arm, a seed, and the fold that it is tested on; None: all radiographs."""
 
     arm: Arm
@@ -31,17 +30,17 @@ class Job:
     fold: int | None
 
 
-def jobs(arms: Sequence[Arm], seeds: int, folds: int) -> list[Job]:
+def jobs(arms: Sequence[Arm], seeds: int, folds: int) -> list[NetworkJob]:
     """All networks that are to be trained, seed by seed, so that early results show all arms."""
     return [
-        Job(arm, seed, fold)
+        NetworkJob(arm, seed, fold)
         for seed in range(seeds)
         for arm in arms
         for fold in (range(folds) if arm.real else [None])
     ]
 
 
-def folds_of(test: Sequence[Radiograph], folds: int) -> np.ndarray:
+def folds_of(test: Sequence[BoxedRadiograph], folds: int) -> np.ndarray:
     """The fold of each radiograph, by patient; nodules are spread evenly.
 
     Patients come by their number of nodules, the most first, and go to the fold with the fewest.
@@ -58,124 +57,125 @@ def folds_of(test: Sequence[Radiograph], folds: int) -> np.ndarray:
     return np.array([fold_of[one.patient] for one in test])
 
 
-class Protocol:
-    """Trains and tests networks, and keeps all that they are made of.
+Network = tuple[Callable[[], State], str]  # gives its weights when it is called; its key
+
+
+class Trial:
+    """Trains and tests networks of one detector, and keeps all that they are made of.
 
     Parameters
     ----------
-    backgrounds, test : list of Radiograph
-        With their places; of different patients.
+    detector : Detector
+    maker : ImageMaker
+    backgrounds, test : sequence of BoxedRadiograph
+        Of different patients.
     folds : int
         Of the cross-validation of arms that train on real nodules.
-    on_the_fly : bool
-        Whether nodules are drawn anew in every round; for depths of whole radiographs, and arms of
-        synthetic nodules alone.
     """
 
     def __init__(
         self,
-        depth: Depth,
-        maker: Maker,
-        store: Store,
-        backgrounds: Sequence[Radiograph],
-        test: Sequence[Radiograph],
+        detector: Detector,
+        maker: ImageMaker,
+        backgrounds: Sequence[BoxedRadiograph],
+        test: Sequence[BoxedRadiograph],
         folds: int,
-        on_the_fly: bool = False,
     ):
-        self.depth, self.maker, self.store = depth, maker, store
+        self.detector, self.maker = detector, maker
+        self.cache: Cache = maker.cache
         self.backgrounds, self.radiographs = list(backgrounds), list(test)
         self.fold = folds_of(self.radiographs, folds)
-        self.on_the_fly = on_the_fly
-        self._prepared: dict[str, tuple[Any, str]] = {}
-        self._identities: dict[str, str] = {}
+        self._prepared: dict[str, list[ScaledRadiograph]] = {}
+        self._scaled: dict[int, ScaledRadiograph] = {}
 
-    def outcomes(self, todo: Sequence[Job]) -> Iterator[tuple[Job, list[int], Scores]]:
-        """Do the jobs: each one's radiographs of the test by number, and the scores on them."""
-        for job in todo:
-            tested = [
-                number
-                for number in range(len(self.radiographs))
-                if job.fold is None or self.fold[number] == job.fold
-            ]
-            yield job, tested, self.scores(job, tested)
+    def learned_from(self, arm: Arm) -> dict[str, int]:
+        """How many radiographs and nodules an arm's network learns from, synthetic and real.
 
-    def scores(self, job: Job, tested: Sequence[int]) -> Scores:
-        """The scores of a job's network on the radiographs with the numbers ``tested``."""
+        Of the real ones, the mean over the folds.
+        """
+        synthetic = self.maker.examples(arm, self.backgrounds)
+        part = arm.real * (1 - 1 / len(set(self.fold)))
+        return {
+            "synthetic radiographs": len(synthetic),
+            "synthetic nodules": sum(len(one.nodules) for one in synthetic),
+            "real radiographs": round(part * len(self.radiographs)),
+            "real nodules": round(part * sum(len(one.nodules) for one in self.radiographs)),
+        }
+
+    def outcome(self, job: NetworkJob) -> tuple[list[int], Scores]:
+        """Do a job: the numbers of the radiographs that it is tested on, and their scores."""
+        tested = [
+            number
+            for number in range(len(self.radiographs))
+            if job.fold is None or self.fold[number] == job.fold
+        ]
+        images = [self._real(number) for number in tested]
         state, key = self.network(job)
-        radiographs = [self.radiographs[number] for number in tested]
-        parts = [key, *(self._identity_of(one) for one in radiographs)]
-        kept = self.store.once(
+        kept = self.cache.once(
             "scores",
-            parts,
-            lambda: {f"{i}": s for i, s in enumerate(self.depth.test(state(), radiographs))},
+            [key, content_of(images)],
+            lambda: {f"{i}": s for i, s in enumerate(self.detector.detect(state(), images))},
         )
-        return [kept[f"{i}"] for i in range(len(radiographs))]
+        return tested, [kept[f"{i}"] for i in range(len(tested))]
 
-    def network(self, job: Job) -> tuple[Any, str]:
-        """A function that gives the job's trained network, and its key."""
-        start = None
-        made = self._made(job.arm, job.seed) if job.arm.made else None
-        if job.arm.real:
-            real = self._real(job)
-            if made and job.arm.then:
-                start = self._trained(*made, job.seed, None)
-                data, content = real
-            elif made:
-                data = self.depth.mix(made[0], real[0], job.arm.ratio, job.seed)
-                content = self.depth.content(data)
-            else:
-                data, content = real
-        else:
-            assert made is not None  # an arm has the one or the other
-            data, content = made
-            if job.arm.after:
-                start = self._trained(*made, job.seed, None)
-                data, content = self._made(replace(job.arm, made=job.arm.after), job.seed)
-        return self._trained(data, content, job.seed, start)
+    def network(self, job: NetworkJob) -> Network:
+        """The network of a job, which is trained when it is asked for."""
+        arm, seed = job.arm, job.seed
+        made = self._synthetic(arm, arm.made) if arm.made else []
+        start = self._trained(made, seed) if arm.then else None
+        if arm.after:
+            return self._trained(self._synthetic(arm, arm.after), seed, start)
+        real = self._others(job) if arm.real else []
+        if arm.then:
+            return self._trained(real, seed, start)
+        if arm.ratio is not None:  # a radiograph keeps all its nodules
+            order = np.random.default_rng(seed).permutation(len(made))
+            made = [made[i] for i in order[: round(arm.ratio * len(real))]]
+        return self._trained([*made, *real], seed)
 
     def _trained(
-        self, data: Any, content: str, seed: int, start: tuple[Any, str] | None
-    ) -> tuple[Any, str]:
-        key = content_hash(content, seed, self.depth.identity(), start[1] if start else None)
+        self, images: Sequence[ScaledRadiograph], seed: int, start: Network | None = None
+    ) -> Network:
+        identity = self.detector.identity(), start[1] if start else None
+        key = content_hash(content_of(images), seed, *identity)
 
         def state() -> State:
-            kept = self.store.load("trained", key)
+            kept = self.cache.load("trained", key)
             if kept is None:
+                checkpoint = self.cache.path("training", key).with_suffix(".pt")
                 begin = start[0]() if start else None
-                learned = self.depth.learn(data, seed, begin, self.store, key)
+                learned = self.detector.train(images, seed, begin, checkpoint)
                 kept = {name: value.numpy() for name, value in learned.items()}
-                self.store.save("trained", key, kept)
+                self.cache.save("trained", key, kept)
             return {name: torch.from_numpy(np.asarray(value)) for name, value in kept.items()}
 
         return state, key
 
-    def _made(self, arm: Arm, seed: int) -> tuple[Any, str]:
-        """What an arm's synthetic nodules are trained on; the last arm's is held."""
-        fly = self.on_the_fly and not (arm.real or arm.folder or arm.made == UNTOUCHED)
-        name = f"{arm.made} {fly} {seed if arm.made == UNTOUCHED else ''}"
-        if name not in self._prepared:
-            self._prepared.clear()
-            data: Any
-            if fly:
-                data = Fly(self.maker, arm, self.backgrounds)
-            else:
-                data = self.depth.prepare(self.maker.examples(arm, self.backgrounds, seed))
-            self._prepared[name] = data, self.depth.content(data)
-        return self._prepared[name]
+    def _synthetic(self, arm: Arm, made: str) -> list[ScaledRadiograph]:
+        """Radiographs with synthetic nodules; the last that were asked for are held."""
+        if made not in self._prepared:
+            own = replace(arm, made=made, folder=arm.folder if made == arm.made else None)
+            examples = self.maker.examples(own, self.backgrounds)
+            self._prepared = {made: [scaled(one.load(), one.nodules) for one in examples]}
+        return self._prepared[made]
 
-    def _real(self, job: Job) -> tuple[Any, str]:
+    def _others(self, job: NetworkJob) -> list[ScaledRadiograph]:
         """The real radiographs of the other folds, or the part of them that the arm takes."""
-        others = [one for one, fold in zip(self.radiographs, self.fold, strict=True)
-                  if fold != job.fold]  # fmt: skip
-        names = patients(others)
+        others = [int(number) for number in np.flatnonzero(self.fold != job.fold)]
+        names = patients([self.radiographs[number] for number in others])
         order = np.random.default_rng((job.seed, 1)).permutation(len(names))
         count = max(round(job.arm.real * len(names)), 1)
         taken = {names[i] for i in order[:count]}
-        data = self.depth.prepare([one for one in others if one.patient in taken])
-        return data, self.depth.content(data)
+        return [self._real(n) for n in others if self.radiographs[n].patient in taken]
 
-    def _identity_of(self, one: Radiograph) -> str:
-        if one.name not in self._identities:
-            boxes = [str(one.nodules), str(one.places)]
-            self._identities[one.name] = content_hash(one.load(), boxes)
-        return self._identities[one.name]
+    def _real(self, number: int) -> ScaledRadiograph:
+        """A real radiograph at the network's size, which every network is given."""
+        if number not in self._scaled:
+            one = self.radiographs[number]
+            self._scaled[number] = scaled(one.load(), one.nodules)
+        return self._scaled[number]
+
+
+def content_of(images: Sequence[ScaledRadiograph]) -> str:
+    """Hash of images and boxes."""
+    return content_hash(*(part for one in images for part in (one.image, one.boxes)))

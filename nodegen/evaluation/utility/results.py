@@ -1,10 +1,8 @@
-"""What came out, arm by arm: figures with intervals, differences, and how they are written."""
+"""What came out, arm by arm: figures with intervals, differences, and their tables."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,11 +10,14 @@ import numpy as np
 
 from nodegen.evaluation.statistics import Estimate
 from nodegen.evaluation.utility.bootstrap import estimate
-from nodegen.evaluation.utility.measures import Draws, Scores, Test
+from nodegen.evaluation.utility.measures import MAIN, Draws, Scores, TestSet, detector_measures
+from nodegen.io.tables import markdown_table
+
+Table = tuple[list[str], list[list[str]]]  # head, rows
 
 
 @dataclass(frozen=True)
-class Result:
+class ArmResult:
     """One arm.
 
     Attributes
@@ -27,132 +28,148 @@ class Result:
         By measure: this arm minus the reference, on the same draws.
     seeds : dict of list of float
         By measure: each seed's own figure.
+    learned_from : dict of int
+        Synthetic and real radiographs and nodules.
     """
 
     figures: dict[str, Estimate]
     differences: dict[str, Estimate]
     seeds: dict[str, list[float]]
+    learned_from: dict[str, int]
 
 
 @dataclass(frozen=True)
-class Results:
-    """All arms, in their order; ``primary`` is the comparison that was named beforehand."""
+class UtilityResults:
+    """All arms.
 
-    arms: dict[str, Result]
+    Attributes
+    ----------
+    arms : dict of ArmResult
+        In their order.
+    primary : (str, str)
+        The comparison that was named beforehand.
+    counts : dict of int
+        What the test holds, and how many seeds there are.
+    second_half : (str, Estimate) or None
+        An arm, and what the second half of its steps adds to the first measure; None where that was
+        not asked for.
+    """
+
+    arms: dict[str, ArmResult]
     primary: tuple[str, str]
     counts: dict[str, int]
-
-    @property
-    def measures(self) -> list[str]:
-        """All measures, in their order."""
-        return list(next(iter(self.arms.values())).figures)
+    second_half: tuple[str, Estimate] | None = None
 
     @property
     def first_comparison(self) -> Estimate | None:
         """The primary difference in the first measure; None where an arm of it was not run."""
-        if not set(self.primary) <= set(self.arms):
-            return None
-        return self.arms[self.primary[0]].differences.get(self.measures[0])
+        first = self.arms.get(self.primary[0])
+        return first.differences.get(MAIN[0]) if first else None
+
+    def summary(self) -> list[str]:
+        """What was asked beforehand, what the test holds, and whether the curve is flat."""
+        first = self.first_comparison
+        said = f"{MAIN[0]} {first.signed}" if first else "not run"
+        lines = [
+            f"Primary comparison, named beforehand: {' minus '.join(self.primary)}: {said}.",
+            f"Test: {', '.join(f'{number} {what}' for what, number in self.counts.items())}.",
+        ]
+        if self.second_half:
+            arm, added = self.second_half
+            flat = "flat, as far as this test can see" if added.low <= 0 else "still rising"
+            lines.append(
+                f"The second half of the training adds {added.signed} {MAIN[0]} to {arm}: the "
+                f"curve is {flat}."
+            )
+        return lines
 
     def as_dict(self) -> dict[str, Any]:
         """What goes into JSON."""
-        first = self.first_comparison
+        first, half = self.first_comparison, self.second_half
         return {
             "counts": self.counts,
             "primary": {"arms": self.primary, "difference": asdict(first) if first else None},
-            "arms": {
-                name: {
-                    "figures": {k: asdict(v) for k, v in one.figures.items()},
-                    "differences": {k: asdict(v) for k, v in one.differences.items()},
-                    "seeds": one.seeds,
-                }
-                for name, one in self.arms.items()
-            },
+            "second_half": {"arm": half[0], "difference": asdict(half[1])} if half else None,
+            "arms": {name: asdict(one) for name, one in self.arms.items()},
         }
 
 
 def summarise(
-    test: Test,
+    test: TestSet,
     scores: Mapping[str, Sequence[Scores]],
-    measures: Callable[[Test, Scores], Draws],
     primary: tuple[str, str],
-) -> Results:
+    learned_from: Mapping[str, dict[str, int]],
+    halved: tuple[str, Sequence[Scores]] | None = None,
+) -> UtilityResults:
     """Figures of each arm, and their differences to the primary comparison's second arm.
 
     Where that arm is not among those that were run, the first arm stands in for it.
+
+    Parameters
+    ----------
+    test : TestSet
+    scores, learned_from : dict
+        Of each arm; scores seed by seed.
+    primary : (str, str)
+    halved : (str, list), optional
+        An arm, and its scores after half of the steps.
     """
-    draws: dict[str, dict[str, np.ndarray]] = {}
+    draws: dict[str, Draws] = {}
     seeds: dict[str, dict[str, list[float]]] = {}
     for name, of_seeds in scores.items():
-        found = [measures(test, one) for one in of_seeds]
+        found = [detector_measures(test, one) for one in of_seeds]
         draws[name] = {k: np.mean([one[k] for one in found], axis=0) for k in found[0]}
         seeds[name] = {k: [float(one[k][0]) for one in found] for k in found[0]}
     reference = primary[1] if primary[1] in scores else next(iter(scores))
     arms = {
-        name: Result(
-            figures={k: estimate(v[0], v[1:]) for k, v in own.items()},
-            differences={
-                k: estimate(v[0] - draws[reference][k][0], (v - draws[reference][k])[1:])
-                for k, v in own.items()
-                if name != reference
-            },
+        name: ArmResult(
+            figures={k: estimate(v) for k, v in own.items()},
+            differences={k: estimate(v - draws[reference][k]) for k, v in own.items()
+                         if name != reference},
             seeds=seeds[name],
+            learned_from=learned_from[name],
         )
         for name, own in draws.items()
-    }
+    }  # fmt: skip
     counts = {
         "radiographs": len(test.radiographs),
         "nodules": sum(len(one.nodules) for one in test.radiographs),
-        "places without": sum(len(one.places) for one in test.radiographs),
         "seeds": len(next(iter(scores.values()))),
     }
-    return Results(arms, (primary[0], reference), counts)
+    second = None
+    if halved:
+        name, of_seeds = halved
+        half = np.mean([detector_measures(test, one)[MAIN[0]] for one in of_seeds], axis=0)
+        second = name, estimate(draws[name][MAIN[0]] - half)
+    return UtilityResults(arms, (primary[0], reference), counts, second)
 
 
-def markdown(results: Results, main: Sequence[str]) -> str:
-    """The table as in the paper, one line an arm; then the figures by kind of nodule."""
-    reference = results.primary[1]
-    head = ["trained on"]
-    for name in main:
-        head += [f"{name} (95 %)", "seeds, sd", f"minus {reference} (95 %)"]
-    rows = [head, ["---"] * len(head)]
+def main_table(results: UtilityResults) -> Table:
+    """One line an arm, with the first measures."""
+    head = ["trained on", "synthetic radiographs, nodules", "real radiographs, nodules"]
+    for name in MAIN:
+        head += [f"{name} (95 %)", "seeds, sd", f"minus {results.primary[1]} (95 %)"]
+    rows = []
     for arm, one in results.arms.items():
-        row = [arm]
-        for name in main:
+        learned = list(one.learned_from.values())
+        row = [arm, *(f"{a}, {b}" if a else "–" for a, b in (learned[:2], learned[2:]))]
+        for name in MAIN:
             other = one.differences.get(name)
-            spread = f"{np.std(one.seeds[name], ddof=1):.3f}" if len(one.seeds[name]) > 1 else "–"
-            row += [str(one.figures[name]), spread, other.signed if other else "–"]
+            sd = f"{np.std(one.seeds[name], ddof=1):.3f}" if len(one.seeds[name]) > 1 else "–"
+            row += [str(one.figures[name]), sd, other.signed if other else "–"]
         rows.append(row)
-    text = _table(rows)
-    rest = [name for name in results.measures if name not in main]
-    if rest:
-        head = ["trained on", *rest]
-        rows = [head, ["---"] * len(head)]
-        rows += [[arm, *(f"{one.figures[k].value:.3f}" for k in rest)]
-                 for arm, one in results.arms.items()]  # fmt: skip
-        text += "\n" + _table(rows)
-    counts = ", ".join(f"{number} {what}" for what, number in results.counts.items())
-    first = results.first_comparison
-    said = f"{' minus '.join(results.primary)}: {first.signed}" if first else "not run"
-    return f"{text}\nTest: {counts}. Primary comparison, named beforehand: {said}.\n"
+    return head, rows
 
 
-def comma_separated(results: Results) -> str:
-    """One line for each arm and measure."""
-    made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\n")
-    writer.writerow(("arm", "measure", "value", "low", "high", "difference", "difference_low",
-                     "difference_high", "seeds"))  # fmt: skip
-    for arm, one in results.arms.items():
-        for name, value in one.figures.items():
-            other = one.differences.get(name)
-            cells = [value.value, value.low, value.high]
-            cells += [other.value, other.low, other.high] if other else []
-            text = [f"{cell:.4f}" for cell in cells] + [""] * (6 - len(cells))
-            seeds = " ".join(f"{v:.4f}" for v in one.seeds[name])
-            writer.writerow((arm, name, *text, seeds))
-    return made.getvalue()
+def kinds_table(results: UtilityResults) -> Table:
+    """The other measures, one line each, one column an arm."""
+    arms = results.arms.values()
+    rest = [name for name in next(iter(arms)).figures if name not in MAIN]
+    rows = [[name, *(f"{one.figures[name].value:.3f}" for one in arms)] for name in rest]
+    return ["", *results.arms], rows
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
+def markdown(results: UtilityResults) -> str:
+    """Both tables, and the summary."""
+    tables = [markdown_table(*table(results)) for table in (main_table, kinds_table)]
+    return "\n\n".join([*tables, *results.summary()]) + "\n"

@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from nodegen.errors import UtilityError
 from nodegen.evaluation.utility import cases, places
 from nodegen.evaluation.utility.arms import Arm, parse_arms
 from nodegen.evaluation.utility.bootstrap import patient_weights
-from nodegen.evaluation.utility.cases import Radiograph
-from nodegen.evaluation.utility.depths import Depth, PatchDepth, WholeDepth
-from nodegen.evaluation.utility.detector import DetectorTraining
-from nodegen.evaluation.utility.fasterrcnn import FasterRCNNTraining
-from nodegen.evaluation.utility.made import Maker
-from nodegen.evaluation.utility.measures import MEASURES, Scores, Test, patients
+from nodegen.evaluation.utility.cache import Cache, content_hash
+from nodegen.evaluation.utility.cases import BoxedRadiograph
+from nodegen.evaluation.utility.detector import Detector
+from nodegen.evaluation.utility.fasterrcnn import FasterRCNN
+from nodegen.evaluation.utility.measures import Scores, TestSet, patients
 from nodegen.evaluation.utility.options import PRIMARY, Options
-from nodegen.evaluation.utility.patches import PatchTraining
-from nodegen.evaluation.utility.protocol import Protocol, jobs
-from nodegen.evaluation.utility.results import Results, summarise
-from nodegen.evaluation.utility.store import Store, content_hash
-from nodegen.evaluation.utility.subgroups import kinds
+from nodegen.evaluation.utility.protocol import NetworkJob, Trial, jobs
+from nodegen.evaluation.utility.results import UtilityResults, summarise
+from nodegen.evaluation.utility.training_images import ImageMaker
+from nodegen.evaluation.utility.unet import UNet
 from nodegen.io.box_tables import read_box_table
 from nodegen.progress import track
 from nodegen.settings import choose_device
+from nodegen.workers import workers_for
 
 BACKGROUND_SHARE = 0.75  # of the radiographs without a nodule, where no backgrounds are given
 
 
 def split(
-    real: Sequence[Radiograph], backgrounds: Sequence[Radiograph] | None, seed: int
-) -> tuple[list[Radiograph], list[Radiograph]]:
+    real: Sequence[BoxedRadiograph], backgrounds: Sequence[BoxedRadiograph] | None, seed: int
+) -> tuple[list[BoxedRadiograph], list[BoxedRadiograph]]:
     """Part radiographs into backgrounds and test, no patient on both sides.
 
     Parameters
     ----------
-    backgrounds : list of Radiograph or None
+    real : sequence of BoxedRadiograph
+    backgrounds : sequence of BoxedRadiograph or None
         None: three quarters of the patients of ``real`` that have no nodule.
+    seed : int
+        Of the choice of those.
 
     Raises
     ------
@@ -50,7 +55,7 @@ def split(
     """
     test = list(real)
     if backgrounds is None:
-        sick = {one.patient for one in real if one.nodules or one.ignored}
+        sick = {one.patient for one in real if one.nodules or one.ignored or one.others_unboxed}
         healthy = [name for name in patients(real) if name not in sick]
         order = sorted(healthy, key=lambda name: content_hash("split", name, seed))
         taken = set(order[: round(BACKGROUND_SHARE * len(order))])
@@ -66,52 +71,67 @@ def split(
 
 
 def read_cases(
-    real: Path, boxes: Path, backgrounds: Sequence[Path], options: Options, place_boxes: Path | None
-) -> tuple[list[Radiograph], list[Radiograph]]:
+    real: Sequence[Path],
+    boxes: Sequence[Path],
+    backgrounds: Sequence[Path],
+    options: Options,
+    place_boxes: Path | None,
+    cache: Cache,
+) -> tuple[list[BoxedRadiograph], list[BoxedRadiograph]]:
     """Read all radiographs, split them, and draw the places: backgrounds and test.
+
+    Parameters
+    ----------
+    real, boxes, backgrounds, options, place_boxes
+        As :func:`utility` takes them.
+    cache : Cache
+        Keeps what is standardised.
 
     Raises
     ------
     NodegenError
         Where something cannot be read, or does not do; see the modules of the steps.
     """
-    table = read_box_table(boxes)
-    known = cases.with_boxes(cases.read_folder(real), table, options.sizes_px)
-    grounds = [one for folder in backgrounds for one in cases.read_folder(folder)]
-    training, test = split(known, grounds if backgrounds else None, options.seed)
-    source = places.boxes_of(
-        read_box_table(place_boxes) if place_boxes else table, options.sizes_px
+    tables = [read_box_table(path) for path in boxes]
+    kept = cache if options.standardise else None
+    known = cases.with_boxes(
+        cases.read_folders(real, kept), tables, options.sizes_px, options.ignored_sources
     )
-    return (
-        places.place_all(training, source, options.nodules, options.without, options.seed),
-        places.place_all(test, source, 0, options.without, options.seed),
-    )
+    grounds = cases.read_folders(backgrounds, kept) if backgrounds else None
+    training, test = split(known, grounds, options.seed)
+    given = [read_box_table(place_boxes)] if place_boxes else tables
+    source = places.boxes_of(given, options.sizes_px)
+    return places.place_all(training, source, options.nodules, options.seed), test
 
 
 def utility(
-    real: Path,
-    boxes: Path,
+    real: Sequence[Path],
+    boxes: Sequence[Path],
     backgrounds: Sequence[Path],
     output: Path,
     options: Options | None = None,
     *,
     place_boxes: Path | None = None,
     progress: bool = True,
-) -> Results:
+) -> UtilityResults:
     """Measure what a detector learns from each arm, and write tables, plots and a page.
 
     Parameters
     ----------
-    real : Path
-        Folder of real radiographs, with nodules and without.
-    boxes : Path
-        Their boxes; see :func:`nodegen.io.box_tables.read_box_table`.
-    backgrounds : list of Path
+    real : sequence of Path
+        Folders of real radiographs, with nodules and without.
+    boxes : sequence of Path
+        Tables of their boxes; see :func:`nodegen.io.box_tables.read_box_table`.
+    backgrounds : sequence of Path
         Folders of radiographs without nodules; none: a part of those in ``real``.
     output : Path
-        Gets the results, and ``store/``, in which a later run finds what it needs not make anew.
+        Gets the results, and ``store/``, in which a later run finds what is unchanged.
+    options : Options, optional
+        None: the defaults.
     place_boxes : Path, optional
         Boxes from which places are drawn; None: ``boxes``.
+    progress : bool
+        Whether it is shown.
 
     Raises
     ------
@@ -127,47 +147,87 @@ def utility(
             f"{' and '.join(sorted(missing))} is no arm of this run; name arms of "
             f"{', '.join(arm.name for arm in arms)}."
         )
-    depth = make_depth(options)
-    training, test = read_cases(real, boxes, backgrounds, options, place_boxes)
-    store = Store(output / "store")
-    maker = Maker(store, replace(options.settings, intensity="input"), options.seed)
-    protocol = Protocol(depth, maker, store, training, test, options.folds, options.on_the_fly)
-    weights = patient_weights(len(patients(test)))
-    scores = run_jobs(protocol, arms, options, progress)
-    tested = Test(test, kinds(test), weights)
-    results = summarise(tested, scores, MEASURES[options.depth], options.primary)
+    detector = make_detector(options)
+    cache = Cache(output / "store")
+    training, test = read_cases(real, boxes, backgrounds, options, place_boxes, cache)
+    maker = ImageMaker(cache, replace(options.settings, intensity="input"), options.seed)
+    trial = Trial(detector, maker, training, test, options.folds)
+    scores = run_jobs(trial, arms, options, progress)
+    halved = None
+    if options.check_steps:
+        first = next((arm for arm in arms if arm.name == options.primary[0]), arms[0])
+        half = Trial(detector.halved(), maker, training, test, options.folds)
+        halved = first.name, run_jobs(half, [first], options, progress)[first.name]
+    tested = TestSet(test, patient_weights(len(patients(test))))
+    learned_from = {arm.name: trial.learned_from(arm) for arm in arms}
+    results = summarise(tested, scores, options.primary, learned_from, halved)
     from nodegen.evaluation.utility.page import write_results
 
-    write_results(output, results, tested, scores, options.depth)
+    write_results(output, results, tested, scores, options.model)
     return results
 
 
+def make_detector(options: Options) -> Detector:
+    """The detector that the options ask for."""
+    device = str(choose_device(options.settings.device))
+    steps = options.steps
+    if options.model == "unet":
+        return UNet(device=device, **({"steps": steps} if steps else {}))
+    return FasterRCNN(device=device, **({"rounds": steps} if steps else {}))
+
+
+# --- networks side by side ------------------------------------------------------------------------
+
+Outcome = tuple[NetworkJob, list[int], Scores]
+
+
 def run_jobs(
-    protocol: Protocol, arms: Sequence[Arm], options: Options, progress: bool
+    trial: Trial, arms: Sequence[Arm], options: Options, progress: bool
 ) -> dict[str, list[Scores]]:
     """All arms' scores, seed by seed, of every radiograph of the test."""
     todo = jobs(arms, options.seeds, options.folds)
-    count = len(protocol.radiographs)
+    count = len(trial.radiographs)
     scores: dict[str, list[list[Any]]] = {
         arm.name: [[np.zeros(0)] * count for _ in range(options.seeds)] for arm in arms
     }
-    for job, tested, found in track(
-        protocol.outcomes(todo), len(todo), options.depth, "network", show=progress
-    ):
+    on_cpu = str(choose_device(options.settings.device)) == "cpu"
+    processes = workers_for(options.processes, len(todo)) if on_cpu else 1
+    outcomes: Iterator[Outcome] = ((job, *trial.outcome(job)) for job in todo)
+    if processes > 1:
+        outcomes = _side_by_side(trial, arms, todo, processes)
+    for job, tested, found in track(outcomes, len(todo), options.model, "network", show=progress):
         for number, values in zip(tested, found, strict=True):
             scores[job.arm.name][job.seed][number] = values
     return {name: list(of_seeds) for name, of_seeds in scores.items()}
 
 
-def make_depth(options: Options) -> Depth:
-    """The depth that the options ask for."""
-    steps = options.steps
-    device = str(choose_device(options.settings.device))
-    if options.depth == "patches":
-        training = PatchTraining(steps=steps) if steps else PatchTraining()
-        return PatchDepth(training, device)
-    if options.depth == "detector":
-        whole = DetectorTraining(steps=steps) if steps else DetectorTraining()
-        return WholeDepth("detector", whole, device)
-    epochs = FasterRCNNTraining(epochs=steps) if steps else FasterRCNNTraining()
-    return WholeDepth("fasterrcnn", epochs, device)
+def _side_by_side(
+    trial: Trial, arms: Sequence[Arm], todo: Sequence[NetworkJob], processes: int
+) -> Iterator[Outcome]:
+    """Outcomes as they come, from processes of one thread each."""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _take, (trial,)) as pool:
+        made = {name for arm in arms if not arm.folder for name in (arm.made, arm.after) if name}
+        numbers = range(len(trial.backgrounds))
+        for name in sorted(made):  # drawn once, before two networks ask for the same images
+            list(pool.map(_draw, [name] * len(numbers), numbers))
+        running = {pool.submit(_outcome, job): job for job in todo}
+        for done in as_completed(running):
+            yield running[done], *done.result()
+
+
+_trial: Trial  # of a process of the pool
+
+
+def _take(trial: Trial) -> None:
+    global _trial
+    _trial = trial
+    torch.set_num_threads(1)
+
+
+def _draw(made: str, number: int) -> None:
+    _trial.maker.kept(made, _trial.backgrounds[number])
+
+
+def _outcome(job: NetworkJob) -> tuple[list[int], Scores]:
+    return _trial.outcome(job)

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nodegen.errors import UtilityError
-from nodegen.evaluation.utility.arms import BRIGHT, SHAM, STRAWMAN, UNTOUCHED, Arm, settings_of
-from nodegen.evaluation.utility.cases import Radiograph
-from nodegen.evaluation.utility.store import Store, code_hash, content_hash
-from nodegen.evaluation.utility.strawman import strawman
+from nodegen.evaluation.utility.arms import DISCS, NULL, Arm, settings_of
+from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash, content_hash
+from nodegen.evaluation.utility.cases import BoxedRadiograph
+from nodegen.evaluation.utility.discs import draw_discs
 from nodegen.io.boxes import BOXES, Box, read_boxes, write_boxes
 from nodegen.io.stack import Geometry, find_image, read_stack
 from nodegen.io.stack_writer import StackWriter
@@ -22,20 +23,20 @@ from nodegen.synthesis.grey import to_output
 from nodegen.synthesis.noise_and_blur import noise_and_blur
 from nodegen.synthesis.recipe import noise_and_blur_stream
 
-SHAM_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
-BRIGHTNESS = {STRAWMAN: 1.0, BRIGHT: 600 / 350}  # of the strawman's median height, 350 of 4095
+NULL_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
 METHODS_CODE = code_hash("cascade", "synthesis", "renderer.py", "constants.py",
-                         "evaluation/utility/made.py")  # fmt: skip
-STRAWMAN_CODE = code_hash(
-    "evaluation/utility/strawman.py", "synthesis/grey.py", "synthesis/noise_and_blur.py"
+                         "evaluation/utility/training_images.py")  # fmt: skip
+DISCS_CODE = code_hash(
+    "evaluation/utility/discs.py", "synthesis/grey.py", "synthesis/noise_and_blur.py"
 )
 
 
-class Maker:
-    """Makes radiographs with synthetic nodules, and keeps them.
+class ImageMaker:
+    """Draws synthetic nodules into radiographs, and keeps the images.
 
     Parameters
     ----------
+    cache : Cache
     settings : Settings
         Of the methods; ``method`` is set for each arm. ``noise_and_blur`` holds for every arm, so
         that no arm is known by it.
@@ -43,19 +44,18 @@ class Maker:
         Of all nodules.
     """
 
-    def __init__(self, store: Store, settings: Settings, seed: int):
-        self.store, self.settings, self.seed = store, settings, seed
+    def __init__(self, cache: Cache, settings: Settings, seed: int):
+        self.cache, self.settings, self.seed = cache, settings, seed
         self._renderers: dict[str, Renderer] = {}
 
-    def examples(
-        self, arm: Arm, backgrounds: Sequence[Radiograph], seed: int = 0
-    ) -> list[Radiograph]:
-        """The arm's radiographs, to be made (or found made) when their pixels are asked for.
+    def examples(self, arm: Arm, backgrounds: Sequence[BoxedRadiograph]) -> list[BoxedRadiograph]:
+        """The arm's radiographs; pixels are drawn, or found, when they are asked for.
 
         Parameters
         ----------
-        seed : int
-            Of the network: which places of an untouched radiograph are called nodules.
+        arm : Arm
+        backgrounds : sequence of BoxedRadiograph
+            With the places of nodules.
 
         Raises
         ------
@@ -66,109 +66,86 @@ class Maker:
             return []
         if arm.folder is not None:
             return _from_folder(arm.name, arm.folder, backgrounds)
-        if arm.made == UNTOUCHED:
-            return [_by_lot(one, seed) for one in backgrounds]
-        return [replace(one, load=_Made(self, arm.made, one)) for one in backgrounds]
+        return [replace(one, load=partial(self.kept, arm.made, one)) for one in backgrounds]
 
-    def make(
-        self, made: str, pixels: np.ndarray, nodules: Sequence[Box], seed: int | None = None
-    ) -> np.ndarray:
-        """Draw nodules into a slice (row, column), in its own grey scale.
+    def make(self, made: str, pixels: np.ndarray, nodules: Sequence[Box]) -> np.ndarray:
+        """Draw nodules into a radiograph.
 
         Parameters
         ----------
         made : str
             One of :data:`nodegen.evaluation.utility.arms.MADE`.
-        seed : int, optional
-            Of the nodules; None: the maker's.
+        pixels : ndarray, shape (row, column)
+        nodules : sequence of Box
+
+        Returns
+        -------
+        ndarray, shape (row, column)
+            In the radiograph's own grey scale.
         """
-        seed = self.seed if seed is None else seed
-        if made in BRIGHTNESS:
-            slice01 = strawman(pixels, nodules, seed, BRIGHTNESS[made])
+        if made == DISCS:
+            slice01 = draw_discs(pixels, nodules, self.seed)
         else:
             renderer = self.renderer(made)
-            recipes = renderer.plan(pixels[None], nodules, seed)
-            if made == SHAM:
-                recipes = [replace(recipe, contrast_fraction=SHAM_CONTRAST) for recipe in recipes]
+            recipes = renderer.plan(pixels[None], nodules, self.seed)
+            if made == NULL:
+                recipes = [replace(recipe, contrast_fraction=NULL_CONTRAST) for recipe in recipes]
             slice01 = renderer.render(SliceContext(pixels), recipes)[0]
         if self.settings.noise_and_blur:
             number = int(content_hash(pixels), 16) % 2**32
-            slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, number))
+            slice01 = noise_and_blur(slice01, noise_and_blur_stream(self.seed, number))
         return to_output(pixels, slice01, "input")
 
     def renderer(self, made: str) -> Renderer:
-        """The renderer of a method; the sham goes the default way.
+        """The renderer of a method; the null control goes the default way.
 
         With the add-back ``grain`` the default's change without contrast is the difference of two
         equal images, so the generators may be left out: nothing comes of nothing.
         """
         if made not in self._renderers:
             default = "none" if self.settings.add_back == "grain" else "singan"
-            own = {"method": default} if made == SHAM else settings_of(made)
+            own = {"method": default} if made == NULL else settings_of(made)
             settings = replace(self.settings, noise_and_blur=False, intensity="input")
             self._renderers[made] = Renderer(replace(settings, **own))  # type: ignore[arg-type]
         return self._renderers[made]
 
-    def kept(self, made: str, one: Radiograph) -> np.ndarray:
+    def kept(self, made: str, one: BoxedRadiograph) -> np.ndarray:
         """As :meth:`make`, or what it gave before for the same radiograph, nodules and method."""
         pixels = one.load()
         boxes = [(box.left, box.top, box.right, box.bottom) for box in one.nodules]
         parts = (pixels, boxes, made, self.seed, self.settings.noise_and_blur, self.identity(made))
-        change = self.store.once(
+        change = self.cache.once(
             "made", parts, lambda: _change(pixels, self.make(made, pixels, one.nodules))
         )
         return _changed(pixels, change)
 
     def identity(self, made: str) -> list[Any]:
         """What a method's nodules depend on besides radiograph, boxes and seed."""
-        if made in BRIGHTNESS:
-            return [STRAWMAN_CODE]
+        if made == DISCS:
+            return [DISCS_CODE]
         renderer = self.renderer(made)
         left = ("device", "workers", "seed", "model", "library", "intensity", "noise_and_blur")
         choices = {k: v for k, v in asdict(renderer.settings).items() if k not in left}
         return [renderer.model_sha256, renderer.library.sha256, METHODS_CODE, choices]
 
 
-def _by_lot(one: Radiograph, seed: int) -> Radiograph:
-    """Half of a radiograph's places without a nodule called nodules.
-
-    A network that learns such a lot learns one direction of chance, and scores real nodules far
-    from 0.5, on one side or the other. So each even seed has a lot of its own, and the odd one
-    after it the opposite: of a pair, the mean is near 0.5 unless something else gives nodules away.
-    """
-    lot = np.random.default_rng(int(content_hash("lot", one.name, seed // 2), 16))
-    order = [one.places[i] for i in lot.permutation(len(one.places))]
-    halves = tuple(order[: len(order) // 2]), tuple(order[len(order) // 2 :])
-    return replace(one, nodules=halves[seed % 2], places=halves[1 - seed % 2])
-
-
-class _Made:
-    """Loads a radiograph as an arm has it."""
-
-    def __init__(self, maker: Maker, made: str, one: Radiograph):
-        self.maker, self.made, self.one = maker, made, one
-
-    def __call__(self) -> np.ndarray:
-        return self.maker.kept(self.made, self.one)
-
-
-def _change(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
+def _change(before: np.ndarray, after: np.ndarray) -> Arrays:
     """What is kept: of integers the difference, which packs small."""
     if before.dtype.itemsize > 2 or not np.issubdtype(before.dtype, np.integer):
         return {"after": after}
     return {"change": (after.astype(np.int32) - before).astype(np.int32)}
 
 
-def _changed(before: np.ndarray, kept: dict[str, np.ndarray]) -> np.ndarray:
+def _changed(before: np.ndarray, kept: Arrays) -> np.ndarray:
     if "after" in kept:
         return kept["after"]
     return np.asarray((before.astype(np.int32) + kept["change"]).astype(before.dtype))
 
 
-# --- made elsewhere -------------------------------------------------------------------------------
+# --- nodules made elsewhere -----------------------------------------------------------------------
 
 
-def write_places(folder: Path, backgrounds: Sequence[Radiograph]) -> None:
+def write_places(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> None:
     """Write the backgrounds as one stack with its ``nodules.json``, for nodules made elsewhere.
 
     Raises
@@ -191,12 +168,14 @@ def write_places(folder: Path, backgrounds: Sequence[Radiograph]) -> None:
     write_boxes(folder / BOXES, boxes)
 
 
-def _from_folder(name: str, folder: Path, backgrounds: Sequence[Radiograph]) -> list[Radiograph]:
-    stack = read_stack(find_image(folder))
+def _from_folder(
+    name: str, folder: Path, backgrounds: Sequence[BoxedRadiograph]
+) -> list[BoxedRadiograph]:
+    pixels = read_stack(find_image(folder)).pixels
     shape = (len(backgrounds), *backgrounds[0].load().shape)
-    if stack.pixels.shape != shape:
+    if pixels.shape != shape:
         raise UtilityError(
-            f"Arm {name}: the stack in {folder} has the shape {stack.pixels.shape} and the "
+            f"Arm {name}: the stack in {folder} has the shape {pixels.shape} and the "
             f"backgrounds have {shape} (slice, row, column); make it from the stack that "
             "--write-places writes."
         )
@@ -208,15 +187,10 @@ def _from_folder(name: str, folder: Path, backgrounds: Sequence[Radiograph]) -> 
             for number in range(len(backgrounds))
         ]
     return [
-        replace(one, load=_Row(stack.pixels, number), nodules=here)
+        replace(one, load=partial(_row, pixels, number), nodules=here)
         for number, (one, here) in enumerate(zip(backgrounds, nodules, strict=True))
     ]
 
 
-class _Row:
-    def __init__(self, pixels: np.ndarray, number: int):
-        self.pixels, self.number = pixels, number
-
-    def __call__(self) -> np.ndarray:
-        row: np.ndarray = self.pixels[self.number]
-        return row
+def _row(pixels: np.ndarray, number: int) -> np.ndarray:
+    return np.asarray(pixels[number])

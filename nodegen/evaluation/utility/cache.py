@@ -56,7 +56,7 @@ def code_hash(*names: str) -> str:
     return digest.hexdigest()[:32]
 
 
-class Store:
+class Cache:
     """Arrays under content hashes, in a folder.
 
     Parameters
@@ -91,10 +91,6 @@ class Store:
         made = io.BytesIO()
         np.savez_compressed(made, allow_pickle=False, **arrays)
         write_bytes(self.path(kind, key), made.getvalue())
-
-    def remove(self, kind: str, key: str) -> None:
-        """Forget ``key``, where it is known."""
-        self.path(kind, key).unlink(missing_ok=True)
 
     def once(self, kind: str, parts: Sequence[Any], make: Callable[[], Arrays]) -> Arrays:
         """The arrays made from ``parts``: kept ones, or those that ``make`` gives now."""

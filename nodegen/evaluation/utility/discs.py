@@ -1,4 +1,4 @@
-"""The strawman: analytic discs, simply added. What a method must at least beat.
+"""The analytic-disc baseline: discs, simply added. What a method must at least beat.
 
 Its numbers are those of the discs of which a detector learned more than of any method so far.
 """
@@ -16,25 +16,22 @@ POWER = (0.6, 1.2)  # of sqrt(1 - r^2): below 1 flatter than a sphere's shadow
 RADIUS = (0.75, 0.95)  # of the box's half sides
 HARMONICS = (2, 3, 4, 5)  # of the outline
 HARMONIC_SIGMA = 0.05  # of each one's amplitude, in radii
-HEIGHT = 350 / GREY_MAX  # median of the log-normal height, in 0..1
+HEIGHT = 600 / GREY_MAX  # median of the log-normal height, in 0..1
 HEIGHT_SIGMA = 0.5  # of its logarithm
 BLUR_PX = (1.0, 2.5)  # sigma
 RIM_PX = 12  # beyond the box that the blur may reach
 
 
-def strawman(
-    pixels: np.ndarray, boxes: Sequence[Box], seed: int, brightness: float = 1.0
-) -> np.ndarray:
+def draw_discs(pixels: np.ndarray, boxes: Sequence[Box], seed: int) -> np.ndarray:
     """Add a disc to the slice in each box.
 
     Parameters
     ----------
     pixels : ndarray, shape (row, column)
         Left as it is.
+    boxes : sequence of Box
     seed : int
         With the box's corners it decides the disc.
-    brightness : float
-        Factor on the height; 0 leaves the slice as it is.
 
     Returns
     -------
@@ -46,7 +43,7 @@ def strawman(
         rng = np.random.default_rng((seed, box.left, box.top, box.right, box.bottom))
         density = disc(box.width, box.height, rng)
         window = np.s_[box.top : box.bottom + 2 * RIM_PX, box.left : box.right + 2 * RIM_PX]
-        made[window] += np.float32(brightness) * density
+        made[window] += density
     inner = made[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX]
     return np.asarray(np.clip(inner, 0.0, 1.0))
 

@@ -1,0 +1,141 @@
+"""Model ``unet``: MONAI's U-Net learns the ellipse of each box; its peaks are boxes with scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter, label
+
+from nodegen.evaluation.utility.detector import Detector, ScaledRadiograph, need
+
+CHANNELS = (8, 16, 32, 64, 128)
+LEAST_SCORE = 0.02  # of a box that is given
+PEAK_SIGMA_PX = 2.0  # blur of the probability before its peaks are sought
+PEAK_PX = 25  # side of the square around a peak in which no other is sought: a small nodule
+BOXES = 30  # of a radiograph at most
+# Augmentation; set by eye, so that a radiograph stays one.
+TURN_RAD, ZOOM, SHIFT_PX = 0.15, 0.15, 24
+GAMMA = (0.7, 1.4)
+
+
+@dataclass(frozen=True)
+class UNet(Detector):
+    """MONAI's U-Net, 165 thousand weights, from scratch.
+
+    Attributes
+    ----------
+    learning_rate : float
+        The highest of the one cycle.
+    weight_decay : float
+    """
+
+    name = "unet"
+    steps_schedule = True
+
+    steps: int | None = 900
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+
+    def network(self) -> torch.nn.Module:
+        """A network from images (radiograph, 1, row, column) to logits of the same shape."""
+        network: torch.nn.Module = need("monai.networks.nets", "unet").UNet(
+            spatial_dims=2,
+            in_channels=1,
+            out_channels=1,
+            channels=CHANNELS,
+            strides=(2,) * (len(CHANNELS) - 1),
+            num_res_units=0,
+        )
+        return network
+
+    def optimiser(self, network: torch.nn.Module) -> tuple[torch.optim.Optimizer, Any]:
+        """AdamW with one cycle of the learning rate."""
+        optimiser = torch.optim.AdamW(
+            network.parameters(), self.learning_rate, weight_decay=self.weight_decay
+        )
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, self.steps)
+        return optimiser, cycle
+
+    def loss(
+        self, network: torch.nn.Module, images: list[ScaledRadiograph], rng: np.random.Generator
+    ) -> torch.Tensor:
+        """Dice and focal loss against the ellipses of the boxes."""
+        augment = _augmentation()
+        augment.set_random_state(seed=int(rng.integers(2**32)))
+        drawn = [
+            augment({"image": one.image.astype(np.float32)[None], "mask": nodule_mask(one)})
+            for one in images
+        ]
+        x, y = (
+            torch.stack([torch.as_tensor(np.asarray(d[key])) for d in drawn]).to(self.device)
+            for key in ("image", "mask")
+        )
+        made: torch.Tensor = _loss()(network(x), y)
+        return made
+
+    def boxes(self, network: torch.nn.Module, image: ScaledRadiograph) -> np.ndarray:
+        """The peaks of the mean map of the image and its mirror image."""
+        x = torch.from_numpy(image.image.astype(np.float32))[None, None].to(self.device)
+        both = network(x) + network(x.flip(3)).flip(3)
+        return boxes_with_scores(torch.sigmoid(both / 2)[0, 0].cpu().numpy())
+
+
+@cache
+def _loss() -> Any:
+    return need("monai.losses", "unet").DiceFocalLoss(sigmoid=True, batch=True)
+
+
+@cache
+def _augmentation() -> Any:
+    """Random turns, zooms, shifts, mirrors and grey scales, by MONAI's transforms."""
+    t = need("monai.transforms", "unet")
+    keys = ("image", "mask")
+    affine = t.RandAffined(
+        keys, prob=1.0, rotate_range=TURN_RAD, translate_range=SHIFT_PX, scale_range=ZOOM,
+        mode=("bilinear", "nearest"), padding_mode="zeros",
+    )  # fmt: skip
+    mirror = t.RandFlipd(keys, prob=0.5, spatial_axis=1)
+    return t.Compose([mirror, affine, t.RandAdjustContrastd("image", prob=0.5, gamma=GAMMA)])
+
+
+def nodule_mask(one: ScaledRadiograph) -> np.ndarray:
+    """What is learned: 1 in the ellipse of each box, else 0; (1, row, column)."""
+    rows, columns = one.image.shape
+    mask = np.zeros((1, rows, columns), np.float32)
+    for left, top, width, height in one.boxes:
+        window = tuple(
+            slice(*np.clip((int(low), int(np.ceil(low + side))), 0, length))
+            for low, side, length in ((top, height, rows), (left, width, columns))
+        )
+        y, x = (place + 0.5 for place in np.ogrid[window])
+        v, u = (y - top - height / 2) / (height / 2), (x - left - width / 2) / (width / 2)
+        mask[0][window][u**2 + v**2 <= 1] = 1
+    return mask
+
+
+def boxes_with_scores(probability: np.ndarray) -> np.ndarray:
+    """The peaks of a map (row, column), each with the box of what is at least half as probable.
+
+    Returns
+    -------
+    ndarray, shape (box, 5)
+        x, y, width, height in px of the map, and the score.
+    """
+    nms = need("monai.transforms", "unet").ProbNMS(
+        spatial_dims=2, prob_threshold=LEAST_SCORE, box_size=PEAK_PX
+    )
+    blurred = gaussian_filter(probability, PEAK_SIGMA_PX)
+    made = []
+    for score, row, column in nms(blurred.copy())[:BOXES]:
+        parts = label(blurred >= score / 2)[0]
+        rows, columns = np.nonzero(parts == parts[int(row), int(column)])
+        half_rows = max(row - rows.min(), rows.max() + 1 - row)
+        half_columns = max(column - columns.min(), columns.max() + 1 - column)
+        # The peak is the middle: a region that runs on to one side does not move the box.
+        made.append((column + 0.5 - half_columns, row + 0.5 - half_rows,
+                     2 * half_columns, 2 * half_rows, score))  # fmt: skip
+    return np.reshape(made, (-1, 5))
