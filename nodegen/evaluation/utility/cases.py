@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from nodegen.dataset.standardise import standardise
+from nodegen.dataset.standardise import crop_of, standardise
 from nodegen.errors import UtilityError
 from nodegen.evaluation.utility.cache import Arrays, Cache
 from nodegen.io.box_tables import BoxTable
 from nodegen.io.boxes import Box
 from nodegen.io.radiograph import NODE21_MAX, Radiograph, find_radiographs, read_radiographs
+from nodegen.lungs.fields import find_lungs
 
 # NIH ChestX-ray14 names a file by the patient, then by the number of the visit: 00002361_008.
 NIH_NAME = re.compile(r"(\d{8})_\d{3}")
@@ -145,10 +146,10 @@ class PixelSource:
         return self.cache.once("standardised", [pixels], self._standardise)
 
     def _standardise(self) -> Arrays:
-        made = standardise(self.original)
-        crop = made.way.crop
+        crop = crop_of(find_lungs(self.original.pixels))
         numbers = crop.left, crop.top, crop.scale, crop.x, crop.y
-        return {"pixels": made.radiograph.pixels, "crop": np.array(numbers, dtype=np.float64)}
+        pixels = standardise(self.original).radiograph.pixels
+        return {"pixels": pixels, "crop": np.array(numbers, dtype=np.float64)}
 
 
 def with_boxes(
