@@ -10,6 +10,7 @@ from nodegen.cli import main
 from nodegen.errors import OutputError, SettingError
 from nodegen.evaluation.picture import CAPTION_PX, before_after, visible
 from nodegen.io.boxes import Box
+from nodegen.io.mark import XMP_PNG
 from nodegen.io.stack import read_stack
 
 SAMPLE = Path(__file__).parent / "sample" / "input"
@@ -32,6 +33,7 @@ def test_one_row_for_each_box(stacks, tmp_path, rows, shown):
     picture = Image.open(tmp_path / "made" / "p.png")
     assert picture.size == (3 * SIDE, shown * (SIDE + CAPTION_PX))
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["p.png"]
+    assert "Synthetic lung nodules by nodegen" in picture.text[XMP_PNG]
 
 
 def test_the_nodules_that_are_seen_best_come_first(stacks, tmp_path):

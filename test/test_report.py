@@ -39,7 +39,12 @@ def treated(count=6, methods=METHODS, side=300):
             after[i % 2] += height * np.clip(1 - (distance / 20) ** 2, 0, None)
             signal = "hyposignal" if i % 3 else "hypersignal"
             recipes.append({"index": i, "signal": signal, "n0": 6, "noise": SEED})
-        header = {"seed": SEED, "settings": {"noise_and_blur": False}, "model_sha256": "ab" * 32}
+        header = {
+            "seed": SEED,
+            "settings": {"noise_and_blur": False},
+            "model_sha256": "ab" * 32,
+            "run": f"{number:016x}",
+        }
         after = np.rint(after).astype(np.uint16)
         pair = Pair(before, after, boxes, SPACING)
         lungs = {1: np.hypot(rows - side / 2, columns - side / 2) < side / 3}
@@ -705,7 +710,7 @@ def test_figures_and_their_distance_are_apart(fresh):
 
 def test_the_page_says_that_its_nodules_are_synthetic(fresh):
     assert fresh.js("return document.title").startswith("nodegen report, synthetic nodules: ")
-    assert re.match(r"12 synthetic nodules, soft, hard, nodegen \S+, recipes [0-9a-f]{16}\.",
+    assert re.match(r"12 synthetic nodules, soft, hard, nodegen \S+, run [0-9a-f]{16}\.",
                     words(fresh, "header p"))  # fmt: skip
 
 

@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from nodegen import __version__
+from nodegen.dataset.images import png
 from nodegen.errors import SettingError
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
-from nodegen.io.preview import around, eight_bit, encoded, resized
+from nodegen.io.mark import Mark
+from nodegen.io.preview import around, eight_bit, resized
 from nodegen.synthesis.grey import rescale
 
 AROUND = 2.4  # an enlarged view shows this many times the box's larger side
@@ -107,13 +110,13 @@ def before_after(
         rows_, columns = window = around(box, old.shape, sides)
         start = (columns.start, rows_.start) * 2
         both = np.stack([old[window], new[window]])
-        panels = [_panel(whole, f"slice {box.slice + 1}, after", side)]
+        panels = [_panel(whole, f"slice {box.slice + 1}, after: synthetic nodules", side)]
         for unit, words in ((old, "before"), (new, "after")):
             view, scale = resized(_grey(unit[window], both, ENDS), side)
             _tick(view, [(v - s) * scale for v, s in zip(_corners(box), start, strict=True)])
             panels.append(_panel(view, f"box {box.index + 1}, {words}", side))
         lines.append(np.hstack([np.asarray(panel) for panel in panels]))
-    write_bytes(path, encoded(Image.fromarray(np.vstack(lines)), optimize=True))
+    write_bytes(path, png(np.vstack(lines), Mark("Synthetic lung nodules", __version__)))
 
 
 def _corners(box: Box) -> tuple[int, int, int, int]:

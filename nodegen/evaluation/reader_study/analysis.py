@@ -58,7 +58,7 @@ def analyse(key: Path, answers: Sequence[Path], output: Path) -> Analysis:
     """
     study = read_study(key, answers)
     figures = FIGURES_OF[study.kind]
-    readers = [reading.reader for reading in study.readings]
+    readers = list(study.answers)
     rows = []
     for subgroup, cases in _subgroups(study):
         for figure, estimate in figures(study, cases, readers):
@@ -119,11 +119,11 @@ def _cases_csv(study: Study) -> str:
         kinds = truth.get("kind") or "/".join(place["kind"] for place in places)
         images = truth.get("radiograph") or "/".join(place["radiograph"] for place in places)
         known = [truth.get(name, "") for name in strata]
-        for reading in study.readings:
-            answer = dict(reading.answers[case])
+        for reader, mine in study.answers.items():
+            answer = dict(mine[case])
             seconds = answer.pop("seconds", "")
             said = "; ".join(f"{k} {v}" for k, v in answer.items() if k not in ("case", "at"))
-            rows.append((case, kinds, images, *known, reading.reader, said, seconds))
+            rows.append((case, kinds, images, *known, reader, said, seconds))
     return csv_text(("case", "truth", "radiographs", *strata, "reader", "answer", "seconds"), rows)
 
 
@@ -134,7 +134,7 @@ def markdown(analysis: Analysis) -> str:
         for row in analysis.rows
         if (row.subgroup, row.reader) == ("all", "all")
     ]
-    if len(analysis.study.readings) > 1:
+    if len(analysis.study.answers) > 1:
         rows.append(("Fleiss kappa", f"{analysis.kappa:.2f}", len(analysis.study.cases)))
     for reader, (low, middle, high) in analysis.seconds.items():
         rows.append((f"seconds a case, {reader}", f"{middle:.1f} ({low:.1f} to {high:.1f})", ""))

@@ -18,43 +18,31 @@ class _File(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
 
+class _Mark(_File):
+    x: float = Field(allow_inf_nan=False)  # px
+    y: float = Field(allow_inf_nan=False)
+    confidence: int = Field(ge=1, le=4)  # of a nodule there: 1 unlikely to 4 definite
+
+
 class _Answer(_File):
     case: str
-    seconds: float = Field(default=float("nan"), ge=0, allow_inf_nan=True)
+    seconds: float = Field(default=float("nan"), ge=0)
 
 
-class ChoiceAnswer(_Answer):
-    """Which of two is the real one, 0 left and 1 right, and how sure that is."""
-
-    side: int = Field(ge=0, le=1)
+class _Choice(_Answer):
+    side: int = Field(ge=0, le=1)  # that of the real one: 0 left, 1 right
     confidence: int = Field(ge=1, le=3)
 
 
-class RatingAnswer(_Answer):
-    """0: no nodule is seen; 1, definitely synthetic, to 6, definitely real."""
-
-    rating: int = Field(ge=0, le=6)
+class _Rating(_Answer):
+    rating: int = Field(ge=0, le=6)  # 0: none seen; 1 definitely synthetic to 6 definitely real
 
 
-class Mark(_File):
-    """A point, px, and how sure it is that of a nodule: 1 unlikely to 4 definite."""
-
-    x: float = Field(allow_inf_nan=False)
-    y: float = Field(allow_inf_nan=False)
-    confidence: int = Field(ge=1, le=4)
+class _Marking(_Answer):
+    marks: list[_Mark]
 
 
-class MarkingAnswer(_Answer):
-    """The nodules that a reader marked in a radiograph."""
-
-    marks: list[Mark]
-
-
-ANSWERS: dict[str, type[_Answer]] = {
-    "choice": ChoiceAnswer,
-    "rating": RatingAnswer,
-    "marking": MarkingAnswer,
-}
+_ANSWERS: dict[str, type[_Answer]] = {"choice": _Choice, "rating": _Rating, "marking": _Marking}
 
 
 class _Truth(_File):
@@ -86,21 +74,13 @@ F = TypeVar("F", bound=_File)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One reader's answers: by case, without practice."""
-
-    reader: str
-    answers: dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
 class Study:
-    """A study with its key and its readers; only cases that all of them answered count."""
+    """A study with its key and its readers' answers, each by case."""
 
     kind: str
     title: str
     key: dict[str, dict[str, Any]]
-    readings: list[Reading]
+    answers: dict[str, dict[str, dict[str, Any]]]  # by reader
     plan: dict[str, Any]
 
     @property
@@ -109,7 +89,7 @@ class Study:
         return [
             name
             for name, truth in self.key.items()
-            if not truth["practice"] and all(name in r.answers for r in self.readings)
+            if not truth["practice"] and all(name in mine for mine in self.answers.values())
         ]
 
 
@@ -133,7 +113,7 @@ def read_study(key: Path, answers: Sequence[Path]) -> Study:
         Where a file is missing, of another form, or of another study.
     """
     truth = _load(key, _Key, "the key of a reader study; give the NAME.key.json beside its page")
-    readings: dict[str, Reading] = {}
+    readings: dict[str, dict[str, dict[str, Any]]] = {}
     for path in answers:
         given = _load(path, _AnswersFile, "a reader's answers; give the file that the page saved")
         if given.study != truth.study:
@@ -145,12 +125,12 @@ def read_study(key: Path, answers: Sequence[Path]) -> Study:
             raise SettingError(
                 f"{path} is a second set of answers by {given.reader}; give one file a reader."
             )
-        readings[given.reader] = Reading(given.reader, _answers(path, given, truth))
+        readings[given.reader] = _answers(path, given, truth)
     study = Study(
         truth.plan.kind,
         truth.title,
         {name: case.model_dump() for name, case in truth.cases.items()},
-        list(readings.values()),
+        readings,
         truth.plan.model_dump(),
     )
     if not study.cases:
@@ -162,7 +142,7 @@ def _answers(path: Path, given: _AnswersFile, truth: _Key) -> dict[str, dict[str
     found: dict[str, dict[str, Any]] = {}
     for number, entry in enumerate(given.answers, 1):
         try:
-            answer = ANSWERS[truth.plan.kind].model_validate(entry)
+            answer = _ANSWERS[truth.plan.kind].model_validate(entry)
         except ValidationError as error:
             raise SettingError(
                 f"{path} has an answer that the page cannot give, number {number} "

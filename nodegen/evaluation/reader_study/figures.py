@@ -36,7 +36,7 @@ MEANINGS = {
 
 
 def _answers(study: Study, readers: Sequence[str]) -> list[dict[str, dict[str, Any]]]:
-    return [r.answers for r in study.readings if r.reader in readers]
+    return [study.answers[reader] for reader in readers]
 
 
 def _kind(study: Study, case: str, side: int = 0) -> str:
@@ -121,16 +121,16 @@ def agreement(study: Study) -> float:
     }
     one = said[study.kind]
     return fleiss_kappa(
-        np.array([[one(r.answers[case]) for case in study.cases] for r in study.readings])
+        np.array([[one(mine[case]) for case in study.cases] for mine in study.answers.values()])
     )
 
 
 def seconds(study: Study) -> dict[str, tuple[float, float, float]]:
     """Quartiles of each reader's seconds a case; a reader without times is left out."""
     found = {}
-    for reading in study.readings:
-        times = np.array([reading.answers[case]["seconds"] for case in study.cases])
+    for reader, mine in study.answers.items():
+        times = np.array([mine[case]["seconds"] for case in study.cases])
         if not np.isnan(times).all():
             low, middle, high = np.nanpercentile(times, (25, 50, 75))
-            found[reading.reader] = float(low), float(middle), float(high)
+            found[reader] = float(low), float(middle), float(high)
     return found

@@ -1,6 +1,5 @@
 """A study's two files: the page that readers answer, and the key that they do not see."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from nodegen.evaluation.reader_study.radiographs import Place
 from nodegen.evaluation.viewer import Page, pack, stored
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.files import write_text
+from nodegen.io.mark import run_hash
 
 VIEWS = ("crop", "radiograph")
 CROP_PX = 400  # side of what is shown around a place: about a third of a lung
@@ -68,8 +68,7 @@ def write_study(
             entry["truth"] = _answer(plan.kind, truth)
         shown.append(entry)
         key[name] = truth
-    digest = hashlib.sha256(json.dumps([names, key], sort_keys=True).encode())
-    study = digest.hexdigest()[:16]
+    study = run_hash(names, key)
     page.write(
         path,
         {"study": study, "kind": plan.kind, "title": title, "nodegen": __version__, "cases": shown},

@@ -1,7 +1,5 @@
 """The report's page out of judged stacks: what it holds, and writing it."""
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -34,6 +32,7 @@ from nodegen.evaluation.viewer import Page, pack, stored
 from nodegen.evaluation.viewer.html_page import ONE_FILE_BYTES
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.boxes import BOXES
+from nodegen.io.mark import run_hash
 from nodegen.lungs.fields import find_lungs
 from nodegen.pipeline import Run
 from nodegen.progress import track
@@ -79,10 +78,7 @@ class Report:
     def add(self, treated: Treated, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add a treated stack, with the measures of each of its boxes, in the boxes' order."""
         header = treated.header
-        hashed = digest(treated.recipes) if treated.recipes else ""
-        self.headers.append(
-            {"method": treated.method, "stack": treated.stack, **header, "recipes_hash": hashed}
-        )
+        self.headers.append({"method": treated.method, "stack": treated.stack, **header})
         recipes = {recipe["index"]: recipe for recipe in treated.recipes}
         pair = treated.pair
         numbers = range(len(pair.before))
@@ -165,15 +161,15 @@ class Report:
             "labels": LABELS,
             "methods": list(verdicts),
         }
-        hashes = [header["recipes_hash"] for header in self.headers if header["recipes_hash"]]
+        runs = [header["run"] for header in self.headers if "run" in header]
         self.page.write(
             path,
             # The page's own name, under which a browser keeps its marks.
-            {"id": digest(data), **data},
+            {"id": run_hash(data), **data},
             {
                 "version": __version__,
                 "headers": self.headers,
-                "recipes_hash": hashes[0] if len(hashes) == 1 else hashes and digest(hashes),
+                "run": runs[0] if len(runs) == 1 else runs and run_hash(runs),
                 "standings": {name: standing(v, known) for name, v in verdicts.items()},
                 "methods": list(verdicts),
                 "label": label,
@@ -250,11 +246,6 @@ def lungs_in(pair: Pair) -> dict[int, np.ndarray]:
         with suppress(StackError):
             found[number] = find_lungs(pair.before[number]).labels > 0
     return found
-
-
-def digest(value: Any) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of a value's JSON."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _where(treated: Treated, number: int) -> str:
