@@ -6,7 +6,6 @@ EXTRAS = {
     "jinja2": "report",
     "matplotlib": "evaluation",
     "sklearn": "evaluation",
-    "skimage": "data",
     "SimpleITK": "data",
     "pandas": "train",
     "pydicom": "dicom",
