@@ -17,12 +17,10 @@ from scipy.ndimage import zoom
 from benchmarks.generators import SIDES_PX, median_ms
 from nodegen.nodules.patches import write_volume
 from nodegen.synthesis.choice import larger
-from nodegen.synthesis.contrast import match_contrast, normalise
 from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.library import Library
 from nodegen.synthesis.poisson import poisson
-from nodegen.synthesis.projection import cut_to_mask, project
-from nodegen.synthesis.resample import centred
+from nodegen.synthesis.projection import centred, cut_to_mask, match_contrast, normalise, project
 
 PATCH_MM = 50  # side of the organisers' patches, at 1 mm
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the diameters: what a smaller nodule costs is cubic

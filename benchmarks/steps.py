@@ -15,7 +15,7 @@ from nodegen.phantom import GEOMETRY
 from nodegen.renderer import Renderer
 from nodegen.settings import METHODS, Settings
 from nodegen.synthesis.context import SliceContext
-from nodegen.synthesis.crop import crop_window
+from nodegen.synthesis.fit_to_box import crop_window
 from nodegen.synthesis.grey import to_output, to_unit
 from nodegen.synthesis.harmonise import Harmonise
 from nodegen.synthesis.noise_and_blur import noise_and_blur

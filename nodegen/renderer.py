@@ -22,10 +22,11 @@ from nodegen.errors import SettingError
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.image import Image, dimension_of, to_array, to_image
 from nodegen.settings import MODEL, Settings, choose_device
-from nodegen.synthesis.choice import draw, plan_box
+from nodegen.synthesis.choice import plan_box
 from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.contribution import FittedNodule, central_disc_of, fit_nodule
-from nodegen.synthesis.crop import crop_window
+from nodegen.synthesis.detector import through_tone
+from nodegen.synthesis.fit_to_box import crop_window
 from nodegen.synthesis.flags import HIDDEN, OFF, edges_of, flags_of, with_lungs
 from nodegen.synthesis.grey import to_output
 from nodegen.synthesis.library import Library
@@ -33,7 +34,6 @@ from nodegen.synthesis.noise_and_blur import noise_and_blur
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson
 from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream, position, seed_of_inputs
-from nodegen.synthesis.tone import through_tone
 from nodegen.synthesis.visibility import HIDDEN_BELOW, NEAR
 from nodegen.workers import Workers, workers_for
 
@@ -316,14 +316,13 @@ class Renderer:
 
         Boxes come by their corners, so that their order in the file does not matter.
         """
-        paper = self.settings.contrast == "paper"
         edges = edges_of(boxes)
         seen: Counter[tuple[int, ...]] = Counter()
         recipes = []
         for box in sorted(boxes, key=position):
-            drawn = draw(seed, box, seen[position(box)], self.library, paper)
+            again = seen[position(box)]
+            recipe = plan_box(context, box, again, seed, self.library, self.settings, signal)
             seen[position(box)] += 1
-            recipe = plan_box(context, box, drawn, self.library, self.settings, signal)
             place = flags_of(box, edges[box.slice], context.slice01)
             recipes.append(replace(recipe, flags=[*place, *recipe.flags]))
         return recipes

@@ -17,7 +17,7 @@ from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.detector import BAND_GAINS, BAND_SIGMAS_PX, detector_response, tapered
 from nodegen.synthesis.fit_to_box import fit, turned_extent, warp_to_box
 from nodegen.synthesis.harmonise import Harmonise, kept
-from nodegen.synthesis.nodule import Nodule
+from nodegen.synthesis.nodule import Nodule, plateau, relative_density, visible_disc
 from nodegen.synthesis.visibility import (
     LEAST_SPREAD,
     MOST_AS_REAL,
@@ -27,12 +27,7 @@ from nodegen.synthesis.visibility import (
     grade_of,
     graded,
 )
-from nodegen.synthesis.water_thickness import (
-    plateau,
-    relative_density,
-    visible_disc,
-    water_thickness,
-)
+from nodegen.synthesis.water_thickness import water_thickness
 
 
 def ellipsoid(radii, hu=40.0, side=50):
@@ -420,7 +415,7 @@ def test_a_nodule_that_generators_erase_is_drawn_all_the_same():
     change = kept(np.zeros_like(contribution), contribution * 0.1, mask, middle, 0.5)
     assert change[middle].mean() == pytest.approx(0.1 * contribution[middle].mean(), rel=1e-4)
     crop = np.full((256, 256), 0.3, dtype=np.float32)
-    recipe = type("R", (), {"weight": 0.5, "box": Box(0, 100, 100, 157, 157)})()
+    recipe = type("R", (), {"weight": 0.5, "signal": "hyposignal", "box": Box(0, 100, 100, 157, 157)})()
     whole = slice(0, 256), slice(0, 256)
     made = crop.copy()
     Harmonise(None)(made, FittedNodule(whole, contribution * 0.1, mask, middle), recipe)

@@ -13,9 +13,8 @@ from nodegen.errors import LibraryError, OutputError
 from nodegen.nodules.model import SHIPPED
 from nodegen.nodules.synthesise import LARGEST_MM, SMALLEST_MM
 from nodegen.synthesis.choice import alike, larger
-from nodegen.synthesis.crop import bounds
-from nodegen.synthesis.library import Library
-from nodegen.synthesis.library_form import ARRAY, INDEX, TABLE, WATER, Row
+from nodegen.synthesis.fit_to_box import bounds
+from nodegen.synthesis.library import ARRAY, INDEX, TABLE, WATER, Library, Row
 from nodegen.synthesis.library_writer import write_library
 from nodegen.synthesis.nodule import Nodule
 

@@ -19,16 +19,23 @@ from nodegen.constants import (
     MASK_REACH_PX,
 )
 from nodegen.io.boxes import Box
-from nodegen.synthesis.contrast import match_contrast, normalise
 from nodegen.synthesis.contribution import FittedNodule
-from nodegen.synthesis.crop import crop_window, support
+from nodegen.synthesis.fit_to_box import crop_window, support
 from nodegen.synthesis.harmonise import Harmonise, harmonisation_mask
 from nodegen.synthesis.noise_and_blur import blur, noise_and_blur
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson
-from nodegen.synthesis.projection import cut_to_mask, diameter_mm, project
+from nodegen.synthesis.projection import (
+    centred,
+    cut_to_mask,
+    diameter_mm,
+    match_contrast,
+    normalise,
+    project,
+    resample,
+    resample_mask,
+)
 from nodegen.synthesis.recipe import Recipe
-from nodegen.synthesis.resample import centred, resample, resample_mask
 from nodegen.synthesis.signal_class import last_bins, signal_class, top_threshold
 
 

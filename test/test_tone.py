@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodegen.synthesis.contribution import FittedNodule
-from nodegen.synthesis.tone import TYPICAL_LEVEL, shown, through_tone
+from nodegen.synthesis.detector import TYPICAL_LEVEL, shown, through_tone
 from nodegen.synthesis.visibility import as_real, central_disc
 
 WHOLE = slice(0, 160), slice(0, 160)

@@ -6,7 +6,7 @@ from the box's slice and corners, and from nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -26,70 +26,24 @@ from nodegen.constants import (
 from nodegen.io.boxes import Box
 from nodegen.settings import Settings, parse_contrast, parse_subtlety
 from nodegen.synthesis.context import SliceContext
-from nodegen.synthesis.contrast import match_contrast
 from nodegen.synthesis.contribution import central_disc_of
-from nodegen.synthesis.crop import crop_window
-from nodegen.synthesis.fit_to_box import fit
+from nodegen.synthesis.fit_to_box import crop_window, fit
 from nodegen.synthesis.flags import LIMIT, WHITE
 from nodegen.synthesis.library import Library
+from nodegen.synthesis.nodule import relative_density
+from nodegen.synthesis.projection import match_contrast
 from nodegen.synthesis.recipe import Recipe, box_stream
 from nodegen.synthesis.signal_class import signal_class
 from nodegen.synthesis.visibility import LEAST_ROOM, MOST_CONTRAST, as_real, graded
-from nodegen.synthesis.water_thickness import relative_density
 
 OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
-
-
-@dataclass(frozen=True)
-class Draw:
-    """The random part of a recipe, before the slice has been looked at."""
-
-    nodule: int
-    mirror: bool
-    turn_deg: float
-    n0: dict[str, int]
-    weight: dict[str, float]
-    fill: float
-    blur_px: float
-    noise: int
-    others: tuple[int, ...]
-    deviate: float
-    shares: tuple[float, float]
-    margin_exponent: float
-
-
-def draw(seed: int, box: Box, occurrence: int, library: Library, paper: bool = False) -> Draw:
-    """Draw what is random in ``box``.
-
-    Parameters
-    ----------
-    occurrence : int
-        0 for the first box with these corners in this slice, 1 for its first repetition, …
-    paper : bool
-        Choose the nodule as the baseline does, without an upper bound on its diameter.
-    """
-    rng = box_stream(seed, box, occurrence)
-    candidates = (larger if paper else alike)(library, float(box.side))
-    return Draw(
-        nodule=int(candidates[rng.integers(len(candidates))]),
-        mirror=bool(rng.integers(2)),
-        turn_deg=round(float(rng.uniform(0.0, 360.0)), 2),
-        n0={k: int(rng.integers(N0[k][0], N0[k][1] + 1)) for k in CLASSES},
-        weight={k: round(float(rng.uniform(*WEIGHT[k])), 4) for k in CLASSES},
-        fill=round(float(rng.uniform(*FILL)), 4),
-        blur_px=round(float(rng.uniform(*DETECTOR_BLUR_PX)), 2),
-        noise=int(rng.integers(2**63)),
-        others=tuple(int(candidates[i]) for i in rng.integers(len(candidates), size=OTHERS)),
-        deviate=float(rng.standard_normal()),
-        shares=(float(rng.random()), float(rng.random())),
-        margin_exponent=round(float(rng.uniform(*MARGIN_EXPONENT)), 3),
-    )
 
 
 def plan_box(
     context: SliceContext,
     box: Box,
-    drawn: Draw,
+    occurrence: int,
+    seed: int,
     library: Library,
     settings: Settings,
     signal: str | None = None,
@@ -100,41 +54,51 @@ def plan_box(
 
     Parameters
     ----------
-    drawn : Draw
-        Of the box.
+    occurrence : int
+        0 for the first box with these corners in this slice, 1 for its first repetition, …
+    seed : int
+        Of the run.
     settings : Settings
         Of which contrast and subtlety count.
     signal : {"hyposignal", "hypersignal"}, optional
         The box's class; None: decided by Otsu.
     """
-    slice01 = context.slice01
+    slice01, paper = context.slice01, settings.contrast == "paper"
     signal = signal or signal_class(slice01, box, context.top_threshold)
+    # All that is random, in a fixed order, whatever of it the settings need.
+    rng = box_stream(seed, box, occurrence)
+    candidates = (larger if paper else alike)(library, float(box.side))
+    first = int(candidates[rng.integers(len(candidates))])
+    mirror, turn_deg = bool(rng.integers(2)), round(float(rng.uniform(0.0, 360.0)), 2)
+    n0 = {name: int(rng.integers(N0[name][0], N0[name][1] + 1)) for name in CLASSES}
+    weight = {name: round(float(rng.uniform(*WEIGHT[name])), 4) for name in CLASSES}
+    fill, blur_px = round(float(rng.uniform(*FILL)), 4), float(rng.uniform(*DETECTOR_BLUR_PX))
+    noise = int(rng.integers(2**63))
+    others = [int(candidates[i]) for i in rng.integers(len(candidates), size=OTHERS)]
+    deviate = float(rng.standard_normal())
+    grade_share, within_share = float(rng.random()), float(rng.random())
+    margin_exponent = round(float(rng.uniform(*MARGIN_EXPONENT)), 3)
     recipe = Recipe(
-        index=box.index,
-        slice=box.slice,
-        left=box.left,
-        top=box.top,
-        right=box.right,
-        bottom=box.bottom,
-        nodule=drawn.nodule,
-        name=library.names[drawn.nodule],
-        mirror=drawn.mirror,
-        turn_deg=drawn.turn_deg,
+        **asdict(box),
+        nodule=first,
+        name=library.names[first],
+        mirror=mirror,
+        turn_deg=turn_deg,
         signal=signal,
-        n0=drawn.n0[signal],
-        weight=drawn.weight[signal],
+        n0=n0[signal],
+        weight=weight[signal],
         contrast_fraction=0.0,
-        noise=drawn.noise,
+        noise=noise,
     )
-    if settings.contrast == "paper":
+    if paper:
         fitted = context.fit(library, recipe)
         background = slice01[box.top : box.bottom, box.left : box.right]
         factor = match_contrast(fitted.contribution[fitted.mask], background, signal)
         return replace(recipe, paper_contrast_factor=round(factor, 4))
 
-    nodules = {index: library[index] for index in (recipe.nodule, *drawn.others)}
+    nodules = {index: library[index] for index in (first, *others)}
     fits = {
-        index: fit(nodule, recipe.mirror, recipe.turn_deg, box.height / box.width)
+        index: fit(nodule, mirror, turn_deg, box.height / box.width)
         for index, nodule in nodules.items()
     }
     best = min(fits, key=lambda index: fits[index][0])
@@ -144,22 +108,22 @@ def plan_box(
         nodule=best,
         name=nodule.name,
         turn_deg=fits[best][1],
-        fill=drawn.fill,
-        blur_px=drawn.blur_px,
-        margin_exponent=drawn.margin_exponent,
+        fill=fill,
+        blur_px=round(blur_px, 2),
+        margin_exponent=margin_exponent,
     )
     level, deviation = context.surround(box)
     levels, grades = parse_contrast(settings.contrast), parse_subtlety(settings.subtlety)
     if levels is not None:
         low, high = levels
-        asked = low * (high / low) ** drawn.shares[1] / GREY_MAX / deviation
+        asked = low * (high / low) ** within_share / GREY_MAX / deviation
     elif grades is not None:
-        asked = graded(grades, *drawn.shares)
+        asked = graded(grades, grade_share, within_share)
     else:
         density = relative_density(nodule.plateau, nodule.disc, nodule.step_mm)
         disc = central_disc_of(box, window := crop_window(box, context.shape))
         level = max(level, float(np.median(slice01[window][disc])))
-        asked = as_real(box.side, deviation, drawn.deviate, density, level) / deviation
+        asked = as_real(box.side, deviation, deviate, density, level) / deviation
     contrast = asked * deviation
     flags: list[str] = []
     if contrast > MOST_CONTRAST and grades is not None:

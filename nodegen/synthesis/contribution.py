@@ -11,13 +11,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nodegen.io.boxes import Box
-from nodegen.synthesis.contrast import normalise
-from nodegen.synthesis.crop import Window, bounds, crop_window, hull, moved, support, within
 from nodegen.synthesis.detector import detector_response, tapered
-from nodegen.synthesis.fit_to_box import warp_to_box
+from nodegen.synthesis.fit_to_box import (
+    Window,
+    bounds,
+    crop_window,
+    hull,
+    moved,
+    support,
+    warp_to_box,
+    within,
+)
 from nodegen.synthesis.nodule import Nodule
+from nodegen.synthesis.projection import centred, normalise, resample, resample_mask
 from nodegen.synthesis.recipe import Recipe
-from nodegen.synthesis.resample import centred, resample, resample_mask
 from nodegen.synthesis.visibility import LEAST_MIDDLE, central_disc
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nodegen.constants import CHALLENGE_MAX
-from nodegen.synthesis.crop import bounds
+from nodegen.synthesis.fit_to_box import bounds
 
 _HALF = np.finfo(np.float64).max / 4  # beyond it, a difference of two numbers may overflow
 

@@ -25,7 +25,7 @@ from nodegen.constants import (
     MASK_TRUNCATE,
 )
 from nodegen.synthesis.contribution import FittedNodule
-from nodegen.synthesis.crop import Window, crop_window, grown, within
+from nodegen.synthesis.fit_to_box import Window, crop_window, grown, within
 from nodegen.synthesis.recipe import Recipe, noise_stream
 
 

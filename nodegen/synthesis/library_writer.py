@@ -1,4 +1,4 @@
-"""Writing a library of nodules; its form is told in :mod:`nodegen.synthesis.library_form`."""
+"""Writing a library of nodules; its form is told in :mod:`nodegen.synthesis.library`."""
 
 import csv
 import hashlib
@@ -12,7 +12,7 @@ import numpy as np
 from nodegen.errors import LibraryError, OutputError
 from nodegen.io.files import write_bytes
 from nodegen.schemas import LIBRARY_FORMAT, LIBRARY_VERSION
-from nodegen.synthesis.library_form import (
+from nodegen.synthesis.library import (
     ARRAY,
     INDEX,
     PIXEL,

@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation
 
 from nodegen.constants import GAIN_MOST, POISSON_WEIGHT
 from nodegen.synthesis.contribution import FittedNodule
-from nodegen.synthesis.crop import bounds
+from nodegen.synthesis.fit_to_box import bounds
 from nodegen.synthesis.recipe import Recipe
 
 ROUNDS = 2  # of raising a nodule until its contrast is got

@@ -1,22 +1,25 @@
-"""Projection: from a CT nodule, cut out by its mask, to its shadow on a radiograph.
+"""The paper's projection: of a CT nodule cut out by its mask, resized to its box, and its contrast.
 
 The baseline projects the whole patch, which draws vessels and chest wall into the box. Here all
 that lies outside the mask is set to the lower end of the HU window before the rays are summed, so
-the shadow is the nodule's alone.
+the shadow is the nodule's alone. It is resized by one factor for both axes, bicubic, antialiased.
 """
 
 import numpy as np
 
+from nodegen.cascade.resize import resize_matrix
 from nodegen.constants import (
     ABSORPTION_MAX,
     BETA,
+    CONTRAST_FLOOR,
+    EMPTY_RAY,
     HU_MAX,
     HU_MIN,
     HU_OFFSET,
     HU_SCALE,
     PROJECTION_AXIS,
 )
-from nodegen.synthesis.crop import bounds
+from nodegen.synthesis.fit_to_box import bounds
 
 
 def project(
@@ -57,3 +60,89 @@ def cut_to_mask(projection: np.ndarray, mask2d: np.ndarray) -> tuple[np.ndarray,
     """Cut a projection and its mask, both (row, column), to the mask's bounding box."""
     window = bounds(mask2d)
     return projection[window], mask2d[window]
+
+
+def normalise(projection: np.ndarray) -> np.ndarray:
+    """Bring a projection to 0..1: 0 on a ray that misses the nodule, 1 at its densest."""
+    height = projection - EMPTY_RAY
+    peak = float(height.max())
+    if peak <= 0:
+        return np.zeros_like(height, dtype=np.float32)
+    return np.clip(height / peak, 0.0, 1.0).astype(np.float32)
+
+
+def match_contrast(nodule: np.ndarray, background: np.ndarray, signal: str) -> float:
+    """Scalar with which the nodule is multiplied (paper, section 2).
+
+    Parameters
+    ----------
+    nodule : ndarray
+        The nodule's own pixels, in 0..1, at the size of its box.
+    background : ndarray, shape (row, column)
+        The slice's pixels in the box, in 0..1.
+    signal : {"hyposignal", "hypersignal"}
+        Class of the box.
+
+    Returns
+    -------
+    float
+        ``max(floor, ln(mean nodule / mean background))``.
+    """
+    floor = CONTRAST_FLOOR[signal]
+    if nodule.size == 0 or background.size == 0:
+        return floor
+    mean_nodule, mean_background = float(nodule.mean()), float(background.mean())
+    if mean_nodule <= 0 or mean_background <= 0:
+        return floor
+    return max(floor, float(np.log(mean_nodule / mean_background)))
+
+
+MARGIN = 2  # px of empty rays around the nodule, so that the cubic kernel falls off on its own
+
+
+def resample(nodule: np.ndarray, side_px: float) -> np.ndarray:
+    """Resize a nodule so that its larger side measures ``side_px``.
+
+    Parameters
+    ----------
+    nodule : ndarray, shape (row, column)
+        The nodule in 0..1 (or its mask), cut to its mask.
+    side_px : float
+        Wanted length of the larger side, px.
+
+    Returns
+    -------
+    ndarray of float32, shape (row, column)
+        In 0..1, with the margin that the kernel needs on every side.
+    """
+    factor = side_px / max(nodule.shape)
+    padded = np.pad(np.asarray(nodule, dtype=np.float32), MARGIN)
+    rows, columns = (max(1, round(n * factor)) for n in padded.shape)
+    down = resize_matrix(padded.shape[0], rows)
+    across = resize_matrix(padded.shape[1], columns)
+    return np.asarray(np.clip(down @ padded @ across.T, 0.0, 1.0))
+
+
+def resample_mask(mask: np.ndarray, side_px: float) -> np.ndarray:
+    """Resize a mask (row, column) as :func:`resample` does; bool, and never empty."""
+    share = resample(mask, side_px)
+    # Of a sliver thinner than a pixel no pixel is half covered: then the fullest ones count.
+    return share >= min(0.5, 0.5 * float(share.max()))
+
+
+def centred(patch: np.ndarray, shape: tuple[int, int], row: float, column: float) -> np.ndarray:
+    """Lay ``patch`` into zeros of ``shape`` (row, column), centred; what sticks out is cut off.
+
+    Parameters
+    ----------
+    row, column : float
+        Where the centre of the patch goes, in px from the canvas's top left edge.
+    """
+    canvas = np.zeros(shape, dtype=np.float32)
+    top, left = round(row - patch.shape[0] / 2), round(column - patch.shape[1] / 2)
+    rows = slice(*np.clip((top, top + patch.shape[0]), 0, shape[0]))
+    columns = slice(*np.clip((left, left + patch.shape[1]), 0, shape[1]))
+    canvas[rows, columns] = patch[
+        rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+    ]
+    return canvas

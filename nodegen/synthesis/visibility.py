@@ -14,7 +14,7 @@ import numpy as np
 
 from nodegen.constants import GRADES, GREY_MAX
 from nodegen.io.boxes import Box
-from nodegen.synthesis.tone import TYPICAL_LEVEL, shown
+from nodegen.synthesis.detector import TYPICAL_LEVEL, shown
 
 DISC = 0.3  # radius of the disc around the centre, in sides
 RING = (0.6, 1.0)  # inner and outer radius of the surround, in sides
@@ -22,7 +22,7 @@ RING = (0.6, 1.0)  # inner and outer radius of the surround, in sides
 # those in busier places stand out more, since they would not have been found otherwise. Regression
 # of the logarithm of what they measure: a median of 442 (standard error 6 %), exponents of -0.75
 # (0.11) for the size and 0.33 (0.17) for the surround. Untouched places measure -29, so that is
-# added to what is drawn. What bright ground shows is in :mod:`nodegen.synthesis.tone`.
+# added to what is drawn. What bright ground shows is in :mod:`nodegen.synthesis.detector`.
 MEDIAN, SIGMA = 471 / GREY_MAX, 0.43  # of 0..1, at SIDE_PX; standard deviation of the logarithm
 SIDE_PX, SIZE_EXPONENT = 57.0, -0.65  # NODE21's median box; of side over it
 # Below them a nodule is not found, and so has no box: set by eye on 37 boxes, the place known. A

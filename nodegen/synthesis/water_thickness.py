@@ -33,8 +33,6 @@ MARGIN_MM = 3  # of lung around the mask
 SAMPLES = 64
 FINEST = 3  # halvings of a millimetre at most: 56 samples of a nodule of 7 mm, for 35 px at most
 FAINTEST = 0.02  # of the peak: thinner rays are cut off at the sides
-VISIBLE = 0.5  # of the plateau: the visible disc ends at half its height
-PLATEAU_PERCENTILE = 90  # of the rays that meet the nodule
 
 
 def water_thickness(
@@ -170,30 +168,3 @@ def _cut(water_mm: np.ndarray) -> np.ndarray:
         return np.zeros((1, 1), dtype=np.float32)
     rows, columns = (np.flatnonzero((water_mm > FAINTEST * peak).any(axis=k)) for k in (1, 0))
     return water_mm[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def plateau(water_mm: np.ndarray) -> float:
-    """Height of a nodule's plateau: the 90th percentile of the rays that meet it, mm of water."""
-    met = water_mm[water_mm > FAINTEST * water_mm.max()]
-    return float(np.percentile(met, PLATEAU_PERCENTILE)) if met.size else 0.0
-
-
-def visible_disc(water_mm: np.ndarray) -> np.ndarray:
-    """The samples above half the plateau, their largest connected part: what is seen of a nodule.
-
-    Returns
-    -------
-    ndarray of bool, the shape of ``water_mm``
-        Empty only where the nodule is no denser than lung.
-    """
-    above = water_mm > VISIBLE * plateau(water_mm)
-    parts, count = ndimage.label(above)
-    if count < 2:
-        return np.asarray(above)
-    return np.asarray(parts == 1 + np.bincount(parts.ravel())[1:].argmax())
-
-
-def relative_density(height_mm: float, disc: np.ndarray, step_mm: float) -> float:
-    """Plateau over the visible disc's diameter: 0.93 of a ball of water, less of ground glass."""
-    area = float(disc.sum()) * step_mm**2
-    return float(height_mm / max(2 * np.sqrt(area / np.pi), step_mm))

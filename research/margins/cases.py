@@ -10,7 +10,7 @@ from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack
 from nodegen.renderer import Renderer
 from nodegen.synthesis.context import SliceContext
-from nodegen.synthesis.crop import crop_window
+from nodegen.synthesis.fit_to_box import crop_window
 from research.margins.measure import Case
 
 WIDTHS_PX = (12, 160)  # NODE21's boxes, from the smallest to the 99th percentile

@@ -7,8 +7,8 @@ from scipy import ndimage
 from skimage.measure import perimeter_crofton, regionprops
 from skimage.transform import resize
 
-from nodegen.synthesis.contrast import normalise
 from nodegen.synthesis.nodule import Nodule
+from nodegen.synthesis.projection import normalise
 
 RINGS = 5  # of the radial profile, from the edge to the middle
 BANDS_PX = (0.5, 1.0, 2.0, 4.0)  # differences of Gaussians between these
