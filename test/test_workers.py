@@ -132,10 +132,10 @@ def test_arrays_have_the_same_pixels_whatever_the_number(tiny_model):
 def test_an_interrupt_among_workers_leaves_nothing(make_input, tmp_path):
     boxes = [(n % 8, 30, 30, 130, 130) for n in range(80)]
     folder, out = make_input(boxes, shape=(8, 300, 320)), tmp_path / "out"
-    arguments = ["--input", folder, "--output", out, "--workers", "2", "--windows", "exact"]
+    arguments = ["--input", folder, "--output", out, "--workers", "2"]
     run = subprocess.Popen([sys.executable, "-m", "nodegen", "generate", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    while not list(out.rglob("*77.mha*")):
+    while not list(out.glob("*")):  # what is begun
         assert run.poll() is None
         time.sleep(0.02)
     run.send_signal(signal.SIGTERM)
