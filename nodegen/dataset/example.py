@@ -18,7 +18,7 @@ from nodegen.lungs.prior import Places
 from nodegen.renderer import Renderer, with_visibility
 from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.contribution import FittedNodule
-from nodegen.synthesis.crop import Window, crop_window
+from nodegen.synthesis.fit_to_box import Window, crop_window
 from nodegen.synthesis.grey import to_output
 from nodegen.synthesis.noise_and_blur import noise_and_blur
 from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream
