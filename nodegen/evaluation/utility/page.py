@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,13 @@ from PIL import Image, ImageDraw
 
 from nodegen import __version__
 from nodegen.evaluation.utility.bootstrap import FROC_AT, froc
-from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.measures import Scores, TestSet, hits_of
 from nodegen.evaluation.utility.results import UtilityResults, kinds_table, main_table, markdown
-from nodegen.io.boxes import Box
 from nodegen.io.files import write_text
 from nodegen.io.preview import around, data_uri, eight_bit, resized
 
 TEMPLATE = "utility.html.j2"
-SHOWN = 12  # pictures of missed nodules, and of false alarms
+SHOWN = 12  # pictures of missed nodules
 AROUND = 3.0  # a picture shows so many of the box's larger sides
 PICTURE_PX = 160
 WINDOW_PERCENTILES = (1, 99)
@@ -69,10 +66,8 @@ def write_results(
         main=main_table(results),
         kinds=kinds_table(results),
         plot=froc_plot(test, scores),
-        galleries=[
-            (f"Real nodules that {first} misses most", missed(test, scores, first)),
-            (f"Surest false alarms of {first}", false_alarms(test, scores[first][0], first)),
-        ],
+        first=first,
+        pictures=pictures(test, scores, first),
     )
     stem = folder / f"utility-{model}"
     path = stem.with_suffix(".html")
@@ -122,56 +117,24 @@ def froc_plot(test: TestSet, scores: ArmScores) -> str:
     return text[text.index("<svg") :]
 
 
-@dataclass(frozen=True)
-class Picture:
-    """One picture: where it is from, the box, its image as ``data:`` URI, each arm's score."""
-
-    name: str
-    box: Box
-    picture: str
-    figures: dict[str, float]
-
-
-def missed(test: TestSet, scores: ArmScores, arm: str) -> list[Picture]:
+def pictures(test: TestSet, scores: ArmScores, arm: str) -> list[dict[str, Any]]:
     """The nodules that ``arm`` scores lowest, with the best score of each arm's hits."""
     nodules = [(one, box) for one in test.radiographs for box in one.nodules]
     best = {
         name: np.mean([hits_of(test, one).true for one in of_seeds], axis=0)
         for name, of_seeds in scores.items()
     }
-    pictures = []
+    found = []
     for i in np.argsort(best[arm], kind="stable")[:SHOWN]:
         one, box = nodules[i]
-        pictures.append(_picture(one, box, {name: float(v[i]) for name, v in best.items()}))
-    return pictures
-
-
-def false_alarms(test: TestSet, scores: Scores, arm: str) -> list[Picture]:
-    """The boxes with the highest scores that lie in no nodule, by the first seed."""
-    found = []
-    for one, boxes in zip(test.radiographs, scores, strict=True):
-        for x, y, width, height, score in boxes:
-            middle = int(x + width / 2), int(y + height / 2)
-            known = (*one.nodules, *one.ignored)
-            if not one.others_unboxed and not any(_holds(box, *middle) for box in known):
-                box = Box(0, round(x), round(y), round(x + width), round(y + height))
-                found.append((float(score), one, box))
-    surest = sorted(found, key=lambda item: -item[0])[:SHOWN]
-    return [_picture(one, box, {arm: score}) for score, one, box in surest]
-
-
-def _holds(box: Box, x: int, y: int) -> bool:
-    return box.left <= x < box.right and box.top <= y < box.bottom
-
-
-def _picture(one: BoxedRadiograph, box: Box, figures: dict[str, float]) -> Picture:
-    """The surround of a box with the box drawn in."""
-    pixels = one.load()
-    rows, columns = around(box, pixels.shape, AROUND)
-    grey = Image.fromarray(eight_bit(pixels[rows, columns], WINDOW_PERCENTILES))
-    image, scale = resized(grey, PICTURE_PX, Image.Resampling.BICUBIC)
-    image = image.convert("RGB")
-    corners = np.array([box.left, box.top, box.right, box.bottom])
-    start = np.array([columns.start, rows.start] * 2)
-    ImageDraw.Draw(image).rectangle(list((corners - start) * scale), outline=(255, 190, 60))
-    return Picture(one.name, box, data_uri(image), figures)
+        pixels = one.load()
+        rows, columns = around(box, pixels.shape, AROUND)
+        grey = Image.fromarray(eight_bit(pixels[rows, columns], WINDOW_PERCENTILES))
+        image, scale = resized(grey, PICTURE_PX, Image.Resampling.BICUBIC)
+        image = image.convert("RGB")
+        corners = np.array([box.left, box.top, box.right, box.bottom])
+        start = np.array([columns.start, rows.start] * 2)
+        ImageDraw.Draw(image).rectangle(list((corners - start) * scale), outline=(255, 190, 60))
+        figures = {name: float(values[i]) for name, values in best.items()}
+        found.append({"name": one.name, "box": box, "uri": data_uri(image), "figures": figures})
+    return found
