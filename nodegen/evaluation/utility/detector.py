@@ -21,7 +21,6 @@ from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
 
 SIDE_PX = 512  # of what a network sees; radiographs are padded to a square
-HERE = "evaluation/utility"
 
 State = dict[str, torch.Tensor]
 
@@ -41,7 +40,7 @@ def need(module: str, model: str) -> ModuleType:
         extra = "fasterrcnn" if package == "torchvision" else "utility"
         raise SettingError(
             f"Model {model} needs {package}, which cannot be loaded ({error}); install it with "
-            f"`pip install nodegen[{extra}]`, or take another model."
+            f"`pip install '.[{extra}]'` in the clone, or take another model."
         ) from error
 
 
@@ -128,7 +127,7 @@ class Detector(ABC):
     def identity(self) -> list[Any]:
         """What a trained network depends on besides its data and seed."""
         settings = {k: v for k, v in asdict(self).items() if k != "device"}
-        code = code_hash(f"{HERE}/detector.py", f"{HERE}/{self.name}.py")
+        code = code_hash(*(f"evaluation/utility/{name}.py" for name in ("detector", self.name)))
         return [self.name, settings, code, torch.__version__]
 
     def train(

@@ -71,14 +71,13 @@ def _draw(
     rows, columns = padding.shape
     scale = np.array([columns, rows, columns, rows]) / TABLE_PX
     found: list[Box] = []
-    for _ in range(TRIES):
-        x, y, width, height = (int(v) for v in source[int(rng.integers(len(source)))] * scale)
-        if x < 0 or y < 0 or x + width > columns or y + height > rows:
+    for number in rng.integers(len(source), size=TRIES):
+        x, y, width, height = (int(v) for v in source[number] * scale)
+        if min(x, y) < 0 or x + width > columns or y + height > rows:
             continue
         box = fit_boxes([Box(0, x, y, x + width, y + height)], (1, rows, columns))[0]
-        if padding[box.top : box.bottom, box.left : box.right].mean() > PADDING:
-            continue
-        if all(box.gap(other) >= GAP_PX for other in (*taken, *found)):
+        on_body = padding[box.top : box.bottom, box.left : box.right].mean() <= PADDING
+        if on_body and all(box.gap(other) >= GAP_PX for other in (*taken, *found)):
             found.append(box)
         if len(found) == count:
             break
