@@ -49,18 +49,7 @@ class Anatomy:
 
 
 def draw_anatomy(rng: np.random.Generator) -> Anatomy:
-    """Draw one patient.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        The stream from which everything is drawn.
-
-    Returns
-    -------
-    Anatomy
-        All that rendering needs; nothing is drawn at random after it.
-    """
+    """Draw one patient: all that rendering needs."""
 
     def around(mean: float, spread: float) -> float:
         return float(mean + spread * rng.uniform(-1, 1))

@@ -35,22 +35,7 @@ def regions(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_boxes(anatomy: Anatomy, index: int, rng: np.random.Generator) -> list[Box]:
-    """Draw the boxes of one slice, which do not touch each other.
-
-    Parameters
-    ----------
-    anatomy : Anatomy
-        The patient of this slice.
-    index : int
-        The slice.
-    rng : numpy.random.Generator
-        The stream from which number, sizes and places are drawn.
-
-    Returns
-    -------
-    list of Box
-        One to three; their own index is left at 0.
-    """
+    """Draw the one to three boxes of slice ``index``, apart from each other; their index is 0."""
     free, hidden = regions(anatomy)
     boxes: list[Box] = []
     for _ in range(int(rng.choice(COUNTS))):

@@ -32,15 +32,7 @@ def blur(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def expose(thickness: np.ndarray, anatomy: Anatomy) -> np.ndarray:
-    """Negative logarithm of the exposure of the detector, noise included, `(row, column)`.
-
-    Parameters
-    ----------
-    thickness : numpy.ndarray
-        Path length in px of soft tissue, denser and lighter tissue counted by density.
-    anatomy : Anatomy
-        Its third stream seeds the noise.
-    """
+    """Negative logarithm of the detector's exposure, with noise, for `thickness` px of tissue."""
     beam = np.exp(-ATTENUATION * thickness)
     beam = (1 - SCATTER) * beam + SCATTER * blur(beam, SCATTER_SIGMA)
     beam = ndimage.gaussian_filter(beam, SHARPNESS)

@@ -10,17 +10,9 @@ APEX_PX = 8  # rows under the lungs' tops where they are wide enough to be seen
 
 
 def lung_fields(anatomy: Anatomy) -> np.ndarray:
-    """Label the lung fields: lung that neither heart, great vessels nor diaphragm hide.
+    """Label the lung that neither heart, great vessels nor diaphragm hide, `(row, column)` uint8.
 
-    Parameters
-    ----------
-    anatomy : Anatomy
-        The patient.
-
-    Returns
-    -------
-    numpy.ndarray of uint8, shape (row, column)
-        0 elsewhere, 1 the patient's right lung (on the left of the image), 2 the left one.
+    1 is the patient's right lung (on the left of the image), 2 the left one, 0 the rest.
 
     Examples
     --------

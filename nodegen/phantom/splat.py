@@ -9,17 +9,9 @@ GOLDEN, PLASTIC = 0.6180339887, 0.7548776662
 
 
 def cast(x: np.ndarray, y: np.ndarray, volume: np.ndarray) -> np.ndarray:
-    """Sum small volumes (px³) into the pixels under them, each shared between four neighbours.
+    """Sum small volumes (px³) at columns `x` and rows `y`, each into its four nearest pixels.
 
-    Parameters
-    ----------
-    x, y, volume : numpy.ndarray
-        Column, row and volume of each sample, any one shape.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(row, column)` float32: path length in px.
+    The result is a path length in px, `(row, column)` float32.
     """
     x, y, volume = (np.ravel(values) for values in np.broadcast_arrays(x, y, volume))
     left, top = np.floor(x).astype(np.int32), np.floor(y).astype(np.int32)

@@ -55,13 +55,7 @@ def tree(anatomy: Anatomy, side: int, rng: np.random.Generator) -> tuple[np.ndar
 
 
 def twigs(anatomy: Anatomy, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Segments of small vessels all over the lungs, most of them directed away from the hila.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        As :func:`tree` returns them.
-    """
+    """Segments of small vessels all over the lungs, as `tree`'s, most of them leaving the hila."""
     start = rng.uniform([0, 60, -150], [SIDE, 960, 150], (TWIGS, 3))
     side = (start[:, 0] > anatomy.midline).astype(int)
     hilum = np.array(HILUM)[side] + [anatomy.midline, 0]

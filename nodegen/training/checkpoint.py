@@ -36,21 +36,9 @@ def save_checkpoint(path: Path, scale: int, iteration: int, networks: Networks) 
 
 
 def load_checkpoint(path: Path, scale: int, networks: Networks) -> int:
-    """Restore the networks of ``scale`` and their optimisers.
+    """Restore the networks of ``scale`` and their optimisers, and return the iterations done.
 
-    Parameters
-    ----------
-    path : Path
-        File of the checkpoint; it need not exist.
-    scale : int
-        The scale in training. A checkpoint of another scale is ignored.
-    networks : dict of (Module, Optimizer)
-        Changed in place.
-
-    Returns
-    -------
-    int
-        Number of iterations done: 0 where there is no checkpoint.
+    These are 0 where there is no checkpoint, or one of another scale.
 
     Raises
     ------

@@ -79,13 +79,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Scores every patch of 21 x 21 px for its likeness to the training image (WGAN critic).
-
-    Parameters
-    ----------
-    channels : int
-        Width of the four inner layers.
-    """
+    """Scores every patch of 21 x 21 px for its likeness to the training image (WGAN critic)."""
 
     def __init__(self, channels: int):
         super().__init__()
