@@ -2,12 +2,13 @@
 
 The generators' theoretical reach adds up to a window that is hardly smaller than the crop; their
 effective reach is far shorter. The margins are the smallest with which the result, after the
-add-back, stays within a quarter of one grey level of 255 of the full computation on many cases,
-with room to spare for cases that were not tried.
+add-back, stays within a quarter of one grey level of 255 of what the same scales give where each
+computes the whole crop, on many cases, with room to spare for cases that were not tried.
 """
 
 import json
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from nodegen.cascade.cascade import Cascade
 from nodegen.cascade.weights import INDEX, read_index
-from nodegen.constants import HALF_WIDTH_PX, SCALES
+from nodegen.constants import CROP_PX, HALF_WIDTH_PX, SCALES
 from nodegen.io.files import write_text
 from nodegen.progress import track
 from nodegen.synthesis.contribution import FittedNodule
@@ -40,17 +41,24 @@ def windowing_error(cascade: Cascade, case: Case, truth: np.ndarray | None = Non
     """Largest difference that the default windows make after the add-back, on the -1..1 scale."""
     weight = 2 * case.recipe.weight * harmonisation_mask(case.nodule)
     truth = full_change(cascade, case) if truth is None else truth
-    made = _change(cascade, case, "default")
+    made = _change(cascade, case)
     return float(np.abs(weight * (made - truth)).max())
 
 
 def full_change(cascade: Cascade, case: Case) -> np.ndarray:
-    """What the full computation makes of the case's nodule, in the mask's support, in 0..1."""
-    return _change(cascade, case, "full")
+    """What the same scales make of the nodule where each computes the whole crop, in 0..1."""
+    return _change(whole(cascade), case)
 
 
-def _change(cascade: Cascade, case: Case, windows: str) -> np.ndarray:
-    blend = Harmonise({case.recipe.signal: cascade}, windows=windows)
+def whole(cascade: Cascade) -> Cascade:
+    """Return the cascade with default windows that are the whole crop at each scale."""
+    other = copy(cascade)
+    other.margins = (CROP_PX,) * SCALES
+    return other
+
+
+def _change(cascade: Cascade, case: Case) -> np.ndarray:
+    blend = Harmonise({case.recipe.signal: cascade})
     images = np.stack([case.nodule.pasted(case.crop), case.crop])
     return blend.changed(images, case.nodule.reach, case.recipe)
 
