@@ -73,6 +73,7 @@ def froc(path: Path, output: Path) -> None:
         band = curve["low"], curve["high"]
         axes.fill_between(curve["false_positives"], *band, color=line.get_color(), alpha=0.15)
     axes.set_xscale("log", base=2)
+    axes.set_xticks([1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8], ["1/8", "1/4", "1/2", "1", "2", "4", "8"])
     axes.set(
         xlabel="false positives an image", ylabel="sensitivity on real nodules", ylim=(0, None)
     )
