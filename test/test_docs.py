@@ -83,7 +83,8 @@ def folder(tmp_path_factory) -> Path:
         (root / name).mkdir()
         sitk.WriteImage(sitk.GetImageFromArray(image[None]), str(root / name / "stack.mha"))
     (root / "my_stack" / "nodules.json").write_text(text)
-    (root / "boxes.csv").write_text("img_name,x,y,width,height\nstack.mha,110,250,40,40\n")
+    for table, name in (("boxes.csv", "stack.mha"), ("radiographs.csv", "00000001_000.png")):
+        (root / table).write_text(f"img_name,x,y,width,height\n{name},110,250,40,40\n")
     return root
 
 
