@@ -8,8 +8,8 @@ from PIL import Image
 
 from nodegen.errors import StackError
 from nodegen.evaluation.fidelity.real import read_real
-from nodegen.evaluation.reader_study.radiographs import read_films
-from nodegen.evaluation.utility.cases import read_folder
+from nodegen.evaluation.reader_study import radiographs as study
+from nodegen.evaluation.utility.cases import read_folders
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.radiograph import find_radiographs, read_radiograph, read_radiographs
 from nodegen.io.stack import count_slices, find_image, output_name, read_stack
@@ -73,6 +73,12 @@ def test_pictures_that_are_no_radiographs_are_refused(tmp_path):
     Image.fromarray(np.dstack([SMALL, 255 - SMALL, SMALL])).save(tmp_path / "colours.png")
     with pytest.raises(StackError, match="in colours"):
         read_radiograph(tmp_path / "colours.png")
+    png(tmp_path / "altered.png", RAMP)
+    content = bytearray((tmp_path / "altered.png").read_bytes())
+    content[-30] ^= 1  # still unpacks, to other pixels
+    (tmp_path / "altered.png").write_bytes(content)
+    with pytest.raises(StackError, match="damaged"):
+        read_radiograph(tmp_path / "altered.png")
     (tmp_path / "none.jpg").write_bytes(b"\xff\xd8\xff\xe0none")
     with pytest.raises(StackError, match="damaged"):
         read_radiograph(tmp_path / "none.jpg")
@@ -139,8 +145,8 @@ def radiographs(tmp_path):
 def test_every_command_that_takes_radiographs_takes_any_format(radiographs):
     folder, boxes = radiographs
     names = sorted(["a", "b", "c", "d", "IM0001"])
-    assert sorted(film.name for film in read_films(folder, boxes)) == names
-    assert sorted(one.name for one in read_folder(folder)) == names
+    assert sorted(film.name for film in study.read_radiographs(folder, boxes)) == names
+    assert sorted(one.name for one in read_folders([folder])) == names
     assert len(list(read_real(folder, boxes, progress=False))) == len(names)
     assert sorted(path.stem for path, _ in find_radiographs([folder])) == names
 

@@ -275,7 +275,7 @@ def _csv(text: str, path: Path) -> list[TableImage]:
     sides = [find(LEFT), find(TOP), find(RIGHT), find(BOTTOM), find(WIDTH), find(HEIGHT)]
     corners = None not in sides[2:4]
     if name is None or None in sides[:2] or not (corners or None not in sides[4:]):
-        given = ", ".join(header) if any(header) else "none"
+        given = " ".join(", ".join(header).split())[:200] if any(header) else "none"
         raise BoxesError(f"{path} has the columns {given}; give {FORMS}.")
     label, source, unboxed = find(LABELS), find(SOURCES), find(("othersunboxed",))
     folder = find(("source", "folder"))

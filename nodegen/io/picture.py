@@ -37,6 +37,8 @@ def read_picture(path: Path) -> tuple[np.ndarray, Geometry]:
 
     try:
         with Image.open(path, formats=FORMATS) as image:
+            image.verify()  # a PNG's checksums, which are not looked at when it is decoded
+        with Image.open(path, formats=FORMATS) as image:
             _check_square(path, image)
             orientation = image.getexif().get(0x0112, 1)
             pixels = _deep(path) if image.format == "PNG" else None
