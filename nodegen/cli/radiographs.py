@@ -40,11 +40,11 @@ def place(
     from nodegen.lungs.place import place_files
 
     refuse_results(overwrite, *output.rglob(BOXES), *output.rglob("*.mha"))
-    for made in place_files(
+    for folder, slices, drawn in place_files(
         radiographs, output, nodules=nodules, size_mm=size_mm, seed=seed, pictures=pictures
     ):
-        boxes = f"{made.boxes} box{'es' * (made.boxes != 1)}"
-        print(f"{boxes} in {made.slices} slice{'s' * (made.slices != 1)}: {made.folder}")
+        boxes = f"{drawn} box{'es' * (drawn != 1)}"
+        print(f"{boxes} in {slices} slice{'s' * (slices != 1)}: {folder}")
 
 
 def standardise(radiographs: list[Path], *, output: Path, boxes: Path | None = None) -> None:

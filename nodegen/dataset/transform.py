@@ -65,8 +65,9 @@ class AddNodules:
     so ``torch.manual_seed`` before the loop makes a training repeatable.
 
     A radiograph may lie upright, `(row, column)`, or on its side, `(column, row)`, as MONAI's
-    ``LoadImaged`` reads it: its lungs say which, and it comes back as it lay. What belongs to a
-    radiograph is found once and kept for later epochs.
+    ``LoadImaged`` reads it: its lungs say which, and it comes back as it lay. One without a
+    plausible pair of lungs stays without nodules, and a warning names the reason. What belongs to
+    a radiograph is found once and kept for later epochs.
 
     Parameters
     ----------
@@ -97,9 +98,6 @@ class AddNodules:
     subtlety : callable, optional
         Of the epoch, see :meth:`set_epoch`; returns the subtlety of its nodules, as
         `Settings.subtlety` takes it: a curriculum, such as :class:`ObviousFirst`.
-    without_lungs : {"keep", "refuse"}
-        What becomes of a radiograph in which no plausible pair of lungs is found. keep: it stays
-        without nodules, and a warning names it; refuse: a StackError.
 
     Raises
     ------
@@ -129,7 +127,6 @@ class AddNodules:
         settings: Settings | None = None,
         places: Chooser | str | None = None,
         subtlety: Callable[[int], str] | None = None,
-        without_lungs: Literal["keep", "refuse"] = "keep",
     ):
         import torch
 
@@ -139,7 +136,6 @@ class AddNodules:
             ("boxes", boxes, ("tight", "given")),
             ("axes", axes, ("array", "xy")),
             ("signal", signal, (None, *CLASSES)),
-            ("without_lungs", without_lungs, ("keep", "refuse")),
         ):
             if value not in allowed:
                 choices = " or ".join(str(choice) for choice in allowed)
@@ -149,7 +145,6 @@ class AddNodules:
         self.key, self.nodules, self.size_mm, self.signal = key, nodules, size_mm, signal
         self.boxes, self.axes, self.seed, self.places = boxes, axes, seed, places
         self.renderer, self.subtlety = Renderer(settings), subtlety
-        self.without_lungs = without_lungs
         # In shared memory, so that workers that are kept for several epochs see it as well.
         self._epoch = torch.zeros(1, dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
@@ -220,8 +215,6 @@ class AddNodules:
         flat = flat_pixels(given)
         found = self._find(flat, on_side)
         if isinstance(found, str):
-            if self.without_lungs == "refuse":
-                raise StackError(found)
             return {**data, **self._annotated(data, flat.shape, False, [], [])}
         places, swapped = found
         upright = np.ascontiguousarray(flat.T) if swapped else flat
@@ -345,7 +338,7 @@ class AddNodules:
             self._known[key] = found = _look(flat, on_side)
             if len(self._known) > KEPT:
                 self._known.popitem(last=False)
-            if isinstance(found, str) and self.without_lungs == "keep":
+            if isinstance(found, str):
                 warnings.warn(f"A radiograph is left without nodules: {found}", stacklevel=4)
         return self._known[key]
 

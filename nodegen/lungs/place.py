@@ -20,22 +20,6 @@ from nodegen.lungs.prior import Prior
 SLICES = "slices.csv"  # beside the stack: which slice is which radiograph
 
 
-@dataclass(frozen=True)
-class Placed:
-    """One stack that was written.
-
-    Attributes
-    ----------
-    folder : pathlib.Path
-        Holds the stack, its ``nodules.json`` and ``slices.csv``.
-    slices, boxes : int
-    """
-
-    folder: Path
-    slices: int
-    boxes: int
-
-
 @dataclass
 class _Group:
     """Radiographs of one size and pixel type, which one stack can hold."""
@@ -54,7 +38,7 @@ def place_files(
     seed: int = 0,
     pictures: Path | None = None,
     left_out: Callable[[str], None] = print,
-) -> list[Placed]:
+) -> list[tuple[Path, int, int]]:
     """Draw boxes for radiographs, and write stacks with their ``nodules.json``.
 
     Radiographs of one size and pixel type share a stack: in the output folder itself where all do,
@@ -79,7 +63,8 @@ def place_files(
 
     Returns
     -------
-    list of Placed
+    list of (pathlib.Path, int, int)
+        Of each stack its folder, and how many slices and boxes it has.
 
     Raises
     ------
@@ -108,7 +93,7 @@ def place_files(
         kind = f"{'x'.join(map(str, shape))}-{dtype.name}"
         folder = output / kind if len(groups) > 1 else output
         _write(folder, group, shape, dtype)
-        made.append(Placed(folder, len(group.members), len(group.boxes)))
+        made.append((folder, len(group.members), len(group.boxes)))
     return made
 
 
