@@ -125,7 +125,7 @@ def check(inputs, output, asked):
     maker = Maker(asked, Store.at(alone))
     for item in plan.items[:: max(asked.images // AGAIN, 1)]:
         source = plan.sources[item.source]
-        list(maker.make(plan.root(source), source, [item]))
+        list(maker.make(plan.roots[source.path], source, [item]))
         name = f"records/{item.name}.json"
         assert (alone / name).read_bytes() == (output / name).read_bytes(), name
     left = [p for p in output.rglob("*") if p.name.startswith(".")]

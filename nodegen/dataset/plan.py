@@ -77,10 +77,6 @@ class Plan:
             parts.append(f' "{name}": [\n  {lines}\n ]')
         return ",\n".join(parts) + "\n}\n"
 
-    def root(self, source: Source) -> Store:
-        """Where a radiograph's file lies."""
-        return self.roots[source.path]
-
     @cached_property
     def by_source(self) -> dict[int, list[Item]]:
         """The images that are made from each radiograph."""

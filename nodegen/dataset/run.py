@@ -120,7 +120,7 @@ def make_dataset(
     keep_plan(plan, store)
     done = {record["name"] for record in read_records(store, plan.items) if "skipped" not in record}
     todo = [
-        (plan.root(source), source, lacking)
+        (plan.roots[source.path], source, lacking)
         for place, source in enumerate(plan.sources)
         if place % of == number - 1
         and (lacking := [i for i in plan.by_source.get(place, ()) if i.name not in done])

@@ -8,7 +8,8 @@ from nodegen.dataset.example import make_example
 from nodegen.dataset.plan import Item
 from nodegen.dataset.settings import DatasetSettings
 from nodegen.dataset.sources import Source
-from nodegen.dataset.space import Space
+from nodegen.dataset.space import in_original
+from nodegen.dataset.standardise import standardise
 from nodegen.dataset.write import read_record, record_name, write_example, write_skipped
 from nodegen.errors import StackError
 from nodegen.io.radiograph import read_radiograph
@@ -55,9 +56,13 @@ class Maker:
             return
         with root.local(source.path) as path:
             try:
-                space = Space.of(read_radiograph(path, source.slice), settings)
-                lungs = space.lungs or find_lungs(space.drawn.pixels)
-                places = self.prior.places(lungs, space.drawn.pixels)
+                given = drawn = read_radiograph(path, source.slice)
+                form = standardise(given) if settings.standardise else None
+                if form is not None:
+                    drawn = form.radiograph
+                    given = given if settings.space == "original" else drawn
+                lungs = form.lungs if form else find_lungs(drawn.pixels)
+                places = self.prior.places(lungs, drawn.pixels)
             except StackError as error:
                 why = str(error).replace(str(path), source.path)
                 for item in todo:
@@ -70,11 +75,11 @@ class Maker:
                 "library_sha256": self.renderer.library.sha256,
                 "model_sha256": self.renderer.model_sha256,
             }
-            if space.transformation is not None:
-                facts["standardised"] = space.transformation.to_dict()
+            if form is not None:
+                facts["standardised"] = form.transformation.to_dict()
             for item in todo:
                 example = make_example(
-                    space.drawn,
+                    drawn,
                     places,
                     item.nodules,
                     item.seed,
@@ -84,7 +89,8 @@ class Maker:
                     visibility=settings.visibility,
                     untouched=settings.pairs,
                 )
-                example, given = space.give(example), space.given
+                if form is not None and given is not drawn:
+                    example = in_original(example, form.transformation, given.pixels)
                 with self.store.staged(record_name(item)) as folder:
                     write_example(folder, item, source, given, example, settings, facts)
                 yield item.name

@@ -1,7 +1,7 @@
 """Draw boxes for the radiographs of files, and write both as stacks that ``generate`` takes."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +18,6 @@ from nodegen.lungs.picture import picture
 from nodegen.lungs.prior import Prior
 
 SLICES = "slices.csv"  # beside the stack: which slice is which radiograph
-
-
-@dataclass
-class _Group:
-    """Radiographs of one size and pixel type, which one stack can hold."""
-
-    spacing: tuple[float, float] | None
-    members: list[tuple[Path, int, str]] = field(default_factory=list)  # file, slice, name
-    boxes: list[Box] = field(default_factory=list)
 
 
 def place_files(
@@ -77,66 +68,45 @@ def place_files(
         raise SettingError(
             f"--nodules is {nodules[0]}-{nodules[1]}; give a number or a range such as 1-3."
         )
-    prior, groups = Prior.load(), dict[tuple[tuple[int, ...], np.dtype], _Group]()
+    prior = Prior.load()
+    groups: dict[tuple[tuple[int, ...], np.dtype], list[tuple[str, Radiograph, list[Box]]]] = {}
     for number, (path, root) in enumerate(find_radiographs(inputs)):
         name = path.relative_to(root).as_posix()
         try:
             for radiograph in read_radiographs(path):
+                pixels = radiograph.pixels
                 rng = np.random.default_rng([seed, number, radiograph.slice])
-                _place(radiograph, name, rng, prior, groups, nodules, size_mm, pictures)
+                lungs = find_lungs(pixels)
+                places = prior.places(lungs, pixels)
+                count = int(rng.integers(nodules[0], nodules[1] + 1))
+                boxes = places.draw(count, rng, size_mm, radiograph.spacing)
+                if pictures is not None:
+                    stem = name.rpartition(".")[0].replace("/", "_") or name
+                    made = picture(pixels, lungs, places.density, boxes)
+                    write_bytes(pictures / f"{stem}_{radiograph.slice:03d}.png", made)
+                empty = replace(radiograph, pixels=pixels[:0])  # read again when it is written
+                group = groups.setdefault((pixels.shape, pixels.dtype), [])
+                group.append((name, empty, boxes))
         except StackError as error:
             left_out(f"left out {name}: {error}")
     if not groups:
         raise StackError("None of the radiographs could be used; see why above.")
-    made = []
-    for (shape, dtype), group in groups.items():
+    placed = []
+    for (shape, dtype), members in groups.items():
         kind = f"{'x'.join(map(str, shape))}-{dtype.name}"
         folder = output / kind if len(groups) > 1 else output
-        _write(folder, group, shape, dtype)
-        made.append((folder, len(group.members), len(group.boxes)))
-    return made
-
-
-def _place(
-    radiograph: Radiograph,
-    name: str,
-    rng: np.random.Generator,
-    prior: Prior,
-    groups: dict[tuple[tuple[int, ...], np.dtype], _Group],
-    nodules: tuple[int, int],
-    size_mm: tuple[float, float] | None,
-    pictures: Path | None,
-) -> None:
-    """Draw the boxes of one radiograph into the group that it belongs to."""
-    pixels = radiograph.pixels
-    lungs = find_lungs(pixels)
-    places = prior.places(lungs, pixels)
-    count = int(rng.integers(nodules[0], nodules[1] + 1))
-    boxes = places.draw(count, rng, size_mm, radiograph.spacing)
-    group = groups.setdefault((pixels.shape, pixels.dtype), _Group(radiograph.spacing))
-    if group.spacing != radiograph.spacing:  # one stack has one pixel size: none where they differ
-        group.spacing = None
-    start = len(group.boxes)
-    group.boxes += [
-        replace(box, slice=len(group.members), index=start + own) for own, box in enumerate(boxes)
-    ]
-    group.members.append((radiograph.path, radiograph.slice, name))
-    if pictures is not None:
-        stem = name.rpartition(".")[0].replace("/", "_") or name
-        made = picture(pixels, lungs, places.density, boxes)
-        write_bytes(pictures / f"{stem}_{radiograph.slice:03d}.png", made)
-
-
-def _write(folder: Path, group: _Group, shape: Sequence[int], dtype: np.dtype) -> None:
-    """Write a stack, its boxes, and which slice is which radiograph."""
-    first = Path(group.members[0][2])
-    files = {path for path, _, _ in group.members}
-    name = f"{first.stem}.mha" if len(files) == 1 else "radiographs.mha"
-    x, y = group.spacing or (1.0, 1.0)
-    geometry = replace(Geometry.plain(3), spacing=(x, y, 1.0))
-    with StackWriter(folder / name, geometry, (len(group.members), *shape), dtype) as writer:
-        for path, number, _ in group.members:
-            writer.write(read_radiograph(path, number).pixels)
-    rows = [(own, name, number) for own, (_, number, name) in enumerate(group.members)]
-    write_text(folder / SLICES, csv_text(("slice", "file", "slice_of_file"), rows))
-    write_boxes(folder / BOXES, group.boxes)
+        boxes = [
+            replace(box, slice=own) for own, (_, _, drawn) in enumerate(members) for box in drawn
+        ]
+        write_boxes(folder / BOXES, boxes)
+        rows = [(own, name, one.slice) for own, (name, one, _) in enumerate(members)]
+        write_text(folder / SLICES, csv_text(("slice", "file", "slice_of_file"), rows))
+        names, sizes = {name for name, _, _ in members}, {one.spacing for _, one, _ in members}
+        stack = f"{Path(members[0][0]).stem}.mha" if len(names) == 1 else "radiographs.mha"
+        x, y = (members[0][1].spacing if len(sizes) == 1 else None) or (1.0, 1.0)
+        geometry = replace(Geometry.plain(3), spacing=(x, y, 1.0))
+        with StackWriter(folder / stack, geometry, (len(members), *shape), dtype) as writer:
+            for _, one, _ in members:
+                writer.write(read_radiograph(one.path, one.slice).pixels)
+        placed.append((folder, len(members), len(boxes)))
+    return placed
