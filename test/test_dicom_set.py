@@ -50,6 +50,12 @@ def read(output, folder, record):
     return pydicom.dcmread(output / f"dicom/{folder}/{record['split']}/{record['name']}.dcm")
 
 
+def grey_levels(path, record):
+    """A PNG's pixels in the grey levels of its radiograph, by the window that it fills."""
+    low, high = record["window"]
+    return low + read_radiograph(path).pixels * ((high - low) / (2 ** record["bits"] - 1))
+
+
 def test_originals_keep_their_form_and_all_pixels_out_of_reach(films, given_back):
     for record in records(given_back):
         source = pydicom.dcmread(films / record["source"])
@@ -75,17 +81,17 @@ def test_png_and_dicom_show_the_same(films, given_back):
     for record in records(given_back):
         place = f"images/{record['split']}/{record['name']}"
         shown = read_radiograph(given_back / f"dicom/{place}.dcm")
-        picture = read_radiograph(given_back / f"{place}.png")
-        assert np.abs(shown.pixels.astype(int) - picture.pixels).max() <= 1
+        picture = grey_levels(given_back / f"{place}.png", record)
+        assert np.abs(shown.pixels - picture).max() <= 1
 
 
 def test_changed_originals_standardise_to_what_was_drawn(films, given_back):
-    """By the recorded way: contrast as it was measured where the nodule was drawn, to 1 in 20."""
+    """By the recorded transform: contrast as it was measured where the nodule was drawn, to 1 in 20."""
     for record in records(given_back):
-        way = StandardisationTransform.from_dict(record["standardised"])
+        transform = StandardisationTransform.from_dict(record["standardised"])
         place = f"{record['split']}/{record['name']}.png"
         images = [
-            way.apply(read_radiograph(given_back / folder / place).pixels)
+            transform.apply(grey_levels(given_back / folder / place, record))
             for folder in ("images", "untouched")
         ]
         (nodule,) = record["nodules"]
