@@ -86,7 +86,7 @@ def test_png_and_dicom_show_the_same(films, given_back):
 
 
 def test_changed_originals_standardise_to_what_was_drawn(films, given_back):
-    """By the recorded transform: contrast as it was measured where the nodule was drawn, to 1 in 20."""
+    """By the recorded transform, the contrast that was measured where the nodule was drawn."""
     for record in records(given_back):
         transform = StandardisationTransform.from_dict(record["standardised"])
         place = f"{record['split']}/{record['name']}.png"
