@@ -21,15 +21,18 @@ RING = (0.6, 1.0)  # inner and outer radius of the surround, in sides
 # Contrast of 94 real nodules in 81 radiographs (`nodegen reference`), log-normal: smaller ones and
 # those in busier places stand out more, since they would not have been found otherwise. Regression
 # of the logarithm of what they measure: a median of 442 (standard error 6 %), exponents of -0.75
-# (0.11) for the size and 0.33 (0.17) for the surround. Untouched places measure -29, so that is
-# added to what is drawn. What bright ground shows is in :mod:`nodegen.synthesis.detector`.
-MEDIAN, SIGMA = 471 / GREY_MAX, 0.43  # of 0..1, at SIDE_PX; standard deviation of the logarithm
+# (0.11) for the size and 0.33 (0.17) for the surround. Drawn with these, large ones measure less
+# than real ones, so their exponent is -0.65. What bright ground shows is in
+# :mod:`nodegen.synthesis.detector`.
+MEDIAN, SIGMA = 442 / GREY_MAX, 0.43  # of 0..1, at SIDE_PX; standard deviation of the logarithm
 SIDE_PX, SIZE_EXPONENT = 57.0, -0.65  # NODE21's median box; of side over it
 # Below them a nodule is not found, and so has no box: set by eye on 37 boxes, the place known. A
 # large nodule is found at less: the lower quartile of the real ones is 1.9 under 45 px, 1.3 to
 # 65 px and 0.7 above.
 FAINTEST, LEAST_CONTRAST = 1.5, 180 / GREY_MAX  # visibility; contrast in 0..1
-FAINTEST_SIDE_PX = 45.0  # a larger nodule is found at a visibility lower in proportion to its side
+# Of larger nodules it falls with the root of the side. Falling with the side, as detection in noise
+# would, seven of 37 were not seen.
+FAINTEST_SIDE_PX = 45.0
 TYPICAL_SPREAD, SPREAD_EXPONENT = 260 / GREY_MAX, 0.33
 HIDDEN_BELOW = 0.5  # visibility: the lower bound of JSRT's faintest grade
 MOST_SIGMAS = 2.0  # draws beyond it are held there
@@ -76,7 +79,7 @@ def as_real(
     typical *= (spread / TYPICAL_SPREAD) ** SPREAD_EXPONENT
     drawn = np.exp(SIGMA * np.clip(deviate, -MOST_SIGMAS, MOST_SIGMAS))
     dense = np.clip(density / TYPICAL_DENSITY, 0.25, 4.0) ** DENSITY_EXPONENT
-    faintest = FAINTEST * min(1.0, FAINTEST_SIDE_PX / side_px)
+    faintest = FAINTEST * min(1.0, FAINTEST_SIDE_PX / side_px) ** 0.5
     least = max(LEAST_CONTRAST, faintest * spread) * float(shown(level))
     wanted = float(typical * drawn * dense * shown(level))
     # A soft bound, so that what would be fainter does not all end at one visibility.
