@@ -42,6 +42,8 @@ def visible(before: np.ndarray, after: np.ndarray, box: Box) -> float:
     ----------
     before, after : numpy.ndarray
         Its slice, `(row, column)`, each from 0 to 1 of its own grey scale.
+    box : Box
+        Its place.
     """
     x, y = (round(v) for v in box.centre)
     reach = max(box.side // 4, 1)

@@ -54,6 +54,7 @@ def around(box: Box, shape: tuple[int, ...], sides: float) -> tuple[slice, slice
     Parameters
     ----------
     box : Box
+        In the middle.
     shape : (rows, columns)
         Of the slice.
     sides : float
@@ -79,9 +80,11 @@ def resized(
     Parameters
     ----------
     image : PIL.Image.Image
+        The old one.
     side : int
         px.
     resample : PIL.Image.Resampling
+        How pixels are interpolated.
 
     Returns
     -------
@@ -100,6 +103,7 @@ def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes
     Parameters
     ----------
     image : PIL.Image.Image
+        Of any mode that the format takes.
     format : str
         As Pillow names it.
     **options
@@ -120,6 +124,7 @@ def data_uri(image: Image.Image, quality: int = 75) -> str:
     Parameters
     ----------
     image : PIL.Image.Image
+        Grey or RGB.
     quality : int
         0 to 100.
 

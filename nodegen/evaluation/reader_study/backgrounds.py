@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,23 +16,13 @@ from nodegen.renderer import Renderer
 
 APART = 0.5  # box sides that must lie between a new nodule and any that is known
 LUNG_SHARE = 0.25  # of a box: how much more or less of it may be lung than of the real nodule's
-ALIKE = 5  # radiographs from which one is drawn: those whose ground is most like the real nodule's
-
-
-@dataclass(frozen=True)
-class Ground:
-    """The lungs of a radiograph, and where in it a box may lie."""
-
-    lungs: Lungs
-    body: Body
-
-    def share(self, box: Box) -> float:
-        """How much of a box is lung, by the labels: what heart and diaphragm hide is none."""
-        return float((self.lungs.labels[box.top : box.bottom, box.left : box.right] > 0).mean())
+ALIKE = (
+    5  # radiographs from which one is drawn: those whose surround is most like the real nodule's
+)
 
 
 class Grounds:
-    """The grounds of the radiographs of a study, each found once.
+    """Lungs and body of a study's radiographs, each found once.
 
     Parameters
     ----------
@@ -42,15 +32,15 @@ class Grounds:
 
     def __init__(self, find: Callable[[np.ndarray], Lungs] = find_lungs):
         self._find = find
-        self._found: dict[tuple[str, str], Ground | None] = {}
+        self._found: dict[tuple[str, str], tuple[Lungs, Body] | None] = {}
 
-    def of(self, image: StudyImage) -> Ground | None:
-        """The ground of a radiograph; None where no two lungs are found in it."""
+    def of(self, image: StudyImage) -> tuple[Lungs, Body] | None:
+        """Lungs and body of a radiograph; None where no two lungs are found in it."""
         name = image.group, image.name
         if name not in self._found:
             try:
                 lungs = self._find(image.pixels)
-                self._found[name] = Ground(lungs, Body.of(lungs, image.pixels))
+                self._found[name] = lungs, Body.of(lungs, image.pixels)
             except StackError:
                 self._found[name] = None
         return self._found[name]
@@ -66,37 +56,37 @@ class Grounds:
         Box or None
             None where it would lie off the lungs, on other tissue, or at a known nodule.
         """
-        ground, own = self.of(image), self.of(nodule.image)
-        if ground is None:
+        found, own = self.of(image), self.of(nodule.image)
+        if found is None:
             return None
-        box = nodule.box
+        (lungs, body), box, wanted = found, nodule.box, 1.0
         if own is not None:
-            frames = Frame.of(own.lungs), Frame.of(ground.lungs)
+            wanted = _lung_share(own[0], box)
+            frames = Frame.of(own[0]), Frame.of(lungs)
             x, y, _ = mapped(np.array([box.centre[0]]), np.array([box.centre[1]]), *frames)
             left, top = round(float(x[0]) - box.width / 2), round(float(y[0]) - box.height / 2)
             box = replace(box, left=left, top=top, right=left + box.width, bottom=top + box.height)
-        if not ground.body.holds(box) or any(
+        if not body.holds(box) or any(
             box.gap(other) < APART * max(box.side, other.side) for other in image.boxes
         ):
             return None
-        wanted = 1.0 if own is None else own.share(nodule.box)
-        return box if abs(ground.share(box) - wanted) <= LUNG_SHARE else None
+        return box if abs(_lung_share(lungs, box) - wanted) <= LUNG_SHARE else None
+
+
+def _lung_share(lungs: Lungs, box: Box) -> float:
+    """How much of a box is lung, by the labels: what heart and diaphragm hide is none."""
+    return float((lungs.labels[box.top : box.bottom, box.left : box.right] > 0).mean())
 
 
 def site(
     nodule: Place, backgrounds: Sequence[StudyImage], used: Counter[str], grounds: Grounds,
     rng: np.random.Generator,
 ) -> tuple[StudyImage, Box]:  # fmt: skip
-    """A nodule's place in another radiograph of its group where no nodule is known.
+    """Find a nodule's place in another radiograph of its group where no nodule is known.
 
     Of all radiographs with room there, those five are taken whose surround is most like the real
     nodule's in brightness and evenness; of these, the one that was shown least: a reader who meets
-    a radiograph again may remember it.
-
-    Parameters
-    ----------
-    used : Counter
-        How often each radiograph was shown.
+    a radiograph again may remember it. ``used`` counts how often each was shown.
     """
     others = [image for image in backgrounds if image.name != nodule.image.name]
     same = [image for image in others if image.group == nodule.image.group]

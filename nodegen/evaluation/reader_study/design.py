@@ -28,6 +28,7 @@ from nodegen.evaluation.reader_study.radiographs import Place, StudyImage
 from nodegen.progress import track
 from nodegen.renderer import Renderer
 
+BALANCED = ("size", "contrast to noise", "zone")  # nodules are drawn evenly from these strata
 UNTOUCHED_SHARE = 1 / 5  # of a rating study's cases: places without a nodule
 MARKING_SHARE = 1 / 3  # of a marking study's radiographs: real, synthetic, untouched
 MOST_NODULES = 3  # synthetic ones in a radiograph that is marked
@@ -42,6 +43,8 @@ def plan_study(
 
     Parameters
     ----------
+    plan : StudyPlan
+        Kind and size of the study.
     real : list of StudyImage
         With the boxes of their nodules.
     untouched : list of StudyImage
@@ -103,7 +106,7 @@ def _places(
             f"there are {len(nodules)}; ask for fewer cases, or give more nodules."
         )
     strata = stratify(nodules)
-    names = [words.pop("stratum") for words in strata]
+    names = ["/".join(words[key] for key in BALANCED) for words in strata]
     chosen = balanced(names, nodules, pairs + empty, rng)
     backgrounds = [*real, *untouched]
     used = Counter(nodules[i].image.name for i in chosen[:pairs])
@@ -148,24 +151,20 @@ def _places(
 def stratify(places: Sequence[Place]) -> list[dict[str, str]]:
     """Size and contrast to noise (thirds of those given) and zone of each place; group and source.
 
-    A synthetic nodule has the words of the real one that it is matched to. ``stratum`` joins the
-    first three.
+    A synthetic nodule has the words of the real one that it is matched to.
     """
     sizes = np.array([place.size for place in places], dtype=float)
     contrasts = np.array([place.contrast_to_noise for place in places])
-    found = []
-    for place, size, contrast in zip(
-        places,
+    thirds = zip(
         _thirds(sizes, ("small", "medium", "large")),
         _thirds(contrasts, ("low", "medium", "high")),
         strict=True,
-    ):
-        words = {"size": size, "contrast to noise": contrast, "zone": place.zone}
-        stratum = "/".join(words.values())
-        found.append(
-            {**words, "group": place.image.group, "source": place.source, "stratum": stratum}
-        )
-    return found
+    )
+    return [
+        dict(zip(BALANCED, (*words, place.zone), strict=True))
+        | {"group": place.image.group, "source": place.source}
+        for place, words in zip(places, thirds, strict=True)
+    ]
 
 
 def _thirds(values: np.ndarray, names: tuple[str, str, str]) -> list[str]:

@@ -10,12 +10,11 @@ from nodegen.evaluation.reader_study.multireader import (
     NOTHING,
     MarkedImage,
     ReaderEstimate,
+    auc_over_readers,
     fleiss_kappa,
     jafroc_over_readers,
-    over_readers_and_cases,
     share_over_readers,
 )
-from nodegen.evaluation.statistics import auc
 
 REAL_FROM = 4  # the ratings 4 to 6 say "real"
 HIT_PX = 12  # a mark so far outside a box still hits it: a hand is not that exact
@@ -57,23 +56,11 @@ def _choice(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figur
 def _rating(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figures:
     kinds = np.array([_kind(study, case) for case in cases])
     ratings = np.array([[a[case]["rating"] for case in cases] for a in _answers(study, readers)])
-    told = kinds != "untouched"
-
-    def area(seen_only: bool) -> Callable[[np.ndarray], np.ndarray]:
-        def figure(kept: np.ndarray) -> np.ndarray:
-            values = []
-            for mine in ratings[:, told][:, kept]:
-                use = mine > 0 if seen_only else np.ones(len(mine), dtype=bool)
-                real = kinds[told][kept] == "real"
-                values.append(auc(mine[use & real], mine[use & ~real]))
-            return np.array(values)
-
-        return figure
-
-    yield "AUC", over_readers_and_cases(area(False), int(told.sum()))
-    yield "AUC, seen", over_readers_and_cases(area(True), int(told.sum()))
-    right = (ratings >= REAL_FROM) == (kinds == "real")
-    yield "share right", share_over_readers(right[:, told])
+    nodules = kinds != "untouched"
+    rated, real = ratings[:, nodules], kinds[nodules] == "real"
+    yield "AUC", auc_over_readers(rated, real)
+    yield "AUC, seen", auc_over_readers(rated, real, least=1)
+    yield "share right", share_over_readers((rated >= REAL_FROM) == real)
     for kind in ("real", "synthetic", "untouched"):
         yield f"seen, {kind}", share_over_readers(ratings[:, kinds == kind] > 0)
 

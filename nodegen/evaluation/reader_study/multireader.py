@@ -79,7 +79,9 @@ def over_readers_and_cases(
     return ReaderEstimate(mean, float(max(low, 0)), float(min(high, 1)), cases, readers)
 
 
-def auc_over_readers(ratings: np.ndarray, positive: np.ndarray) -> ReaderEstimate:
+def auc_over_readers(
+    ratings: np.ndarray, positive: np.ndarray, least: float = -np.inf
+) -> ReaderEstimate:
     """Area under the ROC curve, mean over readers.
 
     Parameters
@@ -87,11 +89,15 @@ def auc_over_readers(ratings: np.ndarray, positive: np.ndarray) -> ReaderEstimat
     ratings : ndarray, shape (reader, case)
         Higher: more surely positive.
     positive : ndarray of bool, shape (case,)
+        The truth.
+    least : float
+        Of each reader, cases rated lower are left out.
     """
 
     def figure(kept: np.ndarray) -> np.ndarray:
         truth = positive[kept]
-        return np.array([auc(r[kept][truth], r[kept][~truth]) for r in ratings])
+        uses = [(mine[kept], mine[kept] >= least) for mine in ratings]
+        return np.array([auc(mine[use & truth], mine[use & ~truth]) for mine, use in uses])
 
     return over_readers_and_cases(figure, len(positive))
 
@@ -102,6 +108,7 @@ def share_over_readers(right: np.ndarray) -> ReaderEstimate:
     Parameters
     ----------
     right : ndarray of bool, shape (reader, case)
+        Which answers are.
     """
     if not right.size:
         return NOTHING
@@ -148,7 +155,7 @@ def jafroc_over_readers(images: Sequence[Sequence[MarkedImage]]) -> ReaderEstima
 
     Parameters
     ----------
-    radiographs : list of lists of MarkedImage
+    images : list of lists of MarkedImage
         Of each reader, the radiographs in the same order.
     """
 

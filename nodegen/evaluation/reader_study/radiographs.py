@@ -94,6 +94,8 @@ def read_radiographs(folder: Path, boxes: Path | None = None) -> list[StudyImage
 
     Parameters
     ----------
+    folder : Path
+        Each folder below it is a group.
     boxes : Path, optional
         See :func:`nodegen.io.box_tables.read_box_table`. A radiograph that no row names has none.
 

@@ -33,7 +33,10 @@ def half_width(cases: int, readers: int, kind: str, area: float = 0.5) -> float:
     ----------
     cases : int
         Pairs of a choice study; of a rating study, real and synthetic nodules together, half each.
+    readers : int
+        How many.
     kind : {"choice", "rating"}
+        Of the study.
     area : float
         The AUC, or share right, that is expected.
     """

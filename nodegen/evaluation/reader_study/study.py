@@ -34,8 +34,14 @@ def write_study(
     ----------
     path : Path
         Of the page.
+    cases : list of StudyCase
+        In the order in which they are shown.
+    plan : StudyPlan
+        What they were drawn by; the key holds it.
     view : {"crop", "radiograph"}
         What is seen around a place; a marking study shows whole radiographs.
+    title : str
+        Of the page.
 
     Returns
     -------

@@ -32,6 +32,9 @@ def nodule_outline(before: np.ndarray, after: np.ndarray, box: Box) -> list[Poly
     Parameters
     ----------
     before, after : ndarray, shape (row, column)
+        Grey levels of the slice.
+    box : Box
+        The nodule's.
     """
     window = around(box, before.shape, OUTLINE_AROUND)
     change = after[window].astype(np.float64) - before[window]
@@ -45,6 +48,7 @@ def outlines(mask: np.ndarray, origin: Sequence[int] = (0, 0)) -> list[Polygon]:
     Parameters
     ----------
     mask : ndarray of bool, shape (row, column)
+        True inside.
     origin : (x, y)
         Of the mask in its slice, px.
     """

@@ -198,6 +198,10 @@ def write_report(
 
     Parameters
     ----------
+    path : Path
+        Of the page.
+    treated : iterable of Treated
+        Stacks, in the order in which they are shown.
     reference : Reference, optional
         Real nodules; None: those that are shipped.
 

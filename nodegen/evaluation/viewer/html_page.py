@@ -66,10 +66,14 @@ class Page:
 
         Parameters
         ----------
+        path : Path
+            Of the page.
         data : dict
             What the modules read, as JSON.
         words : dict
             What the template says.
+        most : int
+            Bytes of packed images in one file.
 
         Raises
         ------
@@ -100,6 +104,7 @@ def render(package: str, template: str, words: Mapping[str, Any]) -> str:
     Parameters
     ----------
     package : str
+        That holds it.
     template : str
         Its file's name.
     words : dict

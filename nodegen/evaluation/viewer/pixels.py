@@ -49,6 +49,7 @@ def pack(values: np.ndarray) -> str:
     Parameters
     ----------
     values : ndarray of uint16, shape (row, column)
+        From :func:`stored`.
     """
     step = values.copy()
     step[:, 1:] -= values[:, :-1]
