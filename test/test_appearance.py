@@ -23,9 +23,9 @@ from nodegen.synthesis.visibility import (
     MOST_AS_REAL,
     as_real,
     central_disc,
-    deviation_around,
     grade_of,
     graded,
+    surround,
 )
 from nodegen.synthesis.water_thickness import water_thickness
 
@@ -218,11 +218,11 @@ def test_the_spread_is_that_of_the_ring_without_its_slope():
     slice01 = (grain + slope + 0.3 * slope[:, None]).astype(np.float32)
     slice01[135:165, 135:165] += 0.3  # in the box: not the surround's
     box = Box(slice=0, left=125, top=125, right=175, bottom=175)
-    assert deviation_around(slice01, box) == pytest.approx(0.05, rel=0.06)
+    assert surround(slice01, box)[1] == pytest.approx(0.05, rel=0.06)
     padded = slice01.copy()
     padded[:, 190:] = 0
-    assert deviation_around(padded, box) == pytest.approx(0.05, rel=0.08)
-    assert deviation_around(np.zeros((300, 300)), box) == LEAST_SPREAD
+    assert surround(padded, box)[1] == pytest.approx(0.05, rel=0.08)
+    assert surround(np.zeros((300, 300)), box)[1] == LEAST_SPREAD
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.sampled_from(list(GRADES)))

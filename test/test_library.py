@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodegen.constants import CANDIDATES_MIN_NODULES, EMPTY_RAY, PROJECTION_AXIS
+from nodegen.constants import EMPTY_RAY, PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError
 from nodegen.nodules.model import SHIPPED
 from nodegen.nodules.synthesise import LARGEST_MM, SMALLEST_MM
-from nodegen.synthesis.choice import alike, larger
+from nodegen.synthesis.choice import CANDIDATES_MIN_NODULES, alike, larger
 from nodegen.synthesis.fit_to_box import bounds
 from nodegen.synthesis.library import ARRAY, INDEX, TABLE, WATER, Library, Row
 from nodegen.synthesis.library_writer import write_library

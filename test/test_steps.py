@@ -10,19 +10,12 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from skimage.filters import threshold_multiotsu
 
-from nodegen.constants import (
-    DILATION_PX,
-    EMPTY_RAY,
-    FINISH_BLUR_PX,
-    FINISH_BLUR_TRUNCATE,
-    MASK_BLUR_PX,
-    MASK_REACH_PX,
-)
+from nodegen.constants import DILATION_PX, EMPTY_RAY, MASK_BLUR_PX, MASK_REACH_PX
 from nodegen.io.boxes import Box
 from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.fit_to_box import crop_window, support
 from nodegen.synthesis.harmonise import Harmonise, harmonisation_mask
-from nodegen.synthesis.noise_and_blur import blur, noise_and_blur
+from nodegen.synthesis.noise_and_blur import BLUR_PX, BLUR_TRUNCATE, blur, noise_and_blur
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson
 from nodegen.synthesis.projection import (
@@ -290,7 +283,7 @@ def test_grain_adds_nothing_for_a_nodule_of_no_contrast():
 @pytest.mark.parametrize("shape", [(40, 50), (3, 9), (1, 1)])
 def test_the_finishs_blur_is_scipys(shape):
     image = np.random.default_rng(0).random(shape, dtype=np.float32)
-    wanted = gaussian_filter(image, FINISH_BLUR_PX, mode="nearest", truncate=FINISH_BLUR_TRUNCATE)
+    wanted = gaussian_filter(image, BLUR_PX, mode="nearest", truncate=BLUR_TRUNCATE)
     np.testing.assert_allclose(blur(image), wanted, atol=1e-6)
 
 

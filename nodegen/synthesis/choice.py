@@ -10,19 +10,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from nodegen.constants import (
-    ALIKE_MOST,
-    CANDIDATES_DIVISOR,
-    CANDIDATES_DIVISOR_ELSE,
-    CANDIDATES_MIN_NODULES,
-    CLASSES,
-    DETECTOR_BLUR_PX,
-    FILL,
-    GREY_MAX,
-    MARGIN_EXPONENT,
-    N0,
-    WEIGHT,
-)
+from nodegen.constants import CLASSES, GREY_MAX, N0, WEIGHT
 from nodegen.io.boxes import Box
 from nodegen.settings import Settings, parse_contrast, parse_subtlety
 from nodegen.synthesis.context import SliceContext
@@ -35,6 +23,20 @@ from nodegen.synthesis.projection import match_contrast
 from nodegen.synthesis.recipe import Recipe, box_stream
 from nodegen.synthesis.signal_class import signal_class
 from nodegen.synthesis.visibility import LEAST_ROOM, MOST_CONTRAST, as_real, graded
+
+CANDIDATES_DIVISOR = 5.0  # a nodule may fill a box where its diameter > size / 5 (baseline)
+CANDIDATES_DIVISOR_ELSE = 10.0  # where there is none: > size / 10 (baseline)
+CANDIDATES_MIN_NODULES = 24  # different nodules to choose from, however big the box (ours)
+ALIKE_MOST = 2.0  # "close to the box's size": up to twice the baseline's bound (ours)
+# Side of the visible disc's bounding box over its box's side, both ends drawn: brings the mean
+# profile's half height to 0.7 of the half sides, where it lies in NODE21's official boxes.
+FILL = (0.66, 0.86)
+# Exponent on a thickness of 1 at its plateau, both ends drawn. A CT nodule is rounder along the ray
+# than those found on radiographs. At 1 a margin is 6.3 px wide at the median, 7.4 of large ones;
+# real ones have 5.0 and 3.7 (`nodegen judge`).
+MARGIN_EXPONENT = (0.55, 0.85)
+# Detector's blur, standard deviation in px, both ends drawn; edges become as wide as real ones.
+DETECTOR_BLUR_PX = (0.6, 1.4)
 
 OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
 

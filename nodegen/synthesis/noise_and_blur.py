@@ -6,7 +6,11 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtri
 
-from nodegen.constants import CHALLENGE_MAX, FINISH_BLUR_PX, FINISH_BLUR_TRUNCATE, FINISH_NOISE
+from nodegen.constants import CHALLENGE_MAX
+
+NOISE_LEVELS = 3.0  # sigma
+BLUR_PX = 1.0  # sigma of the "Gaussian blur of 3 pixels"
+BLUR_TRUNCATE = 3.0  # sigmas: its 3 pixels
 
 BAND_ROWS = 64  # blurred at a time
 LEVELS = 2**16  # of the noise
@@ -47,7 +51,7 @@ def noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _quantiles() -> np.ndarray:
     normal = ndtri((np.arange(LEVELS) + 0.5) / LEVELS)
-    return np.asarray(normal * (FINISH_NOISE / CHALLENGE_MAX / normal.std()), dtype=np.float32)
+    return np.asarray(normal * (NOISE_LEVELS / CHALLENGE_MAX / normal.std()), dtype=np.float32)
 
 
 def blur(image: np.ndarray) -> np.ndarray:
@@ -56,8 +60,8 @@ def blur(image: np.ndarray) -> np.ndarray:
     Rows and columns are added up whole, where scipy goes pixel by pixel; a band of rows at a time,
     so that what lies between stays in the processor's cache. Edges go on as they end.
     """
-    reach = math.ceil(FINISH_BLUR_TRUNCATE * FINISH_BLUR_PX)
-    taps = np.exp(-0.5 * (np.arange(reach + 1) / FINISH_BLUR_PX) ** 2)
+    reach = math.ceil(BLUR_TRUNCATE * BLUR_PX)
+    taps = np.exp(-0.5 * (np.arange(reach + 1) / BLUR_PX) ** 2)
     taps = (taps / (2 * taps.sum() - taps[0])).astype(np.float32)
     blurred = np.empty_like(image)
     for top in range(0, len(image), BAND_ROWS):

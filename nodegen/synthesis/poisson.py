@@ -9,10 +9,12 @@ import numpy as np
 from scipy.fft import dstn, idstn
 from scipy.ndimage import binary_dilation
 
-from nodegen.constants import GAIN_MOST, POISSON_WEIGHT
+from nodegen.constants import GAIN_MOST
 from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.fit_to_box import bounds
 from nodegen.synthesis.recipe import Recipe
+
+POISSON_WEIGHT = 0.5  # the baseline's mean of the blended and the untouched image
 
 ROUNDS = 2  # of raising a nodule until its contrast is got
 BORDER_PX = 2  # of radiograph around the nodule, so that the border itself carries no nodule

@@ -11,7 +11,6 @@ from nodegen.cascade.resize import resize_matrix
 from nodegen.constants import (
     ABSORPTION_MAX,
     BETA,
-    CONTRAST_FLOOR,
     EMPTY_RAY,
     HU_MAX,
     HU_MIN,
@@ -20,6 +19,8 @@ from nodegen.constants import (
     PROJECTION_AXIS,
 )
 from nodegen.synthesis.fit_to_box import bounds
+
+CONTRAST_FLOOR = {"hyposignal": 0.6, "hypersignal": 0.7}
 
 
 def project(

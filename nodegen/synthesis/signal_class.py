@@ -2,8 +2,11 @@
 
 import numpy as np
 
-from nodegen.constants import HYPERSIGNAL_SHARE, OTSU_BINS, OTSU_CLASSES
 from nodegen.io.boxes import Box
+
+OTSU_CLASSES = 4
+OTSU_BINS = 256  # scikit-image's default, and the baseline's 8 bit
+HYPERSIGNAL_SHARE = 0.5  # of the box's pixels above the top threshold ("a majority")
 
 
 def top_threshold(slice01: np.ndarray) -> float:

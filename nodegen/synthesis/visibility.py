@@ -66,7 +66,7 @@ def as_real(
     side_px : float
         Of the box.
     spread : float
-        Of its surround, from :func:`deviation_around`.
+        Of its surround, from :func:`surround`.
     deviate : float
         Drawn, standard normal.
     density : float
@@ -103,11 +103,6 @@ def graded(shares: Mapping[str, float], grade_share: float, within_share: float)
     name = names[min(place, len(names) - 1)]
     low, high = GRADES[name]
     return float(low * (high / low) ** within_share)
-
-
-def deviation_around(slice01: np.ndarray, box: Box) -> float:
-    """Standard deviation around a box, less a plane, in 0..1; see :func:`surround`."""
-    return surround(slice01, box)[1]
 
 
 def surround(slice01: np.ndarray, box: Box) -> tuple[float, float]:
