@@ -119,7 +119,9 @@ def generate(
             "model_sha256": renderer.model_sha256 if todo else None,
             "library_sha256": renderer.library.sha256 if todo else None,
         }
-        run = run_hash(decided, [asdict(one) for one in todo])
+        run = header.get("run")
+        if run is None or any(header.get(name) != value for name, value in decided.items()):
+            run = run_hash(decided, [asdict(one) for one in todo])  # else the run that is replayed
         mark = Mark("Synthetic lung nodules", __version__, run=run) if todo else None
         header = {**decided, "run": run}
         own = settings.intensity == "input"

@@ -63,9 +63,8 @@ def _generate(
     import time
 
     from nodegen.cli.summary import lines_of
-    from nodegen.errors import SettingError
     from nodegen.io.boxes import BOXES
-    from nodegen.io.files import same_file
+    from nodegen.io.files import refuse_inputs
     from nodegen.io.stack import find_image
     from nodegen.pipeline import generate
     from nodegen.synthesis.recipe import RECIPES
@@ -73,11 +72,7 @@ def _generate(
     refuse_results(overwrite, report)
     image = find_image(input)
     if report:
-        for path in filter(None, (image, input / BOXES, recipes, output / RECIPES)):
-            if same_file(report, path):
-                raise SettingError(
-                    f"--report would overwrite {path}; give the report a name of its own."
-                )
+        refuse_inputs(report, [image, input / BOXES, output / RECIPES, *filter(None, [recipes])])
     start = time.perf_counter()
     done = generate(
         input,
