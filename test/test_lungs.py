@@ -120,7 +120,8 @@ def test_they_are_named_and_a_replay_says_the_same(chest, places, tmp_path):
     again = generate(tmp_path / "in", tmp_path / "again", recipes=tmp_path / "old.json",
                      progress=False)  # fmt: skip
     assert again.recipes == done.recipes
-    assert again.image.read_bytes() == done.image.read_bytes()
+    # The header's mark holds a hash of the recipes, which were edited.
+    assert np.array_equal(read_stack(again.image).pixels, read_stack(done.image).pixels)
 
 
 def test_real_nodules_are_hardly_ever_flagged(shared):
