@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy.optimize import linear_sum_assignment
 
+from nodegen import __version__
+from nodegen.dataset.images import png
 from nodegen.errors import EvaluationError
 from nodegen.evaluation.fidelity.measures import side_of
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
-from nodegen.io.preview import around, eight_bit, encoded, resized
+from nodegen.io.mark import Mark
+from nodegen.io.preview import around, eight_bit, resized
 
 AROUND = 3.0  # a view shows so many times the box's larger side
 TILE_PX = 150  # side of a view
@@ -21,7 +24,7 @@ MARGIN_PX = 12  # between pairs
 PAIRS_ACROSS = 6
 WINDOW_PERCENTILES = (1, 99)  # of what is shown: its window
 LEAST_WINDOW = 1200  # grey levels: a quiet place is not stretched until it is all noise
-FRAME = {"real": 200, "synthetic": 0}  # grey level of the line above a view
+KINDS = ("real", "synthetic")  # of a pair, from the left; each view says which it is
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def pairs_of_like_size(
 
 
 def write_sheet(path: Path, pairs: Sequence[tuple[View, View]]) -> None:
-    """Write the sheet, a PNG: in each pair the real nodule on the left, under a light line.
+    """Write the sheet, a PNG: in each pair the real nodule on the left; each view says which it is.
 
     Raises
     ------
@@ -80,12 +83,14 @@ def write_sheet(path: Path, pairs: Sequence[tuple[View, View]]) -> None:
     step = 2 * TILE_PX + GAP_PX + MARGIN_PX, TILE_PX + MARGIN_PX
     down = -(-len(pairs) // PAIRS_ACROSS)
     shape = down * step[1] + MARGIN_PX, PAIRS_ACROSS * step[0] + MARGIN_PX
-    sheet = np.full(shape, 90, dtype=np.uint8)
+    sheet = Image.fromarray(np.full(shape, 90, dtype=np.uint8))
+    pen = ImageDraw.Draw(sheet)
     for number, pair in enumerate(pairs):
         top = MARGIN_PX + number // PAIRS_ACROSS * step[1]
         left = MARGIN_PX + number % PAIRS_ACROSS * step[0]
-        for kind, shown in zip(FRAME, pair, strict=True):
-            sheet[top - 4 : top - 1, left : left + TILE_PX] = FRAME[kind]
-            sheet[top : top + TILE_PX, left : left + TILE_PX] = shown.tile
+        for kind, shown in zip(KINDS, pair, strict=True):
+            sheet.paste(Image.fromarray(shown.tile), (left, top))
+            pen.text((left + 4, top + 2), kind, fill=255, stroke_width=2, stroke_fill=0)
             left += TILE_PX + GAP_PX
-    write_bytes(path, encoded(Image.fromarray(sheet), optimize=True))
+    mark = Mark("Synthetic lung nodules beside real ones", __version__)
+    write_bytes(path, png(np.asarray(sheet), mark))
