@@ -35,6 +35,7 @@ NOT_RUN = {
     "python -m benchmarks": "measures for minutes",
     "nodegen train ": "trains for an hour",
     "nodegen dataset": "makes thousands of images",
+    "nodegen reference --real real real/nih_official": "needs radiographs of patients",
     "nodegen utility": "trains networks for minutes",
     "nodegen reader-study": "needs many radiographs, or readers' answers",
 }
