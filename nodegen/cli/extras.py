@@ -7,6 +7,7 @@ EXTRAS = {
     "matplotlib": "evaluation",
     "sklearn": "evaluation",
     "SimpleITK": "data",
+    "mlcroissant": "data",
     "pandas": "train",
     "pydicom": "dicom",
     "highdicom": "dicom",
