@@ -21,7 +21,15 @@ from nodegen.progress import track
 from nodegen.renderer import Renderer, label_type
 from nodegen.settings import Settings
 from nodegen.synthesis.flags import notes_of
-from nodegen.synthesis.recipe import RECIPES, Recipe, dump, hash_of, load, seed_of_inputs
+from nodegen.synthesis.recipe import (
+    RECIPES,
+    Recipe,
+    dump,
+    hash_of,
+    load,
+    position,
+    seed_of_inputs,
+)
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,10 @@ def generate(
         }
         run = header.get("run")
         if run is None or any(header.get(name) != value for name, value in decided.items()):
-            run = run_hash(decided, [asdict(one) for one in todo])  # else the run that is replayed
+            # Else the run that is replayed. The order of the boxes in their file does not matter.
+            run = run_hash(
+                decided, [{**asdict(one), "index": 0} for one in sorted(todo, key=position)]
+            )
         mark = Mark("Synthetic lung nodules", __version__, run=run) if todo else None
         header = {**decided, "run": run}
         own = settings.intensity == "input"
