@@ -15,6 +15,8 @@ def track(steps: Iterable[T], total: int, label: str, unit: str, show: bool = Tr
 
     Parameters
     ----------
+    steps : iterable
+        What is yielded, one by one.
     total : int
         Number of steps.
     label, unit : str

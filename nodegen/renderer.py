@@ -258,8 +258,11 @@ class Renderer:
         Parameters
         ----------
         pixels : ndarray, shape (slice, row, column)
+            The stack, in grey levels of any pixel type; not altered.
         todo : sequence of Box or of Recipe
             Boxes to be planned, or recipes to be followed.
+        seed : int
+            Of the run, 0 to 2^63 - 1.
         intensity : {"challenge", "input"}
             As :func:`nodegen.synthesis.grey.to_output` takes it.
         """
@@ -295,6 +298,11 @@ class Renderer:
         Parameters
         ----------
         pixels : ndarray, shape (slice, row, column)
+            The stack, in grey levels of any pixel type; not altered.
+        boxes : sequence of Box
+            Of any of its slices; px.
+        seed : int
+            Of the run, 0 to 2^63 - 1.
         signal : {"hyposignal", "hypersignal"}, optional
             The class of all boxes; None: decided for each box by Otsu.
         """
@@ -336,6 +344,10 @@ class Renderer:
 
         Parameters
         ----------
+        context : SliceContext
+            Of the untouched slice.
+        recipes : iterable of Recipe
+            Of this slice alone, in the order in which they are rendered.
         watch : callable
             Yields the recipes one by one, and may end the work between two of them by an exception.
 
@@ -378,8 +390,12 @@ class Renderer:
 
         Parameters
         ----------
+        context : SliceContext
+            Of the untouched slice.
         slice01 : ndarray, shape (row, column)
             As :meth:`render` gave it.
+        recipes : iterable of Recipe
+            Of this slice alone.
         """
         done = []
         for recipe in recipes:
@@ -406,6 +422,10 @@ def with_visibility(recipe: Recipe, context: SliceContext, change: np.ndarray) -
 
     Parameters
     ----------
+    recipe : Recipe
+        Of which the box, the flags and the visibility asked for count.
+    context : SliceContext
+        Of the untouched slice.
     change : ndarray
         What the nodule adds in its box's crop, in 0..1.
     """

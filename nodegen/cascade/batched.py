@@ -73,6 +73,8 @@ class BatchedCascade:
         ----------
         images : ndarray of float32, shape (2, 256, 256)
             The paste and the untouched crop, in -1..1.
+        n0 : int
+            Scale to begin at, from ``FIRST`` to ``LAST_QUICK``.
         noise : list of ndarray, shape (row, column)
             Of each scale from ``n0`` to the last quick one.
 

@@ -85,6 +85,12 @@ class Cascade:
 
         Parameters
         ----------
+        shape : (int, int)
+            Rows and columns of the crop, px.
+        n0 : int
+            Scale to begin at, from 0, the coarsest, to ``SCALES`` - 1.
+        support : ((int, int), (int, int))
+            Spans of rows and of columns of the crop that are wanted, px; ends are exclusive.
         windows : {"default", "exact", "full"}
             ``default``: up to scale 12, in windows of few sizes. ``exact``: every scale, and the
             least windows that lose nothing. ``full``: every scale, the whole crop.
@@ -112,6 +118,8 @@ class Cascade:
         ----------
         images : Tensor of float32, shape (batch, 1, row, column)
             Crops in -1..1.
+        n0 : int
+            Scale to begin at, from 0, the coarsest, to ``SCALES`` - 1.
         noise : list of Tensor, shape (row, column)
             Of each scale from ``n0`` on, as :meth:`draw_noise` gives it; shared by the batch.
         plan : Plan
@@ -146,6 +154,8 @@ class Cascade:
 
         Parameters
         ----------
+        n : int
+            From 0, the coarsest, to ``SCALES`` - 1.
         x : Tensor, shape (batch, 1, row, column)
             In -1..1.
         quick : bool

@@ -87,6 +87,8 @@ def resize_window(image: torch.Tensor, wanted: list[tuple[int, Span]]) -> torch.
 
     Parameters
     ----------
+    image : Tensor, shape (..., row, column)
+        Whole; any range of values.
     wanted : list of (int, (int, int))
         Of rows and of columns: the size of the whole result, and the span of it that is wanted.
     """
@@ -110,6 +112,7 @@ def upsample(
     Parameters
     ----------
     window : Tensor, shape (..., row, column)
+        The window that ``have`` says, of the coarser scale.
     have, wanted : list of (int, (int, int))
         Of rows and of columns: the size of the whole image at a scale, and the window's span of it.
     images : Tensor, shape (..., row, column)

@@ -32,6 +32,8 @@ def save_cascade(
 
     Parameters
     ----------
+    folder : pathlib.Path
+        Where the files and their index go.
     scales : list of dict
         State of each generator, coarse to fine.
     amplitudes : list of float

@@ -91,6 +91,12 @@ def margin_axis(
 
     Parameters
     ----------
+    sizes : tuple of int
+        Length of the crop's axis at each scale, coarse to fine, px.
+    n0 : int
+        Scale to begin at, from 0, the coarsest, to ``SCALES`` - 1.
+    support : (int, int)
+        Span of the last scale that is wanted, px; the end is exclusive.
     margins : tuple of int
         Of each scale, px.
     side_px : int

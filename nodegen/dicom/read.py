@@ -330,6 +330,7 @@ class GreyScale:
         Parameters
         ----------
         stored : numpy.ndarray of int, shape (row, column)
+            Values as the file has them, before the change.
         change : numpy.ndarray of float, shape (row, column)
             In grey levels.
         """

@@ -91,10 +91,13 @@ def in_stored_form(source: "Dataset", stored: np.ndarray, mm: float, told: Told)
     Parameters
     ----------
     source : pydicom.Dataset
+        The image that the values come from.
     stored : numpy.ndarray of int, shape (row, column)
         Its stored values, changed.
     mm : float
         Size of a pixel, mm, for a source that does not say it.
+    told : Told
+        What the image tells besides pixels and technique.
     """
     made = _begun(source, told)
     if not told.keep_identity:
@@ -125,10 +128,13 @@ def in_new_form(
     source : pydicom.Dataset or None
         None: the radiograph came from a file that is no DICOM.
     pixels : numpy.ndarray of uint8 or uint16, shape (row, column)
+        Grey levels, dark to bright; ``BitsStored`` is 12 where uint16 stays in 0..4095.
     window : (float, float)
         Grey levels that are shown black and white.
     mm : float
         Size of a pixel, mm.
+    told : Told
+        What the image tells besides pixels and technique.
     resampled : float
         px of `pixels` for each px of the source, by which its pixel sizes are divided.
     calibrated : bool

@@ -27,6 +27,8 @@ def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
 
     Parameters
     ----------
+    path : pathlib.Path
+        The file of boxes, ``nodules.json``.
     shape : (slices, rows, columns)
         Of the stack.
 
@@ -58,6 +60,8 @@ def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
 
     Parameters
     ----------
+    boxes : sequence of Box
+        Corners in px, x along columns and y along rows.
     shape : (slices, rows, columns)
         Of the stack.
 

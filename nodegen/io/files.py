@@ -103,6 +103,8 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
 
     Parameters
     ----------
+    folder : pathlib.Path
+        Made where it is missing.
     wait : bool
         Whether to wait for a run that holds it, instead of raising.
 

@@ -92,6 +92,7 @@ def check_pixels(pixels: np.ndarray, name: object) -> None:
     Parameters
     ----------
     pixels : ndarray, shape (slice, row, column)
+        The image's grey levels.
     name : object
         What the message calls the image.
 

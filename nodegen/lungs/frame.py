@@ -67,6 +67,10 @@ def mapped(
     ----------
     x, y : numpy.ndarray
         Columns and rows, px of `source`.
+    source : Frame
+        The edges of the lungs that the points are given in, px.
+    target : Frame
+        The edges of the lungs that they are brought to, px.
 
     Returns
     -------
@@ -90,6 +94,8 @@ def mm_per_px(frame: Frame, spacing: tuple[float, ...] | None = None) -> float:
 
     Parameters
     ----------
+    frame : Frame
+        The edges of the radiograph's lungs, px.
     spacing : tuple of float, optional
         (x, y, …) as the file says, mm.
 

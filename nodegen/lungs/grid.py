@@ -67,6 +67,8 @@ def labelled(chances: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     chances : numpy.ndarray, shape (class, row, column)
+        Probabilities, 0..1, of elsewhere, the lung on the left of the image and the one on its
+        right.
 
     Returns
     -------

@@ -24,8 +24,13 @@ def picture(
     Parameters
     ----------
     pixels : numpy.ndarray, shape (row, column)
+        The radiograph, in any grey scale.
+    lungs : Lungs
+        Its lung fields, of the same shape.
     density : numpy.ndarray
         From :class:`nodegen.lungs.prior.Places`.
+    boxes : list of Box
+        Outlined in the picture; px of the radiograph.
     side : int
         Longer side of the picture, px.
 

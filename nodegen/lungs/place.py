@@ -47,6 +47,7 @@ def place_files(
     size_mm : tuple of float, optional
         Range of the larger side; None: as NODE21's.
     seed : int
+        The same inputs, settings and seed give the same boxes.
     pictures : pathlib.Path, optional
         Gets a PNG for each radiograph.
     left_out : callable

@@ -122,6 +122,7 @@ class Places:
         count : int
             Boxes wanted; fewer come where there is no room.
         rng : numpy.random.Generator
+            Draws sizes, aspects and places.
         size_mm : tuple of float, optional
             Range of the larger side; the law of sizes is cut off there. None: as NODE21's.
         spacing : tuple of float, optional

@@ -20,6 +20,7 @@ def harmonics(directions: np.ndarray, degree: int) -> np.ndarray:
     directions : ndarray, shape (n, 3)
         Unit vectors, in (slice, row, column).
     degree : int
+        Highest degree, at least 0.
 
     Returns
     -------

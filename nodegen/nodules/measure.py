@@ -62,6 +62,7 @@ def surface_radii(surface: np.ndarray, basis: np.ndarray, bend: float = 0.0) -> 
     Parameters
     ----------
     surface : ndarray, shape (N_SURFACE,)
+        Weights of the harmonics of log(r / R), degrees 1 up.
     basis : ndarray, shape (n, N_SURFACE + 1)
         Harmonics in the directions wanted.
     bend : float

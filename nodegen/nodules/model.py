@@ -56,6 +56,7 @@ class NoduleModel:
         Parameters
         ----------
         rng : numpy.random.Generator
+            Draws the numbers, and the share where none is given.
         share : float, optional
             Of nodules that are smaller, 0..1; drawn where it is not given.
         """

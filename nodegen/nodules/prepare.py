@@ -60,8 +60,11 @@ def project_nodule(
     Parameters
     ----------
     name : str
+        The patch that it comes from, as the library lists it.
     volume_hu, mask : ndarray, shape (slice, row, column)
+        CT patch at 1 mm, in HU, and its segmentation: any value above 0 is the nodule.
     axes : sequence of {0, 1, 2}
+        Axes of the rays in the patch's array (slice, row, column).
     opaque : bool
         False leaves the thickness out (a single 0), for what looks at the projection alone.
 

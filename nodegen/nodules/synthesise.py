@@ -59,7 +59,9 @@ def synthesise(model: NoduleModel, count: int, seed: int) -> Iterator[Synthetic]
     Parameters
     ----------
     model : NoduleModel
+        What the nodules' numbers are drawn from.
     count : int
+        How many nodules.
     seed : int
         The same model, count and seed give the same nodules.
 
@@ -99,6 +101,7 @@ def render(drawn: Measured, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     Parameters
     ----------
     drawn : Measured
+        The nodule's numbers, as the model draws them.
     rng : numpy.random.Generator
         For place within the middle voxel, roughness and texture.
 

@@ -56,10 +56,16 @@ def plan_box(
 
     Parameters
     ----------
+    context : SliceContext
+        Of the box's slice.
+    box : Box
+        Where the nodule goes, px of the slice.
     occurrence : int
         0 for the first box with these corners in this slice, 1 for its first repetition, …
     seed : int
         Of the run.
+    library : Library
+        What the nodule is chosen from.
     settings : Settings
         Of which contrast and subtlety count.
     signal : {"hyposignal", "hypersignal"}, optional
@@ -160,6 +166,8 @@ def alike(library: Library, size_px: float) -> np.ndarray:
 
     Parameters
     ----------
+    library : Library
+        Of which the diameters, mm, count.
     size_px : float
         The box's size, in pixels.
 

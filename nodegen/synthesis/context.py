@@ -59,6 +59,8 @@ class SliceContext:
         ----------
         library : Library
             Holds the nodule.
+        recipe : Recipe
+            Its box lies in this slice.
         """
         key = (
             *(recipe.box, recipe.nodule, recipe.mirror, recipe.turn_deg),

@@ -84,6 +84,8 @@ def fit_nodule(nodule: Nodule, recipe: Recipe, shape: tuple[int, ...]) -> Fitted
     ----------
     nodule : Nodule
         The recipe's.
+    recipe : Recipe
+        Says the box, and how the nodule is turned, filled into it and blurred.
     shape : (rows, columns)
         Of the slice.
 

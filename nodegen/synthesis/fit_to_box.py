@@ -29,6 +29,8 @@ def crop_window(box: Box, shape: tuple[int, ...]) -> Window:
 
     Parameters
     ----------
+    box : Box
+        Its corners are px of the slice.
     shape : (rows, columns)
         Of the slice.
 
@@ -115,6 +117,12 @@ def fit(nodule: Nodule, mirror: bool, turn_deg: float, aspect: float) -> tuple[f
 
     Parameters
     ----------
+    nodule : Nodule
+        Of which the visible disc counts.
+    mirror : bool
+        Whether left and right are swapped, before the turn.
+    turn_deg : float
+        Turn in degrees, counter-clockwise as displayed.
     aspect : float
         The box's height over its width.
 
@@ -147,6 +155,12 @@ def warp_to_box(
 
     Parameters
     ----------
+    nodule : Nodule
+        Of which the thickness, mm, and its visible disc count.
+    mirror : bool
+        Whether left and right are swapped, before the turn.
+    turn_deg : float
+        Turn in degrees, counter-clockwise as displayed.
     box_px : (float, float)
         The box's height and width.
     fill : float

@@ -46,6 +46,8 @@ def flags_of(box: Box, edges: np.ndarray, slice01: np.ndarray) -> list[str]:
 
     Parameters
     ----------
+    box : Box
+        Its corners are px of the slice.
     edges : ndarray of int, shape (box, 4)
         What :func:`edges_of` gives for all boxes of its slice, itself among them.
     slice01 : ndarray, shape (row, column)
@@ -69,6 +71,8 @@ def with_lungs(recipes: Sequence[Recipe], lungs: Region | None) -> list[Recipe]:
 
     Parameters
     ----------
+    recipes : sequence of Recipe
+        Of this slice alone.
     lungs : Region or None
         As :func:`nodegen.lungs.region.find_region` gives it.
     """

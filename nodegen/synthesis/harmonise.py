@@ -97,6 +97,8 @@ class Harmonise:
             The paste and the crop, in 0..1.
         window : (slice, slice)
             Rows and columns of the crop that are wanted.
+        recipe : Recipe
+            Of which the class, ``n0`` and the seed of the noise count.
 
         Returns
         -------
@@ -118,6 +120,8 @@ class Harmonise:
             In 0..1.
         window : (slice, slice)
             Rows and columns of the crop that are wanted.
+        recipe : Recipe
+            Of which the class, ``n0`` and the seed of the noise count.
 
         Returns
         -------

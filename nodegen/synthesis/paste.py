@@ -17,6 +17,7 @@ def paste(slice01: np.ndarray, nodule: FittedNodule, recipe: Recipe | None = Non
     slice01 : ndarray of float32, shape (row, column)
         In 0..1.
     nodule : FittedNodule
+        With its contrast, in 0..1, and the window of the slice that it changes.
     recipe : Recipe, optional
         Not needed: the nodule already has its contrast.
     """

@@ -28,6 +28,7 @@ def poisson(slice01: np.ndarray, nodule: FittedNodule, recipe: Recipe | None = N
     slice01 : ndarray of float32, shape (row, column)
         In 0..1.
     nodule : FittedNodule
+        With its contrast, in 0..1, and the window of the slice that it changes.
     recipe : Recipe, optional
         Not needed: the nodule already has its contrast.
     """

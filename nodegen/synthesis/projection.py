@@ -136,6 +136,10 @@ def centred(patch: np.ndarray, shape: tuple[int, int], row: float, column: float
 
     Parameters
     ----------
+    patch : ndarray, shape (row, column)
+        Laid in as float32, whatever its type.
+    shape : (int, int)
+        Rows and columns of the canvas, px.
     row, column : float
         Where the centre of the patch goes, in px from the canvas's top left edge.
     """

@@ -35,6 +35,10 @@ def seed_of_inputs(pixels: np.ndarray, boxes: Iterable[Box], digest: Any = None)
 
     Parameters
     ----------
+    pixels : ndarray, shape (slice, row, column)
+        The stack, of any pixel type.
+    boxes : iterable of Box
+        Their order does not count.
     digest : hash, optional
         What :func:`hash_of` gave for ``pixels``; not altered.
     """

@@ -43,6 +43,8 @@ def last_bins(counts: np.ndarray, classes: int) -> list[int]:
     ----------
     counts : ndarray of int, shape (bin,)
         At least as many bins as classes hold something.
+    classes : int
+        How many classes the bins are parted into.
     """
     share = counts / counts.sum()
     weight = np.append(0, np.cumsum(share))

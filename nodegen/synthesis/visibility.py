@@ -113,6 +113,7 @@ def surround(slice01: np.ndarray, box: Box) -> tuple[float, float]:
     slice01 : ndarray, shape (row, column)
         The untouched slice in 0..1. Black padding does not count.
     box : Box
+        Its corners are px of the slice.
 
     Returns
     -------

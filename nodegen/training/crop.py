@@ -51,6 +51,7 @@ def training_crop(
     count : int
         Number of nodules.
     seed : int
+        With all else equal, the same seed gives the same crop.
     settings : Settings
         Contrast or subtlety, and library.
 
