@@ -36,6 +36,10 @@ def measure_baseline(crop: np.ndarray, library: Library, repeats: int) -> dict[s
     ----------
     crop : ndarray of float32, shape (256, 256)
         Where the box lies, in 0..1.
+    library : Library
+        Gives the diameters of the balls, mm.
+    repeats : int
+        Timed runs of each ball; 3 at most.
     """
     with tempfile.TemporaryDirectory() as folder:
         results = {}

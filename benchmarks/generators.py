@@ -141,6 +141,8 @@ def operations(plan: Plan, channels: list[int]) -> int:
 
     Parameters
     ----------
+    plan : Plan
+        What is computed for one box: rows and columns of each scale, px.
     channels : list of int
         Inner width of the generator at each scale from the plan's first on.
     """

@@ -96,6 +96,12 @@ def expected_s(figures: dict[str, Any], slices: int, boxes: int, speed: float, c
 
     Parameters
     ----------
+    figures : dict
+        What was measured on this machine: times in s and ms, and the efficiency of its workers.
+    slices : int
+        In the stack.
+    boxes : int
+        In the whole stack.
     speed : float
         GFLOP/s of one thread.
     cpus : int

@@ -66,6 +66,8 @@ def fit_places(boxes: pd.DataFrame, chest: Frame, source: str, seed: int = 0) ->
         Mean frame of the lungs in the boxes' radiographs.
     source : str
         Where the boxes come from.
+    seed : int
+        Of the mixtures' fits.
 
     Returns
     -------
@@ -101,6 +103,8 @@ def fit_hidden(prior: Prior, radiographs: list[tuple[Lungs, np.ndarray]], share:
 
     Parameters
     ----------
+    prior : Prior
+        The density of places; its own weight of hidden places is not used.
     radiographs : list of (Lungs, numpy.ndarray)
         Lungs and pixels; the share is the mean over them.
     share : float

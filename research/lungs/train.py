@@ -68,6 +68,10 @@ def train_lungs(
         Real ones, without labels; an empty list leaves the second part out.
     work : pathlib.Path
         Folder for the simulated chests and the checkpoint.
+    how : LungTraining
+        Steps, batch, learning rate and seed.
+    progress : bool
+        Show how far it is.
 
     Raises
     ------
@@ -209,6 +213,9 @@ def save_network(network: LungNet, folder: Path, card: dict[str, Any]) -> Path:
     Parameters
     ----------
     network : LungNet
+        The trained network.
+    folder : pathlib.Path
+        Where both files go.
     card : dict
         How they were trained.
 

@@ -25,6 +25,9 @@ def view(
     image : numpy.ndarray, shape (row, column)
         In 0..1.
     labels : numpy.ndarray of uint8, shape (row, column)
+        0 elsewhere, 1 the lung on the left of the image, 2 the other, 255 where it is not known.
+    rng : numpy.random.Generator
+        Draws all that is random.
 
     Returns
     -------

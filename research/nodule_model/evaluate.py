@@ -68,6 +68,7 @@ def held_out(
     Parameters
     ----------
     measured : sequence of Measured
+        Real nodules: their radius, surface and density (HU) in numbers.
     nodules : sequence of Nodule or None
         The projection of each along the baseline's axis; None where it is constant.
     rounds : int
@@ -134,6 +135,7 @@ def separability(real: np.ndarray, synthetic: np.ndarray, seed: int = 0) -> dict
     Parameters
     ----------
     real, synthetic : ndarray, shape (n, len(FEATURES))
+        Features of nodules, one nodule a row.
     seed : int
         Of folds and forest.
     """

@@ -122,6 +122,7 @@ def compare_with(reference: Reference, rows: Rows) -> Comparison:
     Parameters
     ----------
     reference : Reference
+        Real nodules, of all annotation sources that it compares with.
     rows : list of dict
         At least one; of each nodule ``radiograph`` (digest), ``size_px``, ``ground``, ``profile``
         and the keys of ``MEASURES``.

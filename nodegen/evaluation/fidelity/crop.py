@@ -83,6 +83,8 @@ def crop_around(image: np.ndarray, box: Box) -> Crop:
     image : ndarray, shape (row, column)
         The box's slice. Rows and columns at its sides that hold nothing but 0 are padding (NODE21
         pads the shorter side) and are left out, unless the box lies in them.
+    box : Box
+        In px of the image.
     """
     centre_x, centre_y = box.centre
     halves = box.height / 2, box.width / 2

@@ -56,6 +56,8 @@ def detectability(
         Boxes treated several times are listed as often.
     places : list
         Of each row; the same place never lies in training and in test at once.
+    seed : int
+        Of the places' order in the folds, and of the forest.
 
     Returns
     -------

@@ -50,7 +50,9 @@ def edge_of(outline: np.ndarray, crop: Crop) -> Edge:
     Parameters
     ----------
     outline : ndarray, shape (ANGLES,)
-        In the box's half sides.
+        Distance from the box's centre along each ray, in the box's half sides.
+    crop : Crop
+        The box with its surround, in grey levels.
     """
     radius = float(np.mean(outline * crop.ray_px))  # px
     place = np.linspace(-SPAN, SPAN, POINTS) * radius  # px, inside is negative

@@ -37,9 +37,11 @@ def ground_of(lungs: Lungs | None, pixels: np.ndarray, box: Box) -> str:
     Parameters
     ----------
     lungs : Lungs or None
+        The radiograph's lung fields, on its own pixels; None where they were not found.
     pixels : ndarray, shape (row, column)
         The radiograph; of a box, its surround alone counts.
     box : Box
+        In px of the radiograph.
     """
     if lungs is None:
         return UNKNOWN

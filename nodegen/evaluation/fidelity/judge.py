@@ -168,6 +168,8 @@ def judge(pairs: Iterable[Pair], reference: Reference | None = None) -> Verdict:
 
     Parameters
     ----------
+    pairs : iterable of Pair
+        Stacks before and after with their boxes, in grey levels of 0..4095; each is asked for once.
     reference : Reference, optional
         Real nodules; None: those that are shipped.
     """

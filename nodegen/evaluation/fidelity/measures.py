@@ -50,6 +50,8 @@ def measure_nodule(image: np.ndarray, box: Box) -> dict[str, float]:
     ----------
     image : ndarray, shape (row, column)
         The slice with its nodule, in grey levels of 0..4095.
+    box : Box
+        Of the nodule, in px of the slice.
 
     Returns
     -------

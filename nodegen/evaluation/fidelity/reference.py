@@ -226,6 +226,7 @@ def measure_radiograph(
     Parameters
     ----------
     radiograph : RealRadiograph
+        Pixels (row, column) in grey levels of 0..4095, with the boxes of its nodules.
     loose : list of str
         See :func:`measure_folders`.
     """

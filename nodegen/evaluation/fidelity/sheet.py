@@ -42,6 +42,8 @@ def view(image: np.ndarray, box: Box) -> View:
     ----------
     image : ndarray, shape (row, column)
         In grey levels of 0..4095.
+    box : Box
+        In px of the image.
     """
     part = image[around(box, image.shape, AROUND)]
     grey = eight_bit(part, WINDOW_PERCENTILES, least_width=LEAST_WINDOW)

@@ -19,7 +19,9 @@ def texture_of(outline: np.ndarray, crop: Crop) -> dict[str, float]:
     Parameters
     ----------
     outline : ndarray, shape (ANGLES,)
-        In the box's half sides.
+        Distance from the box's centre along each ray, in the box's half sides.
+    crop : Crop
+        The box with its surround, in grey levels.
 
     Returns
     -------

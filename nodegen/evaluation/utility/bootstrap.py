@@ -39,8 +39,11 @@ def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) ->
     Parameters
     ----------
     scores : ndarray, shape (item,)
+        The higher, the more an item looks positive.
     labels : ndarray of bool, shape (item,)
+        Whether an item is positive.
     weights : ndarray, shape (draw, item)
+        How often each item counts in each draw.
 
     Returns
     -------
@@ -95,7 +98,9 @@ def froc(hits: Hits, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     hits : Hits
+        One network's detections in all radiographs.
     weights : ndarray, shape (draw, image)
+        How often each radiograph counts in each draw.
 
     Returns
     -------

@@ -74,6 +74,7 @@ def read_folders(folders: Sequence[Path], cache: Cache | None = None) -> list[Bo
     Parameters
     ----------
     folders : sequence of Path
+        Searched with all folders in them.
     cache : Cache, optional
         Radiographs that are not in NODE21's form (1024 × 1024 px, 12 bit in 16) are brought to it,
         and kept here; None leaves all as they are.

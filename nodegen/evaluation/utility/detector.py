@@ -142,7 +142,9 @@ class Detector(ABC):
         Parameters
         ----------
         images : sequence of ScaledRadiograph
+            What is learned from, each with the boxes of its nodules.
         seed : int
+            Of the weights at the start, the order of the radiographs and the augmentation.
         start : dict of Tensor, optional
             Where to go on from; None: from scratch.
         checkpoint : Path, optional
@@ -199,6 +201,7 @@ class Detector(ABC):
         state : dict of Tensor
             As :meth:`train` gives it.
         images : sequence of ScaledRadiograph
+            Where nodules are looked for; their own boxes are not used.
 
         Returns
         -------

@@ -30,6 +30,7 @@ def draw_discs(pixels: np.ndarray, boxes: Sequence[Box], seed: int) -> np.ndarra
     pixels : ndarray, shape (row, column)
         Left as it is.
     boxes : sequence of Box
+        Where the discs go, in px of the slice.
     seed : int
         With the box's corners it decides the disc.
 

@@ -79,6 +79,7 @@ def contrast_to_noise(slice01: np.ndarray, box: Box) -> float:
     slice01 : ndarray, shape (row, column)
         In 0..1.
     box : Box
+        Of the nodule, in px of the slice.
 
     Returns
     -------

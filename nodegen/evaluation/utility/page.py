@@ -36,11 +36,15 @@ def write_results(
     Parameters
     ----------
     folder : Path
+        Where the three files go.
     results : UtilityResults
+        Figures of all arms.
     test : TestSet
+        The radiographs that the arms were tested on.
     scores : dict
-        Of each arm, seed by seed.
+        Of each arm, seed by seed: boxes with scores of each radiograph of the test, (box, 5).
     model : str
+        The detector's name, as the files' names tell it.
 
     Returns
     -------

@@ -44,6 +44,7 @@ def place_all(
     Parameters
     ----------
     radiographs : sequence of BoxedRadiograph
+        Nodules and ignored boxes that they have are kept, and places keep away from them.
     source : list of (x, y, width, height)
         px of a square of ``TABLE_PX``: what is drawn from.
     nodules : int

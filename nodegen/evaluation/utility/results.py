@@ -108,9 +108,11 @@ def summarise(
     Parameters
     ----------
     test : TestSet
+        The radiographs that every arm was tested on.
     scores, learned_from : dict
         Of each arm; scores seed by seed.
     primary : (str, str)
+        The comparison that was named beforehand: the first arm minus the second.
     halved : (str, list), optional
         An arm, and its scores after half of the steps.
     """

@@ -42,6 +42,7 @@ def split(
     Parameters
     ----------
     real : sequence of BoxedRadiograph
+        Real radiographs: the test, less what is taken from them as backgrounds.
     backgrounds : sequence of BoxedRadiograph or None
         None: three quarters of the patients of ``real`` that have no nodule.
     seed : int

@@ -54,6 +54,7 @@ class ImageMaker:
         Parameters
         ----------
         arm : Arm
+            Says which synthetic nodules; one without any has no radiographs.
         backgrounds : sequence of BoxedRadiograph
             With the places of nodules.
 
@@ -76,7 +77,9 @@ class ImageMaker:
         made : str
             One of :data:`nodegen.evaluation.utility.arms.MADE`.
         pixels : ndarray, shape (row, column)
+            The radiograph, in its own grey levels; left as it is.
         nodules : sequence of Box
+            Where the nodules go: boxes in slice 0, px of the radiograph.
 
         Returns
         -------
