@@ -50,7 +50,13 @@ def extended(data: Mapping[str, Any], key: str, drawn: np.ndarray) -> Any:
 
     Parameters
     ----------
+    data : mapping
+        The dictionary, which is left as it is.
+    key : str
+        What is extended: an array, a tensor or a sequence with one entry a nodule; it may be
+        missing.
     drawn : numpy.ndarray, shape (nodule, ...)
+        What is added, brought to the type of what is there.
 
     Raises
     ------

@@ -38,6 +38,10 @@ def make_on_cluster(
 
     Parameters
     ----------
+    settings : DatasetSettings
+        Of the set.
+    store : Store
+        Where the set lies.
     todo : list of (Store, Source, list of Item)
         Radiographs, where they lie, and the images that they lack.
     address : str

@@ -20,6 +20,7 @@ def croissant(plan: Plan, records: list[Record], files: dict[str, bytes]) -> str
     Parameters
     ----------
     plan : Plan
+        Of the whole set, which says how many radiographs it is made from.
     records : list of dict
         Of the images that were made.
     files : dict

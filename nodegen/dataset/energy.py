@@ -76,6 +76,7 @@ def normalised(
     Parameters
     ----------
     pixels : numpy.ndarray, shape (row, column)
+        Grey levels of any scale; sides are a multiple of 16 px.
     region : numpy.ndarray of bool, shape (row, column)
         The lungs.
 
@@ -118,7 +119,9 @@ def attenuated(change: np.ndarray, gains: tuple[float, ...]) -> np.ndarray:
     Parameters
     ----------
     change : numpy.ndarray, shape (row, column)
-        Zero near its edges, for at least three times the widest of ``SIGMAS``.
+        In grey levels; zero near its edges, for at least three times the widest of ``SIGMAS``.
+    gains : tuple of float
+        What each band was multiplied by, fine to coarse, and what the rest was.
 
     Examples
     --------

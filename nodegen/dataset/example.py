@@ -122,6 +122,7 @@ def make_example(
     Parameters
     ----------
     radiograph : Radiograph
+        What nodules are drawn into, in grey levels of any scale; left as it is.
     places : Places
         Of the radiograph, from :meth:`nodegen.lungs.prior.Prior.places`.
     count : int
@@ -129,8 +130,9 @@ def make_example(
     seed : int
         Of all that is random.
     renderer : Renderer
+        Draws the nodules; its settings decide on noise and blur, too.
     size_mm : tuple of float, optional
-        Range of the larger side; None: as NODE21's.
+        Range of the larger side, mm; None: as NODE21's.
     signal : {"hyposignal", "hypersignal"}, optional
         None: decided for each by its place.
     visibility : tuple of float

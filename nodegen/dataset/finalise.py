@@ -21,6 +21,10 @@ def finalise_set(plan: Plan, output: Store, records: list[Record]) -> None:
 
     Parameters
     ----------
+    plan : Plan
+        Of the whole set.
+    output : Store
+        Where the set lies, with the files of its images.
     records : list of dict
         Of all images, in the plan's order.
 

@@ -19,6 +19,7 @@ def windowed(pixels: np.ndarray, window: tuple[float, float], bits: int) -> np.n
     Parameters
     ----------
     pixels : numpy.ndarray, shape (row, column)
+        Grey levels of any scale.
     window : tuple of float
         Levels that become 0 and the highest level, so that viewers show the image as it is; of 12
         bit every level can be told from the others.
@@ -56,7 +57,9 @@ def png(pixels: np.ndarray, mark: Mark | None = None) -> bytes:
     Parameters
     ----------
     pixels : numpy.ndarray, shape (row, column) or (row, column, 3)
+        Of uint8 or uint16, grey or red, green and blue.
     mark : Mark, optional
+        Kept in the file as XMP; None: nothing is.
     """
     kinds = imagecodecs.PNG
     made = bytes(

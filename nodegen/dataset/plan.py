@@ -95,6 +95,8 @@ def draw_plan(
     ----------
     inputs : sequence of str or pathlib.Path
         Files and folders of radiographs, or fsspec's addresses of such.
+    settings : DatasetSettings
+        How many images, nodules and splits are drawn, and from which seed.
     output : Store, optional
         Where a plan may lie already; from one of the same files it is taken how many radiographs
         each holds, so that they need not be opened again.

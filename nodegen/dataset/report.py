@@ -19,6 +19,8 @@ def report(plan: Plan, records: list[Record]) -> str:
 
     Parameters
     ----------
+    plan : Plan
+        Of the whole set, with the settings that were asked for.
     records : list of dict
         Of all images, in the plan's order.
     """

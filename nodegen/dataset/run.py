@@ -82,6 +82,8 @@ def make_dataset(
     output : str or pathlib.Path
         Folder or address: empty, missing, or with a set that was begun with the same radiographs
         and settings.
+    settings : DatasetSettings
+        What is made, and how nodules are drawn.
     workers : int
         Processes, with one thread of torch each.
     shard : (int, int)

@@ -43,6 +43,7 @@ def standardise(radiograph: Radiograph) -> Standardised:
     Parameters
     ----------
     radiograph : Radiograph
+        Of any size, in grey levels of any scale; left as it is.
 
     Returns
     -------

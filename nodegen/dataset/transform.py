@@ -198,6 +198,7 @@ class AddNodules:
         data : mapping
             As for a call.
         rng : numpy.random.Generator
+            Of places, number and nodules; it is moved on.
         on_side : bool
             Whether it is tried first if the radiograph lies on its side, `(column, row)`.
 

@@ -191,6 +191,8 @@ def cropped(pixels: np.ndarray, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
     ----------
     pixels : numpy.ndarray of float32 or uint8, shape (row, column)
         Grey levels, which are interpolated, or labels, which are not.
+    crop : Crop
+        Which part is cut, px of `pixels`, and where it lies in the result.
 
     Returns
     -------

@@ -24,8 +24,10 @@ class Maker:
 
     Parameters
     ----------
-    store : Store
+    settings : DatasetSettings
         Of the set.
+    store : Store
+        Where the set lies.
     """
 
     def __init__(self, settings: DatasetSettings, store: Store):
@@ -40,6 +42,10 @@ class Maker:
         ----------
         root : Store
             Where the radiograph's file lies.
+        source : Source
+            The radiograph: its file, slice and patient.
+        items : list of Item
+            Images that are made from it.
         """
         import torch
 

@@ -43,6 +43,17 @@ def write_example(
     ----------
     output : pathlib.Path
         Folder of the set, or one that is sent there.
+    item : Item
+        The image's name and split, as planned.
+    source : Source
+        The radiograph that it was made from, as planned.
+    radiograph : Radiograph
+        The same as it was read or standardised, of the size, px, and grey levels of the example;
+        its window maps them to what is written.
+    example : Example
+        The image and its nodules.
+    settings : DatasetSettings
+        Formats, bits, and whether pairs and masks are written.
     facts : dict
         What else the record is to tell, such as the hash of the radiograph's file.
 
