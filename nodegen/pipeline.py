@@ -182,10 +182,11 @@ def settings_of(recipes: Path | None) -> dict[str, Any]:
     known = load(recipes)[0].get("settings", {})
     chosen = {k: v for k, v in known.items() if k in _REPLAYED}
     for name, value in chosen.items():
-        if not isinstance(value, bool if name == "noise_and_blur" else str):
+        kind, wanted = (bool, "true or false") if name == "noise_and_blur" else (str, "text")
+        if not isinstance(value, kind):
             raise RecipeError(
-                f"The settings in {recipes} have {value!r} as {name}, where "
-                f"{'true or false' if name == 'finish' else 'text'} is wanted; take them anew."
+                f"The settings in {recipes} have {value!r} as {name}, where {wanted} is wanted; "
+                "take them anew."
             )
     try:
         Settings(**chosen)

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nodegen.constants import MASK_REACH_PX
+from nodegen.errors import RecipeError
 from nodegen.io.boxes import KIND, Box, read_boxes, write_boxes
 from nodegen.io.stack import Geometry, read_stack
-from nodegen.pipeline import generate
+from nodegen.pipeline import generate, settings_of
 from nodegen.settings import Settings
 from nodegen.synthesis.grey import to_unit
 
@@ -86,6 +87,17 @@ def test_a_box_does_not_depend_on_other_slices_or_boxes(make_input, tmp_path, ru
     np.testing.assert_array_equal(
         output(tmp_path, "all")[1][:256, 75:300], output(tmp_path, "two")[1][:256, 75:300]
     )  # to the left the box in the corner reaches
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [("noise_and_blur", "no", "true or false"), ("method", 1, "text")],
+)
+def test_a_setting_of_another_kind_is_refused_by_what_is_wanted(tmp_path, name, value, wanted):
+    path = tmp_path / "recipes.json"
+    path.write_text(json.dumps({"seed": 1, "settings": {name: value}, "recipes": []}))
+    with pytest.raises(RecipeError, match=f"as {name}, where {wanted} is wanted"):
+        settings_of(path)
 
 
 @pytest.mark.parametrize("method", METHODS)
