@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 
 from nodegen.constants import BATCH_NORM_EPS, CHANNELS_DOUBLE_EVERY, KERNEL, LAYERS, SCALES
 from nodegen.errors import ModelError
-from nodegen.io.files import write_bytes, write_text
+from nodegen.io.files import check_weights, write_bytes, write_text
 from nodegen.schemas import CASCADE_FORMAT, CascadeFile, SchemaFault, check
 
 INDEX = "cascade.json"
@@ -159,11 +159,7 @@ def load_tensors(folder: Path, index: dict[str, Any]) -> dict[str, torch.Tensor]
             raise ModelError(
                 f"The weights {path} cannot be read ({error.strerror}); copy the model anew."
             ) from error
-        if hashlib.sha256(data).hexdigest() != file["sha256"]:
-            raise ModelError(
-                f"The weights {path} are truncated or altered: their SHA-256 is not the one in "
-                f"{INDEX}; copy the model anew."
-            )
+        check_weights(path, data, file["sha256"], INDEX)
         try:
             tensors |= load(data)
         except Exception as error:  # safetensors' own

@@ -6,6 +6,7 @@ A file grows beside its place under a hidden name and is renamed when it is comp
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import stat
@@ -17,7 +18,7 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from nodegen.errors import OutputError
+from nodegen.errors import ModelError, OutputError
 
 LOCK = ".nodegen.lock"  # in a folder that a run writes to, removed when it ends
 STAGING = ".nodegen-"  # folders in which results grow beside their places; their names begin so
@@ -170,6 +171,32 @@ def check_writable(path: Path | None) -> None:
             f"{path} cannot be written, since {parent} is no folder that may be written to "
             f"({error.strerror}); give a file in one that may."
         ) from error
+
+
+def check_weights(path: Path, content: bytes, sha256: str, index: str) -> None:
+    """Check that a file of weights is the one that its index names.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Of the file, for the message.
+    content : bytes
+        What was read from it.
+    sha256 : str
+        Its hash in the index.
+    index : str
+        Name of the index's file, for the message.
+
+    Raises
+    ------
+    ModelError
+        Where it is truncated or altered.
+    """
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelError(
+            f"The weights {path} are truncated or altered: their SHA-256 is not the one in "
+            f"{index}; copy the model anew."
+        )
 
 
 def refuse_inputs(path: Path, inputs: Sequence[Path]) -> None:

@@ -1,6 +1,5 @@
 """The network that labels lung fields, and its weights: a small U-Net on a grid of 256 × 256 px."""
 
-import hashlib
 import json
 from functools import lru_cache
 from itertools import pairwise
@@ -13,6 +12,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nodegen.errors import ModelError
+from nodegen.io.files import check_weights
 from nodegen.lungs.grid import CLASSES, GRID_PX
 from nodegen.settings import MODEL
 
@@ -100,11 +100,7 @@ def read_weights(folder: Path = LUNGS) -> dict[str, torch.Tensor]:
         raise ModelError(
             f"The weights of the lungs in {folder} cannot be read ({error}); copy the model anew."
         ) from error
-    if hashlib.sha256(data).hexdigest() != index["sha256"]:
-        raise ModelError(
-            f"The weights {folder / index['file']} are truncated or altered: their SHA-256 is not "
-            f"the one in {INDEX}; copy the model anew."
-        )
+    check_weights(folder / index["file"], data, index["sha256"], INDEX)
     return {name: values.float() for name, values in load(data).items()}
 
 
