@@ -93,11 +93,12 @@ def test_what_lies_off_the_lungs_is_flagged(chest, places):
     "change",
     [
         np.rot90,
+        np.flipud,
         lambda pixels: np.random.default_rng(0).permuted(pixels),
         lambda pixels: np.tile(np.arange(1024, dtype=np.uint16), (1024, 1)),
         lambda pixels: pixels[:150, :150],
     ],
-    ids=["lying", "noise", "ramp", "corner"],
+    ids=["lying", "upside down", "noise", "ramp", "corner"],
 )
 def test_what_is_no_upright_chest_flags_nothing(chest, change):
     pixels = np.ascontiguousarray(change(chest[0]))
