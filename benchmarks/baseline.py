@@ -15,7 +15,6 @@ import SimpleITK as sitk
 from scipy.ndimage import zoom
 
 from benchmarks.generators import SIDES_PX, median_ms
-from nodegen.nodules.patches import write_volume
 from nodegen.synthesis.choice import larger
 from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.library import Library
@@ -60,8 +59,8 @@ def _write_ball(folder: Path, diameter_mm: float) -> tuple[Path, Path]:
     rng = np.random.default_rng(0)
     volume = (np.where(ball, 30, -850) + rng.normal(0, 30, ball.shape)).astype(np.int16)
     patch, segmentation = folder / "patch.mha", folder / "segmentation.mha"
-    write_volume(patch, volume)
-    write_volume(segmentation, ball.astype(np.uint8))
+    for path, array in ((patch, volume), (segmentation, ball.astype(np.uint8))):
+        sitk.WriteImage(sitk.GetImageFromArray(array), str(path), useCompression=True)
     return patch, segmentation
 
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from nodegen.constants import EMPTY_RAY, PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError
-from nodegen.nodules.model import SHIPPED
-from nodegen.nodules.synthesise import LARGEST_MM, SMALLEST_MM
+from nodegen.settings import MODEL
 from nodegen.synthesis.choice import CANDIDATES_MIN_NODULES, alike, larger
 from nodegen.synthesis.fit_to_box import bounds
 from nodegen.synthesis.library import ARRAY, INDEX, TABLE, WATER, Library, Row
 from nodegen.synthesis.library_writer import write_library
 from nodegen.synthesis.nodule import Nodule
+from research.nodule_model.synthesise import LARGEST_MM, SMALLEST_MM
 
 
 def nodule(rows=9, columns=7, name="a_dcm_0", axis=1, seed=0):
@@ -305,7 +305,7 @@ def test_any_turn_keeps_range_and_cuts_to_the_mask(rows, columns, turn, mirror):
 
 
 def test_the_built_in_library_is_whole():
-    library = Library.open(SHIPPED.parent)
+    library = Library.open(MODEL / "nodules")
     assert len(set(library.names)) >= 256
     for one in library:
         assert max(one.mask.shape) == one.diameter_mm
@@ -313,4 +313,4 @@ def test_the_built_in_library_is_whole():
     along_baseline = library.diameters_mm[library.axes == PROJECTION_AXIS]
     assert SMALLEST_MM <= along_baseline.min() < 6
     assert 40 < along_baseline.max() <= LARGEST_MM
-    assert sum(p.stat().st_size for p in SHIPPED.parent.iterdir()) <= 20e6
+    assert sum(p.stat().st_size for p in (MODEL / "nodules").iterdir()) <= 20e6

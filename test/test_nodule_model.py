@@ -11,8 +11,15 @@ from scipy import ndimage
 from nodegen.cli import main
 from nodegen.constants import EMPTY_RAY
 from nodegen.errors import LibraryError, OutputError, SettingError
-from nodegen.nodules.harmonics import harmonics, orders, parities, sphere
-from nodegen.nodules.measure import (
+from nodegen.nodules.patches import find_pairs, read_pair
+from nodegen.synthesis.library import Library
+from nodegen.synthesis.nodule import Nodule
+from research.nodule_model.__main__ import main as research_main
+from research.nodule_model.evaluate import compare, separability
+from research.nodule_model.features import COMMON_PX, FEATURES, appearance, features, projected
+from research.nodule_model.fit import FEWEST, fit
+from research.nodule_model.harmonics import harmonics, orders, parities, sphere
+from research.nodule_model.measure import (
     N_ANGULAR,
     N_DENSITY,
     N_SURFACE,
@@ -21,24 +28,17 @@ from nodegen.nodules.measure import (
     column_parities,
     measure,
 )
-from nodegen.nodules.model import SHIPPED, NoduleModel
-from nodegen.nodules.patches import find_pairs, read_pair, write_patches
-from nodegen.nodules.prepare import project_nodule
-from nodegen.nodules.synthesise import LARGEST_MM, SIDE, SMALLEST_MM, render, synthesise
-from nodegen.synthesis.library import Library
-from nodegen.synthesis.nodule import Nodule
-from research.nodule_model.__main__ import main as fit_main
-from research.nodule_model.evaluate import compare, separability
-from research.nodule_model.features import COMMON_PX, FEATURES, appearance, features
-from research.nodule_model.fit import FEWEST, fit
+from research.nodule_model.model import FITTED, NoduleModel
 from research.nodule_model.sheet import contact_sheet
+from research.nodule_model.synthesise import LARGEST_MM, SIDE, SMALLEST_MM, render, synthesise
+from research.nodule_model.write import write_patches
 
 COUNT = 24
 
 
 @pytest.fixture(scope="module")
 def model():
-    return NoduleModel.load(SHIPPED)
+    return NoduleModel.load(FITTED)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,8 @@ def drawn(model):
 
 
 @pytest.fixture(scope="module")
-def projected(drawn):
-    return [project_nodule("n", one.volume_hu, one.mask, (1,), opaque=False)[0] for one in drawn]
+def nodules(drawn):
+    return [projected(one.volume_hu, one.mask) for one in drawn]
 
 
 # Harmonics
@@ -172,7 +172,7 @@ def test_synthetic_nodules_are_patches_of_the_organisers_form(drawn):
         assert ndimage.label(one.mask, np.ones((3, 3, 3)))[1] == 1
         assert SMALLEST_MM <= one.diameter_mm <= LARGEST_MM
         assert max(np.ptp(np.argwhere(one.mask.any(axis=1)), axis=0) + 1) == one.diameter_mm
-        assert len(project_nodule("n", one.volume_hu, one.mask, opaque=False)) == 3
+        assert projected(one.volume_hu, one.mask).diameter_mm == one.diameter_mm
         assert one.volume_hu[one.mask > 0].mean() > one.volume_hu[one.mask == 0].mean()
 
 
@@ -194,7 +194,7 @@ def test_the_same_seed_gives_the_same_nodules(model, drawn):
 
 
 def test_a_model_of_specks_is_told(model, monkeypatch):
-    monkeypatch.setattr("nodegen.nodules.synthesise.TRIES", 3)
+    monkeypatch.setattr("research.nodule_model.synthesise.TRIES", 3)
     specks = dataclasses.replace(model, radius_quantiles=model.radius_quantiles * 0 - 2)
     with pytest.raises(LibraryError, match="no visible nodule"):
         next(synthesise(specks, 1, 0))
@@ -283,7 +283,7 @@ def test_damaged_parameters_are_told(model, tmp_path, capsys, what):
     with pytest.raises(LibraryError, match=r"cannot be read .*nodule_model"):
         NoduleModel.load(path)
     arguments = ["--count", "2", "--output", tmp_path / "out", "--parameters", path]
-    assert main(["synthesise-nodules", *map(str, arguments)]) == 2
+    assert research_main(["draw", *map(str, arguments)]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
@@ -322,9 +322,9 @@ def test_classifiers_tell_what_differs_and_not_what_does_not(small_forest):
     assert 0.3 < min(separability(real, same).values()) < 0.65
 
 
-def test_a_copy_is_seen_as_one(projected, small_forest):
-    half = len(projected) // 2
-    real, fitted = projected[:half], projected[half:]
+def test_a_copy_is_seen_as_one(nodules, small_forest):
+    half = len(nodules) // 2
+    real, fitted = nodules[:half], nodules[half:]
     copies = [one.oriented(turn_deg=180) for one in fitted]  # turning hides nothing
     found = compare(copies, real, fitted)
     assert found.nearest_synthetic == pytest.approx((0, 0), abs=1e-5)
@@ -338,9 +338,7 @@ def test_a_copy_is_seen_as_one(projected, small_forest):
 
 def test_synthesised_patches_become_a_library(tmp_path, capsys):
     folder, library = tmp_path / "synthetic", tmp_path / "library"
-    assert (
-        main(["synthesise-nodules", "--count", "12", "--seed", "4", "--output", str(folder)]) == 0
-    )
+    assert research_main(["draw", "--count", "12", "--seed", "4", "--output", str(folder)]) == 0
     assert sorted(p.name for p in folder.iterdir()) == [
         "ct_nodules.csv",
         "patches",
@@ -359,11 +357,10 @@ def test_synthesised_patches_become_a_library(tmp_path, capsys):
 
 
 def test_a_synthesised_patch_is_read_as_it_was_drawn(drawn, tmp_path):
-    one = drawn[0]
-    write_patches(tmp_path / "a", [("s_dcm_0", one.volume_hu, one.mask, one.diameter_mm)])
+    write_patches(tmp_path / "a", "s", 1, drawn[:1])
     volume, mask = read_pair(*find_pairs(tmp_path / "a/patches", tmp_path / "a/segmentations"))
-    np.testing.assert_array_equal(volume, one.volume_hu)
-    np.testing.assert_array_equal(mask, one.mask > 0)
+    np.testing.assert_array_equal(volume, drawn[0].volume_hu)
+    np.testing.assert_array_equal(mask, drawn[0].mask > 0)
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -372,19 +369,20 @@ def test_interrupted_it_leaves_nothing(drawn, tmp_path, there):
         (tmp_path / "out").mkdir()
 
     def nodules():
-        yield "s_dcm_0", drawn[0].volume_hu, drawn[0].mask, 9
+        yield drawn[0]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_patches(tmp_path / "out", nodules())
+        write_patches(tmp_path / "out", "s", 2, nodules())
     assert list(tmp_path.rglob("*")) == ([tmp_path / "out"] if there else [])
 
 
 def test_nothing_is_overwritten(drawn, tmp_path):
-    nodules = [("s_dcm_0", drawn[0].volume_hu, drawn[0].mask, 9)]
-    write_patches(tmp_path, nodules)
-    with pytest.raises(OutputError, match="holds patches already"):
-        write_patches(tmp_path, nodules)
+    write_patches(tmp_path / "a", "s", 1, drawn[:1])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    with pytest.raises(OutputError, match="give a new folder"):
+        write_patches(tmp_path / "a", "s", 1, drawn[1:2])
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
 
 
 @pytest.mark.parametrize(
@@ -396,7 +394,7 @@ def test_nothing_is_overwritten(drawn, tmp_path):
     ],
 )
 def test_settings_that_are_not_allowed(tmp_path, capsys, options, says):
-    assert main(["synthesise-nodules", *options, "--output", str(tmp_path / "out")]) == 2
+    assert research_main(["draw", *options, "--output", str(tmp_path / "out")]) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -404,20 +402,14 @@ def test_settings_that_are_not_allowed(tmp_path, capsys, options, says):
 @pytest.fixture(scope="module")
 def patches(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("patches")
-    write_patches(
-        folder,
-        (
-            (f"s_dcm_{number:02}", one.volume_hu, one.mask, one.diameter_mm)
-            for number, one in enumerate(synthesise(model, 2 * FEWEST, seed=0))
-        ),
-    )
+    write_patches(folder, "s", 2 * FEWEST, synthesise(model, 2 * FEWEST, seed=0))
     return folder
 
 
 def test_fitting_from_the_command_line(patches, tmp_path, capsys, small_forest, small_sheet):
     arguments = ["--patches", patches / "patches", "--segmentations", patches / "segmentations"]
     arguments += ["--output", tmp_path / "model", "--sheet", tmp_path / "sheet.png", "--evaluate"]
-    assert fit_main([*map(str, arguments), "--rounds", "0"]) == 0
+    assert research_main(["fit", *map(str, arguments), "--rounds", "0"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert f"parameters of {2 * FEWEST} nodules" in out
@@ -439,7 +431,7 @@ def test_what_cannot_be_written_is_told_before_the_fit(
     (tmp_path / "file").write_text("")
     given = {"--output": tmp_path / "p.npz", option: tmp_path / place}
     given |= {"--patches": patches / "patches", "--segmentations": patches / "segmentations"}
-    assert fit_main([*(str(word) for pair in given.items() for word in pair)]) == 2
+    assert research_main(["fit", *(str(word) for pair in given.items() for word in pair)]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert says in err
@@ -452,19 +444,19 @@ def test_fitting_to_too_few_leaves_nothing(patches, tmp_path, capsys):
         (few / path.name).write_bytes(path.read_bytes())
     (few / "s_seg_01.mha").unlink()
     arguments = ["--patches", few, "--segmentations", few, "--output", tmp_path / "p.npz"]
-    assert fit_main([*map(str, arguments)]) == 2
+    assert research_main(["fit", *map(str, arguments)]) == 2
     out, err = capsys.readouterr()
     assert "left out s_dcm_01: the patch has no segmentation" in out
     assert "4 usable nodules" in err
     assert not (tmp_path / "p.npz").exists()
 
 
-def test_a_contact_sheet_has_two_halves(model, projected, tmp_path, small_sheet):
+def test_a_contact_sheet_has_two_halves(model, nodules, tmp_path, small_sheet):
     from PIL import Image
 
     from research.nodule_model import sheet
 
-    contact_sheet(model, projected, tmp_path / "sheet.png")
+    contact_sheet(model, nodules, tmp_path / "sheet.png")
     width, height = Image.open(tmp_path / "sheet.png").size
     assert width == 2 * (2 * (sheet.TILE_PX + sheet.GAP_PX) + 2 * sheet.GAP_PX)
     assert height > 2 * sheet.TILE_PX

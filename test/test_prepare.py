@@ -11,7 +11,7 @@ from nodegen.cli import main
 from nodegen.errors import LibraryError, OutputError, SettingError
 from nodegen.nodules import prepare as module
 from nodegen.nodules.patches import read_diameters
-from nodegen.nodules.prepare import CHUNK, PARTS, SKIPPED, prepare
+from nodegen.nodules.prepare import SKIPPED, prepare
 from nodegen.synthesis.library import Library
 from nodegen.synthesis.projection import cut_to_mask, project
 
@@ -61,7 +61,7 @@ def skipped(output):
 def test_each_pair_is_projected_along_each_axis(folders, tmp_path):
     done = run(folders, tmp_path / "library")
     library = Library.open(tmp_path / "library")
-    assert (done.nodules, done.entries, done.continued, done.skipped) == (3, 9, 0, {})
+    assert (done.nodules, done.entries, done.skipped) == (3, 9, {})
     assert done.sha256 == library.sha256
     assert library.names[:4] == ("1.2.3_dcm_0",) * 3 + ("1.2.3_dcm_1",)
     assert library.axes.tolist() == [0, 1, 2] * 3
@@ -70,7 +70,7 @@ def test_each_pair_is_projected_along_each_axis(folders, tmp_path):
     np.testing.assert_array_equal(library[5].projection, projection)
     np.testing.assert_array_equal(library[5].mask, mask2d)
     assert skipped(tmp_path / "library") == {}
-    assert not (tmp_path / "library" / PARTS).exists()
+    assert len(list((tmp_path / "library").iterdir())) == 6
 
 
 def test_the_table_holds_the_diameter_along_the_baselines_axis(folders, tmp_path):
@@ -93,11 +93,7 @@ def test_one_folder_may_hold_both(folders, tmp_path):
     assert run((folders[0], folders[0]), tmp_path / "library").nodules == 3
 
 
-def test_processes_make_no_difference(folders, tmp_path):
-    for number in range(3, CHUNK + 2):
-        volume, mask = ball(seed=number)
-        write(folders[0] / f"1.2.3_dcm_{number}.mha", volume)
-        write(folders[1] / f"1.2.3_seg_{number}.mha", mask)
+def test_threads_make_no_difference(folders, tmp_path):
     one = run(folders, tmp_path / "one", workers=1)
     assert run(folders, tmp_path / "two", workers=2).sha256 == one.sha256
 
@@ -240,52 +236,25 @@ def _interrupt_after(monkeypatch, count):
     monkeypatch.setattr(module, "read_pair", reading)
 
 
-def test_interrupted_it_leaves_no_library_and_goes_on(folders, tmp_path, monkeypatch):
+def test_interrupted_it_leaves_nothing(folders, tmp_path, monkeypatch):
     _interrupt_after(monkeypatch, 2)
     with pytest.raises(KeyboardInterrupt):
         run(folders, tmp_path / "library")
-    with pytest.raises(LibraryError, match="no finished nodule library"):
-        Library.open(tmp_path / "library")
-    monkeypatch.undo()
-    done = run(folders, tmp_path / "library")
-    assert (done.continued, done.nodules) == (2, 3)
-    assert done.sha256 == run(folders, tmp_path / "other").sha256
+    assert not (tmp_path / "library").exists()
 
 
 def test_interrupted_over_a_library_it_leaves_that_one(folders, tmp_path, monkeypatch):
     before = run(folders, tmp_path / "library")
     write(folders[0] / "1.2.3_dcm_0.mha", ball(seed=9)[0])
+    with pytest.raises(OutputError, match="is there already"):
+        run(folders, tmp_path / "library")
     _interrupt_after(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
-        run(folders, tmp_path / "library")
+        run(folders, tmp_path / "library", overwrite=True)
     assert Library.open(tmp_path / "library").sha256 == before.sha256
     monkeypatch.undo()
-    after = run(folders, tmp_path / "library")
+    after = run(folders, tmp_path / "library", overwrite=True)
     assert Library.open(tmp_path / "library").sha256 == after.sha256 != before.sha256
-
-
-def test_what_has_changed_since_the_interruption_is_done_again(folders, tmp_path, monkeypatch):
-    _interrupt_after(monkeypatch, 2)
-    with pytest.raises(KeyboardInterrupt):
-        run(folders, tmp_path / "library")
-    monkeypatch.undo()
-    volume, mask = ball(radii=(3.2, 4.2, 6.6))
-    write(folders[0] / "1.2.3_dcm_0.mha", volume)
-    write(folders[1] / "1.2.3_seg_0.mha", mask)
-    done = run(folders, tmp_path / "library")
-    assert done.continued == 1
-    assert done.sha256 == run(folders, tmp_path / "other").sha256
-
-
-def test_a_damaged_part_is_told_and_made_again(folders, tmp_path, monkeypatch):
-    _interrupt_after(monkeypatch, 2)
-    with pytest.raises(KeyboardInterrupt):
-        run(folders, tmp_path / "library")
-    monkeypatch.undo()
-    next((tmp_path / "library" / PARTS).iterdir()).write_bytes(b"PK")
-    with pytest.raises(OutputError, match="damaged and is now removed"):
-        run(folders, tmp_path / "library")
-    assert run(folders, tmp_path / "library").nodules == 3
 
 
 FAULTS = {
@@ -320,7 +289,7 @@ def test_no_pair_that_can_be_used(folders, tmp_path):
         path.unlink()
     with pytest.raises(LibraryError, match="None of the 3 pairs"):
         run(folders, tmp_path / "library")
-    assert len(skipped(tmp_path / "library")) == 3
+    assert not (tmp_path / "library").exists()
 
 
 def test_the_command_tells_what_it_did(folders, tmp_path, capsys):

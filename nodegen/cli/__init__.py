@@ -29,7 +29,6 @@ GROUPS = {
         "train": "Train a cascade on one image.",
         "training-crop": "Cut a training image around pasted nodules.",
         "prepare": "Project CT nodules into a library.",
-        "synthesise-nodules": "Draw CT patches of nodules from the fitted model.",
     },
     "Evaluation": {
         "judge": "Measure how real the nodules of a stack are.",
@@ -45,8 +44,7 @@ _MODULES = {
     name: module
     for module, names in {
         "radiographs": ("place", "standardise", "picture", "phantom"),
-        "training": ("train", "training-crop"),
-        "nodules": ("prepare", "synthesise-nodules"),
+        "training": ("train", "training-crop", "prepare"),
         "fidelity": ("judge", "compare", "reference", "sheet"),
     }.items()
     for name in names

@@ -1,4 +1,4 @@
-"""``nodegen train`` and ``training-crop``: cascades of one's own."""
+"""``nodegen train``, ``training-crop`` and ``prepare``: cascades and a library of one's own."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +11,7 @@ from nodegen.cli.options import (
     Flag,
     LibraryFolder,
     Overwrite,
+    Positive,
     Seed,
     refuse_results,
 )
@@ -144,3 +145,62 @@ def training_crop(
     Image.fromarray(np.rint(crop * 255).astype(np.uint8)).save(drawn, format="PNG")
     write_bytes(picture, drawn.getvalue())
     print(f"The training image lies in {output}, a picture of it in {picture}.")
+
+
+def prepare(
+    *,
+    patches: Path,
+    segmentations: Path,
+    output: Path,
+    workers: Positive | None = None,
+    axes: Integers = Integers((0, 1, 2)),
+    diameters: Path | None = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Project CT nodules into a library.
+
+    Reads NODE21's CT patches, or any in their form: each nodule is cut out by its mask, projected,
+    and stored with its 2D mask. Pairs that cannot be used are listed in `skipped.csv` with the
+    reason.
+
+    Parameters
+    ----------
+    patches
+        Folder of CT patches, `*_dcm_*.mha`, HU at 1 mm.
+    segmentations
+        Folder of their masks, `*_seg_*.mha`.
+    output
+        Folder of the library.
+    workers
+        Threads; if it is not given, one for each core.
+    axes
+        Axes of the patch array (slice, row, column) to project along, 0 to 2; the baseline's is 1.
+    diameters
+        The organisers' ct_nodules.csv, to compare with.
+    """
+    import time
+
+    from nodegen.errors import SettingError
+    from nodegen.nodules.patches import DIAMETERS, read_diameters
+    from nodegen.nodules.prepare import SKIPPED
+    from nodegen.nodules.prepare import prepare as prepare_library
+
+    if not set(axes) <= {0, 1, 2}:
+        raise SettingError(f"--axes is {axes}, where 0, 1 and 2 are allowed; choose among them.")
+    table = None if diameters is None else read_diameters(diameters)
+    start = time.perf_counter()
+    done = prepare_library(
+        patches, segmentations, output, workers=workers, axes=axes, overwrite=overwrite
+    )
+    seconds = time.perf_counter() - start
+    print(
+        f"{done.nodules} nodules, {done.entries} projections in {output} "
+        f"({seconds:.1f} s); sha256 {done.sha256}"
+    )
+    if done.skipped:
+        print(f"{len(done.skipped)} left out: see {output / SKIPPED}")
+    if table is not None:
+        ours = read_diameters(output / DIAMETERS)
+        shared = ours.keys() & table.keys()
+        equal = sum(ours[name] == table[name] for name in shared)
+        print(f"{equal} of {len(shared)} diameters equal the table's, which has {len(table)} rows")

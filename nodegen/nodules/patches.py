@@ -5,23 +5,19 @@
 """
 
 import csv
-import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
-from nodegen.errors import NodegenError, OutputError, SettingError, StackError
-from nodegen.io.files import locked, write_text
+from nodegen.errors import NodegenError, SettingError, StackError
 from nodegen.io.geometry import Geometry
 from nodegen.io.stack import read_stack
-from nodegen.io.stack_writer import StackWriter
 
 PATCH_MARK, SEGMENTATION_MARK = "_dcm_", "_seg_"
 SUFFIX = ".mha"
-PATCHES, SEGMENTATIONS = "patches", "segmentations"
 DIAMETERS = "ct_nodules.csv"
 AIR_HU, TISSUE_HU = -300.0, -700.0  # every patch of a lung nodule reaches below and above
 PROBABILITY = 0.5  # from which on a voxel belongs to the nodule
@@ -29,8 +25,6 @@ PROBABILITY = 0.5  # from which on a voxel belongs to the nodule
 GAP_MM = 10.0
 STRAY = 0.05  # of a mask's voxels that may lie farther off, and are left out: slips of the pen
 SPACING_TOLERANCE = 0.01  # of 1 mm: diameters count voxels, so a voxel must be a millimetre
-
-
 # How far a patch's geometry and its segmentation's may differ: rounding in their headers.
 _SAME = {"spacing": SPACING_TOLERANCE, "origin": 0.1, "direction": 0.001}
 
@@ -203,67 +197,6 @@ def _one_nodule(mask: np.ndarray) -> np.ndarray:
             "pair of its own"
         )
     return near
-
-
-def write_patches(folder: Path, nodules: Iterable[tuple[str, np.ndarray, np.ndarray, int]]) -> None:
-    """Write patches and masks in the organisers' form: all of them, or none.
-
-    Parameters
-    ----------
-    folder : Path
-        Gets ``patches/``, ``segmentations/`` and, last, ``ct_nodules.csv``; must hold none of them.
-    nodules : iterable of (name, volume_hu, mask, diameter_mm)
-        The name is the patch's file name without its suffix, ``<series>_dcm_<n>``.
-
-    Raises
-    ------
-    OutputError
-        Where the folder cannot be written, or holds patches already.
-    """
-    folder = Path(folder)
-    for name in (PATCHES, SEGMENTATIONS, DIAMETERS):
-        if (folder / name).exists():
-            raise OutputError(
-                f"{folder} holds {name} already, and nothing is overwritten: give a new folder."
-            )
-    with locked(folder):
-        _write_patches(folder, nodules)
-
-
-def _write_patches(
-    folder: Path, nodules: Iterable[tuple[str, np.ndarray, np.ndarray, int]]
-) -> None:
-    beside = folder / ".part"
-    try:
-        shutil.rmtree(beside, ignore_errors=True)
-        (beside / PATCHES).mkdir(parents=True)
-        (beside / SEGMENTATIONS).mkdir()
-        rows = ["img_name,diameter"]
-        for name, volume_hu, mask, diameter_mm in nodules:
-            write_volume(beside / PATCHES / f"{name}{SUFFIX}", volume_hu)
-            partner = name.replace(PATCH_MARK, SEGMENTATION_MARK)
-            write_volume(beside / SEGMENTATIONS / f"{partner}{SUFFIX}", mask)
-            rows.append(f"{name}{SUFFIX},{diameter_mm}")
-        write_text(beside / DIAMETERS, "\n".join(rows) + "\n")
-        for name in (PATCHES, SEGMENTATIONS, DIAMETERS):
-            (beside / name).replace(folder / name)
-    except (OSError, OutputError) as error:
-        why = getattr(error, "strerror", None) or str(error).rstrip(".")
-        raise OutputError(
-            f"The patches cannot be written to {folder} ({why}): "
-            "give a folder that can be written, with room left."
-        ) from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def write_volume(path: Path, volume: np.ndarray) -> None:
-    """Write a patch or a mask, (slice, row, column) at 1 mm, centred on the origin; compressed."""
-    origin = tuple(-(size - 1) / 2 for size in volume.shape[::-1])
-    geometry = replace(Geometry.plain(3), origin=origin)
-    with StackWriter(path, geometry, volume.shape, volume.dtype) as writer:
-        for slice_ in volume:
-            writer.write(slice_)
 
 
 def read_diameters(path: Path) -> dict[str, int]:

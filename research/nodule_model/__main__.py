@@ -1,7 +1,4 @@
-"""``python -m research.nodule_model``: CT patches → the nodule model.
-
-Fits the generative model of lung nodules to CT patches.
-"""
+"""``python -m research.nodule_model``: CT patches → the nodule model → patches of its own."""
 
 from __future__ import annotations
 
@@ -12,19 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from nodegen.cli.options import Flag, Seed, run_function
+from nodegen.cli import run_app
+from nodegen.cli.options import Flag, Positive, Seed, make_app
 
 if TYPE_CHECKING:
-    from nodegen.nodules.measure import Measured
     from nodegen.synthesis.nodule import Nodule
+    from research.nodule_model.measure import Measured
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run it; the exit codes are those of ``nodegen``."""
-    return run_function(fit_model, "python -m research.nodule_model", argv)
+    """Run one of its commands; the exit codes are those of ``nodegen``."""
+    app = make_app("python -m research.nodule_model", "A generative model of lung nodules on CT.")
+    app.command(fit, name="fit")
+    app.command(draw, name="draw")
+    return run_app(lambda: app, sys.argv[1:] if argv is None else argv)
 
 
-def fit_model(
+def fit(
     *,
     patches: Path,
     segmentations: Path,
@@ -54,16 +55,16 @@ def fit_model(
         Of the nodules drawn for --evaluate and --sheet; the fit itself always draws the same.
     """
     from nodegen.io.files import check_writable
-    from nodegen.nodules.model import PARAMETERS
     from research.nodule_model.evaluate import held_out
-    from research.nodule_model.fit import fit
+    from research.nodule_model.fit import fit as fit_model
+    from research.nodule_model.model import PARAMETERS
     from research.nodule_model.sheet import contact_sheet
 
     path = output if output.suffix == ".npz" else output / PARAMETERS
     for wanted in filter(None, (path, sheet)):
         check_writable(wanted)
     measured, nodules = _read(patches, segmentations)
-    model = fit(measured, rounds=rounds, progress=True)
+    model = fit_model(measured, rounds=rounds, progress=True)
     model.save(path)
     print(f"parameters of {len(measured)} nodules in {path} ({path.stat().st_size / 1e3:.0f} kB)")
     if sheet:
@@ -75,13 +76,42 @@ def fit_model(
             print("\n".join(evaluation.lines()))
 
 
+def draw(*, count: Positive, output: Path, seed: Seed = 0, parameters: Path | None = None) -> None:
+    """Draw CT patches of nodules from the fitted model.
+
+    Writes volumes and masks in the organisers' patch form, which `nodegen prepare` takes.
+
+    Parameters
+    ----------
+    count
+        Nodules to draw.
+    output
+        New folder that gets patches/, segmentations/ and ct_nodules.csv.
+    seed
+        The same count and seed give the same nodules.
+    parameters
+        Fitted parameters; if they are not given, those that nodegen's library was drawn from.
+    """
+    from nodegen.progress import track
+    from research.nodule_model.model import FITTED, NoduleModel
+    from research.nodule_model.synthesise import synthesise
+    from research.nodule_model.write import PATCHES, SEGMENTATIONS, write_patches
+
+    drawn = synthesise(NoduleModel.load(parameters or FITTED), count, seed)
+    nodules = track(drawn, count, "draw", "nodule")
+    write_patches(output, f"synthetic{seed}", count, nodules)
+    print(
+        f"{count} nodules in {output}; to make a library of them: nodegen prepare "
+        f"--patches {output / PATCHES} --segmentations {output / SEGMENTATIONS} --output LIBRARY"
+    )
+
+
 def _read(patches: Path, segmentations: Path) -> tuple[list[Measured], list[Nodule | None]]:
     """Measure all pairs, and project each along the baseline's axis; name those left out."""
-    from nodegen.constants import PROJECTION_AXIS
-    from nodegen.nodules.measure import measure
     from nodegen.nodules.patches import PairError, find_pairs, read_pair
-    from nodegen.nodules.prepare import project_nodule
     from nodegen.progress import track
+    from research.nodule_model.features import projected
+    from research.nodule_model.measure import measure
 
     measured, skipped = [], []
     nodules: list[Nodule | None] = []
@@ -93,8 +123,7 @@ def _read(patches: Path, segmentations: Path) -> tuple[list[Measured], list[Nodu
             skipped.append(f"left out {pair.name}: {error}")
             continue
         measured.append(measure(volume_hu, mask))
-        projected = project_nodule(pair.name, volume_hu, mask, (PROJECTION_AXIS,), opaque=False)
-        nodules.append(projected[0] if projected else None)
+        nodules.append(projected(volume_hu, mask))
     for line in skipped:
         print(line)
     return measured, nodules

@@ -12,14 +12,12 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from nodegen.constants import PROJECTION_AXIS
-from nodegen.nodules.measure import Measured
-from nodegen.nodules.prepare import project_nodule
-from nodegen.nodules.synthesise import synthesise
 from nodegen.progress import track
 from nodegen.synthesis.nodule import Nodule
-from research.nodule_model.features import FEATURES, appearance, features
+from research.nodule_model.features import FEATURES, appearance, features, projected
 from research.nodule_model.fit import ROUNDS, fit
+from research.nodule_model.measure import Measured
+from research.nodule_model.synthesise import synthesise
 
 FOLDS = 5
 TREES = 400
@@ -89,13 +87,9 @@ def held_out(
         fitted, rest = ([n for n in nodules[k::2] if n is not None] for k in (first, 1 - first))
         drawn = []
         nodules_drawn = synthesise(model, len(rest), seed)
-        for number, synthetic in enumerate(
-            track(nodules_drawn, len(rest), "draw", "nodule", progress)
-        ):
-            drawn += project_nodule(
-                str(number), synthetic.volume_hu, synthetic.mask, (PROJECTION_AXIS,)
-            )
-        done.append(compare(drawn, rest, fitted))
+        for one in track(nodules_drawn, len(rest), "draw", "nodule", progress):
+            drawn.append(projected(one.volume_hu, one.mask))
+        done.append(compare([nodule for nodule in drawn if nodule], rest, fitted))
     return done
 
 

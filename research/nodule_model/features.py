@@ -7,8 +7,9 @@ from scipy import ndimage
 from skimage.measure import perimeter_crofton, regionprops
 from skimage.transform import resize
 
+from nodegen.constants import PROJECTION_AXIS
 from nodegen.synthesis.nodule import Nodule
-from nodegen.synthesis.projection import normalise
+from nodegen.synthesis.projection import cut_to_mask, diameter_mm, normalise, project
 
 RINGS = 5  # of the radial profile, from the edge to the middle
 BANDS_PX = (0.5, 1.0, 2.0, 4.0)  # differences of Gaussians between these
@@ -31,6 +32,26 @@ FEATURES = (
     "row_step",
     "column_step",
 )
+
+
+def projected(volume_hu: np.ndarray, mask: np.ndarray) -> Nodule | None:
+    """Project a nodule along the baseline's axis, for its look alone: it has no thickness.
+
+    Parameters
+    ----------
+    volume_hu, mask : ndarray, shape (slice, row, column)
+        CT patch at 1 mm, in HU, and its segmentation.
+
+    Returns
+    -------
+    Nodule or None
+        None where the projection is constant.
+    """
+    grey, mask2d = cut_to_mask(*project(volume_hu, mask, PROJECTION_AXIS))
+    if np.ptp(grey[mask2d]) == 0:
+        return None
+    none = np.zeros((1, 1), np.float32)
+    return Nodule(grey, mask2d, diameter_mm(mask2d), "", PROJECTION_AXIS, none, 1.0)
 
 
 def features(nodule: Nodule) -> np.ndarray:

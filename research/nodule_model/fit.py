@@ -8,9 +8,10 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from nodegen.errors import SettingError
-from nodegen.nodules.harmonics import orders
-from nodegen.nodules.measure import SURFACE_DEGREE, Measured, measure
-from nodegen.nodules.model import (
+from nodegen.progress import track
+from research.nodule_model.harmonics import orders
+from research.nodule_model.measure import SURFACE_DEGREE, Measured, measure
+from research.nodule_model.model import (
     FIRST_DENSITY,
     FIRST_SURFACE,
     N_COLUMNS,
@@ -18,8 +19,7 @@ from nodegen.nodules.model import (
     NoduleModel,
     column_classes,
 )
-from nodegen.nodules.synthesise import render
-from nodegen.progress import track
+from research.nodule_model.synthesise import render
 
 RADIUS_STEPS = 33  # quantiles of log R
 QUANTILE_STEPS = 17  # quantiles of each column

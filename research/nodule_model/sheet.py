@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from nodegen.constants import PROJECTION_AXIS
 from nodegen.io.files import write_bytes
-from nodegen.nodules.model import NoduleModel
-from nodegen.nodules.prepare import project_nodule
-from nodegen.nodules.synthesise import synthesise
 from nodegen.synthesis.nodule import Nodule
-from research.nodule_model.features import level
+from research.nodule_model.features import level, projected
+from research.nodule_model.model import NoduleModel
+from research.nodule_model.synthesise import synthesise
 
 SIDE = 8  # nodules in a row and in a column, on each half
 TILE_PX, GAP_PX, CAPTION_PX, TITLE_PX = 80, 8, 14, 28
@@ -25,13 +23,13 @@ def contact_sheet(model: NoduleModel, real: Sequence[Nodule], path: Path, seed: 
     Each is as large as its tile and has its diameter in mm above it; both halves are random.
     """
     count = SIDE * SIDE
-    drawn = [
-        nodule
-        for one in synthesise(model, count, seed)
-        for nodule in project_nodule("", one.volume_hu, one.mask, (PROJECTION_AXIS,), opaque=False)
-    ]
+    projections = (projected(one.volume_hu, one.mask) for one in synthesise(model, count, seed))
+    drawn = [nodule for nodule in projections if nodule]
     chosen = np.random.default_rng(seed).permutation(len(real))[:count]
-    halves = [_half(drawn, "synthetic"), _half([real[index] for index in chosen], "real")]
+    halves = [
+        _half(drawn, "synthetic"),
+        _half([real[index] for index in chosen], "real"),
+    ]
     sheet = np.hstack([np.asarray(half) for half in halves])
     stream = io.BytesIO()
     Image.fromarray(sheet).save(stream, format="PNG", optimize=True)

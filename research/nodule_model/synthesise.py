@@ -8,8 +8,9 @@ from scipy import ndimage
 
 from nodegen.constants import LUNG_HU, PROJECTION_AXIS
 from nodegen.errors import LibraryError
-from nodegen.nodules.harmonics import harmonics
-from nodegen.nodules.measure import (
+from nodegen.synthesis.projection import diameter_mm, project
+from research.nodule_model.harmonics import harmonics
+from research.nodule_model.measure import (
     CORE_SHELL,
     N_ANGULAR,
     SCALARS,
@@ -22,8 +23,7 @@ from nodegen.nodules.measure import (
     shell_of,
     surface_radii,
 )
-from nodegen.nodules.model import NoduleModel
-from nodegen.synthesis.projection import diameter_mm, project
+from research.nodule_model.model import NoduleModel
 
 SMALLEST_MM, LARGEST_MM = 4, 46  # diameters of the organisers' ct_nodules.csv
 TRIES = 100  # for one nodule; of the shipped model, one in forty is drawn again
@@ -83,7 +83,7 @@ def synthesise(model: NoduleModel, count: int, seed: int) -> Iterator[Synthetic]
         else:
             raise LibraryError(
                 f"The model gave no visible nodule of {SMALLEST_MM} to {LARGEST_MM} mm in {TRIES} "
-                "tries: fit it to other patches with `python -m research.nodule_model`."
+                "tries: fit it to other patches with `python -m research.nodule_model fit`."
             )
 
 

@@ -16,11 +16,10 @@ from scipy.special import ndtr
 
 from nodegen.errors import LibraryError
 from nodegen.io.files import write_bytes
-from nodegen.nodules.measure import N_DENSITY, N_SURFACE, SCALARS, Measured, column_parities
-from nodegen.settings import MODEL
+from research.nodule_model.measure import N_DENSITY, N_SURFACE, SCALARS, Measured, column_parities
 
 PARAMETERS = "parameters.npz"
-SHIPPED = MODEL / "nodules" / PARAMETERS
+FITTED = Path(__file__).with_name(PARAMETERS)  # to the organisers' CT nodules
 IRREGULARITIES = ("log_surface_irregularity", "log_density_irregularity")
 N_SCALARS = len(SCALARS)
 N_COLUMNS = N_SCALARS + len(IRREGULARITIES) + N_SURFACE + N_DENSITY
@@ -123,7 +122,7 @@ class NoduleModel:
         except Exception as error:  # zip, numpy and the system each have their own
             raise LibraryError(
                 f"The nodule model {path} cannot be read ({error}): "
-                "fit it again with `python -m research.nodule_model`."
+                "fit it again with `python -m research.nodule_model fit`."
             ) from None
         return model
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
-from nodegen.nodules.harmonics import harmonics, orders, parities, sphere
+from research.nodule_model.harmonics import harmonics, orders, parities, sphere
 
 SURFACE_DEGREE = 8  # a lobe of a 15 mm nodule; what is finer is roughness
 DENSITY_DEGREE = 4
