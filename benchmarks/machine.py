@@ -20,7 +20,7 @@ from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
-from nodegen.training.networks import CHANNELS
+from nodegen.training.profiles import CHANNELS
 
 SLICES_A_WORKER = 2  # at least, where workers are measured
 PLAIN_PX = 128  # side of the plain convolution's output

@@ -54,7 +54,7 @@ COMMANDS = {name: line for group in GROUPS.values() for name, line in group.item
 _RESUMED = {
     "dataset": "finished images are kept; run the same command to resume",
     "utility": "finished parts are kept; run the same command to resume",
-    "train": "the last checkpoint is kept; run it again with --resume",
+    "train": "the last checkpoint is kept; run the same command to resume",
 }
 # Options of another name for what a command has under one of these names.
 _SYNONYMS = {

@@ -8,7 +8,6 @@ from cyclopts.validators import Number
 
 from nodegen.cli.options import (
     AnyDevice,
-    Flag,
     LibraryFolder,
     Overwrite,
     Positive,
@@ -25,16 +24,15 @@ def train(
     profile: Literal["paper", "compact"] = "compact",
     seed: Seed = 0,
     device: AnyDevice = "auto",
-    resume: Flag = False,
     source: str = "",
     stop_after: Annotated[int, Parameter(validator=Number(gte=1, lte=16))] = 16,
 ) -> None:
     """Train a cascade on one image.
 
     Writes `log.jsonl` with the losses, a picture of each scale, and in the end the cascade with
-    its model card in `cascade/`. A run that was killed resumes with `--resume` from the last
-    minute, and ends on the CPU in the same weights as an unbroken one. Beside other work set
-    `OMP_NUM_THREADS=1`: torch's threads wait busily for one another.
+    its model card in `cascade/`. Run an interrupted command again to resume; on the CPU it ends in
+    the same weights as an unbroken one. Beside other work set `OMP_NUM_THREADS=1`: torch's threads
+    wait busily for one another.
 
     Parameters
     ----------
@@ -44,12 +42,10 @@ def train(
         Folder of the run.
     profile
         paper: its setting, for a large GPU; compact: under an hour on two CPU cores.
-    resume
-        Resume the run in --output.
     source
         Where the image comes from, for the model card; if it is not given, its file's name.
     stop_after
-        Stop after so many scales, of 16, to resume later.
+        Stop after so many scales, of 16; run the same command without it to resume.
     """
     from nodegen.errors import TrainingError
     from nodegen.io.stack import read_stack
@@ -68,12 +64,11 @@ def train(
         profile=profile,
         seed=seed,
         device=choose_device(device),
-        resume=resume,
         source=source or image.name,
         stop_after=stop_after,
     )
     if folder is None:
-        print(f"{stop_after} scales are done; add --resume to go on.")
+        print(f"{stop_after} scales are done; run the command without --stop-after to resume.")
     else:
         print(f"The cascade lies in {folder}.")
 

@@ -10,21 +10,13 @@ from torch import nn
 
 from nodegen.constants import (
     BATCH_NORM_EPS,
-    CHANNELS_DOUBLE_EVERY,
     HALF_WIDTH_PX,
     KERNEL,
     LAYERS,
     LEAKY_SLOPE,
 )
 
-CHANNELS = 32  # of the first scales; doubled every 4 scales up to ``CHANNELS_MAX`` (paper)
-CHANNELS_MAX = 128  # paper
 INITIAL_STD = 0.02  # of the initial weights, SinGAN
-
-
-def paper_channels(scale: int) -> int:
-    """Channels of the generator at ``scale`` in the paper: 32, doubled every 4 scales up to 128."""
-    return int(min(CHANNELS * 2 ** (scale // CHANNELS_DOUBLE_EVERY), CHANNELS_MAX))
 
 
 def _layers(channels: int) -> list[nn.Module]:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from nodegen.cascade.resize import scale_sizes
-from nodegen.constants import SCALES
-from nodegen.training.networks import CHANNELS, paper_channels
+from nodegen.constants import CHANNELS_DOUBLE_EVERY, SCALES
+
+CHANNELS, CHANNELS_MAX = 32, 128  # of the first scales, and of the last ones (paper)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Profile:
 # The paper's; the steps are SinGAN's.
 PAPER = Profile(
     name="paper",
-    channels=tuple(paper_channels(n) for n in range(SCALES)),
+    channels=tuple(
+        min(CHANNELS * 2 ** (n // CHANNELS_DOUBLE_EVERY), CHANNELS_MAX) for n in range(SCALES)
+    ),
     iterations=(2000,) * SCALES,
     steps=3,
     window_px=None,

@@ -29,7 +29,7 @@ SAMPLES = 3  # random draws in each scale's picture
 RUN = "training.json"
 LOG = "log.jsonl"
 CASCADE = "cascade"  # folder of the finished cascade
-FORMAT = 2  # of the run's folder
+FORMAT = 3  # of the run's folder
 _PICTURE = 7  # key of the pictures' random streams
 
 
@@ -40,19 +40,18 @@ def train(
     profile: str = "compact",
     seed: int = 0,
     device: torch.device | None = None,
-    resume: bool = False,
     source: str = "",
     stop_after: int = SCALES,
     progress: bool = True,
 ) -> Path | None:
-    """Train a cascade, or resume its training.
+    """Train a cascade, or resume the same training in its folder.
 
     Parameters
     ----------
     image : ndarray, shape (256, 256)
         The training image: 0..1, -1..1, grey levels of 0..4095, or 8 bit (0..255).
     folder : Path
-        Gets ``scales/``, ``checkpoint.safetensors``, ``log.jsonl``, a picture of each scale, and,
+        Gets ``scales/``, ``checkpoint.pt``, ``log.jsonl``, a picture of each scale, and,
         in the end, the cascade in ``cascade/``.
     profile : {"compact", "paper"}
         Width and length of the training, see :mod:`nodegen.training.profiles`.
@@ -60,12 +59,10 @@ def train(
         Of everything random.
     device : torch.device, optional
         The CPU by default.
-    resume : bool
-        Resume the run in ``folder``.
     source : str
         Where the image comes from, for the card.
     stop_after : int
-        Number of trained scales after which to stop; resume later.
+        Number of trained scales after which to stop; the same call resumes.
     progress : bool
         Show the progress on stdout.
 
@@ -87,7 +84,7 @@ def train(
         torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
     with locked(folder):
-        _claim(folder, run, resume)
+        _claim(folder, run)
         training = Training(unit * 2 - 1, folder, PROFILES[profile], seed, device)
         while len(training.scales) < stop_after:
             _train_scale(training, progress)
@@ -118,29 +115,25 @@ def _to_unit(image: np.ndarray) -> np.ndarray:
     return unit if high <= 1 else unit / GREY_MAX
 
 
-def _claim(folder: Path, run: dict[str, Any], resume: bool) -> None:
+def _claim(folder: Path, run: dict[str, Any]) -> None:
     """Refuse a folder that holds another run, and write down this one."""
     path = folder / RUN
-    if path.is_file():
-        if not resume:
-            raise TrainingError(
-                f"{folder} already holds a training run; add --resume to resume it, or give "
-                "another --output."
-            )
-        try:
-            earlier = json.loads(path.read_bytes())
-            other = [key for key, value in run.items() if earlier[key] != value]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TrainingError(
-                f"{path} cannot be read ({type(error).__name__}), so the run in {folder} cannot be "
-                "resumed; give another --output."
-            ) from error
-        if other:
-            raise TrainingError(
-                f"The run in {folder} was started with {other[0]} {earlier[other[0]]}, not "
-                f"{run[other[0]]}; give the same, or another --output."
-            )
-    write_text(path, json.dumps(run, indent=2) + "\n")
+    try:
+        earlier = json.loads(path.read_bytes())
+        other = [key for key, value in run.items() if earlier[key] != value]
+    except FileNotFoundError:
+        write_text(path, json.dumps(run, indent=2) + "\n")
+        return
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{path} cannot be read ({type(error).__name__}), so the run in {folder} cannot be "
+            "resumed; give another --output."
+        ) from error
+    if other:
+        raise TrainingError(
+            f"The run in {folder} was started with {other[0]} {earlier[other[0]]}, not "
+            f"{run[other[0]]}; give the same, or another --output."
+        )
 
 
 def _train_scale(training: Training, progress: bool) -> None:

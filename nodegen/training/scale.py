@@ -10,18 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
 from nodegen.cascade.resize import resize, scale_sizes
 from nodegen.constants import HALF_WIDTH_PX, SCALES
 from nodegen.errors import TrainingError
-from nodegen.training.checkpoint import load_checkpoint, part, save_checkpoint, save_tensors
+from nodegen.training.checkpoint import load_checkpoint, save, save_checkpoint
 from nodegen.training.iteration import LEARNING_RATE, LOSSES, ScaleInTraining, adam, iterate
 from nodegen.training.networks import Discriminator, Generator
 from nodegen.training.profiles import Profile
@@ -117,7 +116,7 @@ class Training:
     def train_scale(self) -> Iterator[dict[str, float]]:
         """Train the next scale, and yield its losses every ``LOG_EVERY`` iterations."""
         n, profile = len(self.scales), self.profile
-        scale, checkpoint = self._begin(n), self.folder / "checkpoint.safetensors"
+        scale, checkpoint = self._begin(n), self.folder / "checkpoint.pt"
         start = load_checkpoint(checkpoint, n, scale.networks)
         iterations = profile.iterations[n]
         saved, rate = time.monotonic(), 0.0
@@ -194,7 +193,7 @@ class Training:
             generator, discriminator = Generator(channels), Discriminator(channels)
         if n > 0 and self.profile.channels[n - 1] == channels:
             generator.load_state_dict(self.scales[-1].generator.state_dict())
-            discriminator.load_state_dict(part(load_file(self._file(n - 1)), "discriminator."))
+            discriminator.load_state_dict(self._saved(n - 1)["discriminator"])
         return self._to_device(generator).train(), self._to_device(discriminator).train()
 
     def _to_device(self, network: _Network) -> _Network:
@@ -206,27 +205,28 @@ class Training:
     # --- trained scales ---------------------------------------------------------------------------
 
     def _file(self, n: int) -> Path:
-        return self.folder / "scales" / f"{n:02d}.safetensors"
+        return self.folder / "scales" / f"{n:02d}.pt"
 
-    def _finish_scale(self, n: int, scale: ScaleInTraining) -> None:
-        tensors = {
-            f"{name}.{key}": value
-            for name, (network, _) in scale.networks.items()
-            for key, value in network.state_dict().items()
-        }
-        save_tensors(self._file(n), {**tensors, "amplitude": torch.tensor(scale.amplitude)})
-        generator = scale.generator.eval().requires_grad_(False)
-        self.scales.append(TrainedScale(generator, scale.amplitude))
-
-    def _load_scale(self, n: int) -> TrainedScale:
-        generator = Generator(self.profile.channels[n])
+    def _saved(self, n: int) -> dict[str, Any]:
+        """Read the states of a trained scale's networks, and its amplitude."""
         try:
-            tensors = load_file(self._file(n))
-            generator.load_state_dict(part(tensors, "generator."))
-            amplitude = float(tensors["amplitude"])
-        except Exception as error:  # safetensors' own, and torch's for other shapes
+            saved: dict[str, Any] = torch.load(self._file(n), "cpu", weights_only=True)
+            Generator(self.profile.channels[n]).load_state_dict(saved["generator"])
+        except Exception as error:  # of pickle and zipfile, and torch's for other shapes
             raise TrainingError(
                 f"{self._file(n)} cannot be read ({type(error).__name__}); delete it and those of "
                 "the scales after it, to train them again."
             ) from error
-        return TrainedScale(self._to_device(generator).eval().requires_grad_(False), amplitude)
+        return saved
+
+    def _finish_scale(self, n: int, scale: ScaleInTraining) -> None:
+        states = {name: network.state_dict() for name, (network, _) in scale.networks.items()}
+        save(self._file(n), {**states, "amplitude": scale.amplitude})
+        generator = scale.generator.eval().requires_grad_(False)
+        self.scales.append(TrainedScale(generator, scale.amplitude))
+
+    def _load_scale(self, n: int) -> TrainedScale:
+        saved, generator = self._saved(n), Generator(self.profile.channels[n])
+        generator.load_state_dict(saved["generator"])
+        generator = self._to_device(generator).eval().requires_grad_(False)
+        return TrainedScale(generator, saved["amplitude"])
