@@ -23,10 +23,10 @@ from cluster import Cluster
 from PIL import Image
 from radiographs import phantoms
 
-from nodegen.dataset.plan import draw_plan
-from nodegen.dataset.run import make_dataset
-from nodegen.dataset.settings import DatasetSettings
-from nodegen.dataset.worker import Maker
+from nodegen.dataset.dataset_plan import draw_plan
+from nodegen.dataset.dataset_settings import DatasetSettings
+from nodegen.dataset.image_maker import ImageMaker
+from nodegen.dataset.make_dataset import make_dataset
 from nodegen.io.store import Store
 from nodegen.settings import Settings
 
@@ -122,8 +122,8 @@ def check(inputs, output, asked):
     records = [json.loads(line) for line in (output / "manifest.jsonl").open()]
     assert [r["name"] for r in records] == [f"s{n:05d}" for n in range(asked.images)]
     plan, alone = draw_plan([inputs], asked), output.with_name("alone")
-    maker = Maker(asked, Store.at(alone))
-    for item in plan.items[:: max(asked.images // AGAIN, 1)]:
+    maker = ImageMaker(asked, Store.at(alone))
+    for item in plan.images[:: max(asked.images // AGAIN, 1)]:
         source = plan.sources[item.source]
         list(maker.make(plan.roots[source.path], source, [item]))
         name = f"records/{item.name}.json"

@@ -8,9 +8,9 @@ from cluster import Cluster
 from radiographs import write_radiographs
 
 from nodegen.dataset.cluster import make_image
-from nodegen.dataset.plan import Item
-from nodegen.dataset.run import make_dataset
-from nodegen.dataset.settings import DatasetSettings
+from nodegen.dataset.dataset_plan import PlannedImage
+from nodegen.dataset.dataset_settings import DatasetSettings
+from nodegen.dataset.make_dataset import make_dataset
 from nodegen.dataset.sources import Source
 from nodegen.errors import OutputError, SettingError
 from nodegen.io.store import Store
@@ -68,7 +68,7 @@ def test_a_worker_and_the_scheduler_are_killed_and_the_bytes_stay_the_same(radio
 
 
 def test_a_worker_with_another_nodegen_refuses(radiographs, tmp_path):
-    source, item = Source("00000001_000.png", 0, "1"), Item("s00000", 0, "train", 0, 1)
+    source, item = Source("00000001_000.png", 0, "1"), PlannedImage("s00000", 0, "train", 0, 1)
     places = Store(str(tmp_path)), Store(str(radiographs))
     with pytest.raises(OutputError, match="install the same on all machines"):
         make_image(ASKED, *places, source, item, "0.9")

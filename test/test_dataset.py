@@ -25,11 +25,11 @@ from radiographs import phantoms, write_radiographs
 from nodegen.cli import main
 from nodegen.constants import GRADES
 from nodegen.dataset import example
-from nodegen.dataset.images import from_run_lengths, run_lengths
-from nodegen.dataset.plan import draw_plan
-from nodegen.dataset.run import make_dataset
-from nodegen.dataset.settings import FORMATS as ALL_FORMATS
-from nodegen.dataset.settings import DatasetSettings
+from nodegen.dataset.dataset_plan import draw_plan
+from nodegen.dataset.dataset_settings import FORMATS as ALL_FORMATS
+from nodegen.dataset.dataset_settings import DatasetSettings
+from nodegen.dataset.make_dataset import make_dataset
+from nodegen.dataset.png import from_run_lengths, run_lengths
 from nodegen.errors import NodegenError, OutputError, SettingError
 from nodegen.io.store import Store
 from nodegen.settings import Settings
@@ -88,15 +88,15 @@ def test_every_file_is_in_the_sums_with_its_hash(made):
 
 def test_numbers_of_nodules_are_those_of_the_plan(made, radiographs):
     plan = draw_plan([radiographs], asked(formats=FORMATS, pairs=True))
-    assert [len(r["nodules"]) for r in records(made)] == [item.nodules for item in plan.items]
-    assert {item.nodules for item in plan.items} == {0, 1, 2}
+    assert [len(r["nodules"]) for r in records(made)] == [item.nodules for item in plan.images]
+    assert {item.nodules for item in plan.images} == {0, 1, 2}
 
 
 def test_patients_are_never_parted(radiographs):
     for seed in range(20):
         plan = draw_plan([radiographs], asked(seed=seed, split=(50, 25, 25)))
         splits = {}
-        for item in plan.items:
+        for item in plan.images:
             splits.setdefault(plan.sources[item.source].patient, set()).add(item.split)
         assert set(splits) == {"00000001", "00000002"}
         assert all(len(found) == 1 for found in splits.values())
@@ -658,7 +658,7 @@ def test_a_stopped_run_says_that_what_is_done_is_kept(number, tmp_path, monkeypa
 
     # A shell that runs the tests in the background has interrupts ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    monkeypatch.setattr("nodegen.dataset.run.make_dataset", stopped)
+    monkeypatch.setattr("nodegen.dataset.make_dataset.make_dataset", stopped)
     assert main(["dataset", "in", "--output", str(tmp_path), "--images", "1"]) == 128 + number
     (line,) = capsys.readouterr().err.splitlines()
     assert "finished images are kept" in line

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nodegen.dataset.plan import draw_plan
-from nodegen.dataset.settings import DatasetSettings
+from nodegen.dataset.dataset_plan import draw_plan
+from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dicom.read import stored_frame
 from nodegen.errors import StackError
 from nodegen.io.radiograph import find_radiographs, read_radiograph, read_radiographs

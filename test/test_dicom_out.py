@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodegen.dicom.read import GreyScale, stored_frame
+from nodegen.dicom.grey_scale import GreyScale
+from nodegen.dicom.read import stored_frame
 
 pydicom = pytest.importorskip("pydicom")
 highdicom = pytest.importorskip("highdicom")
@@ -26,9 +27,9 @@ from pydicom.uid import SecondaryCaptureImageStorage  # noqa: E402
 
 from nodegen.dicom.elements import SC  # noqa: E402
 from nodegen.dicom.segmentation import segmentation  # noqa: E402
-from nodegen.dicom.write import Told, encoded, in_new_form, in_stored_form, uid  # noqa: E402
+from nodegen.dicom.write import Derivation, encoded, in_new_form, in_stored_form, uid  # noqa: E402
 
-TOLD = Told(("a", "1"), "study", "nodegen-7", 1, (1, "Synthetic"), "2 nodules", "1", True)
+TOLD = Derivation(("a", "1"), "study", "nodegen-7", 1, (1, "Synthetic"), "2 nodules", "1", True)
 SMALL = PIXELS[100:164, 100:180]
 LOG_TABLE = np.rint(4095 * np.log1p(np.arange(4096)) / np.log(4096)).astype(np.uint16)
 
@@ -213,7 +214,7 @@ def test_nothing_tells_who_the_patient_is(form, tmp_path):
 
 def test_identity_is_kept_where_that_is_asked_for(tmp_path):
     source, frame = stored_frame(secret(tmp_path / "a.dcm"), 0)
-    made = in_stored_form(source, frame, 0.3, Told(**{**vars(TOLD), "keep_identity": True}))
+    made = in_stored_form(source, frame, 0.3, Derivation(**{**vars(TOLD), "keep_identity": True}))
     assert made.PatientName == "SECRET"
     assert made.StudyInstanceUID == "1.2.3.4.5"
     assert made.SOPInstanceUID != source.SOPInstanceUID

@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from nodegen import __version__
-from nodegen.dataset.images import mark_of, png
+from nodegen.dataset.png import mark_of, png
 from nodegen.io.geometry import Geometry
 from nodegen.io.mark import COMPOSITE, IPTC, Mark
 from nodegen.io.stack import read_stack

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from nodegen.cli.options import AnyDevice, Positive, flat
-from nodegen.dataset.settings import OPTIONS, DatasetSettings
+from nodegen.dataset.dataset_settings import OPTIONS, DatasetSettings
 from nodegen.errors import SettingError
 from nodegen.settings import Method, Settings
 
@@ -50,7 +50,7 @@ def dataset(
         Let the workers of a Dask cluster make it: the address of its scheduler, or its scheduler
         file.
     """
-    from nodegen.dataset.run import make_dataset
+    from nodegen.dataset.make_dataset import make_dataset
 
     everywhere = [text for text in subtlety or () if ":" not in text]
     settings = replace(

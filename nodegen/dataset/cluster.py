@@ -6,16 +6,15 @@ is lost to others, and each begins by looking whether its image is there already
 
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from nodegen import __version__
-from nodegen.dataset.plan import Item
-from nodegen.dataset.settings import DatasetSettings, derived_seed
+from nodegen.dataset.dataset_plan import PlannedImage
+from nodegen.dataset.dataset_settings import DatasetSettings, derived_seed
+from nodegen.dataset.image_maker import make_images
 from nodegen.dataset.sources import Source
-from nodegen.dataset.worker import Maker
 from nodegen.errors import OutputError, SettingError
 from nodegen.io.store import Store
 
@@ -25,13 +24,13 @@ RETRIES = 3  # of an image at which a worker failed, not counting workers that w
 # machines that may be taken away at any time are lost without any fault of the image.
 LOSSES = 3
 CONNECT_S = 30.0
-Task = tuple[Store, Source, Item]  # where a radiograph lies, and an image to be made of it
+Task = tuple[Store, Source, PlannedImage]  # a radiograph, and an image to be made of it
 
 
 def make_on_cluster(
     settings: DatasetSettings,
     store: Store,
-    todo: list[tuple[Store, Source, list[Item]]],
+    todo: list[tuple[Store, Source, list[PlannedImage]]],
     address: str,
 ) -> Iterator[str]:
     """Have images made; yields the name of each.
@@ -42,7 +41,7 @@ def make_on_cluster(
         Of the set.
     store : Store
         Where the set lies.
-    todo : list of (Store, Source, list of Item)
+    todo : list of (Store, Source, list of PlannedImage)
         Radiographs, where they lie, and the images that they lack.
     address : str
         Of the scheduler, or its scheduler file.
@@ -57,7 +56,9 @@ def make_on_cluster(
     from distributed import Client, as_completed
     from distributed.scheduler import KilledWorker
 
-    tasks = iter((root.absolute(), source, item) for root, source, items in todo for item in items)
+    tasks = iter(
+        (root.absolute(), source, each) for root, source, images in todo for each in images
+    )
     first = list(islice(tasks, AHEAD))
     if not first:
         return
@@ -71,15 +72,15 @@ def make_on_cluster(
         ) from error
 
     flying: dict[str, tuple[Task, int]] = {}
+    place = store.absolute()
 
     def submit(task: Task, losses: int = 0) -> Any:
-        root, source, item = task
-        # The same from every run of the set, so that two of them at one scheduler share the work.
-        key = f"{item.name}-{derived_seed(item.seed, settings, store, root)}-{losses}"
+        # The same key from every run of the set, so that two of them at one scheduler share it.
+        key = f"{task[2].name}-{derived_seed(task[2].seed, settings, store, task[0])}-{losses}"
         flying[key] = task, losses
-        more = {"key": key, "retries": RETRIES, "pure": False}
-        place = store.absolute()
-        return client.submit(make_image, settings, place, root, source, item, __version__, **more)
+        return client.submit(
+            make_image, settings, place, *task, __version__, key=key, retries=RETRIES, pure=False
+        )
 
     with client:
         if not client.scheduler_info(n_workers=1)["workers"]:
@@ -110,7 +111,12 @@ def make_on_cluster(
 
 
 def make_image(
-    settings: DatasetSettings, store: Store, root: Store, source: Source, item: Item, version: str
+    settings: DatasetSettings,
+    store: Store,
+    root: Store,
+    source: Source,
+    image: PlannedImage,
+    version: str,
 ) -> str:
     """Make one image, in a worker.
 
@@ -124,10 +130,5 @@ def make_image(
             f"A worker has nodegen {__version__} where the set is made by {version}; install the "
             "same on all machines."
         )
-    (name,) = _maker(settings, store).make(root, source, [item])
+    (name,) = make_images(settings, store, root, source, [image])
     return name
-
-
-@lru_cache(maxsize=1)
-def _maker(settings: DatasetSettings, store: Store) -> Maker:
-    return Maker(settings, store)

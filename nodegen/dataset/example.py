@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from nodegen.dataset.settings import VISIBILITY, derived_seed
+from nodegen.dataset.dataset_settings import VISIBILITY, derived_seed
 from nodegen.io.boxes import Box
 from nodegen.io.radiograph import Radiograph
 from nodegen.lungs.body import Body
@@ -33,8 +33,8 @@ SIZE_TOLERANCE = (0.6, 1.25)  # of the asked range's ends, for what is seen
 
 
 @dataclass(frozen=True)
-class Nodule:
-    """One nodule as it was made.
+class DrawnNodule:
+    """One nodule of an image, measured.
 
     Attributes
     ----------
@@ -49,8 +49,7 @@ class Nodule:
     contrast : float
         Median brightness that was added where it is visible, of 0..1 of the image's range.
     visibility : float
-        What stands out in the middle of the box over the spread of the ground around it, see
-        :mod:`nodegen.synthesis.visibility`.
+        Contrast-to-noise ratio, see :mod:`nodegen.synthesis.visibility`.
     region : {"lung", "hidden", "edge"}
         Where its centre lies: in a lung field, behind heart or diaphragm, or beyond the lungs.
     recipe : Recipe
@@ -72,13 +71,15 @@ class Example:
 
     Attributes
     ----------
+    radiograph : Radiograph
+        What the nodules were drawn into; its window maps grey levels to what is written.
     image : numpy.ndarray, shape (row, column)
         With nodules, in the radiograph's pixel type.
     untouched : numpy.ndarray or None
         The same without nodules, with the same noise and blur; None where it was not asked for.
     change : numpy.ndarray of float32, shape (row, column)
         What the nodules change before noise and blur, in the radiograph's grey levels, not rounded.
-    nodules : list of Nodule
+    nodules : list of DrawnNodule
     seed : int
         Of all that was drawn.
     mm : float
@@ -87,10 +88,11 @@ class Example:
         Why nodules did not pass at each attempt; the last is empty where all did in the end.
     """
 
+    radiograph: Radiograph
     image: np.ndarray
     untouched: np.ndarray | None
     change: np.ndarray
-    nodules: list[Nodule]
+    nodules: list[DrawnNodule]
     seed: int
     mm: float
     faults: list[list[str]] = field(default_factory=list)
@@ -153,7 +155,7 @@ def make_example(
     context = SliceContext(pixels)
     unit = context.slice01
     slice01, alone = unit.copy(), unit.copy()
-    kept: list[Nodule] = []
+    kept: list[DrawnNodule] = []
     windows: list[Window] = []
     faults: list[list[str]] = []
     for attempt in range(ATTEMPTS):
@@ -201,6 +203,7 @@ def make_example(
         made, plain = _changed(pixels, levels, windows), pixels if untouched else None
     assert made is not None
     return Example(
+        radiograph=radiograph,
         image=made,
         untouched=plain,
         change=levels,
@@ -229,7 +232,7 @@ def _measured(
     change: np.ndarray,
     body: Body,
     mm: float,
-) -> Nodule:
+) -> DrawnNodule:
     """Measure one nodule by what it changes in its box's crop."""
     box = recipe.box
     whole = np.zeros(body.shape, bool)
@@ -246,7 +249,7 @@ def _measured(
         x, y = window[1].start + inner[1].start, window[0].start + inner[0].start
         tight = (x + columns.min(), y + rows.min(), x + columns.max() + 1, y + rows.max() + 1)
         contrast = float(np.median(smooth[seen]))
-    return Nodule(
+    return DrawnNodule(
         given=(box.left, box.top, box.right, box.bottom),
         tight=tuple(int(v) for v in tight),  # type: ignore[arg-type]
         mask=whole,
@@ -269,7 +272,7 @@ def _around(box: Box, window: Window) -> Window:
 
 
 def _fault(
-    nodule: Nodule, size_mm: tuple[float, float] | None, visibility: tuple[float, float]
+    nodule: DrawnNodule, size_mm: tuple[float, float] | None, visibility: tuple[float, float]
 ) -> str | None:
     """Why a nodule does not pass; None where it does."""
     left, top, right, bottom = nodule.given

@@ -2,21 +2,25 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from nodegen.dataset.settings import DatasetSettings
-from nodegen.errors import SettingError, StackError
+from nodegen.dataset.dataset_settings import DatasetSettings
+from nodegen.dicom.read import START_BYTES, begins_as_dicom
+from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.radiograph import find_radiographs, reads_as_dicom
-from nodegen.io.stack import PICTURES, READABLE, count_slices
+from nodegen.io.stack import PICTURES, READABLE, count_slices, may_be_radiograph
 from nodegen.io.store import Store
 
 BY_ID = "id "  # before what stands for a patient's ID until it has a number
 NIH_PATIENT = re.compile(r"^(\d{8})_\d{3}$")  # ChestX-ray14: patient, follow-up
 # A folder of CheXpert (patient00001) or MIMIC-CXR (p10000032).
 PATIENT_FOLDER = re.compile(r"(?:^|/)(p(?:atient)?\d{5,})/")
-HEAD_BYTES = 1 << 16
+# Of the middle of files of one size, by which most are told to differ: there are pixels, where the
+# beginning of one scanner's files may be alike, and the edge of its images blank.
+MIDDLE_BYTES = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -73,14 +77,19 @@ def find_files(inputs: Sequence[str | Path]) -> dict[str, Store]:
 
 
 def _find_remote(store: Store) -> list[tuple[str, Store]]:
+    """As local ones are found: by their suffix, or by how they begin."""
     names = list(store.sizes())
     if names == [""]:  # a file itself
         folder, _, name = store.address.rpartition("/")
         return [(name, Store(folder))]
-    found = [name for name in names if PurePosixPath(name).suffix.lower() in READABLE]
+    found = [name for name in names if may_be_radiograph(PurePosixPath(name))]
+    odd = [name for name in found if PurePosixPath(name).suffix.lower() not in READABLE]
+    starts = dict(zip(odd, store.parts([(name, 0, START_BYTES) for name in odd]), strict=True))
+    found = [name for name in found if name not in starts or begins_as_dicom(starts[name])]
     if not found:
         raise StackError(
-            f"There is no radiograph in {store}; give files or folders of {', '.join(READABLE)}."
+            f"There is no radiograph in {store}; give files or folders of {', '.join(READABLE)}, "
+            "or of DICOM under any name."
         )
     return [(name, store) for name in found]
 
@@ -90,11 +99,13 @@ def sources_of(name: str, root: Store, settings: DatasetSettings) -> Iterator[So
     if PurePosixPath(name).suffix.lower() in PICTURES:
         yield Source(name, 0, _patient(Path(name), name, settings.patient_pattern))
         return
-    with root.local(name) as path:
-        try:
+    try:
+        with root.local(name) as path:
             patient, slices = _patient(path, name, settings.patient_pattern), count_slices(path)
-        except StackError:  # said when it is read, and then it is left out
-            patient, slices = _bare(name), 1
+    except SettingError:
+        raise
+    except Exception:  # said when it is read, and then it is left out
+        patient, slices = _bare(name), 1
     for number in range(slices):
         yield Source(name, number, patient)
 
@@ -121,19 +132,19 @@ def numbered(sources: Sequence[Source]) -> list[Source]:
 def with_copies(sources: Sequence[Source], roots: Mapping[str, Store]) -> tuple[list[Source], int]:
     """The same with one patient for all copies of a file, and how many files are copies.
 
-    Copies are known by their hashes, and looked for among local files alone.
+    Files of one size are compared by a few bytes of their middle first, so that few are read.
     """
-    alike: dict[object, list[Path]] = {}
-    paths = {n: store.folder / n for n, store in roots.items() if store.folder is not None}
-    for path in paths.values():
-        alike.setdefault(path.stat().st_size, []).append(path)
-    for key in (_head, _digest):  # files of one size first by their heads, so that few are read
-        parts: dict[object, list[Path]] = {}
-        for size, group in alike.items():
-            for path in group if len(group) > 1 else ():
-                parts.setdefault((size, key(path)), []).append(path)
-        alike = parts
-    patient_of = {paths[s.path]: s.patient for s in sources if s.path in paths}
+    sizes = _sizes(roots)
+    alike: dict[object, list[str]] = {}
+    for name in roots:
+        alike.setdefault(sizes.get(name, name), []).append(name)
+    for key in (_middles, _digests):
+        names = [name for group in alike.values() if len(group) > 1 for name in group]
+        keys = key(names, roots, sizes)
+        alike = {}
+        for name in names:
+            alike.setdefault((sizes[name], keys[name]), []).append(name)
+    patient_of = {source.path: source.patient for source in sources}
     same: dict[str, str] = {}
 
     def first(patient: str) -> str:
@@ -142,7 +153,7 @@ def with_copies(sources: Sequence[Source], roots: Mapping[str, Store]) -> tuple[
         return patient
 
     for group in alike.values():
-        one, *others = (first(patient_of[path]) for path in group)
+        one, *others = (first(patient_of[name]) for name in group)
         for other in others:
             if first(other) != first(one):
                 same[first(other)] = first(one)
@@ -150,13 +161,46 @@ def with_copies(sources: Sequence[Source], roots: Mapping[str, Store]) -> tuple[
     return joined, sum(len(group) - 1 for group in alike.values())
 
 
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.sha256(file.read(HEAD_BYTES)).digest()
+def _by_store(names: Iterable[str], roots: Mapping[str, Store]) -> dict[Store, list[str]]:
+    stores: dict[Store, list[str]] = {}
+    for name in names:
+        stores.setdefault(roots[name], []).append(name)
+    return stores
 
 
-def _digest(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()
+def _sizes(roots: Mapping[str, Store]) -> dict[str, int]:
+    """Bytes of each file that can be seen."""
+    sizes: dict[str, int] = {}
+    for store, names in _by_store(roots, roots).items():
+        if store.folder is None:
+            sizes |= store.sizes()
+            continue
+        for name in names:
+            with suppress(OSError):  # said when it is read
+                sizes[name] = (store.folder / name).stat().st_size
+    return sizes
+
+
+def _middles(
+    names: list[str], roots: Mapping[str, Store], sizes: Mapping[str, int]
+) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for store, own in _by_store(names, roots).items():
+        places = [(name, sizes[name] // 2, sizes[name] // 2 + MIDDLE_BYTES) for name in own]
+        found |= zip(own, store.parts(places), strict=True)
+    return found
+
+
+def _digests(
+    names: list[str], roots: Mapping[str, Store], sizes: Mapping[str, int]
+) -> dict[str, object]:
+    found: dict[str, object] = dict.fromkeys(names)
+    for name in names:
+        try:
+            found[name] = hashlib.sha256(roots[name].read(name)).digest()
+        except (OSError, OutputError):
+            found[name] = name  # no copy of another: said when it is read
+    return found
 
 
 def _patient(path: Path, name: str, pattern: str | None) -> str:

@@ -7,13 +7,15 @@ that all other pixels of the original stay as they are, bit for bit.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
 from nodegen.dataset.energy import SIGMAS, amplified, attenuated
+from nodegen.dataset.example import Example
+from nodegen.io.radiograph import Radiograph
 
 SIDE_PX = 1024
 # px of the standardised image. Of a nodule of 300 levels what is cut off by it makes an error of 4
@@ -182,6 +184,43 @@ class StandardisationTransform:
         made = np.zeros(self.shape, np.float32)
         made[crop.top : crop.bottom, crop.left : crop.right] = np.asarray(resized)
         return made
+
+
+def in_original(
+    example: Example, transformation: StandardisationTransform, original: Radiograph
+) -> Example:
+    """Give an example that was drawn in NODE21's form in the original, changed at nodules alone.
+
+    Parameters
+    ----------
+    example : Example
+        Drawn in the standardised image.
+    transformation : StandardisationTransform
+        How that was made.
+    original : Radiograph
+        What it was made of.
+    """
+    before = original.pixels.astype(np.float64)
+    change = transformation.inverse(example.change)
+    after = np.clip(before + change, before.min(), before.max())
+    made = np.rint(after) if original.pixels.dtype.kind in "iu" else after
+    return replace(
+        example,
+        radiograph=original,
+        image=np.where(change != 0, made, before).astype(original.pixels.dtype),
+        untouched=original.pixels,
+        change=(after - before).astype(np.float32),
+        nodules=[
+            replace(
+                nodule,
+                given=transformation.inverse_box(nodule.given),
+                tight=transformation.inverse_box(nodule.tight),
+                mask=transformation.inverse_mask(nodule.mask),
+            )
+            for nodule in example.nodules
+        ],
+        mm=example.mm * transformation.crop.scale,
+    )
 
 
 def cropped(pixels: np.ndarray, crop: Crop) -> tuple[np.ndarray, np.ndarray]:

@@ -38,8 +38,8 @@ UID_ROOT = uuid.uuid5(uuid.NAMESPACE_DNS, "nodegen")
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a derived image tells besides pixels and technique.
+class Derivation:
+    """What a derived image says besides pixels and technique.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Told:
         Of the image in its series.
     series : (int, str)
         Number of the series, and its description.
-    derivation : str
+    description : str
         How the image came about.
     version : str
         Of nodegen.
@@ -66,7 +66,7 @@ class Told:
     patient: str
     number: int
     series: tuple[int, str]
-    derivation: str
+    description: str
     version: str
     synthetic: bool
     keep_identity: bool = False
@@ -85,7 +85,9 @@ def uid(*parts: object) -> str:
     return f"2.25.{uuid.uuid5(UID_ROOT, chr(0).join(map(str, parts))).int}"
 
 
-def in_stored_form(source: "Dataset", stored: np.ndarray, mm: float, told: Told) -> "Dataset":
+def in_stored_form(
+    source: "Dataset", stored: np.ndarray, mm: float, derivation: Derivation
+) -> "Dataset":
     """An image in its source's own matrix, bits, grey scale and photometric interpretation.
 
     Parameters
@@ -96,11 +98,11 @@ def in_stored_form(source: "Dataset", stored: np.ndarray, mm: float, told: Told)
         Its stored values, changed.
     mm : float
         Size of a pixel, mm, for a source that does not say it.
-    told : Told
-        What the image tells besides pixels and technique.
+    derivation : Derivation
+        What the image says besides pixels and technique.
     """
-    made = _begun(source, told)
-    if not told.keep_identity:
+    made = _begun(source, derivation)
+    if not derivation.keep_identity:
         take(source, made, PIXELS)
     made.PixelData = _bytes(stored)
     kind = _kind(source)
@@ -108,7 +110,7 @@ def in_stored_form(source: "Dataset", stored: np.ndarray, mm: float, told: Told)
     if kind != CR and "PresentationLUTShape" not in made:
         made.PresentationLUTShape = "INVERSE" if white_is_0 else "IDENTITY"
     sign = 1 if white_is_0 else -1
-    return _completed(made, kind, told, stored.shape, source, sign, mm)
+    return _completed(made, kind, derivation, stored.shape, source, sign, mm)
 
 
 def in_new_form(
@@ -116,7 +118,7 @@ def in_new_form(
     pixels: np.ndarray,
     window: tuple[float, float],
     mm: float,
-    told: Told,
+    derivation: Derivation,
     *,
     resampled: float = 1.0,
     calibrated: bool = False,
@@ -133,14 +135,14 @@ def in_new_form(
         Grey levels that are shown black and white.
     mm : float
         Size of a pixel, mm.
-    told : Told
-        What the image tells besides pixels and technique.
+    derivation : Derivation
+        What the image says besides pixels and technique.
     resampled : float
         px of `pixels` for each px of the source, by which its pixel sizes are divided.
     calibrated : bool
         Whether `mm` follows from the width of the lungs, because no file says it.
     """
-    made = _begun(source, told)
+    made = _begun(source, derivation)
     for name in PIXELS:
         if name in made:
             delattr(made, name)
@@ -165,7 +167,7 @@ def in_new_form(
     kind = DX if _kind(source) == DX_RAW else _kind(source)
     if kind == DX:
         made.PresentationIntentType, made.PixelIntensityRelationshipSign = "FOR PRESENTATION", -1
-    return _completed(made, kind, told, pixels.shape, source, -1, mm)
+    return _completed(made, kind, derivation, pixels.shape, source, -1, mm)
 
 
 def encoded(dataset: "Dataset") -> bytes:
@@ -190,12 +192,12 @@ def _kind(source: "Dataset | None") -> str:
     return told if told in (CR, DX, DX_RAW) else SC
 
 
-def _begun(source: "Dataset | None", told: Told) -> "Dataset":
+def _begun(source: "Dataset | None", derivation: Derivation) -> "Dataset":
     """A dataset with what is taken over from the source, and who it is of."""
     from pydicom import Dataset
 
     made = Dataset()
-    if source is not None and told.keep_identity:
+    if source is not None and derivation.keep_identity:
         for element in source:
             if element.tag.group not in (0x0002, 0x7FE0):
                 made[element.tag] = deepcopy(element)
@@ -204,7 +206,7 @@ def _begun(source: "Dataset | None", told: Told) -> "Dataset":
             if name in made:
                 delattr(made, name)
         if "StudyInstanceUID" not in made:
-            made.StudyInstanceUID = uid("study", told.study)
+            made.StudyInstanceUID = uid("study", derivation.study)
         return made
     made.SpecificCharacterSet = "ISO_IR 192"
     if source is not None:
@@ -213,35 +215,35 @@ def _begun(source: "Dataset | None", told: Told) -> "Dataset":
             made.PatientIdentityRemoved = "YES"
             made.DeidentificationMethod = "Only elements without identity taken over, new UIDs"
             made.LongitudinalTemporalInformationModified = "REMOVED"
-    made.PatientID, made.PatientName = told.patient, f"{told.patient}^"
-    made.StudyInstanceUID = uid("study", told.study)
+    made.PatientID, made.PatientName = derivation.patient, f"{derivation.patient}^"
+    made.StudyInstanceUID = uid("study", derivation.study)
     return made
 
 
 def _completed(
     made: "Dataset",
     kind: str,
-    told: Told,
+    derivation: Derivation,
     shape: tuple[int, ...],
     source: "Dataset | None",
     sign: int,
     mm: float,
 ) -> "Dataset":
     """Tell the derivation, and fill in what the class of image must have."""
-    made.SOPClassUID, made.SOPInstanceUID = kind, uid("image", *told.key)
-    made.SeriesInstanceUID = uid("series", told.study, *told.series)
-    made.SeriesNumber, made.SeriesDescription = told.series
-    made.InstanceNumber = told.number
+    made.SOPClassUID, made.SOPInstanceUID = kind, uid("image", *derivation.key)
+    made.SeriesInstanceUID = uid("series", derivation.study, *derivation.series)
+    made.SeriesNumber, made.SeriesDescription = derivation.series
+    made.InstanceNumber = derivation.number
     made.Rows, made.Columns = shape
     made.ImageType = ["DERIVED", "SECONDARY"]
-    made.SyntheticData = "YES" if told.synthetic else "NO"
-    made.DerivationDescription = told.derivation[:1024]
+    made.SyntheticData = "YES" if derivation.synthetic else "NO"
+    made.DerivationDescription = derivation.description[:1024]
     made.DerivationCodeSequence = [code(*ADDITION)]
     if source is not None and source.get("SOPInstanceUID"):
         own = str(source.SOPInstanceUID)
-        stands_for = own if told.keep_identity else uid("source", own)
+        stands_for = own if derivation.keep_identity else uid("source", own)
         made.SourceImageSequence = [reference(source, stands_for)]
-    made.ContributingEquipmentSequence = [equipment(told.version)]
+    made.ContributingEquipmentSequence = [equipment(derivation.version)]
     for name, value in {**REQUIRED[kind], "LossyImageCompression": "00"}.items():
         if not made.get(name):
             setattr(made, name, value)

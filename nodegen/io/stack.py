@@ -5,9 +5,10 @@ One reader for every format: MetaImage and TIFF, which may hold a stack, PNG, JP
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -28,6 +29,7 @@ DICOM = (".dcm", ".dicom", ".ima")  # and any file that begins as DICOM does
 READABLE = (*SUFFIXES, *PICTURES, *DICOM)
 # Files beside radiographs that are never opened to look for DICOM.
 _OTHERS = (".raw", ".zraw", ".json", ".csv", ".txt", ".md", ".html", ".py", ".gz", ".npz", ".npy")
+logger = logging.getLogger(__name__)
 DEEPEST = 3  # folders within folders in which an image is looked for, to name it in a message
 
 
@@ -59,27 +61,47 @@ class Stack:
         self.pixels.flags.writeable = False
 
 
+def may_be_radiograph(name: PurePath) -> bool:
+    """Whether a file is one of a format that is read, or may be DICOM under another name."""
+    suffix = name.suffix.lower()
+    if name.name.startswith(".") or name.name.upper() == "DICOMDIR":
+        return False
+    return suffix in READABLE or suffix not in _OTHERS
+
+
 def is_radiograph(path: Path) -> bool:
     """Whether a file is one of a format that is read, by its name or by how it begins."""
-    suffix = path.suffix.lower()
-    if path.name.startswith(".") or path.name.upper() == "DICOMDIR":
+    if not may_be_radiograph(path):
         return False
-    return suffix in READABLE or (suffix not in _OTHERS and path.is_file() and is_dicom(path))
+    return path.suffix.lower() in READABLE or (path.is_file() and is_dicom(path))
 
 
 def radiographs_in(folder: Path) -> Iterator[Path]:
-    """Files of the formats that are read, in a folder and those below it, linked ones too."""
-    seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    """Files of the formats that are read, in a folder and those below it, linked ones too.
+
+    What is left out is named in a warning: links that lead nowhere or back, and folders that may
+    not be read.
+    """
+
+    def unreadable(error: OSError) -> None:
+        logger.warning("left out %s: it cannot be read (%s)", error.filename, error.strerror)
+
+    seen: dict[str, str] = {}
+    for place, folders, names in os.walk(folder, onerror=unreadable, followlinks=True):
         real = os.path.realpath(place)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if real in seen:  # a link that leads back
+        if real in seen:
+            logger.warning("left out %s: it is the same folder as %s", place, seen[real])
             folders.clear()
             continue
-        seen.add(real)
+        seen[real] = place
         for name in sorted(names):
             path = Path(place, name)
-            if is_radiograph(path) and path.is_file():
+            if path.is_symlink() and not path.exists() and may_be_radiograph(path):
+                logger.warning(
+                    "left out %s: it leads to %s, which is not there", path, os.readlink(path)
+                )
+            elif is_radiograph(path) and path.is_file():
                 yield path
 
 
@@ -210,12 +232,8 @@ def _unreadable(path: Path, error: OSError) -> StackError:
 
 
 def _read_dicom(path: Path) -> Stack:
-    frames = list(read_dicom(path))
-    pixels = np.stack([frame.pixels for frame in frames])
-    spacing = frames[0].spacing
+    pixels, spacing, patient = read_dicom(path)
     geometry = Geometry.plain(2)
     if spacing:
         geometry = Geometry(spacing, geometry.origin, geometry.direction, 2)
-    if len(frames) > 1:
-        geometry = geometry.stacked
-    return Stack(path, pixels, geometry, spacing, frames[0].patient)
+    return Stack(path, pixels, geometry.stacked if len(pixels) > 1 else geometry, spacing, patient)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +162,18 @@ class Store:
             for path in some:
                 content = found.get(path)
                 yield content if isinstance(content, bytes) else None
+
+    def parts(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes]:
+        """Parts of files, (name, start, stop); empty of one that cannot be read."""
+        files, root = self._opened()
+        found: list[bytes] = []
+        for start in range(0, len(wanted), AT_ONCE):
+            names, starts, stops = zip(*wanted[start : start + AT_ONCE], strict=True)
+            paths = [f"{root}/{name}" for name in names]
+            with self._told():
+                some = files.cat_ranges(paths, starts, stops, on_error="return")
+            found += [part if isinstance(part, bytes) else b"" for part in some]
+        return found
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:

@@ -2,23 +2,20 @@
 
 Radiographs that came in DICOM keep their class (CR, DX) and their technique; given in the
 original's own space they keep matrix, bits, grey scale and photometric interpretation, too. Others
-become secondary captures. Nothing tells who the patient is unless that is asked for.
+become secondary captures. Nothing says who the patient is unless that is asked for.
 """
 
-import csv
-import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nodegen import __version__
+from nodegen.dataset.dataset_settings import DatasetSettings, derived_seed
 from nodegen.dataset.example import Example
-from nodegen.dataset.images import windowed
-from nodegen.dataset.settings import DatasetSettings, derived_seed
-from nodegen.io.files import write_bytes
-from nodegen.io.radiograph import Radiograph, reads_as_dicom
+from nodegen.dataset.png import windowed
+from nodegen.io.radiograph import reads_as_dicom
+from nodegen.io.tables import csv_text
 
 COLUMNS = (
     "image", "sop_instance_uid", "masks", "segment", "x_min", "y_min", "x_max", "y_max", "size_mm",
@@ -26,50 +23,42 @@ COLUMNS = (
 SERIES = {True: (1, "Synthetic nodules"), False: (3, "Without synthetic nodules")}  # masks are 2
 
 
-def write_image(
-    output: Path,
-    record: dict[str, Any],
-    radiograph: Radiograph,
-    example: Example,
-    settings: DatasetSettings,
-) -> list[str]:
-    """Write the image, the same without nodules where pairs are asked for, and the masks."""
+def image_files(
+    record: dict[str, Any], example: Example, settings: DatasetSettings
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the image, the same without nodules where pairs are asked for, and the masks."""
     from nodegen.dicom.segmentation import segmentation
     from nodegen.dicom.write import encoded
 
     place = f"{record['split']}/{record['name']}.dcm"
-    names = [f"dicom/images/{place}"]
-    image = _dataset(record, radiograph, example, settings, with_nodules=True)
-    write_bytes(output / names[0], encoded(image))
+    image = _dataset(record, example, settings, with_nodules=True)
+    yield f"dicom/images/{place}", encoded(image)
     record["sop_instance_uid"] = str(image.SOPInstanceUID)
     if settings.pairs:
-        names.append(f"dicom/untouched/{place}")
-        pair = _dataset(record, radiograph, example, settings, with_nodules=False)
-        write_bytes(output / names[-1], encoded(pair))
+        pair = _dataset(record, example, settings, with_nodules=False)
+        yield f"dicom/untouched/{place}", encoded(pair)
     if settings.masks and example.nodules:
-        names.append(f"dicom/masks/{place}")
         found = [nodule.mask for nodule in example.nodules]
         masks = segmentation(image, found, _key(record, settings), __version__)
-        write_bytes(output / names[-1], encoded(masks))
-    return names
+        yield f"dicom/masks/{place}", encoded(masks)
 
 
 def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[tuple[str, str]]:
     """Yield ``dicom/boxes.csv``: a row for each nodule, and one for each image that has none."""
-    made = io.StringIO()
-    writer = csv.DictWriter(made, COLUMNS, lineterminator="\n", restval="")
-    writer.writeheader()
+    rows: list[tuple[object, ...]] = []
     for record in records:
         place = f"{record['split']}/{record['name']}.dcm"
-        image = {"image": f"images/{place}", "sop_instance_uid": record["sop_instance_uid"]}
-        for number, nodule in enumerate(record["nodules"], 1):
-            row = {**image, **dict(zip(COLUMNS[4:8], nodule["box"], strict=True))}
-            if settings.masks:
-                row |= {"masks": f"masks/{place}", "segment": number}
-            writer.writerow({**row, "size_mm": nodule["size_mm"]})
-        if not record["nodules"]:
-            writer.writerow(image)
-    yield "dicom/boxes.csv", made.getvalue()
+        image = (f"images/{place}", record["sop_instance_uid"])
+        rows += [
+            (
+                *image,
+                *((f"masks/{place}", number) if settings.masks else ("", "")),
+                *nodule["box"],
+                str(nodule["size_mm"]),
+            )
+            for number, nodule in enumerate(record["nodules"], 1)
+        ] or [image]
+    yield "dicom/boxes.csv", csv_text(COLUMNS, rows)
 
 
 def _key(record: dict[str, Any], settings: DatasetSettings) -> tuple[str, ...]:
@@ -77,29 +66,26 @@ def _key(record: dict[str, Any], settings: DatasetSettings) -> tuple[str, ...]:
 
 
 def _dataset(
-    record: dict[str, Any],
-    radiograph: Radiograph,
-    example: Example,
-    settings: DatasetSettings,
-    with_nodules: bool,
+    record: dict[str, Any], example: Example, settings: DatasetSettings, with_nodules: bool
 ) -> Any:
     """One image of a pair."""
-    from nodegen.dicom.read import GreyScale, stored_frame
-    from nodegen.dicom.write import Told, in_new_form, in_stored_form
+    from nodegen.dicom.grey_scale import GreyScale
+    from nodegen.dicom.read import stored_frame
+    from nodegen.dicom.write import Derivation, in_new_form, in_stored_form
 
-    source = frame = None
+    radiograph, source, frame = example.radiograph, None, None
     study = record["source_sha256"]
     if reads_as_dicom(radiograph.path):
         source, frame = stored_frame(radiograph.path, radiograph.slice)
         study = str(source.get("StudyInstanceUID", study))
-    nodules = example.nodules if with_nodules else []
-    told = Told(
+    nodules = len(example.nodules) if with_nodules else 0
+    derivation = Derivation(
         key=(*_key(record, settings), SERIES[with_nodules][1]),
         study=f"{study} {settings.seed}",
         patient=f"nodegen-{derived_seed(settings.seed, 'patient', record['patient']):016x}",
         number=int(record["name"][1:]) + 1,
         series=SERIES[with_nodules],
-        derivation=_derivation(record, len(nodules), settings),
+        description=_description(record, nodules, settings),
         version=__version__,
         synthetic=bool(nodules) or settings.render.noise_and_blur,
         keep_identity=settings.keep_identity,
@@ -107,24 +93,23 @@ def _dataset(
     if source is not None and frame is not None and settings.space == "original":
         grey = GreyScale.of(frame, source)
         change = example.change if with_nodules else np.zeros_like(example.change)
-        return in_stored_form(source, grey.changed(frame, change), example.mm, told)
+        return in_stored_form(source, grey.changed(frame, change), example.mm, derivation)
     pixels = example.image if with_nodules or example.untouched is None else example.untouched
-    form = pixels if pixels.dtype == np.uint8 else windowed(pixels, radiograph.window, 16)
     window = radiograph.window if pixels.dtype.kind == "u" else (0.0, 65535.0)
-    given = record.get("standardised") if settings.space == "drawn" else None
+    crop = record.get("standardised") if settings.space == "drawn" else None
     believed = radiograph.spacing is not None and abs(radiograph.spacing[0] - example.mm) < 1e-3
     return in_new_form(
         source,
-        form,
+        pixels if pixels.dtype == np.uint8 else windowed(pixels, radiograph.window, 16),
         window,
         example.mm,
-        told,
-        resampled=float(given["scale"]) if given else 1.0,
+        derivation,
+        resampled=float(crop["scale"]) if crop else 1.0,
         calibrated=not believed,
     )
 
 
-def _derivation(record: dict[str, Any], nodules: int, settings: DatasetSettings) -> str:
+def _description(record: dict[str, Any], nodules: int, settings: DatasetSettings) -> str:
     parts = [f"{nodules} synthetic lung nodules drawn in by nodegen {__version__}"]
     if settings.standardise:
         form = "in NODE21's grey scale and crop"

@@ -1,13 +1,14 @@
 """MONAI: ``monai.json`` over ``images``, as ``load_decathlon_datalist`` reads it.
 
-Boxes are ``[x_min, y_min, x_max, y_max]``, px; label 0 is a nodule.
+Boxes are in MONAI's order, along the first axis of the image first: ``LoadImaged`` reads a PNG as
+(column, row), so they are ``[x_min, y_min, x_max, y_max]``, px. Label 0 is a nodule.
 """
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from nodegen.dataset.settings import DatasetSettings
+from nodegen.dataset.dataset_settings import DatasetSettings
 
 KEYS = {"training": "train", "validation": "val", "test": "test"}
 

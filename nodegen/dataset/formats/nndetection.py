@@ -6,44 +6,33 @@ Train and val lie together in ``imagesTr``, which nnDetection parts into folds i
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.example import Example
-from nodegen.dataset.images import windowed
-from nodegen.dataset.settings import DatasetSettings
-from nodegen.io.files import write_bytes, write_text
-from nodegen.io.radiograph import Radiograph
+from nodegen.dataset.png import as_file, windowed
 
 TASK = "nndetection/Task100_Nodegen"
 
 
-def write_image(
-    output: Path,
-    record: dict[str, Any],
-    radiograph: Radiograph,
-    example: Example,
-    settings: DatasetSettings,
-) -> list[str]:
-    """Write image, instance labels and their classes."""
+def image_files(
+    record: dict[str, Any], example: Example, settings: DatasetSettings
+) -> Iterator[tuple[str, bytes]]:
+    """Yield image, instance labels and their classes."""
     part = "Ts" if record["split"] == "test" else "Tr"
     raw, name = f"{TASK}/raw_splitted", record["name"]
-    names = [
-        f"{raw}/images{part}/{name}_0000.nii.gz",
-        f"{raw}/labels{part}/{name}.nii.gz",
-        f"{raw}/labels{part}/{name}.json",
-    ]
     labels = np.zeros(example.image.shape, np.uint8)
     for number, nodule in enumerate(example.nodules, 1):
         labels[nodule.mask] = number
-    _write_nifti(output / names[0], windowed(example.image, radiograph.window, 16), example.mm)
-    _write_nifti(output / names[1], labels, example.mm)
+    pixels = windowed(example.image, example.radiograph.window, 16)
+    for place, each in ((f"images{part}/{name}_0000", pixels), (f"labels{part}/{name}", labels)):
+        yield f"{raw}/{place}.nii.gz", as_file(".nii.gz", partial(_write, each, example.mm))
     instances = {str(number + 1): 0 for number in range(len(example.nodules))}
-    write_text(output / names[2], json.dumps({"instances": instances}) + "\n")
-    return names
+    yield f"{raw}/labels{part}/{name}.json", f"{json.dumps({'instances': instances})}\n".encode()
 
 
 def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[tuple[str, str]]:
@@ -60,11 +49,9 @@ def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[
     yield f"{TASK}/dataset.json", json.dumps(content, indent=1) + "\n"
 
 
-def _write_nifti(path: Path, pixels: np.ndarray, mm: float) -> None:
+def _write(pixels: np.ndarray, mm: float, path: Path) -> None:
     import SimpleITK as sitk
 
     image = sitk.GetImageFromArray(pixels)
     image.SetSpacing((mm, mm))
-    with TemporaryDirectory() as folder:  # a file's ending tells ITK the form
-        sitk.WriteImage(image, f"{folder}/{path.name}", useCompression=True)
-        write_bytes(path, (Path(folder) / path.name).read_bytes())
+    sitk.WriteImage(image, str(path), useCompression=True)

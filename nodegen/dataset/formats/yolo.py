@@ -6,41 +6,27 @@ file.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from nodegen.dataset.dataset_settings import SPLITS, DatasetSettings
 from nodegen.dataset.example import Example
-from nodegen.dataset.images import mark_of, png, windowed
-from nodegen.dataset.settings import SPLITS, DatasetSettings
-from nodegen.io.files import write_bytes, write_text
-from nodegen.io.radiograph import Radiograph
+from nodegen.dataset.png import mark_of, png, windowed
 
 
-def write_image(
-    output: Path,
-    record: dict[str, Any],
-    radiograph: Radiograph,
-    example: Example,
-    settings: DatasetSettings,
-) -> list[str]:
-    """Write the image in 8 bit, and its label."""
+def image_files(
+    record: dict[str, Any], example: Example, settings: DatasetSettings
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the image in 8 bit, and its label."""
     place = f"{record['split']}/{record['name']}"
-    names = [f"yolo/images/{place}.png", f"yolo/labels/{place}.txt"]
-    write_bytes(
-        output / names[0], png(windowed(example.image, radiograph.window, 8), mark_of(record))
-    )
-    lines = []
-    for nodule in record["nodules"]:
-        left, top, right, bottom = nodule["box"]
-        numbers = (
-            (left + right) / 2 / record["width"],
-            (top + bottom) / 2 / record["height"],
-            (right - left) / record["width"],
-            (bottom - top) / record["height"],
-        )
-        lines.append("0 " + " ".join(f"{value:.6f}" for value in numbers) + "\n")
-    write_text(output / names[1], "".join(lines))
-    return names
+    pixels = windowed(example.image, example.radiograph.window, 8)
+    yield f"yolo/images/{place}.png", png(pixels, mark_of(record))
+    width, height = record["width"], record["height"]
+    lines = [
+        f"0 {(left + right) / 2 / width:.6f} {(top + bottom) / 2 / height:.6f} "
+        f"{(right - left) / width:.6f} {(bottom - top) / height:.6f}\n"
+        for left, top, right, bottom in (nodule["box"] for nodule in record["nodules"])
+    ]
+    yield f"yolo/labels/{place}.txt", "".join(lines).encode()
 
 
 def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from scipy.optimize import linear_sum_assignment
 
 from nodegen import __version__
-from nodegen.dataset.images import png
+from nodegen.dataset.png import png
 from nodegen.errors import EvaluationError
 from nodegen.evaluation.fidelity.measures import side_of
 from nodegen.io.boxes import Box

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from nodegen.dataset.images import png
+from nodegen.dataset.png import png
 from nodegen.io.boxes import Box
 from nodegen.io.preview import around, eight_bit, resized
 from nodegen.io.radiograph import read_radiograph

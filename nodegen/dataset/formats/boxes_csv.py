@@ -4,20 +4,21 @@ Sorted by ``order``, the images of a split go from obvious to subtle, for traine
 what is easy.
 """
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
-from nodegen.dataset.settings import SPLITS, DatasetSettings
+from nodegen.dataset.dataset_settings import SPLITS, DatasetSettings
+from nodegen.io.tables import csv_text
 
+# Columns of the data card's kinds: text unless named.
+INTEGERS = ("x_min", "y_min", "x_max", "y_max", "given_x_min", "given_y_min", "given_x_max",
+            "given_y_max", "slice", "seed", "order")  # fmt: skip
+FLOATS = ("size_mm", "contrast", "visibility")
 COLUMNS = (
     "image", "split", "label", "x_min", "y_min", "x_max", "y_max", "size_mm", "contrast",
     "visibility", "region", "signal", "given_x_min", "given_y_min", "given_x_max", "given_y_max",
     "subtlety", "order", "nodule", "source", "slice", "patient", "seed",
 )  # fmt: skip
-
-MEASURED = ("size_mm", "contrast", "visibility", "subtlety", "region")
 
 
 def orders(records: list[dict[str, Any]]) -> dict[str, int]:
@@ -51,32 +52,21 @@ def orders(records: list[dict[str, Any]]) -> dict[str, int]:
 
 def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[tuple[str, str]]:
     """Yield the table; px, half-open, from the image's upper left corner."""
-    made = io.StringIO()
-    writer = csv.DictWriter(made, COLUMNS, lineterminator="\n", restval="")
-    writer.writeheader()
     places = orders(records)
+    corners = ("x_min", "y_min", "x_max", "y_max")
+    rows = []
     for record in records:
-        image = {
+        image = record | {
             "image": f"images/{record['split']}/{record['name']}.png",
             "order": places[record["name"]],
-            **{name: record[name] for name in ("split", "source", "slice", "patient", "seed")},
         }
-        for nodule in record["nodules"]:
-            corners = ("x_min", "y_min", "x_max", "y_max")
-            writer.writerow(
-                {
-                    **image,
-                    "label": "nodule",
-                    **dict(zip(corners, nodule["box"], strict=True)),
-                    **{
-                        f"given_{corner}": value
-                        for corner, value in zip(corners, nodule["given"], strict=True)
-                    },
-                    **{name: nodule[name] for name in MEASURED},
-                    "signal": nodule["recipe"]["signal"],
-                    "nodule": nodule["recipe"]["name"],
-                }
-            )
-        if not record["nodules"]:
-            writer.writerow(image)
-    yield "boxes.csv", made.getvalue()
+        rows += [
+            image
+            | nodule
+            | {"label": "nodule"}
+            | dict(zip(corners, nodule["box"], strict=True))
+            | dict(zip((f"given_{c}" for c in corners), nodule["given"], strict=True))
+            | {"signal": nodule["recipe"]["signal"], "nodule": nodule["recipe"]["name"]}
+            for nodule in record["nodules"]
+        ] or [image]
+    yield "boxes.csv", csv_text(COLUMNS, [[str(row.get(c, "")) for c in COLUMNS] for row in rows])

@@ -10,21 +10,21 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from nodegen.dataset.cluster import make_on_cluster
+from nodegen.dataset.dataset_plan import DatasetPlan, PlannedImage, draw_plan, keep_plan
+from nodegen.dataset.dataset_settings import SPLITS, DatasetSettings
 from nodegen.dataset.finalise import finalise_set
-from nodegen.dataset.plan import Item, draw_plan, keep_plan
-from nodegen.dataset.settings import SPLITS, DatasetSettings
+from nodegen.dataset.image_maker import make_images
+from nodegen.dataset.records import Record, read_records
 from nodegen.dataset.sources import Source
-from nodegen.dataset.worker import Maker
-from nodegen.dataset.write import read_records
 from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.store import Store
 from nodegen.progress import track
 
-Task = tuple[Store, Source, list[Item]]  # where a radiograph lies, and the images that it lacks
+Task = tuple[Store, Source, list[PlannedImage]]  # a radiograph, and the images that it lacks
 
 
 @dataclass(frozen=True)
-class Made:
+class DatasetRun:
     """What a run left.
 
     Attributes
@@ -48,11 +48,11 @@ class Made:
     images: int
     done: int
     skipped: dict[str, str]
-    left_out: int = 0
-    nodules: int = 0
-    asked: int = 0
-    empty: tuple[str, ...] = ()
-    copies: int = 0
+    left_out: int
+    nodules: int
+    asked: int
+    empty: tuple[str, ...]
+    copies: int
 
     @property
     def complete(self) -> bool:
@@ -69,7 +69,7 @@ def make_dataset(
     shard: tuple[int, int] = (1, 1),
     scheduler: str | None = None,
     progress: bool = True,
-) -> Made:
+) -> DatasetRun:
     """Make a training set, or go on with one.
 
     The same radiographs and settings give the same bytes, whatever the number of workers and
@@ -92,7 +92,7 @@ def make_dataset(
     scheduler : str, optional
         Address of a Dask cluster's scheduler, whose workers make the images.
     progress : bool
-        Whether stdout shows how far it is.
+        Whether stdout shows how far it is, and what is there already.
 
     Raises
     ------
@@ -112,67 +112,76 @@ def make_dataset(
         )
     store = Store.at(output)
     plan = draw_plan(inputs, settings, store)
-    if scheduler or workers > 1:
-        for place in (store, *plan.roots.values()):
-            if not place.is_shared:
-                raise SettingError(
-                    f"{place} lies in the memory of one process, which others do not see; leave "
-                    "--workers and --scheduler out, or give another address."
-                )
+    for place in (store, *plan.roots.values()) if scheduler or workers > 1 else ():
+        if not place.is_shared:
+            raise SettingError(
+                f"{place} lies in the memory of one process, which others do not see; leave "
+                "--workers and --scheduler out, or give another address."
+            )
     keep_plan(plan, store)
-    done = {record["name"] for record in read_records(store, plan.items) if "skipped" not in record}
-    todo = [
-        (plan.roots[source.path], source, lacking)
-        for place, source in enumerate(plan.sources)
-        if place % of == number - 1
-        and (lacking := [i for i in plan.by_source.get(place, ()) if i.name not in done])
-    ]
+    done = {r["name"] for r in read_records(store, plan.images) if "skipped" not in r}
+    if done and progress:
+        print(f"{store} holds {len(done)} of the {len(plan.images)} images already", flush=True)
+    lacking: dict[int, list[PlannedImage]] = {}
+    for image in plan.images:
+        if image.name not in done and image.source % of == number - 1:
+            lacking.setdefault(image.source, []).append(image)
+    sources = [(plan.sources[place], images) for place, images in sorted(lacking.items())]
+    todo = [(plan.roots[source.path], source, images) for source, images in sources]
     if scheduler:
         made = make_on_cluster(settings, store, todo, scheduler)
     elif workers > 1:
-        made = _pool(settings, store, todo, workers)
+        made = _in_pool(settings, store, todo, workers)
     else:
-        made = _in_process(settings, store, todo)
-    total = sum(len(items) for _, _, items in todo)
+        made = (name for task in todo for name in make_images(settings, store, *task))
+    total = sum(len(images) for _, _, images in todo)
     for _ in track(made, total, "radiographs with nodules", "image", progress):
         pass
-    records = list(read_records(store, plan.items))
-    _check_there(store, todo, {record["name"] for record in records})
+    records = list(read_records(store, plan.images))
+    _check_there(store, todo, records)
+    return _finished(plan, store, records, str(output))
+
+
+def _finished(plan: DatasetPlan, store: Store, records: list[Record], output: str) -> DatasetRun:
+    """Write the files of the whole set, where all its images are there; and count."""
     skipped = {r["source"]: r["skipped"] for r in records if "skipped" in r}
-    made_here = [record for record in records if "skipped" not in record]
-    if records and not made_here:
+    made = [record for record in records if "skipped" not in record]
+    if skipped and not made:
         name, why = next(iter(skipped.items()))
         raise StackError(f"None of the radiographs could be used, {name} for one: {why}")
-    asked = sum(item.nodules for item in plan.items if item.name in {r["name"] for r in made_here})
-    nodules = sum(len(record["nodules"]) for record in made_here)
-    complete = len(records) == len(plan.items)
-    if complete and asked and not nodules:
-        raise SettingError(
-            f"No nodule found room in any of {len(made_here)} images; give a smaller --size-mm "
-            "and another --output."
-        )
-    if complete:
+    there = {record["name"] for record in made}
+    asked = sum(image.nodules for image in plan.images if image.name in there)
+    nodules = sum(len(record["nodules"]) for record in made)
+    if len(records) == len(plan.images):
+        if asked and not nodules:
+            raise SettingError(
+                f"No nodule found room in any of {len(made)} images; give a smaller --size-mm "
+                "and another --output."
+            )
         keep_plan(plan, store)  # where there are no locks another run may have begun another set
         finalise_set(plan, store, records)
-    there = {record["split"] for record in made_here}
-    empty = [split for split, share in zip(SPLITS, settings.split, strict=True)
-             if share and split not in there]  # fmt: skip
-    return Made(
-        output=str(output),
-        images=len(plan.items),
+    filled = {record["split"] for record in made}
+    return DatasetRun(
+        output=output,
+        images=len(plan.images),
         done=len(records),
         skipped=skipped,
-        left_out=len(records) - len(made_here),
+        left_out=len(records) - len(made),
         nodules=nodules,
         asked=asked,
-        empty=tuple(empty),
+        empty=tuple(
+            split
+            for split, share in zip(SPLITS, plan.settings.split, strict=True)
+            if share and split not in filled
+        ),
         copies=plan.copies,
     )
 
 
-def _check_there(store: Store, todo: list[Task], there: set[str]) -> None:
-    """See that what workers made is seen from here."""
-    gone = [item.name for _, _, items in todo for item in items if item.name not in there]
+def _check_there(store: Store, todo: list[Task], records: list[Record]) -> None:
+    """Check that what workers made is seen from here."""
+    there = {record["name"] for record in records}
+    gone = [image.name for _, _, images in todo for image in images if image.name not in there]
     if gone:
         raise OutputError(
             f"{len(gone)} images that were made, {gone[0]} for one, are not in {store}; give an "
@@ -181,18 +190,12 @@ def _check_there(store: Store, todo: list[Task], there: set[str]) -> None:
         )
 
 
-def _in_process(settings: DatasetSettings, store: Store, todo: list[Task]) -> Iterator[str]:
-    maker = Maker(settings, store)
-    for task in todo:
-        yield from maker.make(*task)
-
-
-def _pool(settings: DatasetSettings, store: Store, todo: list[Task], workers: int) -> Iterator[str]:
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_start, initargs=(settings, store)
-    )
+def _in_pool(
+    settings: DatasetSettings, store: Store, todo: list[Task], workers: int
+) -> Iterator[str]:
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_watch_parent)
     try:
-        futures = [pool.submit(_make, task) for task in todo]
+        futures = [pool.submit(_made, settings, store, task) for task in todo]
         for future in as_completed(futures):
             yield from future.result()
     except BrokenProcessPool as error:
@@ -204,23 +207,17 @@ def _pool(settings: DatasetSettings, store: Store, todo: list[Task], workers: in
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-_maker: Maker | None = None
+def _made(settings: DatasetSettings, store: Store, task: Task) -> list[str]:
+    return list(make_images(settings, store, *task))
 
 
-def _start(settings: DatasetSettings, store: Store) -> None:
-    global _maker
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _maker = Maker(settings, store)
+def _watch_parent() -> None:
+    """End with the parent, so that no worker is left where it was killed."""
 
+    def wait() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
 
-def _end_with_parent() -> None:
-    """Wait for the parent's end, so that no worker is left where the parent was killed."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _make(task: Task) -> list[str]:
-    assert _maker is not None
-    return list(_maker.make(*task))
+    threading.Thread(target=wait, daemon=True).start()

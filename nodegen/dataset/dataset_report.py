@@ -6,20 +6,20 @@ from collections.abc import Iterable
 import numpy as np
 
 from nodegen import __version__
-from nodegen.dataset.plan import Plan
-from nodegen.dataset.settings import SPLITS
-from nodegen.dataset.write import Record
+from nodegen.dataset.dataset_plan import DatasetPlan
+from nodegen.dataset.dataset_settings import SPLITS
+from nodegen.dataset.records import Record
 from nodegen.io.tables import markdown_table
 
 PERCENTILES = (5, 25, 50, 75, 95)
 
 
-def report(plan: Plan, records: list[Record]) -> str:
+def dataset_report(plan: DatasetPlan, records: list[Record]) -> str:
     """The report's text.
 
     Parameters
     ----------
-    plan : Plan
+    plan : DatasetPlan
         Of the whole set, with the settings that were asked for.
     records : list of dict
         Of all images, in the plan's order.
@@ -61,7 +61,6 @@ def report(plan: Plan, records: list[Record]) -> str:
     ]
     if empty:
         lines += ["", f"No images in {' and '.join(empty)}: too few patients for that split."]
-    lines += _copies(made)
     again = [record for record in made if len(record["faults"]) > 1]
     kept = [record for record in made if not record["passed"]]
     lines += [
@@ -73,15 +72,6 @@ def report(plan: Plan, records: list[Record]) -> str:
         lines += ["", f"{len(skipped)} radiographs could not be used:", ""]
         lines += [f"- `{name}`: {why}" for name, why in sorted(skipped.items())]
     return "\n".join(lines) + "\n"
-
-
-def _copies(made: list[Record]) -> list[str]:
-    """A line where one file's images lie in several splits, as of copies that are not local."""
-    splits: dict[str, set[str]] = {}
-    for record in made:
-        splits.setdefault(record["source_sha256"], set()).add(record["split"])
-    count = sum(len(found) > 1 for found in splits.values())
-    return ["", f"{count} radiographs have copies in another split."] if count else []
 
 
 def _counts(split: str, here: list[Record]) -> tuple[object, ...]:

@@ -9,14 +9,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nodegen import __version__
-from nodegen.dataset.settings import OPTIONS, SPLITS, DatasetSettings, derived_seed
+from nodegen.dataset.dataset_settings import OPTIONS, SPLITS, DatasetSettings, derived_seed
 from nodegen.dataset.sources import Source, find_files, numbered, sources_of, with_copies
 from nodegen.errors import OutputError, SettingError
 from nodegen.io.files import write_bytes
@@ -26,7 +25,7 @@ PLAN, FORMAT = "plan.json", "nodegen-dataset-1"
 
 
 @dataclass(frozen=True)
-class Item:
+class PlannedImage:
     """One image of the set.
 
     Attributes
@@ -48,7 +47,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Plan:
+class DatasetPlan:
     """The whole set before anything is made.
 
     Attributes
@@ -57,7 +56,7 @@ class Plan:
     roots : dict of Store
         Where each radiograph's file lies; not kept.
     sources : list of Source
-    items : list of Item
+    images : list of PlannedImage
     copies : int
         Files that are copies of others; not kept, and 0 in a plan that is resumed.
     """
@@ -65,30 +64,22 @@ class Plan:
     settings: DatasetSettings
     roots: dict[str, Store]
     sources: list[Source]
-    items: list[Item]
+    images: list[PlannedImage]
     copies: int = 0
 
     def text(self) -> str:
         """The plan as it is kept: the same for the same radiographs, wherever they lie."""
         head = {"format": FORMAT, "nodegen": __version__, "settings": self.settings.described()}
         parts = [json.dumps(head, indent=1)[:-2]]
-        for name, entries in (("sources", self.sources), ("items", self.items)):
+        for name, entries in (("sources", self.sources), ("images", self.images)):
             lines = ",\n  ".join(json.dumps(asdict(entry)) for entry in entries)
             parts.append(f' "{name}": [\n  {lines}\n ]')
         return ",\n".join(parts) + "\n}\n"
 
-    @cached_property
-    def by_source(self) -> dict[int, list[Item]]:
-        """The images that are made from each radiograph."""
-        found: dict[int, list[Item]] = {}
-        for item in self.items:
-            found.setdefault(item.source, []).append(item)
-        return found
-
 
 def draw_plan(
     inputs: Sequence[str | Path], settings: DatasetSettings, output: Store | None = None
-) -> Plan:
+) -> DatasetPlan:
     """Draw the plan.
 
     Parameters
@@ -111,35 +102,34 @@ def draw_plan(
     """
     if output is not None:
         _check_apart(inputs, output)
-    roots = find_files(inputs)
-    found = _kept_sources(output, roots, settings)
-    copies = 0
-    if found is None:
+    roots, copies = find_files(inputs), 0
+    sources = _kept_sources(output, roots, settings)
+    if sources is None:
         each = [one for name, root in roots.items() for one in sources_of(name, root, settings)]
         each, copies = with_copies(each, roots)
-        found = numbered(each)
-    sources = found
+        sources = numbered(each)
     splits = _splits([source.patient for source in sources], settings)
     rng = np.random.default_rng([settings.seed, 1])
     total = settings.images or len(sources) * (settings.copies or 0)
     order = rng.permutation(len(sources))
     low, high = settings.nodules
-    counts = [int(rng.integers(low, high + 1)) for _ in range(total)]
     digits = max(5, len(str(total)))
-    items = [
-        Item(
-            name=f"s{number:0{digits}d}",
-            source=int(order[number % len(sources)]),
-            split=splits[sources[order[number % len(sources)]].patient],
-            nodules=counts[number],
-            seed=derived_seed(settings.seed, "image", number),
+    images = []
+    for number in range(total):
+        source = int(order[number % len(sources)])
+        images.append(
+            PlannedImage(
+                name=f"s{number:0{digits}d}",
+                source=source,
+                split=splits[sources[source].patient],
+                nodules=int(rng.integers(low, high + 1)),
+                seed=derived_seed(settings.seed, "image", number),
+            )
         )
-        for number in range(total)
-    ]
-    return Plan(settings, roots, sources, items, copies)
+    return DatasetPlan(settings, roots, sources, images, copies)
 
 
-def keep_plan(plan: Plan, output: Store) -> None:
+def keep_plan(plan: DatasetPlan, output: Store) -> None:
     """Write the plan, or see that the one that lies there is the same, or the beginning of it.
 
     Raises
@@ -164,7 +154,7 @@ def keep_plan(plan: Plan, output: Store) -> None:
                 write_bytes(folder / PLAN, plan.text().encode())
 
 
-def _difference(kept: str, plan: Plan) -> str | None:
+def _difference(kept: str, plan: DatasetPlan) -> str | None:
     """What a plan that lies there has otherwise, with the remedy; None where it may be extended."""
     try:
         one, other = json.loads(kept), json.loads(plan.text())
@@ -173,16 +163,15 @@ def _difference(kept: str, plan: Plan) -> str | None:
         return "whose plan.json cannot be read; give that file back"
     if (one["format"], version) != (other["format"], other["nodegen"]):
         return f"that nodegen {version} began, and this is {__version__}; finish it by that version"
-    extended = all(
-        before.get(name) == value or (value or 0) > (before.get(name) or 0) > 0
-        for name, value in other["settings"].items()
-        if name in ("images", "copies")
-    )
+    now = other["settings"]
+    extended = all((now[n] or 0) >= (before.get(n) or 0) for n in ("images", "copies"))
+    known, wanted = _flat(before), _flat(now)
     differing = [
-        f"--{OPTIONS.get(name, name.replace('_', '-'))} {_said(before.get(name))} (now "
+        f"--{OPTIONS.get(name, name.replace('_', '-'))} {_said(known.get(name))} (now "
         f"{_said(value)})"
-        for name, value in _flat(other["settings"]).items()
-        if _flat(before).get(name) != value and not (extended and name in ("images", "copies"))
+        for name, value in wanted.items()
+        if known.get(name) != value
+        and not (extended and known.get(name) and name in ("images", "copies"))
     ]
     if differing:
         return f"that was begun with {', '.join(differing)}; give the same"
