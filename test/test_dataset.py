@@ -24,7 +24,7 @@ from radiographs import phantoms, write_radiographs
 
 from nodegen.cli import main
 from nodegen.constants import GRADES
-from nodegen.dataset import example
+from nodegen.dataset import example, image_maker
 from nodegen.dataset.dataset_plan import draw_plan
 from nodegen.dataset.dataset_settings import FORMATS as ALL_FORMATS
 from nodegen.dataset.dataset_settings import DatasetSettings
@@ -278,21 +278,49 @@ def test_monai_by_its_own_list_reader(made):
     assert all(len(entry["box"]) == len(entry["label"]) for entry in entries)
 
 
+def test_boxes_for_monai_are_in_the_order_of_loadimaged(made):
+    """By MONAI's own masks of boxes, on images as MONAI reads them."""
+    data = pytest.importorskip("monai.data")
+    transforms = pytest.importorskip("monai.transforms")
+    boxes = pytest.importorskip("monai.apps.detection.transforms.box_ops")
+    found = 0
+    told = json.loads((made / "monai.json").read_text())
+    for key, split in (("training", "train"), ("validation", "val"), ("test", "test")):
+        if key not in told:  # no images
+            continue
+        for entry in data.load_decathlon_datalist(str(made / "monai.json"), False, key):
+            image = transforms.LoadImage(image_only=True)(entry["image"])
+            assert np.array_equal(np.asarray(image).T, np.asarray(Image.open(entry["image"])))
+            if not entry["box"]:
+                continue
+            shown = boxes.convert_box_to_mask(
+                boxes=torch.tensor(entry["box"], dtype=torch.float32),
+                labels=torch.ones(len(entry["box"]), dtype=torch.long),
+                spatial_size=tuple(image.shape), bg_label=0,
+            )  # fmt: skip
+            for number, box in enumerate(np.asarray(shown) > 0, 1):
+                place = made / f"masks/{split}/{Path(entry['image']).stem}_{number}.png"
+                mask = np.asarray(Image.open(place)).T > 0
+                assert (box & mask).sum() > 0.5 * box.sum()
+                found += 1
+    assert found == sum(len(record["nodules"]) for record in records(made))
+
+
 def test_a_network_of_monai_trains_an_epoch_from_the_set(made):
     data = pytest.importorskip("monai.data")
     networks = pytest.importorskip("monai.networks.nets")
     transforms = pytest.importorskip("monai.transforms")
 
     def with_target(entry):
-        """What lies in a box, as a map: boxes are x, y, and images are read as (row, column)."""
+        """What lies in a box, as a map: boxes are along the image's first axis first."""
         target = torch.zeros(entry["image"].shape)
-        for left, top, right, bottom in entry["box"]:
-            target[:, top:bottom, left:right] = 1
+        for first, second, after, beyond in entry["box"]:
+            target[:, first:after, second:beyond] = 1
         return {"image": entry["image"], "target": target}
 
     chain = transforms.Compose(
         [
-            transforms.LoadImaged("image", "PILReader", reverse_indexing=False),
+            transforms.LoadImaged("image"),
             transforms.EnsureChannelFirstd("image"),
             with_target,
             transforms.ScaleIntensityd("image"),
@@ -300,9 +328,6 @@ def test_a_network_of_monai_trains_an_epoch_from_the_set(made):
         ]
     )
     entries = data.load_decathlon_datalist(str(made / "monai.json"), False, "training")
-    with_nodule = next(entry for entry in entries if entry["box"])
-    seen = transforms.LoadImage("PILReader", image_only=True, reverse_indexing=False)
-    assert np.array_equal(np.asarray(seen(with_nodule["image"])), Image.open(with_nodule["image"]))
     network = networks.UNet(2, 1, 1, channels=(4, 8), strides=(2,))
     optimiser = torch.optim.Adam(network.parameters(), 1e-2)
     before = [p.detach().clone() for p in network.parameters()]
@@ -513,6 +538,52 @@ def test_a_damaged_radiograph_is_left_out_and_said_so(radiographs, tmp_path):
     assert len(list((tmp_path / "set/images").rglob("*.png"))) == 3
 
 
+def test_a_fault_in_nodegen_itself_leaves_one_radiograph_out(tmp_path, monkeypatch, capsys):
+    """Named in one sentence, with its traceback in the record alone, and tried again."""
+    folder = write_radiographs(tmp_path / "in")
+    command = ["dataset", str(folder), "--output", str(tmp_path / "set"), "--copies", "1",
+               "--nodules", "1", "--method", "paste", "--format", "csv"]  # fmt: skip
+    draw = image_maker.make_example
+
+    def failing(radiograph, *more, **options):
+        if radiograph.path.name == "00000002_000.png":
+            raise ZeroDivisionError("division by zero")
+        return draw(radiograph, *more, **options)
+
+    monkeypatch.setattr(image_maker, "make_example", failing)
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert "left out 00000002_000.png: nodegen itself failed at it (ZeroDivisionError" in said.out
+    assert "Traceback" not in said.out + said.err
+    assert "2 of 3 images with 2 nodules" in said.out
+    (record,) = [r for p in (tmp_path / "set/records").iterdir()
+                 if "skipped" in (r := json.loads(p.read_text()))]  # fmt: skip
+    assert record["traceback"].startswith("Traceback")
+    assert "in failing" in record["traceback"]
+    assert "Traceback" not in (tmp_path / "set/manifest.jsonl").read_text()
+    monkeypatch.undo()
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "holds 2 of the 3 images already" in said
+    assert "3 images with 3 nodules" in said
+    check_sums(tmp_path / "set")
+
+
+def test_a_radiograph_that_is_gone_is_left_out(tmp_path):
+    folder = write_radiographs(tmp_path / "in")
+    wanted = asked(copies=1, images=None, formats=("csv",))
+    plan = draw_plan([folder], wanted)
+    (folder / "00000002_000.png").unlink()
+    maker = image_maker.ImageMaker(wanted, Store.at(tmp_path / "set"))
+    for number, source in enumerate(plan.sources):
+        images = [image for image in plan.images if image.source == number]
+        list(maker.make(plan.roots[source.path], source, images))
+    made = [json.loads(p.read_text()) for p in (tmp_path / "set/records").iterdir()]
+    assert [r["skipped"] for r in made if "skipped" in r] == [
+        "There is no image 00000002_000.png; give the path of one."
+    ]
+
+
 def test_what_was_mended_is_tried_again(tmp_path, capsys):
     folder = write_radiographs(tmp_path / "in")
     whole = (folder / "00000002_000.png").read_bytes()
@@ -632,15 +703,37 @@ def test_patterns_of_patients_that_do_not_fit_are_refused(pattern, tmp_path):
         draw_plan([tmp_path], asked(patient_pattern=pattern))
 
 
-def test_copies_of_a_file_are_one_patient(tmp_path):
+@pytest.mark.parametrize("service", ["folder", "memory", "s3"])
+def test_copies_of_a_file_are_one_patient(service, tmp_path, request):
     """Four copies under two patients' names, and one radiograph of a third."""
     for name in ("a_1", "a_2", "b_1", "c_1"):
         Image.fromarray(phantoms()[0]).save(tmp_path / f"{name}.png")
     Image.fromarray(phantoms()[1]).save(tmp_path / "d_1.png")
     Image.fromarray(phantoms()[2]).save(tmp_path / "a_3.png")
-    plan = draw_plan([tmp_path], asked(patient_pattern="^([a-z])_"))
+    given = str(tmp_path)
+    if service != "folder":
+        given = f"{request.getfixturevalue(service)}/copies"
+        with Store.at(given).staged("") as folder:
+            for path in tmp_path.glob("*.png"):
+                (folder / path.name).write_bytes(path.read_bytes())
+    plan = draw_plan([given], asked(patient_pattern="^([a-z])_"))
+    assert plan.copies == 3
     assert {source.path[0]: source.patient for source in plan.sources} == {
         "a": "a", "b": "a", "c": "a", "d": "d"}  # fmt: skip
+
+
+@pytest.mark.parametrize("service", ["memory", "s3"])
+def test_dicom_at_an_address_is_known_by_how_it_begins(service, tmp_path, request):
+    written = pytest.importorskip("dicoms").dicom(tmp_path / "a.dcm")
+    store = Store.at(f"{request.getfixturevalue(service)}/odd")
+    with store.staged("") as folder:
+        for name in ("IM0001", "b/1.2.840.113619", "DICOMDIR", "readme.txt"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(written.read_bytes())
+        (folder / "Thumbs").write_bytes(b"none")
+    plan = draw_plan([store.address], asked())
+    assert [source.path for source in plan.sources] == ["IM0001", "b/1.2.840.113619"]
+    assert len({source.patient for source in plan.sources}) == 1
 
 
 def test_no_radiograph_at_all(tmp_path):

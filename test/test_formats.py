@@ -101,7 +101,7 @@ def test_a_header_may_have_its_lines_in_any_order(tmp_path):
     assert np.array_equal(read_stack(tmp_path / "a.mha").pixels, pixels)
 
 
-def test_linked_folders_are_looked_through_once(tmp_path):
+def test_linked_folders_are_looked_through_once_and_what_is_left_out_is_named(tmp_path, caplog):
     (tmp_path / "a").mkdir()
     (tmp_path / "elsewhere").mkdir()
     png(tmp_path / "elsewhere" / "x.png", RAMP)
@@ -111,6 +111,10 @@ def test_linked_folders_are_looked_through_once(tmp_path):
         path.relative_to(tmp_path).as_posix() for path, _ in find_radiographs([tmp_path / "a"])
     ]
     assert found == ["a/link/x.png"]
+    assert "a/link/back: it is the same folder as" in caplog.text
+    (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert len(find_radiographs([tmp_path / "a"])) == 1
+    assert "a/gone.png: it leads to" in caplog.text
 
 
 def test_a_stack_beside_pictures_is_the_image(tmp_path):

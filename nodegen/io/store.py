@@ -168,7 +168,7 @@ class Store:
         files, root = self._opened()
         found: list[bytes] = []
         for start in range(0, len(wanted), AT_ONCE):
-            names, starts, stops = zip(*wanted[start : start + AT_ONCE], strict=True)
+            names, starts, stops = map(list, zip(*wanted[start : start + AT_ONCE], strict=True))
             paths = [f"{root}/{name}" for name in names]
             with self._told():
                 some = files.cat_ranges(paths, starts, stops, on_error="return")

@@ -17,7 +17,7 @@ def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[
     """Yield the list of all splits."""
     content: dict[str, Any] = {"name": "nodegen", "labels": {"0": "nodule"}}
     for key, split in KEYS.items():
-        content[key] = [
+        entries = [
             {
                 "image": f"images/{split}/{record['name']}.png",
                 "box": [nodule["box"] for nodule in record["nodules"]],
@@ -26,4 +26,6 @@ def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[
             for record in records
             if record["split"] == split
         ]
+        if entries:  # its reader fails at an empty list
+            content[key] = entries
     yield "monai.json", json.dumps(content) + "\n"
