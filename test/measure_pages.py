@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from chromium import Chromium
 
-from nodegen.evaluation.fidelity.judge import Pair
+from nodegen.evaluation.fidelity.judge import StackPair
 from nodegen.evaluation.report import Treated, write_report
 from nodegen.io.boxes import Box
 from nodegen.io.stack import read_stack
@@ -57,7 +57,7 @@ def report(folder, path):
     left, top, right, bottom = BOX
     after[:, top:bottom, left:right] += 100
     boxes = [Box(i, *BOX, i) for i in range(len(before))]
-    write_report(path, [Treated("one", "stack", Pair(before, after, boxes))])
+    write_report(path, [Treated("one", "stack", StackPair(before, after, boxes))])
     return len(before)
 
 

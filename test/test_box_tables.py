@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from nodegen.cli import main
 from nodegen.errors import BoxesError
-from nodegen.evaluation.fidelity.real import read_real
-from nodegen.evaluation.reader_study.radiographs import read_radiographs
+from nodegen.evaluation.boxed_images import read_real
 from nodegen.evaluation.utility.cases import read_folders, with_boxes
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
@@ -242,13 +241,8 @@ def real(tmp_path):
 def test_every_command_reads_the_same_boxes(real, tmp_path, make_input, capfd):
     folder, boxes = real
     with_nodules = {name: list(found) for name, found in FOUND.items() if found}
-    films = read_radiographs(folder, boxes)
-    assert {film.name: film.boxes for film in films} == {
-        name: tuple(Box(*vars(box).values()) for box in found) for name, found in FOUND.items()
-    }
-    assert [one.boxes for one in read_real(folder, boxes, progress=False)] == [
-        *with_nodules.values()
-    ]
+    images = read_real(folder, boxes, progress=False)
+    assert {one.name: list(one.boxes) for one in images} == with_nodules
     cases = with_boxes(read_folders([folder]), [read_box_table(boxes)], (20, 400))
     assert {case.name: case.nodules for case in cases} == FOUND
     given = ["--real", str(folder), "--boxes", str(boxes)]

@@ -23,7 +23,7 @@ def two_inputs(make_input, tmp_path):
 
 @pytest.fixture(autouse=True)
 def _few_trees(monkeypatch):
-    monkeypatch.setattr("nodegen.evaluation.fidelity.detectability.TREES", 10)
+    monkeypatch.setattr("nodegen.evaluation.fidelity.before_after.TREES", 10)
 
 
 def run(two_inputs, tmp_path, tiny_model, *more):
@@ -94,7 +94,7 @@ def test_methods_are_held_against_the_reference_given(two_inputs, tmp_path, tiny
     assert run(two_inputs, tmp_path, tiny_model, *more) == 0
     content = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert content["paste"]["comparison"]["source"] == "mine"
-    assert content["paste"]["comparison"]["nodules"] == len(reference.of_source("hand"))
+    assert content["paste"]["comparison"]["nodules"] == len(reference.table("hand"))
     assert "Reference: mine" in capfd.readouterr().out
 
 

@@ -12,14 +12,14 @@ from scipy.special import erf
 from nodegen.cli import main
 from nodegen.evaluation.fidelity.classifier import two_sample_auc
 from nodegen.evaluation.fidelity.comparison import _drawn, deviation_of, distance
-from nodegen.evaluation.fidelity.measures import (
+from nodegen.evaluation.fidelity.contact_sheet import pairs_of_like_size, view
+from nodegen.evaluation.fidelity.nodule_crop import RADII, half_height_of
+from nodegen.evaluation.fidelity.nodule_measures import (
     MEASURES,
     measure_nodule,
     measure_with_profile,
     size_class,
 )
-from nodegen.evaluation.fidelity.profile import RADII, half_height_of
-from nodegen.evaluation.fidelity.sheet import pairs_of_like_size, view
 from nodegen.io.boxes import Box
 
 SHAPE = (220, 240)

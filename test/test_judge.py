@@ -9,17 +9,19 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
 from nodegen.cli import main
-from nodegen.evaluation.fidelity.change import far_change, grain_of, views
-from nodegen.evaluation.fidelity.detectability import (
+from nodegen.evaluation.fidelity.before_after import (
     FEWEST,
     chance_error,
     detectability,
+    far_change,
     features_of,
+    grain_of,
+    views,
 )
 from nodegen.evaluation.fidelity.grey_levels import full_range
-from nodegen.evaluation.fidelity.judge import JUDGED, Judge, Pair, judge, read_pair
-from nodegen.evaluation.fidelity.measures import MEASURES, quantiles
-from nodegen.evaluation.fidelity.table import comma_separated, markdown
+from nodegen.evaluation.fidelity.judge import JUDGED, Judge, StackPair, judge, read_pair
+from nodegen.evaluation.fidelity.nodule_measures import MEASURES
+from nodegen.evaluation.fidelity.verdict_table import comma_separated, markdown
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.stack import Geometry, find_image, read_stack
 from nodegen.io.stack_writer import StackWriter
@@ -30,7 +32,7 @@ HEIGHT = 300.0
 
 @pytest.fixture(autouse=True)
 def _few_trees(monkeypatch):
-    monkeypatch.setattr("nodegen.evaluation.fidelity.detectability.TREES", 50)
+    monkeypatch.setattr("nodegen.evaluation.fidelity.before_after.TREES", 50)
 
 
 def ground(noise=40.0, seed=0, shape=(260, 280)):
@@ -148,7 +150,7 @@ def test_real_radiographs_give_the_null_values(shared):
     image = find_image(folder)
     pair = read_pair(image, image, folder / "nodules.json")
     verdict = judge([pair])
-    assert verdict.quantiles["grain"] == {"p5": 1, "p50": 1, "p95": 1}
+    assert verdict.measures["grain"] == {"p5": 1, "p50": 1, "p95": 1}
     assert verdict.far == 0
     assert 0.3 < verdict.detectability < 0.7
 
@@ -231,7 +233,7 @@ def test_several_pairs_are_judged_together_and_tables_say_so(tmp_path, capfd):
 
 def test_tables_of_two_methods():
     before = np.stack([ground()])
-    one, other = (judge([Pair(before, before + change, [BOX])]) for change in (dome(), disc()))
+    one, other = (judge([StackPair(before, before + change, [BOX])]) for change in (dome(), disc()))
     lines = markdown({"soft": one, "hard": other}).splitlines()
     assert lines[0] == "| measure, p5 / p50 / p95 | real | soft | hard |"
     contrast = f"{other.rows[0]['contrast']:.0f}"
@@ -251,11 +253,11 @@ def test_tables_of_two_methods():
 
 def test_no_boxes_are_judged_without_a_fault():
     before = np.stack([ground()])
-    verdict = judge([Pair(before, before, [])])
+    verdict = judge([StackPair(before, before, [])])
     assert verdict.boxes == 0
     assert np.isnan(verdict.detectability)
     assert verdict.comparison is None
-    assert np.isnan(quantiles([], ["contrast"])["contrast"]["p50"])
+    assert np.isnan(verdict.measures["contrast"]["p50"])
     assert "| contrast, grey levels | – | – |" in markdown({"none": verdict})
     assert json.dumps(verdict.as_dict(), allow_nan=False)
 
@@ -266,7 +268,7 @@ def test_a_pair_is_let_go_once_it_is_measured():
     before = np.stack([ground()])
     kept = []
     for change in (dome(), disc()):
-        pair = Pair(before.copy(), before + change, [BOX])
+        pair = StackPair(before.copy(), before + change, [BOX])
         kept.append(weakref.ref(pair.after))
         at_work.add(pair)
         del pair
@@ -279,5 +281,5 @@ def test_the_same_place_under_two_names_stays_in_one_fold():
     before, after, boxes = treated(lambda patch: gaussian_filter(patch, 1.0))
     at_work = Judge()
     for _ in range(2):
-        at_work.add(Pair(before.copy(), after.copy(), boxes))
+        at_work.add(StackPair(before.copy(), after.copy(), boxes))
     assert len(set(at_work._places)) == len(boxes)

@@ -14,17 +14,17 @@ import pytest
 
 from nodegen.cli import main
 from nodegen.errors import BoxesError, SettingError, StackError
-from nodegen.evaluation.reader_study import StudyPlan, analyse, plan_study, write_study
-from nodegen.evaluation.reader_study.backgrounds import Grounds
-from nodegen.evaluation.reader_study.design import balanced, practice_first, stratify
-from nodegen.evaluation.reader_study.plan import StudyCase
-from nodegen.evaluation.reader_study.radiographs import (
-    Place,
-    StudyImage,
-    contrast_to_noise,
-    read_radiographs,
-    surround,
+from nodegen.evaluation.boxed_images import BoxedImage, read_real
+from nodegen.evaluation.reader_study import (
+    Material,
+    StudyPlan,
+    analyse,
+    plan_study,
+    write_study,
 )
+from nodegen.evaluation.reader_study.backgrounds import Backgrounds
+from nodegen.evaluation.reader_study.design import balanced, practice_first, stratify
+from nodegen.evaluation.reader_study.study_plan import Place, StudyCase
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.stack import Geometry
 from nodegen.io.stack_writer import StackWriter
@@ -44,7 +44,14 @@ def lungs_of(pixels):
     return Lungs(labels, 1.0)
 
 
-GROUNDS = Grounds(lungs_of)
+def material(real=None, untouched=None, made=(), renderers=RENDERERS):
+    real = images_with_nodules() if real is None else real
+    untouched = untouched_images() if untouched is None else untouched
+    return Material(real, untouched, made, renderers, lungs_of)
+
+
+def room(nodule, image, find=lungs_of):
+    return Backgrounds([image], np.random.default_rng(0), find).room(nodule, image)
 
 
 def image(number, boxes=(), group="a", rng=None):
@@ -55,7 +62,7 @@ def image(number, boxes=(), group="a", rng=None):
         away = np.hypot(rows - (top + bottom) / 2, columns - (left + right) / 2) / (right - left)
         pixels += (200 + 50 * number) * np.clip(1 - 4 * away**2, 0, None)
     drawn = tuple(Box(0, *box, i) for i, box in enumerate(boxes))
-    return StudyImage(f"radiograph{number}", group, pixels.astype(np.uint16), (0.2, 0.2), drawn)
+    return BoxedImage(f"radiograph{number}", group, pixels.astype(np.uint16), (0.2, 0.2), drawn)
 
 
 def images_with_nodules(count=12):
@@ -70,7 +77,7 @@ def untouched_images(count=12):
 @functools.cache
 def draw(kind="rating", cases=20, practice=2, **more):
     plan = StudyPlan(kind, cases, practice, **more)
-    return plan, plan_study(plan, images_with_nodules(), untouched_images(), [], RENDERERS, GROUNDS)
+    return plan, plan_study(plan, material())
 
 
 # --- the draw -------------------------------------------------------------------------------------
@@ -87,6 +94,7 @@ def test_a_choice_pairs_a_real_with_a_synthetic_one_of_its_size_and_place():
     _, cases = draw("choice", cases=10)
     assert len(cases) == 12
     first = Counter()
+    images = {one.name: one for one in (*images_with_nodules(), *untouched_images())}
     for case in cases:
         kinds = [place.kind for place in case.places]
         assert sorted(kinds) == ["real", "synthetic"]
@@ -95,14 +103,15 @@ def test_a_choice_pairs_a_real_with_a_synthetic_one_of_its_size_and_place():
         assert made.box.width == real.box.width
         assert made.box.centre == pytest.approx(real.box.centre, abs=1)
         assert made.image.name != real.image.name
-        assert np.any(made.pixels != made.image.pixels)
+        before = images[made.image.name]
+        assert np.any(made.image.pixels != before.pixels)
     assert first["real"] == first["synthetic"], "the real one stands on either side"
 
 
 def nodule_at(centre, side=40):
     x, y = centre
     box = (x - side // 2, y - side // 2, x + side // 2, y + side // 2)
-    return Place("real", image(0, [box]), Box(0, *box), image(0, [box]).pixels)
+    return Place("real", image(0, [box]), Box(0, *box))
 
 
 def shifted(pixels):
@@ -116,8 +125,8 @@ def shifted(pixels):
 def test_a_place_is_that_of_the_real_nodule_in_the_lungs_own_coordinates():
     background = image(9)
     found = {id(background.pixels): shifted}
-    grounds = Grounds(lambda pixels: found.get(id(pixels), lungs_of)(pixels))
-    box = grounds.room(nodule_at((80, 160)), background)
+    find = lambda pixels: found.get(id(pixels), lungs_of)(pixels)  # noqa: E731
+    box = room(nodule_at((80, 160)), background, find)
     assert (box.width, box.height) == (40, 40)
     assert box.centre == pytest.approx((80, 230), abs=2), "in the middle of the lung there too"
 
@@ -139,8 +148,8 @@ def test_no_place_off_the_lungs(labels, why):
             raise StackError("no lungs")
         return labels(pixels)
 
-    assert Grounds(find).room(nodule_at((80, 160)), background) is None, why
-    assert Grounds(lungs_of).room(nodule_at((80, 160)), background)
+    assert room(nodule_at((80, 160)), background, find) is None, why
+    assert room(nodule_at((80, 160)), background)
 
 
 def hollow(pixels):
@@ -166,7 +175,7 @@ def test_methods_draw_equally_many_and_are_told_apart(tmp_path):
         name: Renderer(Settings(method=name, noise_and_blur=False)) for name in ("paste", "poisson")
     }
     plan = StudyPlan("rating", 20, 0, candidates=1)
-    cases = plan_study(plan, images_with_nodules(), untouched_images(), [], renderers, GROUNDS)
+    cases = plan_study(plan, material(renderers=renderers))
     made = [case.places[0] for case in cases if case.places[0].kind == "synthetic"]
     assert Counter(place.method for place in made) == {"paste": 4, "poisson": 4}
     key = write_study(tmp_path / "s.html", cases, plan)
@@ -228,7 +237,7 @@ def test_strata_are_drawn_evenly_and_radiographs_in_turn():
 
 def stratify_places():
     made = [image(i, [(40 + 9 * i, 30 + 14 * i, 70 + 12 * i, 60 + 16 * i)]) for i in range(12)]
-    return [Place("real", one, one.boxes[0], one.pixels) for one in made]
+    return [Place("real", one, one.boxes[0]) for one in made]
 
 
 def test_a_marking_study_has_radiographs_of_three_kinds():
@@ -237,13 +246,13 @@ def test_a_marking_study_has_radiographs_of_three_kinds():
     for case in cases:
         assert bool(case.places) == (case.kind != "untouched")
     made = next(case for case in cases if case.kind == "synthetic")
-    assert contrast_to_noise(made.image.pixels, made.places[0].box) > 0.3
+    assert made.places[0].contrast_to_noise > 0.3
 
 
 def test_synthetic_nodules_may_be_given():
     plan = StudyPlan("choice", 4, 0)
     made = [image(50 + i, [(40, 40, 80, 80)]) for i in range(6)]
-    cases = plan_study(plan, images_with_nodules(), [], made, {}, GROUNDS)
+    cases = plan_study(plan, material(untouched=[], made=made, renderers={}))
     given = {
         place.image.name for case in cases for place in case.places if place.kind == "synthetic"
     }
@@ -254,12 +263,12 @@ def test_synthetic_nodules_may_be_given():
 def test_surround_and_contrast_to_noise_of_a_known_disc():
     pixels = np.random.default_rng(0).normal(1000, 10, (100, 100))
     pixels[40:60, 40:60] += 50
-    level, spread, middle = surround(pixels, Box(0, 40, 40, 60, 60))
-    assert (level, spread, middle) == pytest.approx((1000, 10, 1050), abs=3)
-    assert contrast_to_noise(pixels, Box(0, 40, 40, 60, 60)) == pytest.approx(
-        (middle - level) / spread
-    )
-    assert contrast_to_noise(np.full((100, 100), 7), Box(0, 40, 40, 60, 60)) == 0
+    place = Place("real", BoxedImage("a", "a", pixels), Box(0, 40, 40, 60, 60))
+    level, deviation, central = place.surround
+    assert (level, deviation, central) == pytest.approx((1000, 10, 1050), abs=3)
+    assert place.contrast_to_noise == pytest.approx((central - level) / deviation)
+    flat = replace(place, image=BoxedImage("b", "a", np.full((100, 100), 7)))
+    assert flat.contrast_to_noise == 0
 
 
 @pytest.mark.parametrize(
@@ -273,9 +282,7 @@ def test_surround_and_contrast_to_noise_of_a_known_disc():
 )
 def test_too_few_are_told(plan, real, untouched, says):
     with pytest.raises(SettingError, match=says):
-        plan_study(
-            plan, images_with_nodules(real), untouched_images(untouched), [], RENDERERS, GROUNDS
-        )
+        plan_study(plan, material(images_with_nodules(real), untouched_images(untouched)))
 
 
 def test_plans_that_cannot_be_are_told():
@@ -335,10 +342,10 @@ def folder(tmp_path):
 
 
 def test_a_folder_and_its_boxes_are_read(folder):
-    images = read_radiographs(folder, folder / "boxes.csv")
+    images = list(read_real(folder, folder / "boxes.csv"))
     assert [one.name for one in images] == [f"radiograph{i}" for i in range(8)]
     assert images[1].boxes == images_with_nodules(8)[1].boxes
-    assert images[1].source == ("hand", "hand")
+    assert images[1].sources == ("hand", "hand")
     assert {one.group for one in images} == {"site"}
 
 
@@ -355,15 +362,15 @@ def test_a_folder_and_its_boxes_are_read(folder):
 def test_a_wrong_csv_is_told(folder, text, says):
     (folder / "wrong.csv").write_text(text)
     with pytest.raises(BoxesError, match=says):
-        read_radiographs(folder, folder / "wrong.csv")
+        list(read_real(folder, folder / "wrong.csv"))
 
 
 def test_what_is_missing_is_told(folder, tmp_path):
     with pytest.raises(BoxesError, match="cannot be read"):
-        read_radiographs(folder, folder / "none.csv")
+        list(read_real(folder, folder / "none.csv"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(StackError, match="holds no radiograph"):
-        read_radiographs(tmp_path / "empty")
+        list(read_real(tmp_path / "empty"))
 
 
 def test_the_command_makes_a_study_and_analyses_it(folder, tmp_path, capfd):

@@ -10,16 +10,15 @@ from scipy.special import erf
 from nodegen.cli import main
 from nodegen.errors import EvaluationError, SettingError
 from nodegen.evaluation.fidelity.ground import GROUNDS, ground_of
-from nodegen.evaluation.fidelity.loose_boxes import TIGHT as TIGHTNESS
-from nodegen.evaluation.fidelity.loose_boxes import tightened
-from nodegen.evaluation.fidelity.measures import MEASURES
-from nodegen.evaluation.fidelity.profile import half_height_of
-from nodegen.evaluation.fidelity.real import without_repeats
+from nodegen.evaluation.fidelity.nodule_crop import half_height_of
+from nodegen.evaluation.fidelity.nodule_measures import MEASURES
 from nodegen.evaluation.fidelity.reference import SHIPPED, Reference, measure_folders
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Geometry, read_stack
 from nodegen.io.stack_writer import StackWriter
 from nodegen.lungs.fields import Lungs
+from research.reference.loose_boxes import TIGHT as TIGHTNESS
+from research.reference.loose_boxes import tighten, tightened
 
 RADIUS, HEIGHT = 20, 700
 TIGHT = ("official", "inferred", "hand", "three")
@@ -80,7 +79,7 @@ def test_the_command_writes_what_load_reads(phantoms, tmp_path, capfd):
     loaded = Reference.load(path)
     made = measure_folders(*phantoms, source="simulated", main=["official"], progress=False)
     assert (loaded.source, loaded.main) == ("simulated", ("official",))
-    assert len(loaded.of_source()) == 4
+    assert len(loaded.table()) == 4
     for one, other in zip(loaded.nodules, made.nodules, strict=True):
         assert one.radiograph == other.radiograph
         assert one == other
@@ -116,6 +115,34 @@ def test_wrong_boxes_are_told(phantoms, tmp_path, capfd, text, says):
     assert says in line
     assert line.endswith(".")
     assert not path.exists()
+
+
+def test_every_slice_of_a_stack_has_its_own_row(phantoms, tmp_path):
+    folder = phantoms[0][0] / "first"
+    slices = [read_stack(folder / f"p{number}.mha").pixels[0] for number in range(3)]
+    with StackWriter(
+        tmp_path / "real.mha", Geometry.plain(3), (3, *slices[0].shape), np.uint16
+    ) as writer:
+        for pixels in slices:
+            writer.write(pixels)
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("stem,x,y,width,height\nreal:2,75,95,50,50\nreal.mha:1,265,245,50,50\n")
+    found = measure_folders([tmp_path], [boxes], progress=False).nodules
+    alone = {n.radiograph: n for n in measure_folders(*phantoms, progress=False).nodules[1::2]}
+    assert [n.radiograph for n in found] == list(alone)[1:]
+    assert found[0].measures == alone[found[0].radiograph].measures
+
+
+def test_a_radiograph_that_cannot_be_read_is_named_and_left_out(phantoms, tmp_path, capfd):
+    for number, content in enumerate((None, b"broken", b"NDims = 2\nDimSize = 4 4\n")):
+        path = tmp_path / f"p{number}.mha"
+        path.write_bytes(content or (phantoms[0][0] / "first" / "p0.mha").read_bytes())
+    rows = [f"p{number},75,95,50,50" for number in range(3)]
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("\n".join(["stem,x,y,width,height", *rows]))
+    assert len(measure_folders([tmp_path], [boxes], progress=False).nodules) == 1
+    said = capfd.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["left out p1.mha", "left out p2.mha"]
 
 
 def test_an_annotation_source_that_does_not_occur_is_told(phantoms):
@@ -162,12 +189,13 @@ def test_what_is_no_reference_is_told(tmp_path, capfd, text):
 
 def test_what_is_shipped_says_what_real_nodules_are():
     reference = Reference.load()
-    tight = reference.of_source(*TIGHT)
+    tight = reference.table(*TIGHT)
     assert len(tight) == 26
-    assert not any(nodule.tightened for nodule in tight)
-    found = [nodule for nodule in reference.of_source() if nodule.tightened]
-    assert len(found) > 60
-    assert {nodule.ground for nodule in tight + found} <= set(GROUNDS)
+    assert not tight["tightened"].any()
+    found = reference.table()
+    assert found["tightened"].sum() > 60
+    assert found["radius"].isna().sum() == found["tightened"].sum()
+    assert {*tight["ground"], *found["ground"]} <= set(GROUNDS)
     assert SHIPPED.stat().st_size < 75_000
 
 
@@ -179,8 +207,7 @@ def test_what_is_shipped_says_what_real_nodules_are():
     ],
 )
 def test_the_profiles_known_of_real_nodules_are_found_again(sources, profile, half):
-    nodules = Reference.load().of_source(*sources)
-    mean = np.mean([nodule.profile for nodule in nodules], axis=0)
+    mean = np.mean(Reference.load().table(*sources)["profile"].tolist(), axis=0)
     np.testing.assert_allclose(mean, profile, atol=6)
     assert half_height_of(mean) == pytest.approx(half, abs=0.01)
 
@@ -204,7 +231,7 @@ def test_the_shipped_reference_is_made_of_the_real_radiographs(shared, tmp_path)
 
 def test_other_annotation_sources_can_be_chosen():
     reference = Reference.load()
-    assert len(reference.with_sources(["official", "inferred"]).of_source()) == 10
+    assert len(reference.with_sources(["official", "inferred"]).table()) == 10
     assert reference.with_sources([]) == reference
 
 
@@ -232,8 +259,14 @@ def test_an_outline_that_is_not_certain_is_not_taken(phantoms):
 
 def test_a_nodule_with_a_tight_box_is_not_taken_from_its_loose_one_again():
     boxes = [Box(0, 10, 10, 90, 90), Box(0, 30, 30, 60, 60), Box(0, 200, 200, 300, 300)]
-    kept = without_repeats(boxes, ["loose", "tight", "loose"], ["loose"])
-    assert kept == [(boxes[1], "tight"), (boxes[2], "loose")]
+    pixels = np.full((400, 400), 1500.0)
+    rows, columns = np.indices(pixels.shape)
+    pixels += 500 * (np.hypot(rows - 250, columns - 250) < 25)
+    kept = list(tighten(pixels, boxes, ["loose", "tight", "loose"], ["loose"]))
+    assert kept[0] == (boxes[1], "tight", False)
+    ((box, *others),) = kept[1:]
+    assert others == ["loose", True]
+    assert box.centre == pytest.approx((250, 250), abs=2)
 
 
 # --- ground -----------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from nodegen.cli import main
-from nodegen.evaluation.fidelity.judge import Pair
+from nodegen.evaluation.fidelity.judge import StackPair
 from nodegen.evaluation.report import Treated, write_report
 from nodegen.evaluation.report.outlines import nodule_outline, outlines
-from nodegen.evaluation.report.report import Report
+from nodegen.evaluation.report.write_report import Report
 from nodegen.evaluation.viewer import pack, stored
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.boxes import Box
@@ -46,7 +46,7 @@ def treated(count=6, methods=METHODS, side=300):
             "run": f"{number:016x}",
         }
         after = np.rint(after).astype(np.uint16)
-        pair = Pair(before, after, boxes, SPACING)
+        pair = StackPair(before, after, boxes, SPACING)
         lungs = {1: np.hypot(rows - side / 2, columns - side / 2) < side / 3}
         yield Treated(method, "</script><!--stack", pair, header, recipes, lungs)
 
@@ -54,7 +54,7 @@ def treated(count=6, methods=METHODS, side=300):
 @pytest.fixture(scope="module", autouse=True)
 def _few_trees():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nodegen.evaluation.fidelity.detectability.TREES", 10)
+        patch.setattr("nodegen.evaluation.fidelity.before_after.TREES", 10)
         yield
 
 
@@ -768,7 +768,7 @@ def test_what_is_listed_is_printed(fresh):
 
 def test_a_page_with_its_pixels_in_a_folder_opens_from_the_disk(chromium, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
-    monkeypatch.setattr("nodegen.evaluation.report.report.ONE_FILE_BYTES", 0)
+    monkeypatch.setattr("nodegen.evaluation.report.write_report.ONE_FILE_BYTES", 0)
     write_report(path, treated(count=2, methods=("one",)))
     chromium.open(path)
     chromium.wait("document.getElementById('views')?.dataset.case === '0'")

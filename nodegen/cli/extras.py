@@ -8,7 +8,7 @@ EXTRAS = {
     "sklearn": "evaluation",
     "SimpleITK": "data",
     "mlcroissant": "data",
-    "pandas": "train",
+    "pandas": "report",
     "pydicom": "dicom",
     "highdicom": "dicom",
     "evalutils": "exec",

@@ -51,7 +51,7 @@ def judge(
     from nodegen.errors import SettingError
     from nodegen.evaluation.fidelity.judge import judge, read_pair
     from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
-    from nodegen.evaluation.fidelity.table import markdown
+    from nodegen.evaluation.fidelity.verdict_table import markdown
     from nodegen.io.boxes import BOXES
     from nodegen.io.files import write_text
     from nodegen.io.stack import image_at
@@ -120,7 +120,7 @@ def compare(
     """
     from nodegen.evaluation.compare import REPORT, compare
     from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
-    from nodegen.evaluation.fidelity.table import markdown
+    from nodegen.evaluation.fidelity.verdict_table import markdown
     from nodegen.settings import Settings
 
     refuse_results(overwrite, output / REPORT)
@@ -146,7 +146,6 @@ def reference(
     boxes: list[Path],
     output: Path,
     main: Words = Words(),
-    loose: Words = Words(),
     to_node21: bool = False,
     source: str = "",
     overwrite: Overwrite = False,
@@ -168,23 +167,18 @@ def reference(
     main
         Annotation sources (first word of the column trust, and -loose where it says so) that
         synthetic nodules are compared with; if they are not given, all.
-    loose
-        Annotation sources whose boxes are drawn wide. Of those, nodules are kept whose outline is
-        found with certainty, in boxes tightened around it.
     to_node21
         Bring radiographs of another form to NODE21's first, and their boxes with them.
     source
         Where radiographs and boxes come from, kept in the file; if it is not given, the folder's
         name.
     """
-    from nodegen.evaluation.fidelity.measures import MEASURES
+    from nodegen.evaluation.fidelity.nodule_measures import MEASURES
     from nodegen.evaluation.fidelity.reference import measure_folders
     from nodegen.io.tables import markdown_table
 
     refuse_results(overwrite, output)
-    measured = measure_folders(
-        real, boxes, source=source, main=main, loose=loose, to_node21=to_node21
-    )
+    measured = measure_folders(real, boxes, source=source, main=main, to_node21=to_node21)
     measured.write(output)
     summary = measured.summary()
     names = ("nodules", "radiographs", "side_px", *MEASURES, "edge_width_mm")
@@ -211,8 +205,7 @@ def sheet(
 ) -> None:
     """Show real and synthetic nodules of like size side by side.
 
-    Each is windowed to what is shown; the real one is on the left, under a light line. The picture
-    shows real patients' radiographs: treat it as such.
+    Each is windowed to what is shown and says which it is; the real one is on the left.
 
     Parameters
     ----------
@@ -223,21 +216,20 @@ def sheet(
     seed
         Of the choice among the real ones.
     """
+    from itertools import chain
+
+    from nodegen.evaluation.boxed_images import read_real, read_synthetic
+    from nodegen.evaluation.fidelity.contact_sheet import pairs_of_like_size, view, write_sheet
     from nodegen.evaluation.fidelity.grey_levels import full_range, to_grey_levels
-    from nodegen.evaluation.fidelity.real import read_real
-    from nodegen.evaluation.fidelity.sheet import pairs_of_like_size, view, write_sheet
-    from nodegen.evaluation.synthetic_stacks import read_synthetic_stack
 
     refuse_results(overwrite, output)
-    left = [
-        view(radiograph.pixels, box)
-        for radiograph in read_real(real, boxes)
-        for box in radiograph.boxes
-    ]
-    right = []
-    for folder in synthetic:
-        stack, drawn = read_synthetic_stack(folder)
-        levels = to_grey_levels(stack.pixels, *full_range(stack.pixels))
-        right += [view(levels[box.slice], box) for box in drawn]
+    left, right = (
+        [
+            view(to_grey_levels(image.pixels[None], *full_range(image.pixels))[0], box)
+            for image in images
+            for box in image.boxes
+        ]
+        for images in (read_real(real, boxes), chain.from_iterable(map(read_synthetic, synthetic)))
+    )
     write_sheet(output, pairs_of_like_size(left, right, count, seed))
     print(output)

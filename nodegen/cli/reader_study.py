@@ -15,7 +15,7 @@ from nodegen.cli.options import (
     refuse_results,
 )
 from nodegen.errors import SettingError
-from nodegen.evaluation.reader_study.plan import StudyPlan
+from nodegen.evaluation.reader_study.study_plan import StudyPlan
 from nodegen.settings import METHODS, Settings, Words
 
 _MAKE, _ANALYSE = map(Group.create_ordered, ("To make a study", "To analyse it"))
@@ -86,8 +86,8 @@ def reader_study(
     if real is None:
         raise SettingError("--real is missing; give it, or --plan alone.")
     refuse_results(overwrite, output)
-    from nodegen.evaluation.reader_study import plan_study, write_study
-    from nodegen.evaluation.reader_study.radiographs import read_radiographs, read_synthetic
+    from nodegen.evaluation.boxed_images import read_real, read_synthetic
+    from nodegen.evaluation.reader_study import Material, plan_study, write_study
     from nodegen.renderer import Renderer
 
     methods = [name for name in METHODS[:3] if name in method]
@@ -96,15 +96,15 @@ def reader_study(
             f"--method is {method}, where one or more of {', '.join(METHODS[:3])} are allowed, "
             "each once; choose among them."
         )
-    found = [image for image in read_radiographs(real, boxes or real / "boxes.csv") if image.boxes]
-    untouched = [image for folder in radiographs or () for image in read_radiographs(folder)]
+    found = list(read_real(real, boxes or real / "boxes.csv"))
+    untouched = [image for folder in radiographs or () for image in read_real(folder)]
     made = [image for folder in synthetic or () for image in read_synthetic(folder)]
     # Real radiographs have no noise and blur of ours, so neither have the others.
     renderers = {
         name: Renderer(Settings(method=name, noise_and_blur=False, device=device))
         for name in method
     }
-    cases = plan_study(choices, found, untouched, made, renderers)
+    cases = plan_study(choices, Material(found, untouched, made, renderers))
     secret = write_study(output, cases, choices, view, title)
     print(f"study for the readers: {output}")
     print(f"key, not for them: {secret}")

@@ -11,7 +11,7 @@ import numpy as np
 from nodegen.errors import SettingError, StackError
 from nodegen.evaluation.fidelity.judge import Verdict, read_pair
 from nodegen.evaluation.fidelity.reference import Reference
-from nodegen.evaluation.fidelity.table import comma_separated, markdown
+from nodegen.evaluation.fidelity.verdict_table import comma_separated, markdown
 from nodegen.evaluation.report import Treated, lungs_in, write_report
 from nodegen.io.boxes import BOXES
 from nodegen.io.files import write_text

@@ -16,8 +16,9 @@ class Estimate:
 
     Examples
     --------
-    >>> print(Estimate(0.65, 0.524, 0.758))
-    0.650 (0.524 to 0.758)
+    >>> found = Estimate(0.65, 0.524, 0.758)
+    >>> print(found, f"{found:+.2f}", sep="; ")
+    0.650 (0.524 to 0.758); +0.65 (+0.52 to +0.76)
     """
 
     value: float
@@ -25,19 +26,19 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
-        return self._text("")
+        return format(self, ".3f")
+
+    def __format__(self, form: str) -> str:
+        if np.isnan(self.value):
+            return "–"
+        if np.isnan(self.low):
+            return f"{self.value:{form}} (no interval)"
+        return f"{self.value:{form}} ({self.low:{form}} to {self.high:{form}})"
 
     @property
     def signed(self) -> str:
         """With its sign, as a difference is shown."""
-        return self._text("+")
-
-    def _text(self, sign: str) -> str:
-        if np.isnan(self.value):
-            return "–"
-        if np.isnan(self.low):
-            return f"{self.value:{sign}.3f} (no interval)"
-        return f"{self.value:{sign}.3f} ({self.low:{sign}.3f} to {self.high:{sign}.3f})"
+        return format(self, "+.3f")
 
 
 def auc(positive: np.ndarray, negative: np.ndarray) -> float:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.svm import SVC
 
@@ -16,8 +16,6 @@ QUANTILES = 50  # with which each measure is made normal: no outlier counts for 
 PENALTY = 0.1  # inverse strength of the regression's regularisation: few nodules, many measures
 REPEATS = 3  # ways of parting the radiographs, whose scores are averaged
 RESAMPLES = 500  # of the bootstrap over radiographs
-
-
 NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
 
 
@@ -33,7 +31,8 @@ def two_sample_auc(
     Two, whose scores are summed: a logistic regression, which sees a measure that is too large or
     too small, and a support vector machine with radial basis functions, which sees one that varies
     too little or goes wrongly with another. On some hundred nodules both do as well as a forest of
-    random trees, in a tenth of the time.
+    random trees, in a tenth of the time. Real and synthetic nodules count alike, however many there
+    are.
 
     Parameters
     ----------
@@ -58,43 +57,30 @@ def two_sample_auc(
     scores = np.zeros(len(y))
     for repeat in range(REPEATS):
         folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed + repeat)
-        for train, test in folds.split(x, y, names):
-            if len(set(y[train])) < 2:  # nearly all nodules of a kind lie in one radiograph
-                return NOTHING
-            for classifier in _classifiers(len(train)):
-                classifier.fit(x[train], y[train])
-                scores[test] += classifier.decision_function(x[test])
-    low, high = _interval(y, scores, names, seed)
-    return Estimate(auc(scores[y == 1], scores[y == 0]), low, high)
-
-
-def _classifiers(nodules: int) -> tuple[Pipeline, Pipeline]:
-    """Both, balanced: real and synthetic nodules count alike, however many there are."""
-    quantiles = min(QUANTILES, nodules)
-    linear = LogisticRegression(C=PENALTY, class_weight="balanced")
-    curved = SVC(class_weight="balanced")
-    one, other = (
-        make_pipeline(
-            QuantileTransformer(n_quantiles=quantiles, output_distribution="normal"), last
-        )
-        for last in (linear, curved)
-    )
-    return one, other
-
-
-def _interval(
-    y: np.ndarray, scores: np.ndarray, names: np.ndarray, seed: int
-) -> tuple[float, float]:
+        training = [train for train, _ in folds.split(x, y, names)]
+        if any(len(set(y[train])) < 2 for train in training):
+            return NOTHING  # nearly all nodules of a kind lie in one radiograph
+        quantiles = min(QUANTILES, *map(len, training))
+        for last in (
+            LogisticRegression(C=PENALTY, class_weight="balanced"),
+            SVC(class_weight="balanced"),
+        ):
+            normal = QuantileTransformer(n_quantiles=quantiles, output_distribution="normal")
+            scores += cross_val_predict(
+                make_pipeline(normal, last), x, y,
+                groups=names, cv=folds, method="decision_function",
+            )  # fmt: skip
     rng = np.random.default_rng(seed)
-    of_kind = [
+    groups = [
         [np.flatnonzero((y == kind) & (names == name)) for name in np.unique(names[y == kind])]
         for kind in (0, 1)
     ]
     aucs = []
     for _ in range(RESAMPLES):
-        drawn = np.concatenate(
-            [groups[i] for groups in of_kind for i in rng.integers(len(groups), size=len(groups))]
+        negative, positive = (
+            scores[np.concatenate([kind[i] for i in rng.integers(len(kind), size=len(kind))])]
+            for kind in groups
         )
-        aucs.append(auc(scores[drawn][y[drawn] == 1], scores[drawn][y[drawn] == 0]))
+        aucs.append(auc(positive, negative))
     low, high = np.percentile(aucs, (2.5, 97.5))
-    return float(low), float(high)
+    return Estimate(auc(scores[y == 1], scores[y == 0]), float(low), float(high))

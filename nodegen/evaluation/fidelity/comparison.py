@@ -1,39 +1,28 @@
 """Synthetic nodules compared with the reference, by size and by ground, and by a classifier."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import wasserstein_distance
 
 from nodegen.evaluation.fidelity.classifier import two_sample_auc
+from nodegen.evaluation.fidelity.edge import TEN_TO_NINETY
 from nodegen.evaluation.fidelity.ground import GROUNDS
-from nodegen.evaluation.fidelity.measures import (
-    GRAIN,
-    MEASURES,
-    OF_BOX,
-    SIZE_NAMES,
-    quantiles,
-    size_class,
-)
-from nodegen.evaluation.fidelity.profile import half_height_of
+from nodegen.evaluation.fidelity.nodule_crop import half_height_of
+from nodegen.evaluation.fidelity.nodule_measures import GRAIN, MEASURES, SIZE_NAMES, size_class
 from nodegen.evaluation.fidelity.reference import Reference
 from nodegen.evaluation.statistics import Estimate
 
 FEWEST = 10  # real nodules: a measure that rests on fewer is not compared
 RESAMPLES = 200  # of the bootstrap
 INTERVAL = (2.5, 97.5)  # percentiles of it
-# 10 to 90 % of a normal distribution, in its standard deviations: a spread that outliers do not
-# move.
-TENTHS = 2 * 1.2815515655446004
-
-Rows = Sequence[dict[str, Any]]
-Sample = tuple[np.ndarray, np.ndarray]  # values of one measure, and each one's radiograph
 
 
 @dataclass(frozen=True)
-class Distance:
+class Distance(Estimate):
     """A Wasserstein distance in standard deviations of the real distribution.
 
     Attributes
@@ -47,9 +36,6 @@ class Distance:
         few nodules, not 0.
     """
 
-    value: float
-    low: float
-    high: float
     alike: float
 
 
@@ -72,6 +58,8 @@ class Comparison:
         the measures against the box.
     distances : dict of Distance
         By measure; only of those that rest on ``FEWEST`` real nodules or more.
+    mean_distance : float
+        Of all measures; NaN where none rests on enough nodules.
     groups : dict
         By size or ground: ``nodules``, a dict of how many are ``real`` and ``synthetic``; and, of
         each measure that rests on enough, the median of both, the quartiles of the real ones and
@@ -90,33 +78,14 @@ class Comparison:
     real: dict[str, dict[str, float]]
     rests_on: dict[str, int]
     distances: dict[str, Distance]
+    mean_distance: float
     groups: dict[str, dict[str, Any]]
     profile_half_height: dict[str, float]
     classifier_auc: Estimate
     classifier_auc_without_grain: Estimate
 
-    @property
-    def mean_distance(self) -> float:
-        """Mean of the distances of all measures; NaN where none rests on enough nodules."""
-        values = [found.value for found in self.distances.values()]
-        return float(np.mean(values)) if values else float("nan")
 
-    def as_dict(self) -> dict[str, Any]:
-        """What goes into JSON; NaN becomes null."""
-        found: dict[str, Any] = without_nan({**asdict(self), "mean_distance": self.mean_distance})
-        return found
-
-
-def without_nan(value: Any) -> Any:
-    """The same content with None for NaN, as JSON has it."""
-    if isinstance(value, dict):
-        return {key: without_nan(held) for key, held in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(held) for held in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def compare_with(reference: Reference, rows: Rows) -> Comparison:
+def compare_with(reference: Reference, rows: Sequence[dict[str, Any]]) -> Comparison:
     """Compare measured synthetic nodules with a reference.
 
     Parameters
@@ -131,100 +100,99 @@ def compare_with(reference: Reference, rows: Rows) -> Comparison:
     -------
     Comparison
     """
-    nodules = reference.of_source()
-    real = [
-        {
-            "radiograph": nodule.radiograph,
-            "size_px": nodule.size_px,
-            "ground": nodule.ground,
-            "profile": nodule.profile,
-            "tightened": nodule.tightened,
-            **nodule.measures,
-        }
-        for nodule in nodules
-    ]
-    tight = [row for row in real if not row["tightened"]]
-    names = [name for name in MEASURES if len(tight) == len(real) or name not in OF_BOX]
-    compared = {name: _of(name, real, rows) for name in MEASURES}
+    real, synthetic = reference.table(), pd.DataFrame(rows)
+    rests_on = {name: int(real[name].count()) for name in MEASURES}
+    distances = {
+        name: distance(_sample(real, name), _sample(synthetic, name))
+        for name in MEASURES
+        if rests_on[name] >= FEWEST
+    }
+    known = [name for name in MEASURES if rests_on[name] == len(real)]
+    tight = real[~real["tightened"]]
+    profiles = {"real": tight if len(tight) else real, "synthetic": synthetic}
     return Comparison(
         source=reference.source,
         annotation_sources=reference.main,
         nodules=len(real),
-        radiographs=len({row["radiograph"] for row in real}),
-        real={name: quantiles(having, [name])[name] for name, (having, _) in compared.items()},
-        rests_on={name: len(having) for name, (having, _) in compared.items()},
-        distances={
-            name: _distance(name, *both)
-            for name, both in compared.items()
-            if len(both[0]) >= FEWEST
-        },
-        groups=_groups(real, rows),
+        radiographs=real["radiograph"].nunique(),
+        real=quantiles(real[[*MEASURES]]),
+        rests_on=rests_on,
+        distances=distances,
+        mean_distance=(
+            float(np.mean([found.value for found in distances.values()]))
+            if distances
+            else float("nan")
+        ),
+        groups=_groups(real, synthetic),
         profile_half_height={
-            kind: half_height_of(np.mean([row["profile"] for row in these], axis=0))
-            for kind, these in {"real": tight or real, "synthetic": list(rows)}.items()
+            kind: half_height_of(np.mean(table["profile"].tolist(), axis=0))
+            for kind, table in profiles.items()
         },
-        classifier_auc=_classified(real, rows, names),
+        classifier_auc=_classified(real, synthetic, known),
         classifier_auc_without_grain=_classified(
-            real, rows, [name for name in names if name not in GRAIN]
+            real, synthetic, [name for name in known if name not in GRAIN]
         ),
     )
 
 
-def _of(name: str, real: Rows, rows: Rows) -> tuple[Rows, Rows]:
-    """The real nodules that have a measure, and the synthetic ones."""
-    return [row for row in real if not (row["tightened"] and name in OF_BOX)], rows
+def quantiles(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """5th, 50th and 95th percentile of each column; NaN of none."""
+    found = table.astype(float).quantile([0.05, 0.5, 0.95])
+    found = found.set_axis(["p5", "p50", "p95"])
+    return {str(name): dict(found[name]) for name in found}
 
 
-def _distance(name: str, real: Rows, rows: Rows) -> Distance:
-    one, other = (
-        (np.array([row[name] for row in these]), np.array([row["radiograph"] for row in these]))
-        for these in (real, rows)
-    )
-    return distance(one, other)
+def _sample(table: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Values of one measure, where they are known, and each one's radiograph."""
+    having = table[table[name].notna()]
+    return having[name].to_numpy(), having["radiograph"].to_numpy(str)
 
 
-def _groups(real: Rows, rows: Rows) -> dict[str, dict[str, Any]]:
+def _groups(real: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """By size and by ground, those of which there are nodules of both kinds."""
     groups: dict[str, dict[str, Any]] = {}
     for group in (*SIZE_NAMES, *GROUNDS):
         some, others = (
-            [row for row in these if group in (size_class(row["size_px"]), row["ground"])]
-            for these in (real, rows)
+            table[(table["size_px"].map(size_class) == group) | (table["ground"] == group)]
+            for table in (real, synthetic)
         )
-        if not some or not others:
+        if not len(some) or not len(others):
             continue
         groups[group] = {"nodules": {"real": len(some), "synthetic": len(others)}}
         for name in MEASURES:
-            having, _ = _of(name, some, others)
-            if len(having) < FEWEST:
-                continue
-            values, drawn = (np.array([row[name] for row in these]) for these in (having, others))
-            low, middle, high = np.percentile(values, (25, 50, 75))
-            groups[group][name] = {
-                "real": float(middle),
-                "quartiles": [float(low), float(high)],
-                "synthetic": float(np.median(drawn)),
-                "distance": apart(values, drawn, values),
-            }
+            values, drawn = some[name].dropna().to_numpy(), others[name].to_numpy()
+            if len(values) >= FEWEST:
+                low, middle, high = np.percentile(values, (25, 50, 75))
+                groups[group][name] = {
+                    "real": float(middle),
+                    "quartiles": [float(low), float(high)],
+                    "synthetic": float(np.median(drawn)),
+                    "distance": apart(values, drawn, values),
+                }
     return groups
 
 
-def _classified(real: Rows, rows: Rows, names: list[str]) -> Estimate:
-    one, other = (
-        np.array([[row[name] for name in names] for row in these]) for these in (real, rows)
-    )
+def _classified(real: pd.DataFrame, synthetic: pd.DataFrame, names: list[str]) -> Estimate:
     return two_sample_auc(
-        one, other, [row["radiograph"] for row in real], [row["radiograph"] for row in rows]
+        real[names].to_numpy(),
+        synthetic[names].to_numpy(),
+        real["radiograph"].tolist(),
+        synthetic["radiograph"].tolist(),
     )
 
 
 def deviation_of(values: np.ndarray) -> float:
-    """Standard deviation, from the 10th and 90th percentile as in a normal distribution."""
+    """Standard deviation as a normal distribution's, from the 10th and 90th percentile.
+
+    Outliers do not move it.
+    """
     low, high = np.percentile(values, (10, 90))
-    return max(float(high - low) / TENTHS, 1e-9)
+    return max(float(high - low) / TEN_TO_NINETY, 1e-9)
 
 
-def distance(real: Sample, synthetic: Sample, seed: int = 0) -> Distance:
+def distance(
+    real: tuple[np.ndarray, np.ndarray], synthetic: tuple[np.ndarray, np.ndarray], seed: int = 0
+) -> Distance:
     """Distance with its interval.
 
     Parameters
@@ -255,7 +223,7 @@ def apart(one: np.ndarray, other: np.ndarray, real: np.ndarray) -> float:
     return float(wasserstein_distance(one, other)) / deviation_of(real)
 
 
-def _drawn(sample: Sample, rng: np.random.Generator) -> np.ndarray:
+def _drawn(sample: tuple[np.ndarray, np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """Values of as many radiographs, drawn with replacement."""
     names, number = np.unique(sample[1], return_inverse=True)
     times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))

@@ -1,12 +1,11 @@
 """The edge of a nodule: how wide, how high, how steep."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage, special
 
-from nodegen.evaluation.fidelity.crop import Crop
+from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop
 
 SPAN = 0.6  # the edge is looked at so far to both sides of the outline, in its mean radius
 POINTS = 61  # along that span
@@ -21,38 +20,25 @@ LEAST_STEP = 1e-3  # grey levels: below it, nothing falls outwards
 TEN_TO_NINETY = 2 * 1.2815515655446004  # 10 to 90 % of an error function, in sigmas
 
 
-@dataclass(frozen=True)
-class Edge:
-    """An edge as the error function that fits it best.
-
-    Attributes
-    ----------
-    width : float
-        From 10 to 90 % of the step, px.
-    step : float
-        Grey levels.
-    slope : float
-        The steepest, grey levels / px.
-    """
-
-    width: float
-    step: float
-    slope: float
-
-
-def edge_of(outline: np.ndarray, crop: Crop) -> Edge:
-    """Fit the profile across an outline.
+def edge_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
+    """Fit the profile across an outline with an error function.
 
     Every ray is shifted so that the outline lies at 0, and freed of its own mean; the median of all
     rays is the profile. A blurred step is an error function; a dome, which has no step, is fitted
-    by a wide one. All 0 where nothing falls outwards.
+    by a wide one.
 
     Parameters
     ----------
     outline : ndarray, shape (ANGLES,)
         Distance from the box's centre along each ray, in the box's half sides.
-    crop : Crop
+    crop : NoduleCrop
         The box with its surround, in grey levels.
+
+    Returns
+    -------
+    dict
+        ``edge_width``: from 10 to 90 % of the step, px. ``edge_step``: grey levels. ``sharpness``:
+        the steepest slope, grey levels / px. All 0 where nothing falls outwards.
     """
     radius = float(np.mean(outline * crop.ray_px))  # px
     place = np.linspace(-SPAN, SPAN, POINTS) * radius  # px, inside is negative
@@ -68,12 +54,16 @@ def edge_of(outline: np.ndarray, crop: Crop) -> Edge:
     sigmas = sigma * ratio ** np.linspace(-1, 1, FINE)
     shifts = shift + apart * np.linspace(-1, 1, FINE)
     step, sigma, _ = _best_step(place, profile, sigmas, shifts)
-    if step < LEAST_STEP:
-        return Edge(0.0, 0.0, 0.0)
-    return Edge(TEN_TO_NINETY * sigma, step, step / (sigma * math.sqrt(2 * math.pi)))
+    known = float(step >= LEAST_STEP)
+    slope = step / (sigma * math.sqrt(2 * math.pi))
+    return {
+        "edge_width": known * TEN_TO_NINETY * sigma,
+        "edge_step": known * step,
+        "sharpness": known * slope,
+    }
 
 
-def margin_of(crop: Crop) -> float:
+def margin_of(crop: NoduleCrop) -> float:
     """Width of the margin in the profile of elliptic rings, 10 to 90 %, px.
 
     An error function is fitted to the median grey level of each ring around the box's centre. Where
@@ -107,7 +97,7 @@ def _best_step(
     return float(step[width, at]), float(sigmas[width]), float(shifts[at])
 
 
-def gradient_rms_of(crop: Crop) -> float:
+def gradient_rms_of(crop: NoduleCrop) -> float:
     """Root mean square gradient of the surround in one direction, grey levels / px.
 
     What ribs, vessels and noise do of themselves; blurred by 1 px, so that noise alone does not

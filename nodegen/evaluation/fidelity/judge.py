@@ -6,84 +6,81 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from pydantic_core import to_jsonable_python
 
 from nodegen.errors import StackError
-from nodegen.evaluation.fidelity.change import CHANGES, far_change, grain_of, views
-from nodegen.evaluation.fidelity.comparison import Comparison, compare_with, without_nan
-from nodegen.evaluation.fidelity.detectability import (
+from nodegen.evaluation.fidelity.before_after import (
     Place,
     chance_error,
     detectability,
+    far_change,
     features_of,
+    grain_of,
+    views,
 )
+from nodegen.evaluation.fidelity.comparison import Comparison, compare_with, quantiles
 from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
 from nodegen.evaluation.fidelity.ground import ground_of, lungs_of
-from nodegen.evaluation.fidelity.measures import (
+from nodegen.evaluation.fidelity.nodule_measures import (
     MEASURES,
+    Measure,
     measure_with_profile,
-    quantiles,
     side_of,
 )
 from nodegen.evaluation.fidelity.reference import Reference, digest_of
 from nodegen.io.boxes import Box, read_boxes
 from nodegen.io.stack import read_stack
 
-JUDGED = {**MEASURES, **CHANGES}  # name: unit; all that is measured of a box
+JUDGED = {  # all that is measured of a box
+    **MEASURES,
+    "grain": Measure(
+        "Grain kept",
+        "The radiograph's finest noise at the nodule, after over before; 1 is untouched.",
+        "after / before",
+    ),
+}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Verdict:
     """What the judge found.
 
     Attributes
     ----------
-    rows : list of dict
-        Every box of every pair: the keys of ``JUDGED``, its profile in rings, its radiograph's
-        digest, its ground, and where it lies.
-    quantiles : dict
-        p5, p50 and p95 of each measure over all boxes.
+    boxes : int
+        How many were judged.
+    measures : dict
+        p5, p50 and p95 of each measure in ``JUDGED`` over all boxes; NaN without boxes.
     detectability : float
         AUC from fine grain alone, against the same places untouched; NaN for fewer than ten.
+    detectability_error : float
+        Its standard error, were nothing to detect.
     far : float
         Largest change far from any box, grey levels of 0..4095.
     comparison : Comparison or None
         Against the reference; None without boxes.
+    rows : list of dict
+        Every box of every pair: the keys of ``JUDGED``, its profile in rings, its radiograph's
+        digest, its ground, and where it lies.
     """
 
-    rows: list[dict[str, Any]]
-    quantiles: dict[str, dict[str, float]]
+    boxes: int
+    measures: dict[str, dict[str, float]]
     detectability: float
+    detectability_error: float
     far: float
     comparison: Comparison | None
-
-    @property
-    def boxes(self) -> int:
-        """How many were judged."""
-        return len(self.rows)
-
-    @property
-    def detectability_error(self) -> float:
-        """The detectability's standard error, were nothing to detect."""
-        return chance_error(self.boxes)
+    rows: list[dict[str, Any]]
 
     def as_dict(self) -> dict[str, Any]:
         """What goes into JSON; NaN becomes null."""
-        content: dict[str, Any] = without_nan(
-            {
-                "boxes": self.boxes,
-                "measures": self.quantiles,
-                "detectability": self.detectability,
-                "detectability_error": self.detectability_error,
-                "far": self.far,
-                "comparison": self.comparison.as_dict() if self.comparison else None,
-                "rows": self.rows,
-            }
-        )
+        content: dict[str, Any] = to_jsonable_python(self, inf_nan_mode="null")
         return content
 
 
 @dataclass(frozen=True)
-class Pair:
+class StackPair:
     """The same stack before and after, and its boxes.
 
     Attributes
@@ -118,7 +115,7 @@ class Judge:
         self._places: list[Place] = []
         self._far = 0.0
 
-    def add(self, pair: Pair) -> list[dict[str, Any]]:
+    def add(self, pair: StackPair) -> list[dict[str, Any]]:
         """Measure a pair; its rows, in the order of its boxes."""
         rows: dict[int, dict[str, Any]] = {}
         for number, (before, after) in enumerate(zip(pair.before, pair.after, strict=True)):
@@ -151,24 +148,28 @@ class Judge:
 
     def verdict(self) -> Verdict:
         """Judge all that was added."""
-        if not self._rows:
-            return Verdict([], quantiles([], list(JUDGED)), float("nan"), self._far, None)
-        untouched, treated = (np.array(features) for features in zip(*self._features, strict=True))
+        comparison, found = None, float("nan")
+        if self._rows:
+            untouched, treated = map(np.array, zip(*self._features, strict=True))
+            found = detectability(untouched, treated, self._places)
+            comparison = compare_with(self.reference, self._rows)
         return Verdict(
-            self._rows,
-            quantiles(self._rows, list(JUDGED)),
-            detectability(untouched, treated, self._places),
+            len(self._rows),
+            quantiles(pd.DataFrame(self._rows, columns=[*JUDGED])),
+            found,
+            chance_error(len(self._rows)),
             self._far,
-            compare_with(self.reference, self._rows),
+            comparison,
+            self._rows,
         )
 
 
-def judge(pairs: Iterable[Pair], reference: Reference | None = None) -> Verdict:
+def judge(pairs: Iterable[StackPair], reference: Reference | None = None) -> Verdict:
     """Judge all boxes of all pairs together, holding one pair at a time.
 
     Parameters
     ----------
-    pairs : iterable of Pair
+    pairs : iterable of StackPair
         Stacks before and after with their boxes, in grey levels of 0..4095; each is asked for once.
     reference : Reference, optional
         Real nodules; None: those that are shipped.
@@ -179,7 +180,7 @@ def judge(pairs: Iterable[Pair], reference: Reference | None = None) -> Verdict:
     return at_work.verdict()
 
 
-def read_pair(before: Path, after: Path, boxes: Path) -> Pair:
+def read_pair(before: Path, after: Path, boxes: Path) -> StackPair:
     """Read a pair and bring both to grey levels of 0..4095.
 
     Raises
@@ -198,4 +199,4 @@ def read_pair(before: Path, after: Path, boxes: Path) -> Pair:
     levels = grey_levels_of_pair(old.pixels, new.pixels)
     x, y, *_ = old.geometry.spacing
     spacing = None if x == y == 1 else (float(x), float(y))
-    return Pair(*levels, read_boxes(boxes, old.pixels.shape), spacing)
+    return StackPair(*levels, read_boxes(boxes, old.pixels.shape), spacing)

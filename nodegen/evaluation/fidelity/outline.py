@@ -6,8 +6,9 @@ for masses (Medical Physics 31, 2004), without their prior on size: the radius i
 
 import numpy as np
 from scipy import ndimage
+from skimage.graph import MCP
 
-from nodegen.evaluation.fidelity.crop import ANGLES, Crop, angles
+from nodegen.evaluation.fidelity.nodule_crop import ANGLES, NoduleCrop, angles
 
 STEP = 0.0125  # between the points of a ray, in half sides
 SEARCH = (0.3, 1.4)  # radii among which the outline is sought, in half sides
@@ -18,7 +19,7 @@ LOBES = slice(3, 7)  # harmonics: three to six lobes
 ALL = slice(3, 25)  # harmonics beyond the ellipse's: lobes and what is finer
 
 
-def find_outline(crop: Crop) -> np.ndarray:
+def find_outline(crop: NoduleCrop) -> np.ndarray:
     """Radius of the outline along each ray, in half sides, shape (ANGLES,)."""
     points = np.arange(0, SEARCH[1] + 5 * SMOOTH_POINTS * STEP, STEP)
     levels = ndimage.gaussian_filter1d(crop.along_rays(points), SMOOTH_RAYS, axis=0, mode="wrap")
@@ -35,25 +36,14 @@ def _best_path(gain: np.ndarray) -> np.ndarray:
     longer matter.
     """
     rays, points = gain.shape
-    best = gain[0]
-    came_from = np.zeros((2 * rays, points), dtype=int)
-    jumps = np.arange(-LARGEST_JUMP, LARGEST_JUMP + 1)
-    padded, here = np.full(points + 2 * LARGEST_JUMP, -np.inf), np.arange(points)
-    for ray in range(1, 2 * rays):
-        padded[LARGEST_JUMP:-LARGEST_JUMP] = best
-        options = np.stack([padded[jump : jump + points] for jump in range(len(jumps))])
-        choice = options.argmax(axis=0)
-        came_from[ray] = here + jumps[choice]
-        best = gain[ray % rays] + options.max(axis=0)
-    path = np.empty(2 * rays, dtype=int)
-    path[-1] = best.argmax()
-    for ray in range(2 * rays - 1, 0, -1):
-        path[ray - 1] = came_from[ray, path[ray]]
-    middle = rays // 2
-    return np.roll(path[middle : middle + rays], middle)
+    jumps = [(1, jump) for jump in range(-LARGEST_JUMP, LARGEST_JUMP + 1)]
+    graph = MCP(np.tile(gain.max() - gain, (2, 1)), offsets=jumps)
+    costs, _ = graph.find_costs([(0, point) for point in range(points)])
+    path = np.array(graph.traceback((2 * rays - 1, int(costs[-1].argmin()))))[:, 1]
+    return np.roll(path[rays // 2 : rays // 2 + rays], rays // 2)
 
 
-def shape_of(outline: np.ndarray, crop: Crop) -> dict[str, float]:
+def shape_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
     """Radius, offset, elongation, irregularity and lobulation of an outline.
 
     Returns

@@ -5,18 +5,23 @@ digest that says which nodules share it. No pixel is kept.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from nodegen import __version__
+from nodegen.dataset.standardise import standardise
 from nodegen.errors import EvaluationError, SettingError
+from nodegen.evaluation.boxed_images import BoxedImage, left_out, read_real
+from nodegen.evaluation.fidelity.grey_levels import full_range, to_grey_levels
 from nodegen.evaluation.fidelity.ground import GROUNDS, ground_of, lungs_of
-from nodegen.evaluation.fidelity.loose_boxes import tightened
-from nodegen.evaluation.fidelity.measures import (
+from nodegen.evaluation.fidelity.nodule_crop import RINGS
+from nodegen.evaluation.fidelity.nodule_measures import (
     MEASURES,
     OF_BOX,
     SIZE_NAMES,
@@ -24,14 +29,18 @@ from nodegen.evaluation.fidelity.measures import (
     side_of,
     size_class,
 )
-from nodegen.evaluation.fidelity.profile import RINGS
-from nodegen.evaluation.fidelity.real import RealRadiograph, read_real, without_repeats
+from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.files import write_text
+from nodegen.io.radiograph import Radiograph
+from nodegen.lungs.fields import Lungs
 
 SHIPPED = Path(__file__).parent / "reference.json"
 DIGITS = 4  # significant, in the file
 SUMMARY = (5, 25, 50, 75, 95)  # percentiles
 REMEDY = "give one that `nodegen reference` wrote"
+UNKNOWN = "unknown"  # the annotation source of boxes whose table names none
+NODE21_SHAPE = (1024, 1024)
+Tighten = Callable[[np.ndarray, Sequence[Box], Sequence[str]], Iterable[tuple[Box, str, bool]]]
 
 
 class RealNodule(BaseModel):
@@ -42,7 +51,8 @@ class RealNodule(BaseModel):
     annotation_source : str
         Who or what drew its box.
     tightened : bool
-        Whether that box was loose, and is tightened around the outline that was found in it.
+        Whether that box was loose, and is tightened around the outline that was found in it: what
+        is measured against the box says nothing then.
     ground : str
         What it lies on, see :mod:`nodegen.evaluation.fidelity.ground`.
     radiograph : str
@@ -88,10 +98,33 @@ class Reference(BaseModel):
     main: tuple[str, ...]
     nodules: tuple[RealNodule, ...]
 
-    def of_source(self, *sources: str) -> list[RealNodule]:
-        """The nodules of some annotation sources; of the main ones, where none is named."""
+    @property
+    def annotation_sources(self) -> tuple[str, ...]:
+        """All that occur, in the order of the nodules."""
+        return tuple(dict.fromkeys(nodule.annotation_source for nodule in self.nodules))
+
+    def table(self, *sources: str) -> pd.DataFrame:
+        """The nodules of some annotation sources, a row each, their measures as columns.
+
+        Parameters
+        ----------
+        *sources : str
+            The main ones, where none is named.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The fields of :class:`RealNodule` and those of its ``measures``; what a tightened
+            nodule does not say is NaN.
+        """
         wanted = sources or self.main
-        return [nodule for nodule in self.nodules if nodule.annotation_source in wanted]
+        table = pd.DataFrame(
+            {**nodule.model_dump(exclude={"measures"}), **nodule.measures}
+            for nodule in self.nodules
+            if nodule.annotation_source in wanted
+        )
+        table.loc[table["tightened"], list(OF_BOX)] = np.nan
+        return table
 
     def with_sources(self, sources: Sequence[str]) -> Self:
         """The same reference with other main annotation sources; itself, where none is given.
@@ -101,12 +134,11 @@ class Reference(BaseModel):
         EvaluationError
             Where one does not occur.
         """
-        kinds = tuple(dict.fromkeys(nodule.annotation_source for nodule in self.nodules))
         for source in sources:
-            if source not in kinds:
+            if source not in self.annotation_sources:
                 raise EvaluationError(
                     f"The annotation source {source!r} is not among the real nodules, which have "
-                    f"{', '.join(kinds)}; choose among them."
+                    f"{', '.join(self.annotation_sources)}; choose among them."
                 )
         return self.model_copy(update={"main": tuple(sources) or self.main})
 
@@ -130,7 +162,7 @@ class Reference(BaseModel):
                 f"{path} is no reference of this version of nodegen; {REMEDY}."
             ) from error
         measured = all(nodule.measures.keys() == MEASURES.keys() for nodule in reference.nodules)
-        if not measured or not reference.of_source():
+        if not measured or not set(reference.main) & set(reference.annotation_sources):
             raise EvaluationError(
                 f"The reference {path} holds no nodule, or other measures; {REMEDY}."
             )
@@ -152,19 +184,25 @@ class Reference(BaseModel):
         """
         write_text(path, self.dump())
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, dict[str, Any]]:
         """Percentiles of each measure, by source and, of the main ones, by size and ground."""
-        main = self.of_source()
-        groups = {
-            source: self.of_source(source)
-            for source in {nodule.annotation_source: None for nodule in self.nodules}
-        }
-        groups["main"] = main
-        for size in SIZE_NAMES:
-            groups[f"main, {size}"] = [n for n in main if size_class(n.size_px) == size]
-        for ground in GROUNDS:
-            groups[f"main, {ground}"] = [n for n in main if n.ground == ground]
-        return {group: _summary(nodules) for group, nodules in groups.items() if nodules}
+        groups = {source: self.table(source) for source in self.annotation_sources}
+        groups["main"] = main = self.table()
+        sizes = main["size_px"].map(size_class)
+        groups |= {f"main, {size}": main[sizes == size] for size in SIZE_NAMES}
+        groups |= {f"main, {ground}": main[main["ground"] == ground] for ground in GROUNDS}
+        return {group: _summary(table) for group, table in groups.items() if len(table)}
+
+
+def _summary(table: pd.DataFrame) -> dict[str, Any]:
+    values = table[[*MEASURES]].assign(
+        side_px=table["size_px"],
+        edge_width_mm=table["edge_width"] * table["mm_per_px"].astype(float),
+    )
+    levels = values.dropna(axis="columns", how="all").quantile([p / 100 for p in SUMMARY])
+    levels = levels.set_axis([f"p{p}" for p in SUMMARY]).map(_short)
+    counts = {"nodules": len(table), "radiographs": table["radiograph"].nunique()}
+    return counts | {str(name): dict(levels[name]) for name in levels}
 
 
 def measure_folders(
@@ -173,78 +211,91 @@ def measure_folders(
     *,
     source: str = "",
     main: Sequence[str] = (),
-    loose: Sequence[str] = (),
     to_node21: bool = False,
     progress: bool = True,
+    tighten: Tighten | None = None,
 ) -> Reference:
-    """Measure folders of real radiographs.
+    """Measure folders of real radiographs. One that cannot be used is named and left out.
 
     Parameters
     ----------
     folders, boxes : list of Path
-        As many of each, as :func:`nodegen.evaluation.fidelity.real.read_real` takes them.
+        As many of each, as :func:`nodegen.evaluation.boxed_images.read_real` takes them; of an
+        annotation source the first word counts, and ``-loose`` is added where it says so.
     source : str
         What the reference says of where it comes from.
     main : list of str
         The annotation sources that nodules are compared with; all, where none is given.
-    loose : list of str
-        The annotation sources whose boxes are loose. Of those, nodules are kept whose outline is
-        certain, in boxes tightened around it.
     to_node21 : bool
-        Bring radiographs of another form to NODE21's.
+        Bring radiographs to NODE21's form, with their boxes, but for those that are in it (16 bit,
+        1024 × 1024 px).
     progress : bool
         Show a progress bar.
+    tighten : callable, optional
+        From pixels (row, column), boxes and their sources to the boxes that are measured, the
+        source of each, and whether it was tightened. None: the boxes as they are.
 
     Raises
     ------
     SettingError
         Where there are not as many tables as folders.
     EvaluationError, StackError, BoxesError
-        As ``read_real`` does; and where a main annotation source does not occur.
+        As ``read_real`` does; where nothing could be measured; and where a main annotation source
+        does not occur.
     """
     if len(folders) != len(boxes):
         raise SettingError(
             f"There are {len(folders)} folders of radiographs and {len(boxes)} tables of boxes; "
             "give a table for each folder, in the same order."
         )
-    nodules = tuple(
-        nodule
-        for folder, table in zip(folders, boxes, strict=True)
-        for radiograph in read_real(folder, table, to_node21=to_node21, progress=progress)
-        for nodule in measure_radiograph(radiograph, loose)
-    )
-    kinds = tuple(dict.fromkeys(nodule.annotation_source for nodule in nodules))
+    nodules: list[RealNodule] = []
+    for folder, table in zip(folders, boxes, strict=True):
+        for image in read_real(folder, table, progress=progress):
+            with left_out(image.name):
+                nodules += _measured(*_in_grey_levels(image, to_node21), tighten)
+    if not nodules:
+        raise EvaluationError("No nodule could be measured; give others, or other boxes.")
     name = source or folders[0].resolve().name
-    return Reference(source=name, main=kinds, nodules=nodules).with_sources(main)
+    made = Reference(source=name, main=(), nodules=tuple(nodules))
+    return made.with_sources(main or made.annotation_sources)
 
 
-def measure_radiograph(
-    radiograph: RealRadiograph, loose: Sequence[str] = ()
+def _in_grey_levels(image: BoxedImage, to_node21: bool) -> tuple[BoxedImage, Lungs | None]:
+    """The radiograph in grey levels of 0..4095, and its lungs."""
+    pixels = image.pixels
+    if not to_node21 or (pixels.shape == NODE21_SHAPE and pixels.dtype.itemsize > 1):
+        pixels = to_grey_levels(pixels[None], *full_range(pixels))[0]
+        return replace(image, pixels=pixels), lungs_of(pixels)
+    made = standardise(Radiograph(pixels, image.spacing, Path(image.name)))
+    crop, boxes = made.transformation.crop, []
+    for box in image.boxes:
+        left, top = map(round, crop.apply(box.left, box.top))
+        right, bottom = map(round, crop.apply(box.right, box.bottom))
+        boxes.append(Box(0, left, top, right, bottom, box.index))
+    pixels, spacing = made.radiograph.pixels, made.radiograph.spacing
+    fitted = tuple(fit_boxes(boxes, (1, *pixels.shape)))
+    return replace(image, pixels=pixels, spacing=spacing, boxes=fitted), made.lungs
+
+
+def _measured(
+    image: BoxedImage, lungs: Lungs | None, tighten: Tighten | None
 ) -> Iterator[RealNodule]:
-    """Measure the nodules of a real radiograph, in as many digits as its file has.
-
-    Parameters
-    ----------
-    radiograph : RealRadiograph
-        Pixels (row, column) in grey levels of 0..4095, with the boxes of its nodules.
-    loose : list of str
-        See :func:`measure_folders`.
-    """
-    pixels, sources = radiograph.pixels, radiograph.annotation_sources
-    digest, mm = digest_of(pixels), radiograph.mm_per_px
-    lungs = radiograph.lungs or lungs_of(pixels)
-    for box, source in without_repeats(radiograph.boxes, sources, loose):
-        measured = tightened(pixels, box) if source in loose else box
-        if measured is None:
-            continue
-        measures, profile = measure_with_profile(pixels, measured)
+    """The nodules of a radiograph, in as many digits as the file has."""
+    pixels, digest = image.pixels, digest_of(image.pixels)
+    sources = []
+    for whole in image.sources:
+        first, *others = whole.replace(",", " ").split() or [UNKNOWN]
+        sources.append(f"{first}-loose" if "loose" in others else first)
+    given = zip(image.boxes, sources, [False] * len(sources), strict=True)
+    for box, source, tightened in tighten(pixels, image.boxes, sources) if tighten else given:
+        measures, profile = measure_with_profile(pixels, box)
         yield RealNodule(
             annotation_source=source,
-            tightened=source in loose,
-            ground=ground_of(lungs, pixels, measured),
+            tightened=tightened,
+            ground=ground_of(lungs, pixels, box),
             radiograph=digest,
-            size_px=_short(side_of(measured)),
-            mm_per_px=None if mm is None else _short(mm),
+            size_px=_short(side_of(box)),
+            mm_per_px=_short(image.spacing[0]) if image.spacing else None,
             measures={name: _short(value) for name, value in measures.items()},
             profile=tuple(round(float(level), 1) for level in profile),
         )
@@ -254,26 +305,6 @@ def digest_of(pixels: np.ndarray) -> str:
     """Know a radiograph again by its pixels (row, column), in grey levels of 0..4095."""
     levels = np.ascontiguousarray(np.rint(pixels).astype(np.int32))
     return hashlib.sha256(levels.tobytes()).hexdigest()[:12]
-
-
-def _summary(nodules: Sequence[RealNodule]) -> dict[str, Any]:
-    values = {
-        name: [n.measures[name] for n in nodules if not (n.tightened and name in OF_BOX)]
-        for name in MEASURES
-    }
-    values["side_px"] = [n.size_px for n in nodules]
-    values["edge_width_mm"] = [
-        n.measures["edge_width"] * n.mm_per_px for n in nodules if n.mm_per_px
-    ]
-    table: dict[str, Any] = {
-        "nodules": len(nodules),
-        "radiographs": len({nodule.radiograph for nodule in nodules}),
-    }
-    for name, column in values.items():
-        if column:
-            levels = np.percentile(column, SUMMARY)
-            table[name] = {f"p{p}": _short(v) for p, v in zip(SUMMARY, levels, strict=True)}
-    return table
 
 
 def _short(value: float) -> float:

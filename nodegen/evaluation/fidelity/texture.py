@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from nodegen.evaluation.fidelity.crop import Crop, angles
+from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop, angles
 
 # Gaussian sigmas of the finer and of the coarser blur whose difference is the band, px.
 BANDS_PX = {"grain": (0.0, 1.0), "texture": (1.0, 3.0)}
@@ -13,14 +13,14 @@ SHELL = 0.05  # in radii of the outline: the steps of the profile that is taken 
 LEAST_DEVIATION = 0.1  # grey levels: what is flatter has no texture to compare with
 
 
-def texture_of(outline: np.ndarray, crop: Crop) -> dict[str, float]:
+def texture_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
     """Spread of two bands of detail, inside and at the rim, over that of the surround.
 
     Parameters
     ----------
     outline : ndarray, shape (ANGLES,)
         Distance from the box's centre along each ray, in the box's half sides.
-    crop : Crop
+    crop : NoduleCrop
         The box with its surround, in grey levels.
 
     Returns

@@ -5,8 +5,8 @@ send back the answers that the page exports.
 """
 
 from nodegen.evaluation.reader_study.analysis import analyse
-from nodegen.evaluation.reader_study.design import plan_study
-from nodegen.evaluation.reader_study.plan import StudyPlan
-from nodegen.evaluation.reader_study.study import write_study
+from nodegen.evaluation.reader_study.design import Material, plan_study
+from nodegen.evaluation.reader_study.study_page import write_study
+from nodegen.evaluation.reader_study.study_plan import StudyPlan
 
-__all__ = ["StudyPlan", "analyse", "plan_study", "write_study"]
+__all__ = ["Material", "StudyPlan", "analyse", "plan_study", "write_study"]

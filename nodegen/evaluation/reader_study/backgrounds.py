@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from nodegen.errors import SettingError, StackError
-from nodegen.evaluation.reader_study.radiographs import Place, StudyImage, surround
+from nodegen.evaluation.boxed_images import BoxedImage
+from nodegen.evaluation.reader_study.study_plan import Place
 from nodegen.io.boxes import Box
 from nodegen.lungs.body import Body
 from nodegen.lungs.fields import Lungs, find_lungs
@@ -16,26 +17,39 @@ from nodegen.renderer import Renderer
 
 APART = 0.5  # box sides that must lie between a new nodule and any that is known
 LUNG_SHARE = 0.25  # of a box: how much more or less of it may be lung than of the real nodule's
-ALIKE = (
-    5  # radiographs from which one is drawn: those whose surround is most like the real nodule's
-)
+ALIKE = 5  # radiographs from which one is drawn: those whose surround is most like the real one's
 
 
-class Grounds:
-    """Lungs and body of a study's radiographs, each found once.
+class Backgrounds:
+    """The radiographs of a study, into which synthetic nodules may be drawn.
 
     Parameters
     ----------
+    images : list of BoxedImage
+        With the boxes of every nodule that is known in them.
+    rng : numpy.random.Generator
+        Of the choice among those that are alike.
     find : callable
         As :func:`nodegen.lungs.fields.find_lungs`.
+
+    Attributes
+    ----------
+    used : Counter of str
+        How often each radiograph was shown, by name: a reader who meets one again may remember it.
     """
 
-    def __init__(self, find: Callable[[np.ndarray], Lungs] = find_lungs):
-        self._find = find
+    def __init__(
+        self,
+        images: Sequence[BoxedImage],
+        rng: np.random.Generator,
+        find: Callable[[np.ndarray], Lungs] = find_lungs,
+    ):
+        self.images, self.used = images, Counter[str]()
+        self._rng, self._find = rng, find
         self._found: dict[tuple[str, str], tuple[Lungs, Body] | None] = {}
 
-    def of(self, image: StudyImage) -> tuple[Lungs, Body] | None:
-        """Lungs and body of a radiograph; None where no two lungs are found in it."""
+    def _lungs(self, image: BoxedImage) -> tuple[Lungs, Body] | None:
+        """Lungs and body of a radiograph, found once; None where no two lungs are found in it."""
         name = image.group, image.name
         if name not in self._found:
             try:
@@ -45,7 +59,7 @@ class Grounds:
                 self._found[name] = None
         return self._found[name]
 
-    def room(self, nodule: Place, image: StudyImage) -> Box | None:
+    def room(self, nodule: Place, image: BoxedImage) -> Box | None:
         """The box in which a nodule like this would lie in another radiograph.
 
         It is as large, and lies where the real one lies in the lungs' own coordinates: in the lung,
@@ -56,7 +70,7 @@ class Grounds:
         Box or None
             None where it would lie off the lungs, on other tissue, or at a known nodule.
         """
-        found, own = self.of(image), self.of(nodule.image)
+        found, own = self._lungs(image), self._lungs(nodule.image)
         if found is None:
             return None
         (lungs, body), box, wanted = found, nodule.box, 1.0
@@ -72,99 +86,105 @@ class Grounds:
             return None
         return box if abs(_lung_share(lungs, box) - wanted) <= LUNG_SHARE else None
 
+    def site(self, nodule: Place) -> Place:
+        """Find a nodule's place in another radiograph of its group where no nodule is known.
+
+        Of all radiographs with room there, those five are taken whose surround is most like the
+        real nodule's in brightness and evenness; of these, the one that was shown least.
+
+        Raises
+        ------
+        SettingError
+            Where no radiograph has room.
+        """
+        others = [image for image in self.images if image.name != nodule.image.name]
+        same = [image for image in others if image.group == nodule.image.group]
+        for pool in (same, others):
+            fitting = [
+                Place("untouched", image, box)
+                for image in pool
+                if (box := self.room(nodule, image))
+            ]
+            if fitting:
+                fitting.sort(key=lambda place: _unlike(nodule, place))
+                alike = [fitting[i] for i in self._rng.permutation(min(ALIKE, len(fitting)))]
+                place: Place = min(alike, key=lambda one: self.used[one.image.name])
+                self.used[place.image.name] += 1
+                return place
+        raise SettingError(
+            f"No radiograph has room in its lungs for a nodule of {nodule.box.width} x "
+            f"{nodule.box.height} px at the place of one in {nodule.image.name}; give more "
+            "untouched radiographs."
+        )
+
+    def matched(self, nodule: Place, method: str, renderer: Renderer, candidates: int) -> Place:
+        """Of several synthetic nodules, the one nearest to the real one in contrast to noise."""
+        used, drawn = self.used.copy(), []
+        for _ in range(candidates):
+            site, seed = self.site(nodule), int(self._rng.integers(2**31))
+            drawn += drawn_into(site.image, (site.box,), seed, method, renderer)
+        chosen = min(drawn, key=lambda place: _contrast_apart(nodule, place))
+        self.used = used + Counter([chosen.image.name])
+        return chosen
+
+    def boxes_in(self, image: BoxedImage, nodules: Sequence[Place], count: int) -> list[Box]:
+        """Up to ``count`` boxes of real nodules that fit into a radiograph, with a like surround.
+
+        Raises
+        ------
+        SettingError
+            Where none fits.
+        """
+        boxes: list[Box] = []
+        while len(boxes) < count:
+            taken = replace(image, boxes=tuple(boxes))
+            fitting = [(n, box) for n in nodules if (box := self.room(n, taken))]
+            if not fitting:
+                break
+            fitting.sort(key=lambda found: _unlike(found[0], Place("untouched", image, found[1])))
+            boxes.append(fitting[int(self._rng.integers(min(ALIKE, len(fitting))))][1])
+        if not boxes:
+            raise SettingError(
+                f"No nodule of the sizes asked for has room in {image.name}; give other "
+                "untouched radiographs."
+            )
+        return boxes
+
 
 def _lung_share(lungs: Lungs, box: Box) -> float:
     """How much of a box is lung, by the labels: what heart and diaphragm hide is none."""
     return float((lungs.labels[box.top : box.bottom, box.left : box.right] > 0).mean())
 
 
-def site(
-    nodule: Place, backgrounds: Sequence[StudyImage], used: Counter[str], grounds: Grounds,
-    rng: np.random.Generator,
-) -> tuple[StudyImage, Box]:  # fmt: skip
-    """Find a nodule's place in another radiograph of its group where no nodule is known.
-
-    Of all radiographs with room there, those five are taken whose surround is most like the real
-    nodule's in brightness and evenness; of these, the one that was shown least: a reader who meets
-    a radiograph again may remember it. ``used`` counts how often each was shown.
-    """
-    others = [image for image in backgrounds if image.name != nodule.image.name]
-    same = [image for image in others if image.group == nodule.image.group]
-    for pool in (same, others):
-        fitting = [(image, box) for image in pool if (box := grounds.room(nodule, image))]
-        if fitting:
-            fitting.sort(key=lambda found: _unlike(nodule, *found))
-            alike = [fitting[int(i)] for i in rng.permutation(min(ALIKE, len(fitting)))]
-            image, box = min(alike, key=lambda found: used[found[0].name])
-            return image, box
-    raise SettingError(
-        f"No radiograph has room in its lungs for a nodule of {nodule.box.width} x "
-        f"{nodule.box.height} px at the place of one in {nodule.image.name}; give more untouched "
-        "radiographs."
-    )
-
-
-def _unlike(nodule: Place, image: StudyImage, box: Box) -> float:
-    """How much a radiograph differs around a place in brightness and in evenness."""
-    level, spread, _ = surround(nodule.pixels, nodule.box)
-    other_level, other_spread, _ = surround(image.pixels, box)
-    if not spread or not other_spread:
+def _unlike(nodule: Place, place: Place) -> float:
+    """How much a place differs from a nodule's in brightness and in evenness around it."""
+    (level, deviation, _), (other, its_deviation, _) = nodule.surround, place.surround
+    if not deviation or not its_deviation:
         return np.inf
-    return abs(level - other_level) / spread + abs(float(np.log(other_spread / spread)))
-
-
-def matched_nodule(
-    nodule: Place, backgrounds: Sequence[StudyImage], used: Counter[str], candidates: int,
-    method: str, renderer: Renderer, grounds: Grounds, rng: np.random.Generator,
-) -> Place:  # fmt: skip
-    """Of several synthetic nodules, the one nearest to the real one in contrast to noise."""
-    drawn = []
-    tried = used.copy()
-    for _ in range(candidates):
-        image, box = site(nodule, backgrounds, tried, grounds, rng)
-        tried[image.name] += 1
-        drawn += drawn_into(image, (box,), int(rng.integers(2**31)), method, renderer)
-    return min(drawn, key=lambda place: _contrast_apart(nodule, place))
+    return abs(level - other) / deviation + abs(float(np.log(its_deviation / deviation)))
 
 
 def _contrast_apart(one: Place, other: Place) -> float:
     return abs(one.contrast_to_noise - other.contrast_to_noise)
 
 
-def boxes_in(
-    background: StudyImage,
-    nodules: Sequence[Place],
-    count: int,
-    grounds: Grounds,
-    rng: np.random.Generator,
-) -> list[Box]:
-    """Up to ``count`` boxes of real nodules that fit into a radiograph, with a like surround."""
-    boxes: list[Box] = []
-    while len(boxes) < count:
-        taken = replace(background, boxes=tuple(boxes))
-        fitting = [(n, box) for n in nodules if (box := grounds.room(n, taken))]
-        if not fitting:
-            break
-        fitting.sort(key=lambda found: _unlike(found[0], background, found[1]))
-        boxes.append(fitting[int(rng.integers(min(ALIKE, len(fitting))))][1])
-    if not boxes:
-        raise SettingError(
-            f"No nodule of the sizes asked for has room in {background.name}; give other "
-            "untouched radiographs."
-        )
-    return boxes
-
-
 def drawn_into(
-    image: StudyImage, boxes: Sequence[Box], seed: int, method: str, renderer: Renderer
+    image: BoxedImage, boxes: Sequence[Box], seed: int, method: str, renderer: Renderer
 ) -> list[Place]:
-    """Nodules drawn into a radiograph, all into one."""
+    """Nodules drawn into a radiograph, all into one, whose pixels then hold them."""
     pixels = np.asarray(renderer.apply(image.pixels, list(boxes), seed).image)
-    return [Place("synthetic", image, box, pixels, seed=seed, method=method) for box in boxes]
+    drawn = replace(image, pixels=pixels)
+    return [Place("synthetic", drawn, box, seed=seed, method=method) for box in boxes]
 
 
 def nearest(nodule: Place, pool: Sequence[Place]) -> Place:
-    """Of given synthetic nodules, the one closest in size, place and contrast to noise."""
+    """Of given synthetic nodules, the one closest in size, place and contrast to noise.
+
+    Raises
+    ------
+    SettingError
+        Where there is none.
+    """
     if not pool:
         raise SettingError(
             "There are fewer synthetic nodules than real ones are wanted; give more, or ask for "
@@ -173,7 +193,7 @@ def nearest(nodule: Place, pool: Sequence[Place]) -> Place:
 
     def away(place: Place) -> float:
         (x, y), (u, v) = nodule.box.centre, place.box.centre
-        far = np.hypot(x - u, y - v) / max(nodule.pixels.shape)
+        far = np.hypot(x - u, y - v) / max(nodule.image.pixels.shape)
         size = abs(np.log(place.size / nodule.size))
         return float(size + far + _contrast_apart(place, nodule) / 2)
 

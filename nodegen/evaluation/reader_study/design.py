@@ -9,22 +9,17 @@ away.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
 from nodegen.errors import SettingError
-from nodegen.evaluation.reader_study.backgrounds import (
-    Grounds,
-    boxes_in,
-    drawn_into,
-    matched_nodule,
-    nearest,
-    site,
-)
-from nodegen.evaluation.reader_study.plan import StudyCase, StudyPlan, nodules_of, turns
-from nodegen.evaluation.reader_study.radiographs import Place, StudyImage
+from nodegen.evaluation.boxed_images import BoxedImage
+from nodegen.evaluation.reader_study.backgrounds import Backgrounds, drawn_into, nearest
+from nodegen.evaluation.reader_study.study_plan import Place, StudyCase, StudyPlan, nodules_of
+from nodegen.lungs.fields import Lungs, find_lungs
 from nodegen.progress import track
 from nodegen.renderer import Renderer
 
@@ -32,30 +27,44 @@ BALANCED = ("size", "contrast to noise", "zone")  # nodules are drawn evenly fro
 UNTOUCHED_SHARE = 1 / 5  # of a rating study's cases: places without a nodule
 MARKING_SHARE = 1 / 3  # of a marking study's radiographs: real, synthetic, untouched
 MOST_NODULES = 3  # synthetic ones in a radiograph that is marked
+T = TypeVar("T")
 
 
-def plan_study(
-    plan: StudyPlan, real: Sequence[StudyImage], untouched: Sequence[StudyImage],
-    made: Sequence[StudyImage],
-    renderers: Mapping[str, Renderer], grounds: Grounds | None = None,
-) -> list[StudyCase]:  # fmt: skip
+@dataclass(frozen=True)
+class Material:
+    """What a study is drawn from.
+
+    Attributes
+    ----------
+    real : list of BoxedImage
+        With the boxes of their nodules.
+    untouched : list of BoxedImage
+        Without nodules.
+    made : list of BoxedImage
+        With synthetic nodules, of each group as many as can be; where there are none,
+        ``renderers`` draw them.
+    renderers : dict of Renderer
+        By the name of its method; of several, each draws as many nodules as the others.
+    find_lungs : callable
+        As :func:`nodegen.lungs.fields.find_lungs`.
+    """
+
+    real: Sequence[BoxedImage]
+    untouched: Sequence[BoxedImage] = ()
+    made: Sequence[BoxedImage] = ()
+    renderers: Mapping[str, Renderer] = field(default_factory=dict)
+    find_lungs: Callable[[np.ndarray], Lungs] = find_lungs
+
+
+def plan_study(plan: StudyPlan, material: Material) -> list[StudyCase]:
     """Draw a study's cases, practice first.
 
     Parameters
     ----------
     plan : StudyPlan
         Kind and size of the study.
-    real : list of StudyImage
-        With the boxes of their nodules.
-    untouched : list of StudyImage
-        Without nodules.
-    made : list of StudyImage
-        With synthetic nodules, of each group as many as can be; where there are none,
-        ``renderers`` draw them.
-    renderers : dict of Renderer
-        By the name of its method; of several, each draws as many nodules as the others.
-    grounds : Grounds, optional
-        Where the lungs lie; None: as the shipped network finds them.
+    material : Material
+        Radiographs, and what draws nodules into them.
 
     Raises
     ------
@@ -63,10 +72,10 @@ def plan_study(
         Where there are fewer nodules or radiographs than asked for.
     """
     rng = np.random.default_rng(plan.seed)
-    grounds = grounds or Grounds()
+    images = [*material.real, *material.untouched]
+    backgrounds = Backgrounds(images, rng, material.find_lungs)
     draw = _whole if plan.kind == "marking" else _places
-    cases = draw(plan, real, untouched, made, renderers, grounds, rng)
-    return practice_first(cases, plan.practice, rng)
+    return practice_first(draw(plan, material, backgrounds, rng), plan.practice, rng)
 
 
 def practice_first(
@@ -90,16 +99,22 @@ def practice_first(
     return [part[i] for part in (first, rest) for i in rng.permutation(len(part))]
 
 
+def _turns(values: Sequence[T], count: int, rng: np.random.Generator) -> list[T]:
+    """Each value as often as the others, in rounds by lot."""
+    drawn: list[T] = []
+    while len(drawn) < count:
+        drawn += [values[i] for i in rng.permutation(len(values))]
+    return drawn[:count]
+
+
 def _places(
-    plan: StudyPlan, real: Sequence[StudyImage], untouched: Sequence[StudyImage],
-    made: Sequence[StudyImage],
-    renderers: Mapping[str, Renderer], grounds: Grounds, rng: np.random.Generator,
-) -> list[StudyCase]:  # fmt: skip
+    plan: StudyPlan, material: Material, backgrounds: Backgrounds, rng: np.random.Generator
+) -> list[StudyCase]:
     """Draw real places, a synthetic one beside each, and for ratings untouched ones."""
     total = plan.cases + plan.practice
     empty = round(total * UNTOUCHED_SHARE) if plan.kind == "rating" else 0
     pairs = total if plan.kind == "choice" else (total - empty + 1) // 2
-    nodules = nodules_of(plan, real)
+    nodules = nodules_of(plan, material.real)
     if len(nodules) < pairs + empty:
         raise SettingError(
             f"{pairs + empty} real nodules of {plan.sides[0]} to {plan.sides[1]} px are wanted and "
@@ -108,30 +123,27 @@ def _places(
     strata = stratify(nodules)
     names = ["/".join(words[key] for key in BALANCED) for words in strata]
     chosen = balanced(names, nodules, pairs + empty, rng)
-    backgrounds = [*real, *untouched]
-    used = Counter(nodules[i].image.name for i in chosen[:pairs])
+    backgrounds.used.update(nodules[i].image.name for i in chosen[:pairs])
     pool: dict[str, list[Place]] = defaultdict(list)
-    for image in made:
+    for image in material.made:
         pool[image.group] += [
-            Place("synthetic", image, box, image.pixels, method=image.group) for box in image.boxes
+            Place("synthetic", image, box, method=image.group) for box in image.boxes
         ]
     # Methods take turns within each stratum, so that none gets the easier places.
     todo = sorted(chosen[:pairs], key=lambda i: names[i])
-    methods = turns(sorted(pool) if made else list(renderers), pairs, rng)
-    left = turns([False, True], pairs, rng)
+    methods = _turns(sorted(pool) if pool else list(material.renderers), pairs, rng)
+    left = _turns([False, True], pairs, rng)
     cases, shown = [], 0
     for index, method, first in track(
         list(zip(todo, methods, left, strict=True)), pairs, "nodules", "nodule"
     ):
         nodule, words = nodules[index], strata[index]
-        if made:
+        if pool:
             matched = nearest(nodule, pool[method] or [p for rest in pool.values() for p in rest])
             pool[matched.method].remove(matched)
         else:
-            matched = matched_nodule(
-                nodule, backgrounds, used, plan.candidates, method, renderers[method], grounds, rng
-            )
-            used[matched.image.name] += 1
+            renderer = material.renderers[method]
+            matched = backgrounds.matched(nodule, method, renderer, plan.candidates)
         if plan.kind == "choice":
             both = (nodule, matched) if first else (matched, nodule)
             cases.append(StudyCase(both, strata={**words, "method": matched.method}))
@@ -140,11 +152,7 @@ def _places(
             cases.append(StudyCase((place,), strata={**words, "method": place.method}))
             shown += 1
     for index in chosen[pairs:]:
-        image, box = site(nodules[index], backgrounds, used, grounds, rng)
-        used[image.name] += 1
-        cases.append(
-            StudyCase((Place("untouched", image, box, image.pixels),), strata=strata[index])
-        )
+        cases.append(StudyCase((backgrounds.site(nodules[index]),), strata=strata[index]))
     return cases
 
 
@@ -153,22 +161,17 @@ def stratify(places: Sequence[Place]) -> list[dict[str, str]]:
 
     A synthetic nodule has the words of the real one that it is matched to.
     """
-    sizes = np.array([place.size for place in places], dtype=float)
-    contrasts = np.array([place.contrast_to_noise for place in places])
-    thirds = zip(
-        _thirds(sizes, ("small", "medium", "large")),
-        _thirds(contrasts, ("low", "medium", "high")),
-        strict=True,
-    )
+    sizes = _thirds([place.size for place in places], ("small", "medium", "large"))
+    contrasts = _thirds([place.contrast_to_noise for place in places], ("low", "medium", "high"))
     return [
-        dict(zip(BALANCED, (*words, place.zone), strict=True))
+        dict(zip(BALANCED, (size, contrast, place.zone), strict=True))
         | {"group": place.image.group, "source": place.source}
-        for place, words in zip(places, thirds, strict=True)
+        for place, size, contrast in zip(places, sizes, contrasts, strict=True)
     ]
 
 
-def _thirds(values: np.ndarray, names: tuple[str, str, str]) -> list[str]:
-    cuts = np.quantile(values, (1 / 3, 2 / 3)) if len(values) else ()
+def _thirds(values: Sequence[float], names: tuple[str, str, str]) -> list[str]:
+    cuts = np.quantile(values, (1 / 3, 2 / 3)) if values else ()
     return [names[int(np.searchsorted(cuts, value, side="right"))] for value in values]
 
 
@@ -194,44 +197,41 @@ def balanced(
 
 
 def _whole(
-    plan: StudyPlan, real: Sequence[StudyImage], untouched: Sequence[StudyImage],
-    made: Sequence[StudyImage],
-    renderers: Mapping[str, Renderer], grounds: Grounds, rng: np.random.Generator,
-) -> list[StudyCase]:  # fmt: skip
+    plan: StudyPlan, material: Material, backgrounds: Backgrounds, rng: np.random.Generator
+) -> list[StudyCase]:
     """Draw whole radiographs: with real nodules, with synthetic ones, and untouched."""
     total = plan.cases + plan.practice
     each = max(1, round(total * MARKING_SHARE))
-    empty = total - 2 * each
-    with_nodules = [image for image in real if image.boxes]
+    empty, made = total - 2 * each, material.made
+    real = [image for image in material.real if image.boxes]
     for images, wanted, name in (
-        (with_nodules, each, "radiographs with real nodules"),
-        (untouched, empty + (0 if made else each), "untouched radiographs"),
-        (made or with_nodules, each, "radiographs with synthetic nodules"),
+        (real, each, "radiographs with real nodules"),
+        (material.untouched, empty + (0 if made else each), "untouched radiographs"),
+        (made or real, each, "radiographs with synthetic nodules"),
     ):
         if len(images) < wanted:
             raise SettingError(
                 f"{wanted} {name} are wanted and there are {len(images)}; ask for fewer cases, or "
                 "give more radiographs."
             )
-    shown = [with_nodules[i] for i in rng.permutation(len(with_nodules))[:each]]
-    blank = [untouched[i] for i in rng.permutation(len(untouched))]
+    shown = [real[i] for i in rng.permutation(len(real))[:each]]
+    blank = [material.untouched[i] for i in rng.permutation(len(material.untouched))]
     cases = [_case("real", image) for image in shown]
     cases += [_case("untouched", image) for image in blank[:empty]]
     if made:
         chosen = [made[i] for i in rng.permutation(len(made))[:each]]
-        cases += [_case("synthetic", image, image.group) for image in chosen]
-        return cases
+        return cases + [_case("synthetic", image, image.group) for image in chosen]
     nodules = nodules_of(plan, real)
-    methods = turns(list(renderers), each, rng)
+    methods = _turns(list(material.renderers), each, rng)
     for background, model, method in zip(blank[empty : empty + each], shown, methods, strict=True):
-        boxes = boxes_in(background, nodules, min(len(model.boxes), MOST_NODULES), grounds, rng)
+        count = min(len(model.boxes), MOST_NODULES)
+        boxes = backgrounds.boxes_in(background, nodules, count)
         seed = int(rng.integers(2**31))
-        drawn = drawn_into(background, boxes, seed, method, renderers[method])
-        drawn_image = replace(background, pixels=drawn[0].pixels, boxes=tuple(boxes))
-        cases.append(_case("synthetic", drawn_image, method))
+        drawn = drawn_into(background, boxes, seed, method, material.renderers[method])
+        cases.append(_case("synthetic", replace(drawn[0].image, boxes=tuple(boxes)), method))
     return cases
 
 
-def _case(kind: str, image: StudyImage, method: str = "") -> StudyCase:
-    places = tuple(Place(kind, image, box, image.pixels, method=method) for box in image.boxes)
+def _case(kind: str, image: BoxedImage, method: str = "") -> StudyCase:
+    places = tuple(Place(kind, image, box, method=method) for box in image.boxes)
     return StudyCase(places, kind=kind, image=image, strata={"method": method})

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from skimage.measure import find_contours
 
-from nodegen.evaluation.fidelity.change import region_of
+from nodegen.evaluation.fidelity.before_after import region_of
 from nodegen.io.boxes import Box
 from nodegen.io.preview import around, data_uri, eight_bit
 

@@ -8,13 +8,12 @@ directions by more than what the same search finds at places without a nodule.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nodegen.evaluation.fidelity.crop import angles, crop_around
+from nodegen.evaluation.fidelity.nodule_crop import angles, crop_around
 from nodegen.evaluation.fidelity.outline import find_outline
-from nodegen.evaluation.fidelity.profile import deviation_of
 from nodegen.io.boxes import Box
 
 DIAMETERS = (0.36, 0.45, 0.56, 0.70, 0.88)  # tried, in sides of the loose box
@@ -34,6 +33,45 @@ CERTAIN = 0.775
 # the median of 26 nodules in boxes of NODE21 and of ChestX-Det.
 TIGHT = 0.837
 LEAST_SIDE_PX = 14  # a tightened box that is smaller holds no nodule
+
+
+def tighten(
+    pixels: np.ndarray, boxes: Sequence[Box], sources: Sequence[str], loose: Sequence[str]
+) -> Iterator[tuple[Box, str, bool]]:
+    """Tighten the loose boxes of a radiograph.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (row, column)
+        Grey levels of 0..4095.
+    boxes : list of Box
+        Of its nodules.
+    sources : list of str
+        The annotation source of each.
+    loose : list of str
+        The sources whose boxes are loose.
+
+    Yields
+    ------
+    box : Box
+    source : str
+        Its annotation source.
+    tightened : bool
+        A loose box is left out where no outline is certain, or where its nodule has a tight box.
+    """
+    tight = [box for box, source in zip(boxes, sources, strict=True) if source not in loose]
+    for box, source in zip(boxes, sources, strict=True):
+        if source not in loose:
+            yield box, source, False
+        elif not any(_contains(box, other) for other in tight):
+            found = tightened(pixels, box)
+            if found:
+                yield found, source, True
+
+
+def _contains(box: Box, other: Box) -> bool:
+    x, y = other.centre
+    return box.left <= x <= box.right and box.top <= y <= box.bottom
 
 
 def tightened(pixels: np.ndarray, loose: Box) -> Box | None:
@@ -83,7 +121,7 @@ def _outlines(pixels: np.ndarray, loose: Box) -> Iterator[tuple[float, np.ndarra
                 crop.along_rays(outline[:, None] * share).mean(1) for share in (INNER, OUTER)
             )
             falls = (inner - outer).reshape(SECTORS, -1).mean(1)
-            score = float(np.percentile(falls, QUANTILE)) / deviation_of(crop)
+            score = float(np.percentile(falls, QUANTILE)) / crop.deviation
             yield score * math.sqrt(diameter / side), xs, ys
 
 

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from nodegen import __version__
 from nodegen.dataset.png import png
 from nodegen.errors import EvaluationError
-from nodegen.evaluation.fidelity.measures import side_of
+from nodegen.evaluation.fidelity.nodule_measures import side_of
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
 from nodegen.io.mark import Mark
@@ -28,14 +28,14 @@ KINDS = ("real", "synthetic")  # of a pair, from the left; each view says which 
 
 
 @dataclass(frozen=True)
-class View:
+class SheetView:
     """One nodule as it is shown: its size, and a tile of grey values 0..255."""
 
     side: float
-    tile: np.ndarray
+    tile: Image.Image
 
 
-def view(image: np.ndarray, box: Box) -> View:
+def view(image: np.ndarray, box: Box) -> SheetView:
     """Enlarge a box with its surround, windowed to what is shown.
 
     Parameters
@@ -47,15 +47,14 @@ def view(image: np.ndarray, box: Box) -> View:
     """
     part = image[around(box, image.shape, AROUND)]
     grey = eight_bit(part, WINDOW_PERCENTILES, least_width=LEAST_WINDOW)
-    tile = np.zeros((TILE_PX, TILE_PX), dtype=np.uint8)
-    shown = np.asarray(resized(Image.fromarray(grey), TILE_PX, Image.Resampling.BICUBIC)[0])
-    tile[: shown.shape[0], : shown.shape[1]] = shown
-    return View(side_of(box), tile)
+    tile = Image.new("L", (TILE_PX, TILE_PX))
+    tile.paste(resized(Image.fromarray(grey), TILE_PX, Image.Resampling.BICUBIC)[0])
+    return SheetView(side_of(box), tile)
 
 
 def pairs_of_like_size(
-    real: Sequence[View], synthetic: Sequence[View], count: int, seed: int = 0
-) -> list[tuple[View, View]]:
+    real: Sequence[SheetView], synthetic: Sequence[SheetView], count: int, seed: int = 0
+) -> list[tuple[SheetView, SheetView]]:
     """Choose ``count`` real nodules and, for each, a synthetic one of its own of nearest size.
 
     Raises
@@ -74,7 +73,7 @@ def pairs_of_like_size(
     return [(real[chosen[i]], synthetic[j]) for i, j in zip(first, second, strict=True)]
 
 
-def write_sheet(path: Path, pairs: Sequence[tuple[View, View]]) -> None:
+def write_sheet(path: Path, pairs: Sequence[tuple[SheetView, SheetView]]) -> None:
     """Write the sheet, a PNG: in each pair the real nodule on the left; each view says which it is.
 
     Raises
@@ -82,16 +81,15 @@ def write_sheet(path: Path, pairs: Sequence[tuple[View, View]]) -> None:
     OutputError
         Where it cannot be written.
     """
-    step = 2 * TILE_PX + GAP_PX + MARGIN_PX, TILE_PX + MARGIN_PX
-    down = -(-len(pairs) // PAIRS_ACROSS)
-    shape = down * step[1] + MARGIN_PX, PAIRS_ACROSS * step[0] + MARGIN_PX
-    sheet = Image.fromarray(np.full(shape, 90, dtype=np.uint8))
+    across, down = 2 * TILE_PX + GAP_PX + MARGIN_PX, TILE_PX + MARGIN_PX
+    columns, rows = min(len(pairs), PAIRS_ACROSS), -(-len(pairs) // PAIRS_ACROSS)
+    sheet = Image.new("L", (columns * across + MARGIN_PX, rows * down + MARGIN_PX), 90)
     pen = ImageDraw.Draw(sheet)
     for number, pair in enumerate(pairs):
-        top = MARGIN_PX + number // PAIRS_ACROSS * step[1]
-        left = MARGIN_PX + number % PAIRS_ACROSS * step[0]
+        top = MARGIN_PX + number // PAIRS_ACROSS * down
+        left = MARGIN_PX + number % PAIRS_ACROSS * across
         for kind, shown in zip(KINDS, pair, strict=True):
-            sheet.paste(Image.fromarray(shown.tile), (left, top))
+            sheet.paste(shown.tile, (left, top))
             pen.text((left + 4, top + 2), kind, fill=255, stroke_width=2, stroke_fill=0)
             left += TILE_PX + GAP_PX
     mark = Mark("Synthetic lung nodules beside real ones", __version__)

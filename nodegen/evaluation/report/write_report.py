@@ -11,23 +11,16 @@ import numpy as np
 
 from nodegen import __version__
 from nodegen.errors import StackError
-from nodegen.evaluation.fidelity.judge import JUDGED, Judge, Pair, Verdict, read_pair
+from nodegen.evaluation.fidelity.judge import JUDGED, Judge, StackPair, Verdict, read_pair
 from nodegen.evaluation.fidelity.reference import Reference
-from nodegen.evaluation.fidelity.table import (
+from nodegen.evaluation.fidelity.verdict_table import (
     classifier_text,
     detectability_text,
     distance_text,
     quantiles_text,
 )
-from nodegen.evaluation.report.measure_words import (
-    FEW_BOXES,
-    LABELS,
-    as_data,
-    label,
-    standing,
-    words,
-)
 from nodegen.evaluation.report.outlines import nodule_outline, outlines, thumb
+from nodegen.evaluation.report.standing import FEW_BOXES, LABELS, label, measures_of, standing
 from nodegen.evaluation.viewer import Page, pack, stored
 from nodegen.evaluation.viewer.html_page import ONE_FILE_BYTES
 from nodegen.evaluation.viewer.pixels import slope_of
@@ -60,7 +53,7 @@ class Treated:
 
     method: str
     stack: str
-    pair: Pair
+    pair: StackPair
     header: Mapping[str, Any] = field(default_factory=dict)
     recipes: Sequence[Mapping[str, Any]] = ()
     lungs: Mapping[int, np.ndarray] = field(default_factory=dict)
@@ -153,11 +146,11 @@ class Report:
         OutputError
             Where it cannot be written.
         """
-        known = words(next((v.comparison for v in verdicts.values() if v.comparison), None))
+        known = measures_of(next((v.comparison for v in verdicts.values() if v.comparison), None))
         data = {
             "cases": self.cases,
             "slices": self.slices,
-            "measures": as_data(known),
+            "measures": known,
             "labels": LABELS,
             "methods": list(verdicts),
         }
@@ -170,7 +163,7 @@ class Report:
                 "version": __version__,
                 "headers": self.headers,
                 "run": runs[0] if len(runs) == 1 else runs and run_hash(runs),
-                "standings": {name: standing(v, known) for name, v in verdicts.items()},
+                "standings": {name: standing(v) for name, v in verdicts.items()},
                 "methods": list(verdicts),
                 "label": label,
                 "shown": ", ".join(map(label, verdicts)),
@@ -240,7 +233,7 @@ def write_report_of_run(path: Path, input_dir: Path, run: Run) -> None:
     write_report(path, [one])
 
 
-def lungs_in(pair: Pair) -> dict[int, np.ndarray]:
+def lungs_in(pair: StackPair) -> dict[int, np.ndarray]:
     """Masks (row, column) of the lungs, by slice, of those slices that have a box.
 
     A slice in which no two lungs are found is left out.

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from nodegen import __version__
-from nodegen.evaluation.reader_study.plan import StudyCase, StudyPlan
-from nodegen.evaluation.reader_study.radiographs import Place
+from nodegen.evaluation.boxed_images import BoxedImage
+from nodegen.evaluation.reader_study.study_plan import Place, StudyCase, StudyPlan
 from nodegen.evaluation.viewer import Page, pack, stored
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.files import write_text
@@ -58,7 +58,7 @@ def write_study(
     for name, case in zip(names, cases, strict=True):
         if plan.kind == "marking":
             assert case.image is not None
-            panes = [_pane(page, case.image.pixels, case.image.spacing)]
+            panes = [_pane(page, case.image.pixels, case.image)]
             truth: dict[str, Any] = {
                 "kind": case.kind,
                 "radiograph": case.image.name,
@@ -98,17 +98,23 @@ def _names(seed: int, count: int) -> list[str]:
     return [f"{place + 1:03d}-{rng.integers(16**6):06x}" for place in range(count)]
 
 
-def _pane(page: Page, pixels: np.ndarray, spacing: tuple[float, float]) -> dict[str, Any]:
+def _pane(page: Page, pixels: np.ndarray, image: BoxedImage) -> dict[str, Any]:
     slope = slope_of(pixels)
     name = f"p{page.count}"
     page.add(name, pack(stored(pixels, slope)))
     height, width = pixels.shape
-    return {"pixels": name, "width": width, "height": height, "slope": slope, "spacing": spacing}
+    return {
+        "pixels": name,
+        "width": width,
+        "height": height,
+        "slope": slope,
+        "spacing": image.spacing,
+    }
 
 
 def _place(page: Page, place: Place, view: str) -> dict[str, Any]:
     """A pane around a place; radiographs and crops alike say nothing of where they come from."""
-    box, pixels = place.box, place.pixels
+    box, pixels = place.box, place.image.pixels
     left = top = 0
     if view == "crop":
         side = max(CROP_PX, round(AROUND * place.size))
@@ -118,7 +124,7 @@ def _place(page: Page, place: Place, view: str) -> dict[str, Any]:
         top = min(max(round(y - height / 2), 0), pixels.shape[0] - height)
         pixels = pixels[top : top + height, left : left + width]
     corners = [box.left - left, box.top - top, box.right - left, box.bottom - top]
-    return {**_pane(page, pixels, place.image.spacing), "box": corners}
+    return {**_pane(page, pixels, place.image), "box": corners}
 
 
 def _told(place: Place) -> dict[str, Any]:

@@ -1,0 +1,175 @@
+"""Radiographs with the boxes of their nodules, real or synthetic, one after the other."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from nodegen.errors import EvaluationError, StackError
+from nodegen.io.box_tables import TableBox, TableImage, read_box_table
+from nodegen.io.boxes import BOXES, Box, fit_boxes, read_boxes
+from nodegen.io.stack import READABLE, Stack, count_slices, find_image, radiographs_in, read_stack
+from nodegen.progress import track
+from nodegen.synthesis.recipe import RECIPES, load
+
+
+@dataclass(frozen=True)
+class BoxedImage:
+    """One radiograph and the nodules that are known in it.
+
+    Attributes
+    ----------
+    name : str
+        The file's, without its suffix; ``:NUMBER`` behind it names a slice of a stack.
+    group : str
+        The folder that it came from.
+    pixels : ndarray, shape (row, column)
+        In the file's own grey levels.
+    spacing : (float, float) or None
+        Of a pixel, x and y, mm; None where the file does not say, or says 1.
+    boxes : tuple of Box
+        Every nodule known in it, of slice 0.
+    sources : tuple of str
+        Of each box: its annotation source, as the table says. Of synthetic ones there are none.
+    """
+
+    name: str
+    group: str
+    pixels: np.ndarray
+    spacing: tuple[float, float] | None = None
+    boxes: tuple[Box, ...] = ()
+    sources: tuple[str, ...] = field(default=(), compare=False)
+
+
+def read_real(
+    folder: Path, boxes: Path | None = None, *, progress: bool = True
+) -> Iterator[BoxedImage]:
+    """Read a folder's radiographs of any format, and those of its folders, sorted by name.
+
+    A radiograph that cannot be read is named on stderr and left out.
+
+    Parameters
+    ----------
+    folder : Path
+        Each folder below it is a group.
+    boxes : Path, optional
+        See :func:`nodegen.io.box_tables.read_box_table`; radiographs without a nodule in it are
+        left out. None: all, without boxes.
+    progress : bool
+        Show a progress bar.
+
+    Yields
+    ------
+    BoxedImage
+
+    Raises
+    ------
+    StackError
+        Where there is no radiograph, or none can be read.
+    EvaluationError
+        Where no radiograph has a box.
+    BoxesError
+        Where the table is missing or malformed, its rows match no radiograph, or a box lies outside
+        its own.
+    """
+    paths = sorted(radiographs_in(folder))
+    if not paths:
+        raise StackError(
+            f"{folder} holds no radiograph ({', '.join(READABLE)}); give a folder of them."
+        )
+    names: dict[Path, list[str]] = {}
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        with left_out(name):
+            count = count_slices(path)
+            names[path] = [f"{name}:{n}" for n in range(count)] if count > 1 else [name]
+    rows: dict[str, TableImage | None] = {}
+    if boxes is not None:
+        listed = [name for each in names.values() for name in each]
+        rows = dict(zip(listed, read_box_table(boxes).match(listed), strict=True))
+        if not any(row and row.boxes for row in rows.values()):
+            raise EvaluationError(
+                f"{boxes} holds no boxes of images in {folder}; give one at least."
+            )
+    wanted = {
+        path: [n for n, name in enumerate(slices) if boxes is None or _nodules(rows[name])]
+        for path, slices in names.items()
+    }
+    files = [path for path, numbers in wanted.items() if numbers]
+    used = False
+    for path in track(files, len(files), "reading", "radiograph", show=progress):
+        stack, within = None, path.relative_to(folder)
+        with left_out(within.as_posix()):
+            stack = read_stack(path)
+        for number in wanted[path] if stack else ():
+            assert stack is not None
+            used, row = True, rows.get(names[path][number])
+            yield BoxedImage(
+                path.stem + (f":{number}" if len(names[path]) > 1 else ""),
+                folder.resolve().name if within == Path(path.name) else within.parent.as_posix(),
+                stack.pixels[number],
+                _spacing(stack),
+                tuple(row.fitted(stack.pixels.shape[1:])) if row else (),
+                tuple(box.source for box in _nodules(row)),
+            )
+    if not used:
+        raise StackError(f"None of the radiographs in {folder} can be used; see why above.")
+
+
+def _nodules(row: TableImage | None) -> tuple[TableBox, ...]:
+    return row.boxes if row else ()
+
+
+def _spacing(stack: Stack) -> tuple[float, float] | None:
+    return None if stack.spacing is None or set(stack.spacing) == {1} else stack.spacing
+
+
+@contextmanager
+def left_out(name: str) -> Iterator[None]:
+    """Name a radiograph that cannot be used, and why, on stderr; the run over the others goes on.
+
+    Parameters
+    ----------
+    name : str
+        Of the radiograph.
+    """
+    try:
+        yield
+    except StackError as error:
+        print(f"left out {name}: {error}", file=sys.stderr)
+
+
+def read_synthetic(folder: Path) -> Iterator[BoxedImage]:
+    """Read a stack and its synthetic nodules from ``recipes.json`` or ``nodules.json``.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds one image and one of the two; its name is the group's.
+
+    Yields
+    ------
+    BoxedImage
+        One a slice that has boxes.
+
+    Raises
+    ------
+    StackError
+        Where there is no image, or several, or it cannot be read.
+    RecipeError, BoxesError
+        Where the file of the boxes is missing or malformed.
+    """
+    stack = read_stack(find_image(folder))
+    if (folder / RECIPES).is_file():
+        drawn = [recipe.box for recipe in load(folder / RECIPES)[1]]
+        boxes = fit_boxes(drawn, stack.pixels.shape)
+    else:
+        boxes = read_boxes(folder / BOXES, stack.pixels.shape)
+    for number, pixels in enumerate(stack.pixels):
+        here = tuple(box for box in boxes if box.slice == number)
+        if here:
+            name, group = f"{stack.path.stem}/{number}", folder.resolve().name
+            yield BoxedImage(name, group, pixels, _spacing(stack), here)

@@ -1,0 +1,158 @@
+"""A box with its surround, cut out of its slice, in units of the box; its profile in rings.
+
+The unit is half of a side: 1 is the ellipse that touches the box's four sides.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from nodegen.io.boxes import Box
+
+REACH = 2.0  # half a crop, in the box's half sides: the surround's outer radius
+SURROUND = (1.3, 2.0)  # inner and outer radius of the surround, in half sides
+ANGLES = 128  # rays around the centre; at a radius of 30 px they are 1.5 px apart
+RING_WIDTH = 0.125  # in the box's half sides
+RINGS = 9  # from the centre outwards: the last ends at 1.125, just beyond the box
+INNERMOST = 3  # rings, whose mean is the contrast: radius 0.375
+RADII = (np.arange(RINGS) + 0.5) * RING_WIDTH  # the rings' middles
+
+
+@dataclass(frozen=True)
+class NoduleCrop:
+    """A box and what lies around it.
+
+    Attributes
+    ----------
+    pixels : ndarray of float64, shape (row, column)
+        Grey levels.
+    radius, angle : ndarray, shape (row, column)
+        Of each pixel: distance from the box's centre in half sides, and the angle in the same
+        units, 0 to 2 pi.
+    centre : tuple of float
+        (row, column) in the crop, px from its top left edge.
+    halves : tuple of float
+        Half of the box's height and of its width, px.
+    """
+
+    pixels: np.ndarray
+    radius: np.ndarray
+    angle: np.ndarray
+    centre: tuple[float, float]
+    halves: tuple[float, float]
+
+    @property
+    def surround(self) -> np.ndarray:
+        """Which pixels lie 1.3 to 2 radii from the centre; all, where none does."""
+        ring = (self.radius >= SURROUND[0]) & (self.radius <= SURROUND[1])
+        return ring if ring.any() else np.ones_like(ring)
+
+    def along_rays(self, radius: np.ndarray, order: int = 1) -> np.ndarray:
+        """Grey levels along the rays.
+
+        Parameters
+        ----------
+        radius : ndarray, shape (point,) or (ANGLES, point)
+            In half sides.
+        order : int
+            Of the interpolating spline.
+
+        Returns
+        -------
+        ndarray, shape (ANGLES, point)
+        """
+        sine, cosine = (f(angles())[:, None] for f in (np.sin, np.cos))
+        rows = self.centre[0] + self.halves[0] * radius * sine - 0.5
+        columns = self.centre[1] + self.halves[1] * radius * cosine - 0.5
+        levels: np.ndarray = ndimage.map_coordinates(
+            self.pixels, np.broadcast_arrays(rows, columns), order=order, mode="nearest"
+        )
+        return levels
+
+    @property
+    def ray_px(self) -> np.ndarray:
+        """Length of one radius along each ray, px, shape (ANGLES,)."""
+        down, across = self.halves[0] * np.sin(angles()), self.halves[1] * np.cos(angles())
+        return np.asarray(np.hypot(down, across))
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the surround, grey levels: what a nodule must stand out from.
+
+        A plane is taken off before: the slope from lung to chest wall hides no nodule. At least 1,
+        the step between two grey levels.
+        """
+        rows, columns = np.nonzero(self.surround)
+        plane = np.stack([np.ones(len(rows)), rows, columns], axis=1)
+        levels = self.pixels[rows, columns]
+        fitted = plane @ np.linalg.lstsq(plane, levels, rcond=None)[0]
+        return max(float((levels - fitted).std()), 1.0)
+
+    @property
+    def profile(self) -> np.ndarray:
+        """Median grey level in each ring minus the surround's, shape (RINGS,).
+
+        Rings are elliptic, so that the outermost follow the box's sides. A ring without a pixel, in
+        a box of a few px, gets what lies between its neighbours.
+        """
+        number = (self.radius / RING_WIDTH).astype(int)
+        rings = [self.pixels[number == ring] for ring in range(RINGS)]
+        known = [ring for ring, levels in enumerate(rings) if levels.size]
+        profile = np.interp(RADII, RADII[known], [np.median(rings[ring]) for ring in known])
+        return np.asarray(profile - np.median(self.pixels[self.surround]))
+
+
+def angles() -> np.ndarray:
+    """Of the rays, shape (ANGLES,)."""
+    return np.arange(ANGLES) * (2 * np.pi / ANGLES)
+
+
+def crop_around(image: np.ndarray, box: Box) -> NoduleCrop:
+    """Cut out a box with its surround.
+
+    Parameters
+    ----------
+    image : ndarray, shape (row, column)
+        The box's slice. Rows and columns at its sides that hold nothing but 0 are padding (NODE21
+        pads the shorter side) and are left out, unless the box lies in them.
+    box : Box
+        In px of the image.
+    """
+    centre, halves = box.centre[::-1], (box.height / 2, box.width / 2)
+    window = []
+    for axis, (low, high) in enumerate(((box.top, box.bottom), (box.left, box.right))):
+        filled = np.flatnonzero(image.any(axis=1 - axis))
+        first, last = (filled[0], filled[-1] + 1) if len(filled) else (0, image.shape[axis])
+        if low >= last or high <= first:
+            first, last = 0, image.shape[axis]
+        reach = REACH * halves[axis]
+        start = max(int(np.floor(centre[axis] - reach)) - 1, int(first))
+        window.append(slice(start, min(int(np.ceil(centre[axis] + reach)) + 1, int(last))))
+    pixels = image[tuple(window)].astype(np.float64)
+    middle = centre[0] - window[0].start, centre[1] - window[1].start
+    rows, columns = np.indices(pixels.shape) + 0.5
+    down, across = (rows - middle[0]) / halves[0], (columns - middle[1]) / halves[1]
+    angle = np.arctan2(down, across) % (2 * np.pi)
+    return NoduleCrop(pixels, np.hypot(down, across), angle, middle, halves)
+
+
+def contrast_of(profile: np.ndarray) -> float:
+    """Mean of the three innermost rings of a profile, grey levels."""
+    return float(profile[:INNERMOST].mean())
+
+
+def half_height_of(profile: np.ndarray) -> float:
+    """Radius, in half sides, at which the profile first falls below half of its contrast.
+
+    Between the rings' middles it is interpolated. 0 where the middle is no brighter than the
+    surround; the last ring's radius where the profile never falls so low.
+    """
+    half = contrast_of(profile) / 2
+    if half <= 0:
+        return 0.0
+    below = np.flatnonzero(profile < half)
+    if not len(below) or below[0] == 0:
+        return float(RADII[0 if len(below) else -1])
+    first = int(below[0])
+    return float(np.interp(-half, -profile[first - 1 : first + 1], RADII[first - 1 : first + 1]))

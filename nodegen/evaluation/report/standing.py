@@ -1,0 +1,74 @@
+"""Where a method's nodules stand among real ones, in words and as data for the page."""
+
+from dataclasses import asdict
+from typing import Any
+
+from nodegen.evaluation.fidelity.comparison import Comparison
+from nodegen.evaluation.fidelity.judge import JUDGED, Verdict
+
+LABELS = {  # methods as people know them
+    "singan": "nodegen (SinGAN)",
+    "singan-paper": "SinGAN as in the paper",
+    "poisson": "Poisson blending",
+    "paste": "pasted",
+    "none": "no generator",
+}
+FEW_BOXES = 20  # fewer say too little of a method: of 20, the median's rank still spans a third
+
+
+def measures_of(real: Comparison | None) -> dict[str, dict[str, Any]]:
+    """Each measure in ``JUDGED`` as the page shows it.
+
+    Parameters
+    ----------
+    real : Comparison or None
+        Whose real nodules give the range.
+
+    Returns
+    -------
+    dict of dict
+        The fields of :class:`~nodegen.evaluation.fidelity.nodule_measures.Measure`; ``reference``:
+        of real nodules the 5th and 95th percentile (``low``, ``high``), the median (``middle``) and
+        how many there are (``n``), None where none are known; ``range``: the same as text.
+    """
+    made = {}
+    for name, measure in JUDGED.items():
+        shown = {**asdict(measure), "reference": None, "range": "–"}
+        if real and name in real.real:
+            low, middle, high = (real.real[name][p] for p in ("p5", "p50", "p95"))
+            n = real.rests_on[name]
+            shown["reference"] = {"low": low, "middle": middle, "high": high, "n": n}
+            shown["range"] = f"{low:.{measure.digits}f} to {high:.{measure.digits}f}"
+        made[name] = shown
+    return made
+
+
+def label(method: str) -> str:
+    """A method as people know it."""
+    return LABELS.get(method, method)
+
+
+def standing(verdict: Verdict) -> str:
+    """In how many measures the median of a method's nodules lies within the real range.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Of one method.
+
+    Returns
+    -------
+    str
+        A sentence that names the measures outside; empty without boxes.
+    """
+    if not verdict.comparison:
+        return ""
+    ranges = verdict.comparison.real
+    outside = [
+        JUDGED[name].title.lower()
+        for name, real in ranges.items()
+        if not real["p5"] <= verdict.measures[name]["p50"] <= real["p95"]
+    ]
+    inside = f"Medians within the real range in {len(ranges) - len(outside)} of {len(ranges)}"
+    named = f"; outside: {', '.join(outside)}" if outside else ""
+    return f"{inside} measures{named}."

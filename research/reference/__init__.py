@@ -1,0 +1,1 @@
+"""How the shipped reference of real nodules was measured."""
