@@ -12,7 +12,7 @@ from nodegen.cli import main
 from nodegen.evaluation.fidelity.judge import StackPair
 from nodegen.evaluation.report import Treated, write_report
 from nodegen.evaluation.report.outlines import nodule_outline, outlines
-from nodegen.evaluation.report.write_report import Report
+from nodegen.evaluation.report.report_page import Report
 from nodegen.evaluation.viewer import pack, stored
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.boxes import Box
@@ -768,7 +768,7 @@ def test_what_is_listed_is_printed(fresh):
 
 def test_a_page_with_its_pixels_in_a_folder_opens_from_the_disk(chromium, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
-    monkeypatch.setattr("nodegen.evaluation.report.write_report.ONE_FILE_BYTES", 0)
+    monkeypatch.setattr("nodegen.evaluation.report.report_page.ONE_FILE_BYTES", 0)
     write_report(path, treated(count=2, methods=("one",)))
     chromium.open(path)
     chromium.wait("document.getElementById('views')?.dataset.case === '0'")

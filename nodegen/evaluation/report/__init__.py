@@ -1,6 +1,6 @@
 """The report: whole radiographs before and after at full depth, with each box and its measures."""
 
-from nodegen.evaluation.report.write_report import (
+from nodegen.evaluation.report.report_page import (
     Treated,
     lungs_in,
     write_report,
