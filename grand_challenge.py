@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from nodegen.cli.summary import lines_of
+from nodegen.cli.guard import lines_of
 from nodegen.errors import OutputError
 from nodegen.io.files import write_text
 from nodegen.pipeline import generate

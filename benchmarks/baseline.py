@@ -15,9 +15,9 @@ import SimpleITK as sitk
 from scipy.ndimage import zoom
 
 from benchmarks.generators import SIDES_PX, median_ms
+from nodegen.io.library import Library
 from nodegen.synthesis.choice import larger
 from nodegen.synthesis.contribution import FittedNodule
-from nodegen.synthesis.library import Library
 from nodegen.synthesis.poisson import poisson
 from nodegen.synthesis.projection import centred, cut_to_mask, match_contrast, normalise, project
 

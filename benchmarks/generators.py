@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from nodegen.cascade.cascade import Cascade
-from nodegen.cascade.window import Plan
+from nodegen.cascade.pyramid import Plan
 from nodegen.constants import CROP_PX, KERNEL, LAYERS, MASK_REACH_PX
 from nodegen.settings import WINDOWS
 

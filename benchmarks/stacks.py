@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.io.boxes import BOXES, Box, write_boxes
-from nodegen.io.stack import Stack
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.stack import Stack, StackWriter
 from nodegen.phantom import GEOMETRY
 
 PROCESS = """

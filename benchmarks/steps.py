@@ -8,8 +8,7 @@ import numpy as np
 
 from benchmarks.generators import SIDES_PX, interleaved_ms, median_ms
 from nodegen.io.boxes import Box
-from nodegen.io.stack import Stack, read_stack
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.stack import Stack, StackWriter, read_stack
 from nodegen.lungs.region import find_region
 from nodegen.phantom import GEOMETRY
 from nodegen.renderer import Renderer

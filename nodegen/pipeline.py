@@ -12,12 +12,9 @@ import numpy as np
 from nodegen import __version__
 from nodegen.errors import RecipeError, SettingError
 from nodegen.io.boxes import BOXES, read_boxes
-from nodegen.io.files import write_text
-from nodegen.io.mark import Mark, run_hash
-from nodegen.io.outputs import claim
-from nodegen.io.stack import Stack, find_image, output_name, read_stack
-from nodegen.io.stack_writer import StackWriter
-from nodegen.progress import track
+from nodegen.io.files import claim, write_text
+from nodegen.io.image import Mark, run_hash
+from nodegen.io.stack import Stack, StackWriter, find_image, output_name, read_stack
 from nodegen.renderer import Renderer, label_type
 from nodegen.settings import Settings
 from nodegen.synthesis.flags import notes_of
@@ -30,6 +27,7 @@ from nodegen.synthesis.recipe import (
     position,
     seed_of_inputs,
 )
+from nodegen.workers import track
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from nodegen.constants import CLASSES
 from nodegen.errors import SettingError
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.image import Image, dimension_of, to_array, to_image
+from nodegen.io.library import Library
 from nodegen.settings import MODEL, Settings, choose_device
 from nodegen.synthesis.choice import plan_box
 from nodegen.synthesis.context import SliceContext
@@ -29,7 +30,6 @@ from nodegen.synthesis.detector import through_tone
 from nodegen.synthesis.fit_to_box import crop_window
 from nodegen.synthesis.flags import HIDDEN, OFF, edges_of, flags_of, with_lungs
 from nodegen.synthesis.grey import to_output
-from nodegen.synthesis.library import Library
 from nodegen.synthesis.noise_and_blur import noise_and_blur
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson

@@ -275,6 +275,32 @@ class SchemaFault(ValueError):
     """A file is not of its schema; the message says what was given and what is wanted."""
 
 
+def read_json(model: type[_Checked], path: Path) -> tuple[dict[str, Any], _Checked]:
+    """Read a JSON file and check it.
+
+    Returns
+    -------
+    content : dict
+        As it stands in the file.
+    checked : BaseModel
+        The same as its model has it.
+
+    Raises
+    ------
+    SchemaFault
+        Where it is missing, cannot be read, is not JSON, or as :func:`check`; without a remedy.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise SchemaFault(f"there is no {path.name} in {path.parent}") from None
+    except OSError as error:
+        raise SchemaFault(f"{path} cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise SchemaFault(f"{path} is not JSON ({error})") from None
+    return content, check(model, content, path)
+
+
 def check(model: type[_Checked], content: Any, path: Path) -> _Checked:
     """Check what was read from a JSON file.
 

@@ -1,4 +1,4 @@
-"""Slices side by side: a pool of threads, and how many of them.
+"""Work through items: side by side in a pool of threads, and with the progress on stdout.
 
 Threads, not processes: what a slice costs is spent in torch, NumPy and SciPy, which let go of
 Python's lock, so threads share the stack, the library and the cascades in memory and start at once.
@@ -11,18 +11,19 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
-import loky
 from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+LINE_EVERY_S = 10.0  # between two lines of progress, without a terminal
 AHEAD = 2  # items a worker that may be begun before the one that is waited for: bounds the memory
 
 
@@ -145,6 +146,41 @@ def available_cpus() -> int:
     The least of those that its affinity and its control group leave, and of ``OMP_NUM_THREADS``, by
     which schedulers say how many threads a job has.
     """
+    import loky  # slow to import
+
     cpus = int(loky.cpu_count())
     threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     return min(cpus, max(1, int(threads))) if threads.isdecimal() else cpus
+
+
+# --- progress -------------------------------------------------------------------------------------
+
+
+def track(steps: Iterable[T], total: int, label: str, unit: str, show: bool = True) -> Iterator[T]:
+    """Yield from ``steps`` and show on stdout how far they are.
+
+    Parameters
+    ----------
+    steps : iterable
+        What is yielded, one by one.
+    total : int
+        Number of steps.
+    label, unit : str
+        What is done, and what is counted.
+    show : bool
+        False for silence.
+    """
+    if not show:
+        yield from steps
+        return
+    if sys.stdout.isatty():
+        from tqdm import tqdm
+
+        yield from tqdm(steps, total=total, desc=label, unit=unit, file=sys.stdout)
+        return
+    shown = time.monotonic()
+    for done, step in enumerate(steps, 1):
+        yield step
+        if done == total or time.monotonic() - shown > LINE_EVERY_S:
+            print(f"{label}: {done} of {total} {unit}s", flush=True)
+            shown = time.monotonic()

@@ -28,8 +28,8 @@ import numpy as np
 import nodegen.pipeline  # noqa: F401  before the forks: so much less for each run to do
 from nodegen.cli import main
 from nodegen.io.boxes import Box, write_boxes
-from nodegen.io.geometry import Geometry
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import Geometry
+from nodegen.io.stack import StackWriter
 
 SHAPE = (6, 220, 220)  # (slice, row, column)
 FILES = ("77.mhd", "77.zraw", "recipes.json")

@@ -11,8 +11,8 @@ from chromium import Chromium
 from nodegen.cascade.weights import save_cascade
 from nodegen.constants import CLASSES, SCALES
 from nodegen.io.boxes import Box, write_boxes
-from nodegen.io.stack import Geometry
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import Geometry
+from nodegen.io.stack import StackWriter
 from nodegen.training.networks import Generator
 
 CHANNELS = 4

@@ -10,6 +10,7 @@ from nodegen import Box, Renderer, Settings
 from nodegen.constants import GRADES, GREY_MAX, LUNG_HU, MASK_REACH_PX
 from nodegen.errors import SettingError
 from nodegen.io.boxes import BOXES, read_boxes
+from nodegen.io.library import Nodule
 from nodegen.io.stack import read_stack
 from nodegen.phantom import write_phantom
 from nodegen.settings import parse_contrast, parse_subtlety
@@ -17,7 +18,6 @@ from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.detector import BAND_GAINS, BAND_SIGMAS_PX, detector_response, tapered
 from nodegen.synthesis.fit_to_box import fit, turned_extent, warp_to_box
 from nodegen.synthesis.harmonise import Harmonise, kept
-from nodegen.synthesis.nodule import Nodule, plateau, relative_density, visible_disc
 from nodegen.synthesis.visibility import (
     LEAST_SPREAD,
     MOST_AS_REAL,
@@ -107,9 +107,9 @@ def test_a_nodule_no_denser_than_lung_adds_nothing():
     water_mm, _ = water_thickness(*ellipsoid((5.0,) * 3, hu=-950.0))
     assert water_mm.shape == (1, 1)
     assert not water_mm.any()
-    assert not visible_disc(water_mm).any()
-    assert plateau(water_mm) == 0
-    assert relative_density(0.0, visible_disc(water_mm), 0.5) == 0
+    one = Nodule(water_mm, water_mm > 0, 1, "n", 1, water_mm, 0.5)
+    assert not one.disc.any()
+    assert one.plateau == one.density == 0
 
 
 def test_a_cavity_leaves_its_wall_brighter_than_its_middle():

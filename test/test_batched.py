@@ -8,8 +8,7 @@ import torch
 from cascades import random_cascade
 
 from nodegen.cascade.batched import FIRST, BatchedCascade
-from nodegen.cascade.resize import scale_sizes
-from nodegen.cascade.window import LAST_QUICK, Plan, full_axis
+from nodegen.cascade.pyramid import LAST_QUICK, Plan, full_axis, scale_sizes
 from nodegen.constants import CROP_PX, LAYERS
 
 SCALES_USED = LAST_QUICK + 1 - FIRST

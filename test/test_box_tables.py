@@ -15,8 +15,8 @@ from nodegen.evaluation.boxed_images import read_real
 from nodegen.evaluation.utility.cases import read_folders, with_boxes
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
-from nodegen.io.stack import Geometry
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import Geometry
+from nodegen.io.stack import StackWriter
 from research.lungs.places import COMPONENTS, read_places
 
 BOX = (10.0, 20.0, 30.5, 40.0)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from nodegen.errors import StackError
-from nodegen.io.metaimage import ELEMENTS
+from nodegen.io.image import ELEMENTS
 from nodegen.io.stack import read_stack
 
 EXAMPLES = int(os.environ.get("NODEGEN_FUZZ", "60"))

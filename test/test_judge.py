@@ -23,8 +23,8 @@ from nodegen.evaluation.fidelity.judge import JUDGED, Judge, StackPair, judge, r
 from nodegen.evaluation.fidelity.nodule_measures import MEASURES
 from nodegen.evaluation.fidelity.verdict_table import comma_separated, markdown
 from nodegen.io.boxes import Box, write_boxes
-from nodegen.io.stack import Geometry, find_image, read_stack
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import Geometry
+from nodegen.io.stack import StackWriter, find_image, read_stack
 
 BOX = Box(0, 100, 90, 160, 150, 0)  # side 60 px, centre (130, 120)
 HEIGHT = 300.0

@@ -8,12 +8,10 @@ import pytest
 from PIL import Image
 
 from nodegen.io.boxes import Box, write_boxes
-from nodegen.io.geometry import Geometry
-from nodegen.io.stack import read_stack
-from nodegen.io.stack_writer import StackWriter
-from nodegen.lungs.grid import to_grid
+from nodegen.io.image import Geometry
+from nodegen.io.stack import StackWriter, read_stack
 from nodegen.lungs.network import LungNet, open_network, probabilities, read_weights
-from nodegen.lungs.region import find_region, hull
+from nodegen.lungs.region import find_region, hull, to_grid
 from nodegen.phantom.anatomy import draw_anatomy
 from nodegen.phantom.fields import lung_fields
 from nodegen.phantom.render import radiograph

@@ -11,10 +11,8 @@ from PIL import Image
 
 from nodegen import __version__
 from nodegen.dataset.png import mark_of, png
-from nodegen.io.geometry import Geometry
-from nodegen.io.mark import COMPOSITE, IPTC, Mark
-from nodegen.io.stack import read_stack
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import COMPOSITE, IPTC, Geometry, Mark
+from nodegen.io.stack import StackWriter, read_stack
 from nodegen.pipeline import generate
 from nodegen.settings import Settings
 

@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from nodegen.errors import StackError
-from nodegen.io.metaimage import ELEMENTS
+from nodegen.io.image import ELEMENTS
 from nodegen.io.stack import read_stack
 
 SHAPE = (3, 20, 31)  # (slice, row, column)

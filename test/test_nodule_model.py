@@ -1,6 +1,7 @@
 """The model of nodules: drawn, rendered, measured, fitted, stored and held against others."""
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,8 @@ from scipy import ndimage
 from nodegen.cli import main
 from nodegen.constants import EMPTY_RAY
 from nodegen.errors import LibraryError, OutputError, SettingError
+from nodegen.io.library import Library, Nodule
 from nodegen.nodules.patches import find_pairs, read_pair
-from nodegen.synthesis.library import Library
-from nodegen.synthesis.nodule import Nodule
 from research.nodule_model.__main__ import main as research_main
 from research.nodule_model.evaluate import compare, separability
 from research.nodule_model.features import COMMON_PX, FEATURES, appearance, features, projected
@@ -325,7 +325,10 @@ def test_classifiers_tell_what_differs_and_not_what_does_not(small_forest):
 def test_a_copy_is_seen_as_one(nodules, small_forest):
     half = len(nodules) // 2
     real, fitted = nodules[:half], nodules[half:]
-    copies = [one.oriented(turn_deg=180) for one in fitted]  # turning hides nothing
+    copies = [  # turning hides nothing
+        replace(one, projection=one.projection[::-1, ::-1], mask=one.mask[::-1, ::-1])
+        for one in fitted
+    ]
     found = compare(copies, real, fitted)
     assert found.nearest_synthetic == pytest.approx((0, 0), abs=1e-5)
     assert min(found.nearest_real) > 0.01

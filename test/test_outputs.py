@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from nodegen.errors import BoxesError, OutputError
-from nodegen.io.files import check_writable, locked, whole_file, write_bytes, write_text
-from nodegen.io.outputs import claim
+from nodegen.io.files import check_writable, claim, locked, whole_file, write_bytes, write_text
 from nodegen.pipeline import generate
 from nodegen.settings import Settings
 

@@ -10,7 +10,7 @@ from nodegen.cli import main
 from nodegen.errors import OutputError, SettingError
 from nodegen.evaluation.picture import CAPTION_PX, before_after, visible
 from nodegen.io.boxes import Box
-from nodegen.io.mark import XMP_PNG
+from nodegen.io.image import XMP_PNG
 from nodegen.io.stack import read_stack
 
 SAMPLE = Path(__file__).parent / "sample" / "input"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from nodegen.constants import MASK_REACH_PX
 from nodegen.errors import RecipeError
 from nodegen.io.boxes import KIND, Box, read_boxes, write_boxes
-from nodegen.io.stack import Geometry, read_stack
+from nodegen.io.image import Geometry
+from nodegen.io.stack import read_stack
 from nodegen.pipeline import generate, settings_of
 from nodegen.settings import Settings
 from nodegen.synthesis.grey import to_unit

@@ -18,12 +18,11 @@ from nodegen.errors import ModelError, SettingError, StackError, TrainingError
 from nodegen.io.boxes import read_boxes
 from nodegen.io.radiograph import read_radiograph
 from nodegen.io.stack import read_stack
-from nodegen.lungs.check import implausible
 from nodegen.lungs.fields import Edges, Lungs, find_lungs
 from nodegen.lungs.frame import Frame, mapped, mm_per_px
 from nodegen.lungs.network import read_weights
 from nodegen.lungs.prior import CELL_PX, GAP_PX, Prior
-from nodegen.lungs.region import find_region
+from nodegen.lungs.region import find_region, implausible
 from nodegen.phantom.anatomy import draw_anatomy
 from nodegen.phantom.fields import lung_fields
 from nodegen.phantom.render import radiograph

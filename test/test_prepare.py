@@ -9,10 +9,10 @@ import SimpleITK as sitk
 
 from nodegen.cli import main
 from nodegen.errors import LibraryError, OutputError, SettingError
+from nodegen.io.library import Library
 from nodegen.nodules import prepare as module
 from nodegen.nodules.patches import read_diameters
 from nodegen.nodules.prepare import SKIPPED, prepare
-from nodegen.synthesis.library import Library
 from nodegen.synthesis.projection import cut_to_mask, project
 
 SHAPE = (14, 16, 18)

@@ -11,7 +11,8 @@ import pytest
 from evalutils import SegmentationAlgorithm
 
 from grand_challenge import settings_of
-from nodegen.io.stack import Geometry, read_stack
+from nodegen.io.image import Geometry
+from nodegen.io.stack import read_stack
 from process import NoduleGeneration
 
 ROOT = Path(__file__).parents[1]

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 import nodegen
 from nodegen import Box, NodegenError, Renderer, Settings, generate
 from nodegen.errors import BoxesError, StackError
-from nodegen.io.metaimage import ELEMENTS
+from nodegen.io.image import ELEMENTS
 from nodegen.io.stack import read_stack
 
 BOX = Box(slice=0, left=60, top=60, right=100, bottom=110)

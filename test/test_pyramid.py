@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from nodegen.cascade.resize import resize, resize_matrix, scale_sizes
+from nodegen.cascade.pyramid import resize, resize_matrix, scale_sizes
 
 
 def test_sizes_are_the_papers():

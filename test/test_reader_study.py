@@ -26,8 +26,8 @@ from nodegen.evaluation.reader_study.backgrounds import Backgrounds
 from nodegen.evaluation.reader_study.design import balanced, practice_first, stratify
 from nodegen.evaluation.reader_study.study_plan import Place, StudyCase
 from nodegen.io.boxes import Box, write_boxes
-from nodegen.io.stack import Geometry
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import Geometry
+from nodegen.io.stack import StackWriter
 from nodegen.lungs.fields import Lungs
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings

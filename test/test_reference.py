@@ -14,8 +14,8 @@ from nodegen.evaluation.fidelity.nodule_crop import half_height_of
 from nodegen.evaluation.fidelity.nodule_measures import MEASURES
 from nodegen.evaluation.fidelity.reference import SHIPPED, Reference, measure_folders
 from nodegen.io.boxes import Box
-from nodegen.io.stack import Geometry, read_stack
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import Geometry
+from nodegen.io.stack import StackWriter, read_stack
 from nodegen.lungs.fields import Lungs
 from research.reference.loose_boxes import TIGHT as TIGHTNESS
 from research.reference.loose_boxes import tighten, tightened

@@ -4,10 +4,8 @@ import SimpleITK as sitk
 import tifffile
 
 from nodegen.errors import OutputError
-from nodegen.io.geometry import Geometry
-from nodegen.io.metaimage import ELEMENTS
-from nodegen.io.stack import find_image, read_stack
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import ELEMENTS, Geometry
+from nodegen.io.stack import StackWriter, find_image, read_stack
 
 SHAPE = (3, 20, 31)  # (slice, row, column)
 TILTED = Geometry(
@@ -144,10 +142,10 @@ def test_slices_that_are_missing_are_a_fault(tmp_path):
 def test_a_fault_in_the_compressor_reaches_whoever_writes(tmp_path, monkeypatch):
     writer = StackWriter(tmp_path / "a.mha", TILTED, (50, 20, 31), np.dtype("uint8"))
 
-    def broken(pixels):
+    def broken(file, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writer._sink, "write", broken)
+    monkeypatch.setattr("nodegen.io.metaimage._append", broken)
     with pytest.raises(OutputError, match="No space left"):
         fill(writer, pixels_of("uint8", writer.shape))
     assert list(tmp_path.iterdir()) == []

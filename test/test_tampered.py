@@ -17,14 +17,13 @@ from nodegen.cascade.weights import read_index, save_cascade
 from nodegen.constants import SCALES
 from nodegen.errors import LibraryError, ModelError, NodegenError, RecipeError
 from nodegen.io.boxes import read_boxes
+from nodegen.io.library import Library, write_library
 from nodegen.io.stack import read_stack
 from nodegen.pipeline import generate
 from nodegen.schemas import FILES
 from nodegen.settings import MODEL
 from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.flags import WORDS
-from nodegen.synthesis.library import Library
-from nodegen.synthesis.library_writer import write_library
 from nodegen.synthesis.recipe import Recipe, load
 from nodegen.synthesis.signal_class import signal_class, top_threshold
 from nodegen.training.networks import Generator

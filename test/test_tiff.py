@@ -7,11 +7,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-import nodegen.io.stack_writer
 from nodegen.errors import StackError
-from nodegen.io.geometry import Geometry
-from nodegen.io.stack import read_stack
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import Geometry
+from nodegen.io.stack import StackWriter, read_stack
 
 SHAPE = (3, 40, 62)
 rng = np.random.default_rng(0)
@@ -226,7 +224,7 @@ def test_where_white_is_0_it_stays_so(tmp_path):
 
 
 def test_what_would_be_too_large_for_a_tiff_becomes_a_bigtiff(tmp_path, monkeypatch):
-    monkeypatch.setattr(nodegen.io.stack_writer, "LARGE_TIFF", STACK.nbytes - 1)
+    monkeypatch.setattr("nodegen.io.tiff.LARGE", STACK.nbytes - 1)
     with StackWriter(tmp_path / "x.tif", Geometry.plain(3), SHAPE, np.uint16) as writer:
         for slice_ in STACK:
             writer.write(slice_)

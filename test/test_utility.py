@@ -31,8 +31,8 @@ from nodegen.evaluation.utility.run import split
 from nodegen.evaluation.utility.training_images import NULL_CONTRAST, ImageMaker
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
-from nodegen.io.stack import Geometry
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import Geometry
+from nodegen.io.stack import StackWriter
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.context import SliceContext

@@ -7,8 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.generators import operations
-from nodegen.cascade.resize import scale_sizes
-from nodegen.cascade.window import LAST_QUICK, STEP_PX, Plan, exact_axis, full_axis, margin_axis
+from nodegen.cascade.pyramid import (
+    LAST_QUICK,
+    STEP_PX,
+    Plan,
+    exact_axis,
+    full_axis,
+    margin_axis,
+    scale_sizes,
+)
 from nodegen.constants import HALF_WIDTH_PX, SCALES
 
 CASCADE = random_cascade()

@@ -17,8 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from nodegen.cascade.resize import resize, scale_sizes
-from nodegen.cascade.window import LAST_QUICK
+from nodegen.cascade.pyramid import LAST_QUICK, resize, scale_sizes
 from nodegen.constants import CROP_PX, HALF_WIDTH_PX, N0
 
 if TYPE_CHECKING:

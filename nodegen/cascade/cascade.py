@@ -7,10 +7,18 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from nodegen.cascade import window
-from nodegen.cascade.resize import Span, resize_window, scale_sizes, upsample
+from nodegen.cascade.pyramid import (
+    Axis,
+    Plan,
+    Span,
+    exact_axis,
+    full_axis,
+    margin_axis,
+    resize_window,
+    scale_sizes,
+    upsample,
+)
 from nodegen.cascade.weights import Layer, load_layers, read_index
-from nodegen.cascade.window import Axis, Plan
 from nodegen.constants import HALF_WIDTH_PX, KERNEL, LEAKY_SLOPE, SCALES
 
 
@@ -100,11 +108,11 @@ class Cascade:
         for side, span in zip(shape, support, strict=True):
             sizes = scale_sizes(side)
             if windows == "full":
-                axes.append(window.full_axis(sizes, n0))
+                axes.append(full_axis(sizes, n0))
             elif windows == "exact":
-                axes.append(window.exact_axis(sizes, n0, span))
+                axes.append(exact_axis(sizes, n0, span))
             else:
-                axes.append(window.margin_axis(sizes, n0, span, self.margins, side_px))
+                axes.append(margin_axis(sizes, n0, span, self.margins, side_px))
         wanted = list(zip(shape, support, strict=True))
         return Plan(list(zip(*axes, strict=True)), wanted)
 

@@ -14,8 +14,8 @@ from nodegen.cli.options import (
     Seed,
     Sources,
     SyntheticFolders,
-    refuse_results,
 )
+from nodegen.io.files import check_writable
 from nodegen.settings import Integers, Intensity, Words
 
 
@@ -55,9 +55,9 @@ def judge(
     from nodegen.io.boxes import BOXES
     from nodegen.io.files import write_text
     from nodegen.io.stack import image_at
-    from nodegen.progress import track
+    from nodegen.workers import track
 
-    refuse_results(overwrite, json)
+    check_writable(json, overwrite=overwrite)
     if len({len(radiographs), len(synthetic), len(boxes or radiographs)}) != 1:
         raise SettingError(
             f"There are {len(radiographs)} of --radiographs, {len(synthetic)} of --synthetic and "
@@ -123,7 +123,7 @@ def compare(
     from nodegen.evaluation.fidelity.verdict_table import markdown
     from nodegen.settings import Settings
 
-    refuse_results(overwrite, output / REPORT)
+    check_writable(output / REPORT, overwrite=overwrite)
     settings = Settings(
         intensity=intensity,
         noise_and_blur=noise_and_blur,
@@ -177,7 +177,7 @@ def reference(
     from nodegen.evaluation.fidelity.reference import measure_folders
     from nodegen.io.tables import markdown_table
 
-    refuse_results(overwrite, output)
+    check_writable(output, overwrite=overwrite)
     measured = measure_folders(real, boxes, source=source, main=main, to_node21=to_node21)
     measured.write(output)
     summary = measured.summary()
@@ -222,7 +222,7 @@ def sheet(
     from nodegen.evaluation.fidelity.contact_sheet import pairs_of_like_size, view, write_sheet
     from nodegen.evaluation.fidelity.grey_levels import full_range, to_grey_levels
 
-    refuse_results(overwrite, output)
+    check_writable(output, overwrite=overwrite)
     left, right = (
         [
             view(to_grey_levels(image.pixels[None], *full_range(image.pixels))[0], box)

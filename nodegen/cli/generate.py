@@ -5,7 +5,8 @@ from typing import Annotated
 
 from cyclopts import App, ArgumentCollection, Token
 
-from nodegen.cli.options import Overwrite, flat, make_app, refuse_results
+from nodegen.cli.options import Overwrite, flat, make_app
+from nodegen.io.files import check_writable
 from nodegen.settings import Settings
 
 
@@ -62,17 +63,12 @@ def _generate(
     """
     import time
 
-    from nodegen.cli.summary import lines_of
-    from nodegen.io.boxes import BOXES
-    from nodegen.io.files import refuse_inputs
-    from nodegen.io.stack import find_image
+    from nodegen.cli.guard import lines_of
     from nodegen.pipeline import generate
     from nodegen.synthesis.recipe import RECIPES
 
-    refuse_results(overwrite, report)
-    image = find_image(input)
-    if report:
-        refuse_inputs(report, [image, input / BOXES, output / RECIPES, *filter(None, [recipes])])
+    read = [*input.glob("*"), output / RECIPES, *filter(None, [recipes])]
+    check_writable(report, overwrite=overwrite, inputs=read)
     start = time.perf_counter()
     done = generate(
         input,

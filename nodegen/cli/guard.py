@@ -1,4 +1,7 @@
-"""What stands around every command: faults, signals and lost outputs become exit codes."""
+"""What stands around every command: faults, signals and lost outputs become exit codes.
+
+The command line and the container share it, and the lines with which a run ends its log.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from nodegen.cli.extras import missing
 from nodegen.errors import NodegenError
+
+if TYPE_CHECKING:
+    from nodegen.pipeline import Run
 
 USAGE_FAULT = 2
 STOPPED = "nothing was written"  # what a stopped run has left, where a command says no other
@@ -128,3 +135,21 @@ def _signals() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def lines_of(run: Run, seconds: float) -> list[str]:
+    """The lines to print of a run: notes on its boxes, then what was written where.
+
+    Parameters
+    ----------
+    run : Run
+        What :func:`nodegen.pipeline.generate` returned.
+    seconds : float
+        That it took.
+    """
+    boxes, slices = len(run.recipes), run.slices
+    return [
+        *run.notes,
+        f"{boxes} nodule{'s' * (boxes != 1)} in {slices} slice{'s' * (slices != 1)}, "
+        f"seed {run.seed}, {seconds:.1f} s: {run.image}",
+    ]

@@ -1,4 +1,4 @@
-"""What several commands share: how values are written, options of one meaning, existing results.
+"""What several commands share: how values are written, options of one meaning.
 
 Several words or numbers stand with commas between them (``--seeds 1,2``), both ends of a range with
 a dash (``--size-mm 6-30``). Several files or folders stand one after the other, or the option comes
@@ -16,8 +16,6 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from nodegen.cli import run_app
-from nodegen.errors import OutputError
-from nodegen.io.files import check_writable
 from nodegen.settings import Device, Words
 
 Positive = Annotated[int, Parameter(validator=Number(gte=1))]
@@ -129,27 +127,3 @@ def run_function(
     app = make_app(name)
     app.default(function)
     return run_app(lambda: app, sys.argv[1:] if words is None else words)
-
-
-def refuse_results(overwrite: bool, *paths: Path | None) -> None:
-    """Refuse files that cannot be written, or that would replace results unasked.
-
-    Parameters
-    ----------
-    overwrite : bool
-        Whether results may be replaced.
-    *paths : Path or None
-        Files that are about to be written; None is ignored.
-
-    Raises
-    ------
-    OutputError
-        Where one of them is so.
-    """
-    for path in paths:
-        check_writable(path)
-        if path is not None and path.is_file() and not overwrite:
-            raise OutputError(
-                f"{path} is there already; give another name or folder, or --overwrite to replace "
-                "it."
-            )

@@ -6,7 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from nodegen.cli.options import Overwrite, Positive, Seed, refuse_results
+from nodegen.cli.options import Overwrite, Positive, Seed
+from nodegen.io.files import check_writable
 from nodegen.settings import IntegerRange, Range
 
 
@@ -39,7 +40,7 @@ def place(
     from nodegen.io.boxes import BOXES
     from nodegen.lungs.place import place_files
 
-    refuse_results(overwrite, *output.rglob(BOXES), *output.rglob("*.mha"))
+    check_writable(*output.rglob(BOXES), *output.rglob("*.mha"), overwrite=overwrite)
     for folder, slices, drawn in place_files(
         radiographs, output, nodules=nodules, size_mm=size_mm, seed=seed, pictures=pictures
     ):
@@ -103,7 +104,7 @@ def picture(
     from nodegen.io.boxes import BOXES, read_boxes
     from nodegen.io.stack import image_at, read_stack
 
-    refuse_results(overwrite, output)
+    check_writable(output, overwrite=overwrite)
     untouched = image_at(radiographs)
     before = read_stack(untouched).pixels
     after = read_stack(image_at(synthetic)).pixels

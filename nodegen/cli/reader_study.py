@@ -12,10 +12,10 @@ from nodegen.cli.options import (
     RealFolder,
     SyntheticFolders,
     flat,
-    refuse_results,
 )
 from nodegen.errors import SettingError
 from nodegen.evaluation.reader_study.study_plan import StudyPlan
+from nodegen.io.files import check_writable
 from nodegen.settings import METHODS, Settings, Words
 
 _MAKE, _ANALYSE = map(Group.create_ordered, ("To make a study", "To analyse it"))
@@ -85,7 +85,7 @@ def reader_study(
         return
     if real is None:
         raise SettingError("--real is missing; give it, or --plan alone.")
-    refuse_results(overwrite, output)
+    check_writable(output, overwrite=overwrite)
     from nodegen.evaluation.boxed_images import read_real, read_synthetic
     from nodegen.evaluation.reader_study import Material, plan_study, write_study
     from nodegen.renderer import Renderer

@@ -12,8 +12,8 @@ from nodegen.cli.options import (
     Overwrite,
     Positive,
     Seed,
-    refuse_results,
 )
+from nodegen.io.files import check_writable
 from nodegen.settings import Integers
 
 
@@ -113,18 +113,16 @@ def training_crop(
     from PIL import Image
 
     from nodegen.errors import SettingError
-    from nodegen.io.files import same_file, write_bytes
-    from nodegen.io.stack import Geometry, read_stack
-    from nodegen.io.stack_writer import StackWriter, check_suffix
+    from nodegen.io.files import write_bytes
+    from nodegen.io.image import Geometry
+    from nodegen.io.stack import StackWriter, check_suffix, read_stack
     from nodegen.settings import Settings
     from nodegen.training.crop import training_crop as cut
 
     if len(centre) != 2:
         raise SettingError(f"--centre is {centre}, where x,y is wanted; give two numbers.")
     check_suffix(output)
-    if same_file(output, image):
-        raise SettingError(f"--output is the radiograph {image} itself; give another name.")
-    refuse_results(overwrite, output)
+    check_writable(output, overwrite=overwrite, inputs=[image])
     pixels = read_stack(image).pixels
     if slice >= len(pixels):
         raise SettingError(

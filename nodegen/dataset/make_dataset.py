@@ -18,7 +18,7 @@ from nodegen.dataset.records import Record, read_records
 from nodegen.dataset.sources import Source
 from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.store import Store
-from nodegen.progress import track
+from nodegen.workers import track
 
 Task = tuple[Store, Source, list[PlannedImage]]  # a radiograph, and the images that it lacks
 

@@ -11,7 +11,7 @@ import imagecodecs
 import numpy as np
 
 from nodegen import __version__
-from nodegen.io.mark import XMP_PNG, Mark, run_hash
+from nodegen.io.image import XMP_PNG, Mark, run_hash
 
 HEAD_BYTES = 33  # of a PNG, before its second chunk
 

@@ -13,9 +13,9 @@ from nodegen.dataset.transformation import SIDE_PX, StandardisationTransform
 from nodegen.errors import OutputError, StackError
 from nodegen.io.box_tables import BoxTable, read_box_table
 from nodegen.io.files import write_text
-from nodegen.io.geometry import Geometry
+from nodegen.io.image import Geometry
 from nodegen.io.radiograph import Radiograph, find_radiographs, read_radiographs
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.stack import StackWriter
 from nodegen.io.tables import csv_text
 
 CROPS, BOXES = "crops.json", "boxes.csv"

@@ -12,8 +12,8 @@ from nodegen.errors import EvaluationError, StackError
 from nodegen.io.box_tables import TableBox, TableImage, read_box_table
 from nodegen.io.boxes import BOXES, Box, fit_boxes, read_boxes
 from nodegen.io.stack import READABLE, Stack, count_slices, find_image, radiographs_in, read_stack
-from nodegen.progress import track
 from nodegen.synthesis.recipe import RECIPES, load
+from nodegen.workers import track
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from nodegen.dataset.png import png
 from nodegen.errors import SettingError
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
-from nodegen.io.mark import Mark
+from nodegen.io.image import Mark
 from nodegen.io.preview import around, eight_bit, resized
 from nodegen.synthesis.grey import rescale
 

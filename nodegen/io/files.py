@@ -1,6 +1,7 @@
-"""Files that appear whole or not at all, and the lock on an output folder.
+"""Files that appear whole or not at all, and the results of a run, which appear together.
 
-A file grows beside its place under a hidden name and is renamed when it is complete.
+A file grows beside its place under a hidden name and is renamed when it is complete. The results of
+a run grow in a hidden folder beside their places, while a lock holds the folder against other runs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import secrets
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -121,8 +122,10 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
     try:
         while not lock.is_locked:
-            folder.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):  # whoever held it removed the folder
+            # Whoever held it may remove the folder between any two of these steps.
+            with suppress(FileExistsError):
+                folder.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
                 lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
         raise OutputError(
@@ -144,33 +147,61 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
                 folder.rmdir()  # only where it is still empty
 
 
-def check_writable(path: Path | None) -> None:
-    """Check that a file can be written, before any work starts. None is ignored.
+def check_writable(
+    *paths: Path | None, overwrite: bool = True, inputs: Sequence[Path] = ()
+) -> None:
+    """Check that files can be written, before any work starts.
+
+    Parameters
+    ----------
+    *paths : Path or None
+        Files that are about to be written; None is ignored.
+    overwrite : bool
+        Whether files that are there already may be replaced.
+    inputs : sequence of Path
+        What is read: never replaced, by whatever spelling or link.
 
     Raises
     ------
     OutputError
-        Where it is a folder or write-protected, or its folder cannot be made or written to.
+        Where a path is an input, a folder, write-protected or there already, or where its folder
+        cannot be made or written to.
     """
-    if path is None:
-        return
-    place = Path(os.path.realpath(path))
-    if place.is_dir():
-        raise OutputError(f"{path} is a folder where a file is wanted; give a file's name.")
-    if place.exists():
-        if not os.access(place, os.W_OK):
-            raise OutputError(f"{path} is there and write-protected; give another name.")
-        if not place.is_file():
-            return  # a device
-    parent = next(p for p in place.parents if p.exists())
+    for path in filter(None, paths):
+        if any(same_file(path, read) for read in inputs):
+            raise OutputError(
+                f"{path} is the input itself, which is never overwritten; give another output."
+            )
+        place = Path(os.path.realpath(path))
+        if place.is_dir():
+            raise OutputError(f"{path} is a folder where a file is wanted; give a file's name.")
+        if place.exists():
+            if not os.access(place, os.W_OK):
+                raise OutputError(f"{path} is there and write-protected; give another name.")
+            if not place.is_file():
+                continue  # a device
+        if os.path.lexists(path) and not overwrite:
+            raise OutputError(
+                f"{path} is there already; give another name or folder, or --overwrite to replace "
+                "it."
+            )
+        parent = next(p for p in place.parents if p.exists())
+        try:
+            with tempfile.TemporaryFile(dir=parent):  # asking is not enough: root may, and cannot
+                pass
+        except OSError as error:
+            raise OutputError(
+                f"{path} cannot be written, since {parent} is no folder that may be written to "
+                f"({error.strerror}); give a file in one that may."
+            ) from error
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths are one file or folder, by whatever spelling, link or mount."""
     try:
-        with tempfile.TemporaryFile(dir=parent):  # asking is not enough: root may, and cannot
-            return
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written, since {parent} is no folder that may be written to "
-            f"({error.strerror}); give a file in one that may."
-        ) from error
+        return os.path.samefile(one, other)
+    except OSError:  # one of them is not there yet
+        return os.path.realpath(one) == os.path.realpath(other)
 
 
 def check_weights(path: Path, content: bytes, sha256: str, index: str) -> None:
@@ -199,24 +230,98 @@ def check_weights(path: Path, content: bytes, sha256: str, index: str) -> None:
         )
 
 
-def refuse_inputs(path: Path, inputs: Sequence[Path]) -> None:
-    """Refuse to write over what is read, by whatever spelling or link.
+# --- the results of a run -------------------------------------------------------------------------
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """The files in which a stack of this name is written; the one that names the others last."""
+    if path.suffix.lower() != ".mhd":
+        return (path,)
+    # Readers take a data file's name with a percent sign for a pattern of names.
+    return path.with_name(path.with_suffix(".zraw").name.replace("%", "_")), path
+
+
+@contextmanager
+def claim(
+    *results: Path, overwrite: bool = False, inputs: Sequence[Path] = ()
+) -> Iterator[dict[Path, Path]]:
+    """Claim the files that a run is going to write, and give each a place where it grows.
+
+    The results' folders are held against other runs while the block lasts. When it ends, what was
+    written is moved to its names; where it fails, nothing is left and nothing was replaced.
+
+    Parameters
+    ----------
+    results : Path
+        Files; of a stack the one that is named (with .mhd, the .zraw beside it belongs to it).
+    overwrite : bool
+        Whether results that are there already may be replaced.
+    inputs : sequence of Path
+        What the run reads: never replaced, by whatever spelling or link.
+
+    Yields
+    ------
+    dict of Path to Path
+        Where to write each result. One that is not written does not appear.
 
     Raises
     ------
     OutputError
-        Where the path is one of the inputs.
+        Where a result is there already, is an input or is named twice; where another run is at
+        work in its folder; or where it cannot be written.
+
+    Examples
+    --------
+    >>> from nodegen.io.files import write_text
+    >>> folder = Path(getfixture("tmp_path"))
+    >>> with claim(folder / "out" / "a.json") as staged:
+    ...     write_text(staged[folder / "out" / "a.json"], "1")
+    >>> with claim(folder / "out" / "a.json") as staged:
+    ...     pass
+    Traceback (most recent call last):
+    nodegen.errors.OutputError: ...a.json is there already; ...
     """
-    for read in inputs:
-        if same_file(path, read):
+    for number, result in enumerate(results):
+        if any(same_file(result, other) for other in results[:number]):
             raise OutputError(
-                f"{path} is the input itself, which is never overwritten; give another output."
+                f"{result} would be written twice; give each kind of output a folder of its own."
             )
+    with ExitStack() as stack:
+        staged: dict[Path, Path] = {}
+        folders: dict[Path, Path] = {}
+        for result in results:
+            folder = Path(os.path.realpath(result.parent))
+            try:
+                if folder not in folders:
+                    stack.enter_context(locked(result.parent))
+                    made = tempfile.TemporaryDirectory(prefix=STAGING, dir=folder)
+                    folders[folder] = Path(stack.enter_context(made))
+            except OSError as error:
+                raise cannot_write(result.parent, error) from error
+            check_writable(*files_of(result), overwrite=overwrite, inputs=inputs)
+            staged[result] = folders[folder] / result.name
+        yield staged
+        _publish(staged)
 
 
-def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths are one file or folder, by whatever spelling, link or mount."""
+def _publish(staged: dict[Path, Path]) -> None:
+    """Move all results to their names; of a stack, the file that names the others last."""
+    published: list[Path] = []
+    place = Path()
     try:
-        return os.path.samefile(one, other)
-    except OSError:  # one of them is not there yet
-        return os.path.realpath(one) == os.path.realpath(other)
+        for result, made in staged.items():
+            if made.exists():  # a run that is killed here leaves no mixture of old and new
+                for place in reversed(files_of(result)):
+                    place.unlink(missing_ok=True)
+        for result, made in staged.items():
+            for place, file in zip(files_of(result), files_of(made), strict=True):
+                if file.exists():
+                    os.replace(file, place)
+                    published.append(place)
+    except BaseException as error:  # together, or none
+        for done in published:
+            with suppress(OSError):
+                done.unlink()
+        if isinstance(error, OSError):
+            raise cannot_write(place, error) from error
+        raise

@@ -1,18 +1,90 @@
-"""Radiographs in memory: arrays and SimpleITK images, checked, in and out."""
+"""Images in memory, and what belongs to one besides its pixels: its geometry, and the mark on it.
+
+Arrays and SimpleITK images are checked on their way in, and given back in the form they came in.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, Union
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, Union
+from xml.sax.saxutils import escape
 
 import numpy as np
 
 from nodegen.errors import StackError
-from nodegen.io.metaimage import ELEMENTS
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
 Image: TypeAlias = Union[np.ndarray, "sitk.Image"]
+# MetaImage's names of the pixel types, and so the pixel types that are read and written.
+ELEMENTS = {
+    "uint8": "MET_UCHAR",
+    "int8": "MET_CHAR",
+    "uint16": "MET_USHORT",
+    "int16": "MET_SHORT",
+    "uint32": "MET_UINT",
+    "int32": "MET_INT",
+    "float32": "MET_FLOAT",
+    "float64": "MET_DOUBLE",
+}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where an image lies, as its file says.
+
+    Attributes
+    ----------
+    spacing, origin : tuple of float
+        (x, y) or (x, y, z), mm.
+    direction : tuple of float
+        Row by row, 4 or 9 numbers.
+    dimension : {2, 3}
+        A single image may be a 2D file; in memory it is a stack of one slice.
+    tags : tuple, optional
+        What only a TIFF says, to be written as it came: (pixels in a unit along x, along y, the
+        number of that unit, the level of black where white is 0, and else 0); the first two as
+        (numerator, denominator).
+    """
+
+    spacing: tuple[float, ...]
+    origin: tuple[float, ...]
+    direction: tuple[float, ...]
+    dimension: int
+    tags: tuple[tuple[int, int], tuple[int, int], int, int] | None = None
+
+    @property
+    def black(self) -> Self:
+        """The same with black as 0, for pixels that are not those of the file."""
+        return replace(self, tags=(*self.tags[:3], 0)) if self.tags else self
+
+    @property
+    def stacked(self) -> Self:
+        """The same for a stack of images that lie there, 1 mm apart where no file says."""
+        if self.dimension == 3:
+            return self
+        direction = np.eye(3)
+        direction[:2, :2] = np.reshape(self.direction, (2, 2))
+        axes = tuple(direction.ravel().tolist())
+        return replace(
+            self,
+            spacing=(*self.spacing, 1.0),
+            origin=(*self.origin, 0.0),
+            direction=axes,
+            dimension=3,
+        )
+
+    @classmethod
+    def plain(cls, dimension: int) -> Self:
+        """Spacing 1 mm, origin 0, axes as they come."""
+        ones, zeros = (1.0,) * dimension, (0.0,) * dimension
+        return cls(ones, zeros, tuple(np.eye(dimension).ravel().tolist()), dimension)
+
+
+# --- pixels ---------------------------------------------------------------------------------------
 
 
 def to_array(image: Image) -> np.ndarray:
@@ -113,3 +185,66 @@ def check_pixels(pixels: np.ndarray, name: object) -> None:
                     f"Slice {number} of {name} holds pixels that are NaN or infinite, where finite "
                     "numbers are allowed; replace them."
                 )
+
+
+# --- mark on what is synthetic --------------------------------------------------------------------
+
+# IPTC's DigitalSourceType, the machine-readable word that XMP carries.
+IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+COMPOSITE = "compositeWithTrainedAlgorithmicMedia"  # synthetic nodules in a radiograph
+SIMULATED = "algorithmicMedia"  # a simulated radiograph
+XMP_PNG = "XML:com.adobe.xmp"  # keyword of the text in a PNG
+XMP_TIFF = 700  # tag
+_XMP = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+ xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/">
+<Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>
+<xmp:CreatorTool>nodegen {version}</xmp:CreatorTool>
+<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{text}</rdf:li></rdf:Alt></dc:description>
+</rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="w"?>"""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What an image says of how it was made.
+
+    Attributes
+    ----------
+    what : str
+        What is synthetic in it.
+    version : str
+        Of nodegen.
+    source_type : str
+        IPTC's word, without its address.
+    run : str
+        Hash of what decides the image, see :func:`run_hash`; "" where there is none.
+
+    Examples
+    --------
+    >>> Mark("Synthetic lung nodules", "2.0.0", run="0123").text
+    'Synthetic lung nodules by nodegen 2.0.0, run 0123, compositeWithTrainedAlgorithmicMedia'
+    """
+
+    what: str
+    version: str
+    source_type: str = COMPOSITE
+    run: str = ""
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        run = f", run {self.run}" if self.run else ""
+        return f"{self.what} by nodegen {self.version}{run}, {self.source_type}"
+
+    @property
+    def xmp(self) -> str:
+        """As XMP, with IPTC's DigitalSourceType."""
+        source = IPTC + self.source_type
+        return _XMP.format(source=source, version=self.version, text=escape(self.text))
+
+
+def run_hash(*parts: Any) -> str:
+    """A hash of what decides an image, such as a run's header and its recipes; 16 digits."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

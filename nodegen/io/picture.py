@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nodegen.errors import StackError
-from nodegen.io.geometry import Geometry
+from nodegen.io.image import Geometry
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -1,25 +1,31 @@
-"""Stacks of radiographs in memory, once and in their own pixel type, and reading them.
+"""Stacks of radiographs: found in a folder, read into memory once, and written slice by slice.
 
-One reader for every format: MetaImage and TIFF, which may hold a stack, PNG, JPEG and DICOM.
+One reader for every format: MetaImage and TIFF, which may hold a stack, PNG, JPEG and DICOM. A
+slice is compressed while the next one is rendered, and the file appears under its name when it is
+complete.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path, PurePath
+from typing import Any, Self
 
 import numpy as np
 
 from nodegen.dicom.read import count_frames, is_dicom, read_dicom
-from nodegen.errors import StackError
-from nodegen.io.geometry import Geometry as Geometry
-from nodegen.io.image import check_pixels
+from nodegen.errors import OutputError, StackError
+from nodegen.io.files import cannot_write
+from nodegen.io.image import Geometry, Mark, check_pixels
 from nodegen.io.metaimage import count_slices as _count_metaimage
-from nodegen.io.metaimage import read_metaimage
+from nodegen.io.metaimage import read_metaimage, write_metaimage
 from nodegen.io.picture import read_picture
-from nodegen.io.tiff import read_tiff
+from nodegen.io.tiff import read_tiff, write_tiff
 
 METAIMAGE = (".mha", ".mhd")
 TIFF = (".tif", ".tiff")
@@ -30,6 +36,7 @@ READABLE = (*SUFFIXES, *PICTURES, *DICOM)
 # Files beside radiographs that are never opened to look for DICOM.
 _OTHERS = (".raw", ".zraw", ".json", ".csv", ".txt", ".md", ".html", ".py", ".gz", ".npz", ".npy")
 logger = logging.getLogger(__name__)
+WAITING = 2  # slices that may wait for the compressor
 DEEPEST = 3  # folders within folders in which an image is looked for, to name it in a message
 
 
@@ -237,3 +244,106 @@ def _read_dicom(path: Path) -> Stack:
     if spacing:
         geometry = Geometry(spacing, geometry.origin, geometry.direction, 2)
     return Stack(path, pixels, geometry.stacked if len(pixels) > 1 else geometry, spacing, patient)
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+class StackWriter:
+    """Writes a stack slice by slice; a context manager.
+
+    On a clean exit the whole file lies under ``path``; on an exception nothing does.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .mha, .mhd (the pixels go beside it, into .zraw) or .tif.
+    geometry : Geometry
+        Of the stack.
+    shape : (slices, rows, columns)
+    dtype : dtype
+        Of the slices that will be written.
+    mark : Mark, optional
+        Says in the file what is synthetic.
+
+    Raises
+    ------
+    OutputError
+        Where the file cannot be written, from any of the methods.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        geometry: Geometry,
+        shape: tuple[int, ...],
+        dtype: np.dtype | type,
+        mark: Mark | None = None,
+    ):
+        check_suffix(path)
+        self.path, self.shape, self.dtype = path, tuple(shape), np.dtype(dtype)
+        self.written = 0
+        write = write_tiff if path.suffix.lower() in TIFF else write_metaimage
+        self._file = write(path, geometry, self.shape, self.dtype, mark)
+        self._queue: queue.Queue[np.ndarray | None] = queue.Queue(WAITING)
+        self._fault: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            write = self._file.__enter__()
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        self._thread = threading.Thread(target=self._work, args=(write,), daemon=True)
+        self._thread.start()
+        return self
+
+    def write(self, pixels: np.ndarray) -> None:
+        """Hand over the next slice, (row, column); it is not to be changed afterwards."""
+        if pixels.shape != self.shape[1:] or pixels.dtype != self.dtype:
+            raise ValueError(
+                f"a slice of {pixels.dtype} {pixels.shape}, not {self.dtype} {self.shape[1:]}"
+            )
+        if self._fault is None:
+            self._queue.put(pixels)
+        if self._fault is not None:
+            raise cannot_write(self.path, self._fault) from self._fault
+        self.written += 1
+
+    def __exit__(self, *raised: Any) -> None:
+        self._queue.put(None)
+        self._thread.join()
+        if raised[1] is not None:
+            self._file.__exit__(*raised)  # removes what was written
+            return
+        try:
+            with ExitStack() as files:  # gives the files their names, or removes them
+                files.push(self._file)
+                if self._fault is not None:
+                    raise self._fault
+                if self.written != self.shape[0]:
+                    raise ValueError(f"{self.written} of {self.shape[0]} slices were written")
+        except OSError as fault:
+            raise cannot_write(self.path, fault) from fault
+
+    def _work(self, write: Callable[[np.ndarray], None]) -> None:
+        while (pixels := self._queue.get()) is not None:
+            if self._fault is None:
+                try:
+                    write(pixels)
+                except BaseException as error:
+                    self._fault = error
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a name that is no stack's.
+
+    Raises
+    ------
+    OutputError
+        Where it ends otherwise than stacks do.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutputError(
+            f"{path} ends in {path.suffix or 'no suffix'}, where one of {', '.join(SUFFIXES)} is "
+            "wanted; give such a name."
+        )

@@ -32,7 +32,9 @@ def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> 
     return "\n".join([text[0], "|" + "---|" * len(head), *text[1:]])
 
 
-def csv_text(head: Sequence[object], rows: Iterable[Sequence[object]], digits: int = 4) -> str:
+def csv_text(
+    head: Sequence[object], rows: Iterable[Sequence[object]], digits: int | None = 4
+) -> str:
     r"""A table as comma-separated values.
 
     Parameters
@@ -41,8 +43,8 @@ def csv_text(head: Sequence[object], rows: Iterable[Sequence[object]], digits: i
         The columns' names.
     rows : list of lists
         The cells; a NaN becomes an empty cell. Rows may be shorter than ``head``.
-    digits : int
-        Digits after the point of a float.
+    digits : int, optional
+        Digits after the point of a float. None: as many as say it exactly.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def csv_text(head: Sequence[object], rows: Iterable[Sequence[object]], digits: i
     return text.getvalue()
 
 
-def _cell(value: object, digits: int) -> object:
-    if not isinstance(value, float):
+def _cell(value: object, digits: int | None) -> object:
+    if not isinstance(value, float) or digits is None:
         return value
     return "" if math.isnan(value) else f"{value:.{digits}f}"

@@ -1,4 +1,4 @@
-"""Reading TIFF exactly: which pages make the stack, and what is refused rather than guessed.
+"""TIFF: read exactly, or refused rather than guessed; and written, a page for each slice.
 
 Every page of the file counts but thumbnails (reduced resolution) and transparency masks, which the
 file marks as such; the rest must be alike, and make the stack in the file's order. ImageJ's and
@@ -11,16 +11,18 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nodegen.errors import StackError
-from nodegen.io.geometry import Geometry
+from nodegen.io.files import whole_file
+from nodegen.io.image import XMP_TIFF, Geometry, Mark
 
 if TYPE_CHECKING:
     import tifffile
@@ -30,6 +32,7 @@ _MINISWHITE, _MINISBLACK = 0, 1  # PhotometricInterpretation
 _MAX_SAMPLE_VALUE = 281
 _MM = {2: 25.4, 3: 10.0}  # of a ResolutionUnit, inch or centimetre
 _COLOURS = {2: "red, green and blue", 3: "a palette", 5: "cyan, magenta, yellow, black", 6: "YCbCr"}
+LARGE = 4_000_000_000  # bytes of pixels; beyond them a TIFF becomes a BigTIFF, of wider numbers
 _NONE = 1  # Compression
 # Times as many bytes as go in may come out: deflate's own figure, LZW's, PackBits', and for others
 # (JPEG, Zstandard, LZMA) more than any radiograph gives.
@@ -260,3 +263,61 @@ def _tags(path: Path, page: tifffile.TiffPage) -> tuple[Any, Any, int, int]:
         return (1, 1), (1, 1), 1, white
     along, across = ((int(above), int(below)) for above, below in found)
     return along, across, unit, white
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def write_tiff(
+    path: Path, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype, mark: Mark | None
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Write .tif, one page a slice; of the geometry, a TIFF can hold the spacing in the plane.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Of the file.
+    geometry : Geometry
+        Of the stack.
+    shape : (slices, rows, columns)
+        Of the stack.
+    dtype : dtype
+        Of its pixels.
+    mark : Mark or None
+        Stands on the first page, as XMP and in its description.
+
+    Yields
+    ------
+    callable
+        Takes the next slice, (row, column).
+    """
+    from tifffile import TiffWriter
+
+    x, y = geometry.spacing[:2]
+    along, across, unit, white = geometry.tags or ((10 / x), (10 / y), 3, 0)
+    tags: list[Any] = []
+    if white and white < np.iinfo(dtype).max:
+        tags.append((_MAX_SAMPLE_VALUE, "H", 1, white, True))
+    first: dict[str, Any] = {"extratags": tags, "software": None}
+    if mark:
+        content = mark.xmp.encode()
+        first["extratags"] = [*tags, (XMP_TIFF, "B", len(content), content, True)]
+        first |= {"description": mark.text, "software": f"nodegen {mark.version}"}
+    with whole_file(path) as file:
+        tiff = TiffWriter(file, bigtiff=math.prod(shape) * dtype.itemsize > LARGE)
+
+        of_page = chain([first], repeat({"extratags": tags, "software": None}))
+
+        def write(pixels: np.ndarray) -> None:
+            tiff.write(
+                (white - pixels).astype(pixels.dtype, copy=False) if white else pixels,
+                photometric="miniswhite" if white else "minisblack",
+                resolution=(along, across),
+                resolutionunit=unit,
+                metadata=None,
+                **next(of_page),
+            )
+
+        yield write
+        tiff.close()

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.errors import StackError
-from nodegen.lungs.check import implausible
-from nodegen.lungs.grid import LEFT, RIGHT, labelled, to_grid
+from nodegen.lungs.region import LEFT, RIGHT, implausible, labelled, to_grid
 
 EDGE_QUANTILE = 0.01  # of a lung's pixels lie beyond each edge of its frame, so that spikes do not
 
@@ -69,7 +68,7 @@ def find_lungs(pixels: np.ndarray, model: Path | None = None) -> Lungs:
     ------
     StackError
         Where the pixels are no single image, or hold no plausible pair of lungs
-        (:mod:`nodegen.lungs.check`).
+        (:func:`nodegen.lungs.region.implausible`).
     ModelError
         Where the weights are missing or altered.
 

@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nodegen.errors import ModelError
 from nodegen.io.files import check_weights
-from nodegen.lungs.grid import CLASSES, GRID_PX
+from nodegen.lungs.region import CLASSES, GRID_PX
 from nodegen.settings import MODEL
 
 LUNGS = MODEL / "lungs"

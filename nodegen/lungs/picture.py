@@ -7,7 +7,7 @@ from scipy import ndimage
 from nodegen.io.boxes import Box
 from nodegen.io.preview import eight_bit, encoded, resized
 from nodegen.lungs.fields import Lungs
-from nodegen.lungs.grid import LEFT, RIGHT
+from nodegen.lungs.region import LEFT, RIGHT
 
 LUNG_INK = {RIGHT: (255, 96, 32), LEFT: (32, 176, 255)}
 BOX_INK = (255, 224, 0)

@@ -9,9 +9,9 @@ import numpy as np
 from nodegen.errors import SettingError, StackError
 from nodegen.io.boxes import BOXES, Box, write_boxes
 from nodegen.io.files import write_bytes, write_text
-from nodegen.io.geometry import Geometry
+from nodegen.io.image import Geometry
 from nodegen.io.radiograph import Radiograph, find_radiographs, read_radiograph, read_radiographs
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.stack import StackWriter
 from nodegen.io.tables import csv_text
 from nodegen.lungs.fields import find_lungs
 from nodegen.lungs.picture import picture

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from nodegen.errors import NodegenError, SettingError, StackError
-from nodegen.io.geometry import Geometry
+from nodegen.io.image import Geometry
 from nodegen.io.stack import read_stack
 
 PATCH_MARK, SEGMENTATION_MARK = "_dcm_", "_seg_"

@@ -11,16 +11,12 @@ import numpy as np
 
 from nodegen.constants import PROJECTION_AXIS
 from nodegen.errors import LibraryError, SettingError
-from nodegen.io.files import write_text
-from nodegen.io.outputs import claim
+from nodegen.io.files import claim, write_text
+from nodegen.io.library import ARRAY, INDEX, TABLE, WATER, Nodule, write_library
 from nodegen.nodules.patches import DIAMETERS, SUFFIX, Pair, PairError, find_pairs, read_pair
-from nodegen.progress import track
-from nodegen.synthesis.library import ARRAY, INDEX, TABLE, WATER
-from nodegen.synthesis.library_writer import write_library
-from nodegen.synthesis.nodule import Nodule
 from nodegen.synthesis.projection import cut_to_mask, diameter_mm, project
 from nodegen.synthesis.water_thickness import added_water, along
-from nodegen.workers import Workers, workers_for
+from nodegen.workers import Workers, track, workers_for
 
 SKIPPED = "skipped.csv"
 

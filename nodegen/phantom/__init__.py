@@ -16,14 +16,13 @@ import numpy as np
 from nodegen import __version__
 from nodegen.errors import SettingError
 from nodegen.io.boxes import BOXES, write_boxes
-from nodegen.io.geometry import Geometry
-from nodegen.io.mark import SIMULATED, Mark
-from nodegen.io.outputs import claim
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.files import claim
+from nodegen.io.image import SIMULATED, Geometry, Mark
+from nodegen.io.stack import StackWriter
 from nodegen.phantom.anatomy import SIDE, draw_anatomy
 from nodegen.phantom.boxes import draw_boxes
 from nodegen.phantom.render import radiograph
-from nodegen.progress import track
+from nodegen.workers import track
 
 IMAGE_NAME = "phantom.mha"
 # As the organisers' sample stack has it.

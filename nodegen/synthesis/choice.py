@@ -12,13 +12,12 @@ import numpy as np
 
 from nodegen.constants import CLASSES, GREY_MAX, N0, WEIGHT
 from nodegen.io.boxes import Box
+from nodegen.io.library import Library
 from nodegen.settings import Settings, parse_contrast, parse_subtlety
 from nodegen.synthesis.context import SliceContext
 from nodegen.synthesis.contribution import central_disc_of
 from nodegen.synthesis.fit_to_box import crop_window, fit
 from nodegen.synthesis.flags import LIMIT, WHITE
-from nodegen.synthesis.library import Library
-from nodegen.synthesis.nodule import relative_density
 from nodegen.synthesis.projection import match_contrast
 from nodegen.synthesis.recipe import Recipe, box_stream
 from nodegen.synthesis.signal_class import signal_class
@@ -128,10 +127,9 @@ def plan_box(
     elif grades is not None:
         asked = graded(grades, grade_share, within_share)
     else:
-        density = relative_density(nodule.plateau, nodule.disc, nodule.step_mm)
         disc = central_disc_of(box, window := crop_window(box, context.shape))
         level = max(level, float(np.median(slice01[window][disc])))
-        asked = as_real(box.side, deviation, deviate, density, level) / deviation
+        asked = as_real(box.side, deviation, deviate, nodule.density, level) / deviation
     contrast = asked * deviation
     flags: list[str] = []
     if contrast > MOST_CONTRAST and grades is not None:

@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from nodegen.io.boxes import Box
+from nodegen.io.library import Library
 from nodegen.lungs.region import Region, find_region
 from nodegen.synthesis.contribution import FittedNodule, fit_nodule
 from nodegen.synthesis.grey import to_unit
-from nodegen.synthesis.library import Library
 from nodegen.synthesis.recipe import Recipe
 from nodegen.synthesis.signal_class import top_threshold
 from nodegen.synthesis.visibility import surround

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nodegen.io.boxes import Box
+from nodegen.io.library import Nodule
 from nodegen.synthesis.detector import detector_response, tapered
 from nodegen.synthesis.fit_to_box import (
     Window,
@@ -22,8 +23,7 @@ from nodegen.synthesis.fit_to_box import (
     warp_to_box,
     within,
 )
-from nodegen.synthesis.nodule import Nodule
-from nodegen.synthesis.projection import centred, normalise, resample, resample_mask
+from nodegen.synthesis.projection import centred, normalise, oriented, resample, resample_mask
 from nodegen.synthesis.recipe import Recipe
 from nodegen.synthesis.visibility import LEAST_MIDDLE, central_disc
 
@@ -126,9 +126,9 @@ def _fit_projection(nodule: Nodule, recipe: Recipe, shape: tuple[int, ...]) -> F
     x, y = recipe.box.centre
     canvas = rows.stop - rows.start, columns.stop - columns.start
     at = y - rows.start, x - columns.start
-    nodule = nodule.oriented(recipe.mirror, recipe.turn_deg)
-    projection = resample(normalise(nodule.projection), recipe.box.side)
-    mask = centred(resample_mask(nodule.mask, recipe.box.side), canvas, *at) > 0
+    turned, mask = oriented(nodule.projection, nodule.mask, recipe.mirror, recipe.turn_deg)
+    projection = resample(normalise(turned), recipe.box.side)
+    mask = centred(resample_mask(mask, recipe.box.side), canvas, *at) > 0
     window = support(mask)
     return FittedNodule(
         moved(window, rows.start, columns.start),

@@ -16,7 +16,7 @@ from nodegen.constants import CROP_PX, MASK_REACH_PX
 from nodegen.io.boxes import Box
 
 if TYPE_CHECKING:
-    from nodegen.synthesis.nodule import Nodule
+    from nodegen.io.library import Nodule
 
 Window = tuple[slice, slice]  # (rows, columns)
 

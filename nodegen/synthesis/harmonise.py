@@ -39,7 +39,7 @@ class Harmonise:
         same path unharmonised, which shows what the cascades add.
     add_back : {"grain", "paper"}
     windows : {"default", "exact", "full"}
-        What the generators compute; see :mod:`nodegen.cascade.window`.
+        What the generators compute; see :mod:`nodegen.cascade.pyramid`.
     """
 
     def __init__(

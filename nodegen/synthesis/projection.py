@@ -6,8 +6,9 @@ the shadow is the nodule's alone. It is resized by one factor for both axes, bic
 """
 
 import numpy as np
+from scipy import ndimage
 
-from nodegen.cascade.resize import resize_matrix
+from nodegen.cascade.pyramid import resize_matrix
 from nodegen.constants import (
     ABSORPTION_MAX,
     BETA,
@@ -61,6 +62,38 @@ def cut_to_mask(projection: np.ndarray, mask2d: np.ndarray) -> tuple[np.ndarray,
     """Cut a projection and its mask, both (row, column), to the mask's bounding box."""
     window = bounds(mask2d)
     return projection[window], mask2d[window]
+
+
+def oriented(
+    projection: np.ndarray, mask: np.ndarray, mirror: bool = False, turn_deg: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mirror a projection and its mask, then turn both in the plane; cut to the new bounding box.
+
+    The projection is interpolated by cubic splines, held within its own range, over a ground of
+    ``EMPTY_RAY``; the mask linearly, cut at one half.
+
+    Parameters
+    ----------
+    projection, mask : ndarray, shape (row, column)
+        As :func:`cut_to_mask` gives them.
+    mirror : bool
+        Swap left and right, before the turn.
+    turn_deg : float
+        Counter-clockwise as displayed (rows run down), in degrees. Multiples of 90 are exact.
+    """
+    if mirror:
+        projection, mask = projection[:, ::-1], mask[:, ::-1]
+    quarters, rest_deg = divmod(float(turn_deg) % 360.0, 90.0)
+    projection, mask = (np.rot90(array, int(quarters)) for array in (projection, mask))
+    if rest_deg:
+        # A pixel of ground on each side: the spline is to see the nodule's edge, not the array's.
+        ground = np.pad(projection, 1, constant_values=np.float32(EMPTY_RAY))
+        turned = ndimage.rotate(ground, rest_deg, order=3, mode="constant", cval=EMPTY_RAY)
+        turned = np.clip(turned, projection.min(), projection.max()).astype(np.float32)
+        weight = ndimage.rotate(np.pad(mask, 1).astype(np.float32), rest_deg, order=1)
+        # Of a nodule one pixel thin all may fall below one half: its densest pixels are kept.
+        projection, mask = cut_to_mask(turned, weight >= min(0.5, float(weight.max())))
+    return np.ascontiguousarray(projection), np.ascontiguousarray(mask)
 
 
 def normalise(projection: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 from scipy import ndimage
 
 from nodegen.constants import LUNG_HU, PROJECTION_AXIS
+from nodegen.io.library import FAINTEST
 
 DENSEST_HU = 1500.0  # above: metal
 WATER_HU = 1000.0  # from air to water
@@ -32,7 +33,6 @@ MARGIN_MM = 3  # of lung around the mask
 # their width would decide how steep a margin can be.
 SAMPLES = 64
 FINEST = 3  # halvings of a millimetre at most: 56 samples of a nodule of 7 mm, for 35 px at most
-FAINTEST = 0.02  # of the peak: thinner rays are cut off at the sides
 
 
 def water_thickness(

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from nodegen.cascade.resize import scale_sizes
+from nodegen.cascade.pyramid import scale_sizes
 from nodegen.cascade.weights import read_index
 from nodegen.io.files import write_text
 

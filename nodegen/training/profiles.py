@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nodegen.cascade.resize import scale_sizes
+from nodegen.cascade.pyramid import scale_sizes
 from nodegen.constants import CHANNELS_DOUBLE_EVERY, SCALES
 
 CHANNELS, CHANNELS_MAX = 32, 128  # of the first scales, and of the last ones (paper)

@@ -20,10 +20,10 @@ from nodegen.cascade.weights import save_cascade
 from nodegen.constants import CHALLENGE_MAX, CROP_PX, GREY_MAX, SCALES
 from nodegen.errors import TrainingError
 from nodegen.io.files import locked, write_bytes, write_text
-from nodegen.progress import LINE_EVERY_S
 from nodegen.training.card import write_page
 from nodegen.training.profiles import PROFILES
 from nodegen.training.scale import Training, stream
+from nodegen.workers import LINE_EVERY_S
 
 SAMPLES = 3  # random draws in each scale's picture
 RUN = "training.json"

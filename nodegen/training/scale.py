@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nodegen.cascade.resize import resize, scale_sizes
+from nodegen.cascade.pyramid import resize, scale_sizes
 from nodegen.constants import HALF_WIDTH_PX, SCALES
 from nodegen.errors import TrainingError
 from nodegen.training.checkpoint import load_checkpoint, save, save_checkpoint

@@ -20,9 +20,9 @@ from torch.nn import functional
 
 from nodegen.errors import TrainingError
 from nodegen.io.files import write_bytes, write_text
-from nodegen.lungs.grid import CLASSES, labelled, to_grid
 from nodegen.lungs.network import FORMAT, INDEX, LungNet, mean_of_views
-from nodegen.progress import track
+from nodegen.lungs.region import CLASSES, labelled, to_grid
+from nodegen.workers import track
 from research.lungs.cases import CASE_PX, UNKNOWN, confident_labels, phantom_case
 from research.lungs.views import view
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from torch.nn import functional
 
-from nodegen.lungs.grid import GRID_PX, standardised
+from nodegen.lungs.region import GRID_PX, standardised
 from research.lungs.cases import UNKNOWN
 
 
@@ -32,7 +32,7 @@ def view(
     Returns
     -------
     grid : numpy.ndarray of float32, shape (256, 256)
-        As :func:`nodegen.lungs.grid.to_grid` makes it, in -1..1.
+        As :func:`nodegen.lungs.region.to_grid` makes it, in -1..1.
     labels : numpy.ndarray of int64, shape (256, 256)
     """
     image, labels = _warped(image.astype(np.float32), labels, rng)

@@ -18,11 +18,11 @@ from nodegen.cascade.cascade import Cascade
 from nodegen.cascade.weights import INDEX, read_index
 from nodegen.constants import CROP_PX, HALF_WIDTH_PX, SCALES
 from nodegen.io.files import write_text
-from nodegen.progress import track
 from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.harmonise import Harmonise, harmonisation_mask
 from nodegen.synthesis.recipe import Recipe
 from nodegen.training.card import write_page
+from nodegen.workers import track
 
 BOUND = 0.002  # of the -1..1 scale: a quarter of one grey level of 255
 ROOM = 0.6  # part of the bound that the measured cases may use

@@ -13,7 +13,7 @@ from nodegen.cli import run_app
 from nodegen.cli.options import Flag, Positive, Seed, make_app
 
 if TYPE_CHECKING:
-    from nodegen.synthesis.nodule import Nodule
+    from nodegen.io.library import Nodule
     from research.nodule_model.measure import Measured
 
 
@@ -92,7 +92,7 @@ def draw(*, count: Positive, output: Path, seed: Seed = 0, parameters: Path | No
     parameters
         Fitted parameters; if they are not given, those that nodegen's library was drawn from.
     """
-    from nodegen.progress import track
+    from nodegen.workers import track
     from research.nodule_model.model import FITTED, NoduleModel
     from research.nodule_model.synthesise import synthesise
     from research.nodule_model.write import PATCHES, SEGMENTATIONS, write_patches
@@ -109,7 +109,7 @@ def draw(*, count: Positive, output: Path, seed: Seed = 0, parameters: Path | No
 def _read(patches: Path, segmentations: Path) -> tuple[list[Measured], list[Nodule | None]]:
     """Measure all pairs, and project each along the baseline's axis; name those left out."""
     from nodegen.nodules.patches import PairError, find_pairs, read_pair
-    from nodegen.progress import track
+    from nodegen.workers import track
     from research.nodule_model.features import projected
     from research.nodule_model.measure import measure
 

@@ -12,8 +12,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from nodegen.progress import track
-from nodegen.synthesis.nodule import Nodule
+from nodegen.io.library import Nodule
+from nodegen.workers import track
 from research.nodule_model.features import FEATURES, appearance, features, projected
 from research.nodule_model.fit import ROUNDS, fit
 from research.nodule_model.measure import Measured

@@ -8,7 +8,7 @@ from skimage.measure import perimeter_crofton, regionprops
 from skimage.transform import resize
 
 from nodegen.constants import PROJECTION_AXIS
-from nodegen.synthesis.nodule import Nodule
+from nodegen.io.library import Nodule
 from nodegen.synthesis.projection import cut_to_mask, diameter_mm, normalise, project
 
 RINGS = 5  # of the radial profile, from the edge to the middle

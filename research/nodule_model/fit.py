@@ -8,7 +8,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from nodegen.errors import SettingError
-from nodegen.progress import track
+from nodegen.workers import track
 from research.nodule_model.harmonics import orders
 from research.nodule_model.measure import SURFACE_DEGREE, Measured, measure
 from research.nodule_model.model import (

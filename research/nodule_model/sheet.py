@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from nodegen.io.files import write_bytes
-from nodegen.synthesis.nodule import Nodule
+from nodegen.io.library import Nodule
 from research.nodule_model.features import level, projected
 from research.nodule_model.model import NoduleModel
 from research.nodule_model.synthesise import synthesise

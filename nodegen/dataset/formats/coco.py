@@ -10,7 +10,7 @@ from typing import Any
 
 from nodegen import __version__
 from nodegen.dataset.dataset_settings import SPLITS, DatasetSettings
-from nodegen.io.mark import COMPOSITE, IPTC
+from nodegen.io.image import COMPOSITE, IPTC
 
 INFO = {
     "description": "Radiographs with synthetic lung nodules",

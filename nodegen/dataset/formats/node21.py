@@ -12,8 +12,8 @@ import numpy as np
 from nodegen.dataset.dataset_settings import SPLITS, DatasetSettings
 from nodegen.dataset.example import Example
 from nodegen.dataset.png import as_file, mark_of, windowed
-from nodegen.io.geometry import Geometry
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import Geometry
+from nodegen.io.stack import StackWriter
 from nodegen.io.tables import csv_text
 
 COLUMNS = ("img_name", "label", "x", "y", "width", "height")

@@ -14,7 +14,7 @@ from nodegen.errors import EvaluationError
 from nodegen.evaluation.fidelity.nodule_measures import side_of
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
-from nodegen.io.mark import Mark
+from nodegen.io.image import Mark
 from nodegen.io.preview import around, eight_bit, resized
 
 AROUND = 3.0  # a view shows so many times the box's larger side

@@ -20,8 +20,8 @@ from nodegen.evaluation.boxed_images import BoxedImage
 from nodegen.evaluation.reader_study.backgrounds import Backgrounds, drawn_into, nearest
 from nodegen.evaluation.reader_study.study_plan import Place, StudyCase, StudyPlan, nodules_of
 from nodegen.lungs.fields import Lungs, find_lungs
-from nodegen.progress import track
 from nodegen.renderer import Renderer
+from nodegen.workers import track
 
 BALANCED = ("size", "contrast to noise", "zone")  # nodules are drawn evenly from these strata
 UNTOUCHED_SHARE = 1 / 5  # of a rating study's cases: places without a nodule

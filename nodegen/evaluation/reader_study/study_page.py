@@ -14,7 +14,7 @@ from nodegen.evaluation.reader_study.study_plan import Place, StudyCase, StudyPl
 from nodegen.evaluation.viewer import Page, pack, stored
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.files import write_text
-from nodegen.io.mark import run_hash
+from nodegen.io.image import run_hash
 
 VIEWS = ("crop", "radiograph")
 CROP_PX = 400  # side of what is shown around a place: about a third of a lung

@@ -25,10 +25,10 @@ from nodegen.evaluation.viewer import Page, pack, stored
 from nodegen.evaluation.viewer.html_page import ONE_FILE_BYTES
 from nodegen.evaluation.viewer.pixels import slope_of
 from nodegen.io.boxes import BOXES
-from nodegen.io.mark import run_hash
+from nodegen.io.image import run_hash
 from nodegen.lungs.fields import find_lungs
 from nodegen.pipeline import Run
-from nodegen.progress import track
+from nodegen.workers import track
 
 FEW_SLICES = 20  # packed within a few seconds, without a word
 

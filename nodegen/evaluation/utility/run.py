@@ -27,9 +27,8 @@ from nodegen.evaluation.utility.results import UtilityResults, summarise
 from nodegen.evaluation.utility.training_images import ImageMaker
 from nodegen.evaluation.utility.unet import UNet
 from nodegen.io.box_tables import read_box_table
-from nodegen.progress import track
 from nodegen.settings import choose_device
-from nodegen.workers import workers_for
+from nodegen.workers import track, workers_for
 
 BACKGROUND_SHARE = 0.75  # of the radiographs without a nodule, where no backgrounds are given
 

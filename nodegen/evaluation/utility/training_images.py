@@ -14,8 +14,8 @@ from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash, content_h
 from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.discs import draw_discs
 from nodegen.io.boxes import BOXES, Box, read_boxes, write_boxes
-from nodegen.io.stack import Geometry, find_image, read_stack
-from nodegen.io.stack_writer import StackWriter
+from nodegen.io.image import Geometry
+from nodegen.io.stack import StackWriter, find_image, read_stack
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.context import SliceContext

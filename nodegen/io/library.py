@@ -1,0 +1,372 @@
+"""The library of nodules: a folder of four plain files, written, read and checked.
+
+``nodules.npy``
+    One array of all the pixels of all the entries, end to end: structured, one dimension, fields
+    ``projection`` (``<f4``, as :func:`nodegen.synthesis.projection.project` gives it) and ``mask``
+    (``|b1``). It loads with ``numpy.load(allow_pickle=False)``, and is memory-mapped here.
+``water_mm.npy``
+    The same for the nodules' water-equivalent thicknesses, as
+    :func:`nodegen.synthesis.water_thickness.water_thickness` gives them: what is drawn but for the
+    paper's contrast. Bytes, 255 times the square root of the thickness over the nodule's largest:
+    fine where a margin begins, a hundredth of the largest at most.
+``nodules.csv``
+    One row an entry, in the order of the arrays; its columns are the fields of :class:`Row`.
+``library.json``
+    ``format``, ``version``, ``entries``, ``pixels`` and ``samples`` (lengths of the two arrays) and
+    ``nodules_csv_sha256``. It is written last: a folder without it holds no library.
+
+The hash of ``nodules.csv`` commits to every entry's own hash, and so to the whole library. Opening
+checks everything but the pixels; picking an entry reads and checks that entry alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, get_type_hints
+
+import numpy as np
+from scipy import ndimage
+
+from nodegen.constants import ABSORPTION_MAX, EMPTY_RAY
+from nodegen.errors import LibraryError
+from nodegen.io.files import cannot_write, write_bytes
+from nodegen.io.tables import csv_text
+from nodegen.schemas import LIBRARY_FORMAT, LIBRARY_VERSION, LibraryFile, SchemaFault, read_json
+
+INDEX, TABLE, ARRAY, WATER = "library.json", "nodules.csv", "nodules.npy", "water_mm.npy"
+PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])
+SAMPLE = np.dtype("|u1")
+MOST = 255  # of a sample
+TOLERANCE = np.float32(1e-3)  # of a projection's range: rounding of its mean
+FAINTEST = 0.02  # of the peak: what is thinner is no part of the nodule
+VISIBLE = 0.5  # of the plateau: the visible disc ends at half its height
+PLATEAU_PERCENTILE = 90  # of the rays that meet the nodule
+REMEDY = (
+    "make the library again with `nodegen prepare`, or leave the option out to use the built-in"
+)
+
+
+@dataclass(frozen=True)
+class Nodule:
+    """One nodule along one axis: the paper's projection, and what it adds to a radiograph.
+
+    Attributes
+    ----------
+    projection : ndarray of float32, shape (row, column)
+        As :func:`nodegen.synthesis.projection.project` gives it: 1.56 (``EMPTY_RAY``) where a ray
+        meets nothing, more where it meets the nodule. Cut to the mask's bounding box, at 1 mm a
+        pixel.
+    mask : ndarray of bool, the same shape
+        Where a ray meets the nodule; touches all four sides.
+    diameter_mm : int
+        Larger side of the nodule's bounding box as the library lists it (before any turn).
+    name : str
+        The patch it comes from.
+    axis : {0, 1, 2}
+        Axis of the rays in the patch's array (slice, row, column).
+    water_mm : ndarray of float32, shape (row, column)
+        Water-equivalent thickness, mm, finer than the projection, and cut by itself.
+    step_mm : float
+        Side of the thickness's samples.
+    """
+
+    projection: np.ndarray
+    mask: np.ndarray
+    diameter_mm: int
+    name: str
+    axis: int
+    water_mm: np.ndarray
+    step_mm: float
+
+    @cached_property
+    def plateau(self) -> float:
+        """Height of the plateau, mm of water: the 90th percentile of the rays that meet it."""
+        met = self.water_mm[self.water_mm > FAINTEST * self.water_mm.max()]
+        return float(np.percentile(met, PLATEAU_PERCENTILE)) if met.size else 0.0
+
+    @cached_property
+    def disc(self) -> np.ndarray:
+        """Samples (row, column) that are seen: the largest connected part above half the plateau.
+
+        Empty only where the nodule is no denser than lung.
+        """
+        above = self.water_mm > VISIBLE * self.plateau
+        parts, count = ndimage.label(above)
+        if count < 2:
+            return np.asarray(above)
+        return np.asarray(parts == 1 + np.bincount(parts.ravel())[1:].argmax())
+
+    @property
+    def density(self) -> float:
+        """Plateau over the disc's diameter: 0.93 of a ball of water, less of ground glass."""
+        area = float(self.disc.sum()) * self.step_mm**2
+        return float(self.plateau / max(2 * np.sqrt(area / np.pi), self.step_mm))
+
+
+class Row(NamedTuple):
+    """One row of the table: an entry, and where it lies in the arrays, columns first.
+
+    Attributes
+    ----------
+    name : str
+        The patch's file name, without its suffix.
+    axis, diameter_mm : int
+        As :class:`Nodule` has them.
+    rows, columns, offset : int
+        Of the projection, and its first pixel in the array.
+    fine_rows, fine_columns, fine_offset : int
+        The same of the thickness.
+    step_mm, largest_mm : float
+        Side of the thickness's samples, and its largest value.
+    sha256 : str
+        Of the pixels, then the thickness, as stored.
+    """
+
+    name: str
+    axis: int
+    diameter_mm: int
+    rows: int
+    columns: int
+    offset: int
+    fine_rows: int
+    fine_columns: int
+    fine_offset: int
+    step_mm: float
+    largest_mm: float
+    sha256: str
+
+    @property
+    def pixels(self) -> slice:
+        """Its place in the array of pixels."""
+        return slice(self.offset, self.offset + self.rows * self.columns)
+
+    @property
+    def samples(self) -> slice:
+        """Its place in the array of thicknesses."""
+        return slice(self.fine_offset, self.fine_offset + self.fine_rows * self.fine_columns)
+
+
+class Library:
+    """A folder of projected nodules, opened without reading any of them.
+
+    ``len(library)`` is the number of entries; ``library[index]`` reads one, and checks its hash.
+
+    Attributes
+    ----------
+    folder : Path
+    diameters_mm : ndarray of int, shape (entries,)
+    names : tuple of str
+        The patch of each entry; several entries share one where it is projected along several axes.
+    axes : ndarray of int, shape (entries,)
+    sha256 : str
+        Of the whole library.
+    """
+
+    def __init__(
+        self, folder: Path, rows: list[Row], pixels: np.ndarray, samples: np.ndarray, sha256: str
+    ):
+        """Take what :meth:`open` has checked."""
+        self.folder, self.sha256 = folder, sha256
+        self.names = tuple(row.name for row in rows)
+        self.axes = np.array([row.axis for row in rows], dtype=np.int64)
+        self.diameters_mm = np.array([row.diameter_mm for row in rows], dtype=np.int64)
+        self._rows, self._pixels, self._samples = rows, pixels, samples
+
+    @classmethod
+    def open(cls, folder: Path) -> Library:
+        """Open a library; nodules are read when they are picked.
+
+        Raises
+        ------
+        LibraryError
+            Where a file is missing, truncated, or not the one that the index names.
+        """
+        folder = Path(folder)
+        try:
+            _, index = read_json(LibraryFile, folder / INDEX)
+            table = (folder / TABLE).read_bytes()
+        except SchemaFault as fault:
+            raise LibraryError(
+                f"{folder} holds no finished nodule library: {fault}; {REMEDY}."
+            ) from None
+        except OSError as error:
+            raise _fault(folder, f"has no readable {TABLE} ({_why(error)})") from None
+        sha256 = hashlib.sha256(table).hexdigest()
+        if sha256 != index.nodules_csv_sha256:
+            raise _fault(
+                folder, f"has another {TABLE} than the one that {INDEX} names (its SHA-256 differs)"
+            )
+        rows = _read_rows(folder, table)
+        held = len(rows), rows[-1].pixels.stop if rows else 0, rows[-1].samples.stop if rows else 0
+        promised = index.entries, index.pixels, index.samples
+        if held != promised:
+            raise _fault(
+                folder,
+                f"lists {held[0]} entries of {held[1]} pixels and {held[2]} samples, and {INDEX} "
+                f"promises {promised[0]} of {promised[1]} and {promised[2]}",
+            )
+        pixels, samples = (
+            _mapped(folder, name, dtype, length)
+            for name, dtype, length in ((ARRAY, PIXEL, held[1]), (WATER, SAMPLE, held[2]))
+        )
+        return cls(folder, rows, pixels, samples, sha256)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Nodule:
+        """Read one entry.
+
+        Raises
+        ------
+        LibraryError
+            Where its pixels are not those that were written.
+        IndexError
+            Where there is no such entry.
+        """
+        row = self._rows[index]
+        pixels, samples = np.array(self._pixels[row.pixels]), np.array(self._samples[row.samples])
+        which = f"has a nodule {index} ({row.name}, axis {row.axis}) that is"
+        if _hash_of(pixels, samples) != row.sha256:
+            raise _fault(self.folder, f"{which} damaged (its SHA-256 differs from {TABLE})")
+        shape = (row.rows, row.columns)
+        projection = np.ascontiguousarray(pixels["projection"]).reshape(shape)
+        mask = np.ascontiguousarray(pixels["mask"]).reshape(shape)
+        share = (samples.astype(np.float32) / MOST) ** 2
+        water_mm = (share * np.float32(row.largest_mm)).reshape(row.fine_rows, row.fine_columns)
+        # A hash says that nobody altered it by chance, not that it was right to begin with.
+        least, most = np.float32(EMPTY_RAY) - TOLERANCE, np.float32(math.exp(ABSORPTION_MAX))
+        whole = np.all((projection >= least) & (projection <= most + TOLERANCE))
+        if not (whole and mask.any() and np.isfinite(water_mm).all()):
+            raise _fault(
+                self.folder,
+                f"{which} no projection: its values are not all numbers of {least:.2f} to "
+                f"{most:.2f}, its mask is empty, or its thicknesses are no finite numbers",
+            )
+        return Nodule(projection, mask, row.diameter_mm, row.name, row.axis, water_mm, row.step_mm)
+
+
+def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
+    """Write a library, replacing the folder's own; the index comes last.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where missing.
+    nodules : iterable of Nodule
+        In the order in which they are to be listed; at least one.
+
+    Returns
+    -------
+    str
+        The library's SHA-256.
+
+    Raises
+    ------
+    OutputError
+        Where the folder cannot be written.
+    LibraryError
+        Where there is no nodule.
+    """
+    rows: list[Row] = []
+    arrays: dict[str, list[np.ndarray]] = {ARRAY: [], WATER: []}
+    offset = fine_offset = 0
+    for nodule in nodules:
+        pixels = np.empty(nodule.mask.size, dtype=PIXEL)
+        pixels["projection"], pixels["mask"] = nodule.projection.ravel(), nodule.mask.ravel()
+        largest_mm = max(float(nodule.water_mm.max()), 1e-6)
+        share = np.clip(nodule.water_mm.ravel() / largest_mm, 0, 1)
+        samples = np.rint(MOST * np.sqrt(share)).astype(SAMPLE)
+        place = (*nodule.mask.shape, offset, *nodule.water_mm.shape, fine_offset)
+        about = (nodule.name, nodule.axis, nodule.diameter_mm)
+        sizes = (float(nodule.step_mm), largest_mm)
+        rows.append(Row._make((*about, *place, *sizes, _hash_of(pixels, samples))))
+        arrays[ARRAY].append(pixels)
+        arrays[WATER].append(samples)
+        offset, fine_offset = rows[-1].pixels.stop, rows[-1].samples.stop
+    if not rows:
+        raise LibraryError(f"There is no nodule to write into {folder}: give at least one.")
+    table = csv_text(Row._fields, rows, digits=None).encode()
+    sha256 = hashlib.sha256(table).hexdigest()
+    index = {
+        "format": LIBRARY_FORMAT,
+        "version": LIBRARY_VERSION,
+        "entries": len(rows),
+        "pixels": offset,
+        "samples": fine_offset,
+        "nodules_csv_sha256": sha256,
+    }
+    folder = Path(folder)
+    try:
+        # Without its index the folder holds no library: whatever happens in between, no reader
+        # can meet the array of one and the table of another.
+        (folder / INDEX).unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(folder / INDEX, error) from error
+    for name, parts in arrays.items():
+        stream = io.BytesIO()
+        np.save(stream, np.concatenate(parts), allow_pickle=False)
+        write_bytes(folder / name, stream.getvalue())
+    write_bytes(folder / TABLE, table)
+    write_bytes(folder / INDEX, (json.dumps(index, indent=2) + "\n").encode())
+    return sha256
+
+
+def _hash_of(pixels: np.ndarray, samples: np.ndarray) -> str:
+    """An entry's SHA-256: of its pixels, then its thickness, as they are stored."""
+    return hashlib.sha256(pixels.tobytes() + samples.tobytes()).hexdigest()
+
+
+def _read_rows(folder: Path, table: bytes) -> list[Row]:
+    """Rows of ``nodules.csv``, each of which lies in the arrays behind the one before."""
+    kinds = [get_type_hints(Row)[name] for name in Row._fields]
+    rows: list[Row] = []
+    place = (0, 0)
+    try:
+        reader = csv.reader(io.StringIO(table.decode()))
+        if tuple(next(reader)) != Row._fields:
+            raise ValueError("other columns")
+        for cells in reader:
+            row = Row(*(kind(cell) for kind, cell in zip(kinds, cells, strict=True)))
+            least = min(row.rows, row.columns, row.diameter_mm, row.fine_rows, row.fine_columns)
+            sizes = 0 < row.step_mm < math.inf and 0 < row.largest_mm < math.inf
+            if row.axis not in (0, 1, 2) or least < 1 or not sizes:
+                raise ValueError(f"row {len(rows) + 1}")
+            if (row.offset, row.fine_offset) != place:
+                raise ValueError(f"row {len(rows) + 1} does not follow the one before it")
+            rows.append(row)
+            place = row.pixels.stop, row.samples.stop
+    except (ValueError, StopIteration, csv.Error) as error:
+        raise _fault(folder, f"has a {TABLE} that is malformed ({_why(error)})") from None
+    return rows
+
+
+def _mapped(folder: Path, name: str, dtype: np.dtype, length: int) -> np.ndarray:
+    """An array mapped into memory, which must hold as many values as listed."""
+    try:
+        values = np.load(folder / name, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _fault(folder, f"has a {name} that is missing or truncated ({_why(error)})") from None
+    if not isinstance(values, np.ndarray) or values.dtype != dtype or values.shape != (length,):
+        raise _fault(
+            folder, f"has a {name} that does not hold the {length} values that {TABLE} lists"
+        )
+    return values
+
+
+def _fault(folder: Path, what: str) -> LibraryError:
+    return LibraryError(f"The nodule library {folder} {what}: {REMEDY}.")
+
+
+def _why(error: BaseException) -> str:
+    """The system's own words for a fault, on one line."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(words.split()).rstrip(".")
