@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from nodegen.cli.options import refuse_results, run_function
+from nodegen.cli.options import run_function
 
 FOLDERS = ("", "nih_official")  # each with its boxes.csv
 MAIN = ("official", "inferred", "hand", "three", "official-loose", "one")
@@ -35,7 +35,7 @@ def measure_reference(*, real: Path, output: Path) -> None:
     from nodegen.evaluation.fidelity.reference import measure_folders
     from research.reference.loose_boxes import tighten
 
-    refuse_results(False, output)
+    check_writable(output, overwrite=False)
     folders = [real / name for name in FOLDERS]
     reference = measure_folders(
         folders,
