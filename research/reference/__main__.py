@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from nodegen.cli.options import run_function
+from nodegen.io.files import check_writable
 
 FOLDERS = ("", "nih_official")  # each with its boxes.csv
 MAIN = ("official", "inferred", "hand", "three", "official-loose", "one")
