@@ -22,8 +22,8 @@ from nodegen.io.stack import Stack, read_stack
 from nodegen.phantom import write_phantom
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
+from nodegen.synthesis.context import to_unit
 from nodegen.synthesis.fit_to_box import crop_window
-from nodegen.synthesis.grey import to_unit
 from nodegen.workers import available_cpus
 
 SEED = 1

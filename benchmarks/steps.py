@@ -7,19 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.generators import SIDES_PX, interleaved_ms, median_ms
-from nodegen.io.boxes import Box
+from nodegen.io.boxes import Box, Recipe
 from nodegen.io.stack import Stack, StackWriter, read_stack
 from nodegen.lungs.region import find_region
 from nodegen.phantom import GEOMETRY
 from nodegen.renderer import Renderer
 from nodegen.settings import METHODS, Settings
-from nodegen.synthesis.context import SliceContext
+from nodegen.synthesis.context import SliceContext, to_output, to_unit, top_threshold
 from nodegen.synthesis.fit_to_box import crop_window
-from nodegen.synthesis.grey import to_output, to_unit
 from nodegen.synthesis.harmonise import Harmonise
-from nodegen.synthesis.noise_and_blur import noise_and_blur
-from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream
-from nodegen.synthesis.signal_class import top_threshold
+from nodegen.synthesis.noise_and_blur import noise_and_blur, noise_and_blur_stream
 
 CHALLENGE = Settings().intensity
 

@@ -15,18 +15,18 @@ __version__ = "2.0.0"
 if TYPE_CHECKING:
     from nodegen.errors import NodegenError as NodegenError
     from nodegen.io.boxes import Box as Box
+    from nodegen.io.boxes import Recipe as Recipe
     from nodegen.pipeline import Run as Run
     from nodegen.pipeline import generate as generate
     from nodegen.renderer import Rendered as Rendered
     from nodegen.renderer import Renderer as Renderer
     from nodegen.settings import Settings as Settings
-    from nodegen.synthesis.recipe import Recipe as Recipe
 
 # Each name's module, imported when the name is first asked for: `import nodegen` stays quick.
 _HOMES = {
     "Box": "nodegen.io.boxes",
     "NodegenError": "nodegen.errors",
-    "Recipe": "nodegen.synthesis.recipe",
+    "Recipe": "nodegen.io.boxes",
     "Rendered": "nodegen.renderer",
     "Renderer": "nodegen.renderer",
     "Run": "nodegen.pipeline",

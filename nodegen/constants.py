@@ -62,3 +62,6 @@ GAIN_MOST = 4.0  # by which a harmonised change is raised or lowered to keep the
 
 # --- Boxes (contract) -----------------------------------------------------------------------------
 SMALLEST_BOX_PX = 5  # smaller boxes are grown to it
+
+# --- Random streams: what each is for; part of its key, so that no two are alike ----------------
+BOX_STREAM, SLICE_STREAM, NOISE_STREAM = 1, 2, 3

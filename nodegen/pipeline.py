@@ -11,22 +11,22 @@ import numpy as np
 
 from nodegen import __version__
 from nodegen.errors import RecipeError, SettingError
-from nodegen.io.boxes import BOXES, read_boxes
+from nodegen.io.boxes import (
+    BOXES,
+    RECIPES,
+    Recipe,
+    position,
+    read_boxes,
+    read_recipes,
+    recipes_text,
+)
 from nodegen.io.files import claim, write_text
-from nodegen.io.image import Mark, run_hash
+from nodegen.io.image import Mark, hash_of, run_hash
 from nodegen.io.stack import Stack, StackWriter, find_image, output_name, read_stack
 from nodegen.renderer import Renderer, label_type
 from nodegen.settings import Settings
-from nodegen.synthesis.flags import notes_of
-from nodegen.synthesis.recipe import (
-    RECIPES,
-    Recipe,
-    dump,
-    hash_of,
-    load,
-    position,
-    seed_of_inputs,
-)
+from nodegen.synthesis.choice import seed_of_inputs
+from nodegen.synthesis.visibility import notes_of
 from nodegen.workers import track
 
 
@@ -99,7 +99,7 @@ def generate(
     with claim(*results, overwrite=overwrite, inputs=inputs) as staged, ExitStack() as files:
         stack = read_stack(source)
         geometry, shape = stack.geometry, stack.pixels.shape
-        header, todo = load(recipes) if recipes else ({}, list[Any]())
+        header, todo = read_recipes(recipes) if recipes else ({}, list[Any]())
         if renderer is None:
             renderer = Renderer(settings or Settings(**settings_of(recipes)))
         settings = renderer.settings
@@ -157,7 +157,7 @@ def generate(
                 for recipe in sorted(done, key=lambda recipe: recipe.index):
                     each.write(renderer.mask_of(recipe, shape[1:]))
         files.close()  # whole, before they get their names
-        write_text(staged[output_dir / RECIPES], dump(header, done))
+        write_text(staged[output_dir / RECIPES], recipes_text(header, done))
     return Run(image, [asdict(r) for r in done], header, notes + notes_of(done), shape[0])
 
 
@@ -177,7 +177,7 @@ def settings_of(recipes: Path | None) -> dict[str, Any]:
     """
     if recipes is None:
         return {}
-    known = load(recipes)[0].get("settings", {})
+    known = read_recipes(recipes)[0].get("settings", {})
     chosen = {k: v for k, v in known.items() if k in _REPLAYED}
     for name, value in chosen.items():
         kind, wanted = (bool, "true or false") if name == "noise_and_blur" else (str, "text")

@@ -19,22 +19,26 @@ import numpy as np
 
 from nodegen.constants import CLASSES
 from nodegen.errors import SettingError
-from nodegen.io.boxes import Box, fit_boxes
+from nodegen.io.boxes import Box, Recipe, fit_boxes, position
 from nodegen.io.image import Image, dimension_of, to_array, to_image
 from nodegen.io.library import Library
 from nodegen.settings import MODEL, Settings, choose_device
-from nodegen.synthesis.choice import plan_box
-from nodegen.synthesis.context import SliceContext
-from nodegen.synthesis.contribution import FittedNodule, central_disc_of, fit_nodule
-from nodegen.synthesis.detector import through_tone
+from nodegen.synthesis.choice import plan_box, seed_of_inputs
+from nodegen.synthesis.context import SliceContext, to_output
+from nodegen.synthesis.contribution import FittedNodule, central_disc_of, fit_nodule, through_tone
 from nodegen.synthesis.fit_to_box import crop_window
-from nodegen.synthesis.flags import HIDDEN, OFF, edges_of, flags_of, with_lungs
-from nodegen.synthesis.grey import to_output
-from nodegen.synthesis.noise_and_blur import noise_and_blur
+from nodegen.synthesis.noise_and_blur import noise_and_blur, noise_and_blur_stream
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson
-from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream, position, seed_of_inputs
-from nodegen.synthesis.visibility import HIDDEN_BELOW, NEAR
+from nodegen.synthesis.visibility import (
+    HIDDEN,
+    HIDDEN_BELOW,
+    NEAR,
+    OFF,
+    edges_of,
+    flags_of,
+    with_lungs,
+)
 from nodegen.workers import Workers, workers_for
 
 if TYPE_CHECKING:
@@ -264,7 +268,7 @@ class Renderer:
         seed : int
             Of the run, 0 to 2^63 - 1.
         intensity : {"challenge", "input"}
-            As :func:`nodegen.synthesis.grey.to_output` takes it.
+            As :func:`nodegen.synthesis.context.to_output` takes it.
         """
         if todo:
             self.open()  # before a thread asks for it, so that no two wait for each other

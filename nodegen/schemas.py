@@ -169,7 +169,7 @@ class Recipe:
         The paper's contrast, a factor on the projection in 0..1; 0 with any other contrast.
     flags : list of str
         What is noteworthy about the box, to be read by people and sorted by programs; see
-        :mod:`nodegen.synthesis.flags`.
+        :mod:`nodegen.synthesis.visibility`.
     """
 
     index: Annotated[int, Field(ge=0, lt=2**32 - 1)] = Field(

@@ -14,8 +14,13 @@ from nodegen.io.library import Nodule
 from nodegen.io.stack import read_stack
 from nodegen.phantom import write_phantom
 from nodegen.settings import parse_contrast, parse_subtlety
-from nodegen.synthesis.contribution import FittedNodule
-from nodegen.synthesis.detector import BAND_GAINS, BAND_SIGMAS_PX, detector_response, tapered
+from nodegen.synthesis.contribution import (
+    BAND_GAINS,
+    BAND_SIGMAS_PX,
+    FittedNodule,
+    detector_response,
+    tapered,
+)
 from nodegen.synthesis.fit_to_box import fit, turned_extent, warp_to_box
 from nodegen.synthesis.harmonise import Harmonise, kept
 from nodegen.synthesis.visibility import (

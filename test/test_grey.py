@@ -6,7 +6,7 @@ import pytest
 from nodegen import Box, Renderer, Settings
 from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
 from nodegen.io.image import ELEMENTS
-from nodegen.synthesis.grey import to_output, to_unit
+from nodegen.synthesis.context import to_output, to_unit
 
 RAMP = np.linspace(0, 1, 64 * 80).reshape(64, 80)
 WIDE = np.linspace(0, 1, 300 * 320).reshape(300, 320)

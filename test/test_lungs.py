@@ -18,7 +18,7 @@ from nodegen.phantom.render import radiograph
 from nodegen.pipeline import generate
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
-from nodegen.synthesis.flags import OFF_LUNG, SHARE_OFF_LUNG
+from nodegen.synthesis.visibility import OFF_LUNG, SHARE_OFF_LUNG
 
 PASTE = Settings(method="paste", noise_and_blur=False, seed=1)
 

@@ -14,7 +14,7 @@ from nodegen.io.image import Geometry
 from nodegen.io.stack import read_stack
 from nodegen.pipeline import generate, settings_of
 from nodegen.settings import Settings
-from nodegen.synthesis.grey import to_unit
+from nodegen.synthesis.context import to_unit
 
 BOXES = (
     (0, 60, 60, 100, 110),

@@ -11,7 +11,8 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from skimage.filters import threshold_multiotsu
 
 from nodegen.constants import DILATION_PX, EMPTY_RAY, MASK_BLUR_PX, MASK_REACH_PX
-from nodegen.io.boxes import Box
+from nodegen.io.boxes import Box, Recipe
+from nodegen.synthesis.context import last_bins, signal_class, top_threshold
 from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.fit_to_box import crop_window, support
 from nodegen.synthesis.harmonise import Harmonise, harmonisation_mask
@@ -28,8 +29,6 @@ from nodegen.synthesis.projection import (
     resample,
     resample_mask,
 )
-from nodegen.synthesis.recipe import Recipe
-from nodegen.synthesis.signal_class import last_bins, signal_class, top_threshold
 
 
 def recipe(**changes):

@@ -16,16 +16,14 @@ from nodegen import Box, Renderer, Settings
 from nodegen.cascade.weights import read_index, save_cascade
 from nodegen.constants import SCALES
 from nodegen.errors import LibraryError, ModelError, NodegenError, RecipeError
-from nodegen.io.boxes import read_boxes
+from nodegen.io.boxes import Recipe, read_boxes, read_recipes
 from nodegen.io.library import Library, write_library
 from nodegen.io.stack import read_stack
 from nodegen.pipeline import generate
 from nodegen.schemas import FILES
 from nodegen.settings import MODEL
-from nodegen.synthesis.context import SliceContext
-from nodegen.synthesis.flags import WORDS
-from nodegen.synthesis.recipe import Recipe, load
-from nodegen.synthesis.signal_class import signal_class, top_threshold
+from nodegen.synthesis.context import SliceContext, signal_class, top_threshold
+from nodegen.synthesis.visibility import WORDS
 from nodegen.training.networks import Generator
 
 PASTE = Settings(method="paste", noise_and_blur=False, seed=1)
@@ -55,7 +53,7 @@ def test_any_recipe_is_refused_by_name_or_rendered_to_numbers(
     path = tmp_path_factory.getbasetemp() / "recipes.json"
     path.write_text(json.dumps(content))
     try:
-        recipe = load(path)[1][1]
+        recipe = read_recipes(path)[1][1]
     except RecipeError:
         return
     if max(recipe.bottom, recipe.right) <= 300 and recipe.nodule < 99:

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodegen.synthesis.contribution import FittedNodule
-from nodegen.synthesis.detector import TYPICAL_LEVEL, shown, through_tone
-from nodegen.synthesis.visibility import as_real, central_disc
+from nodegen.synthesis.contribution import FittedNodule, through_tone
+from nodegen.synthesis.visibility import TYPICAL_LEVEL, as_real, central_disc, shown
 
 WHOLE = slice(0, 160), slice(0, 160)
 

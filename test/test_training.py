@@ -12,7 +12,7 @@ from nodegen.constants import SCALES
 from nodegen.errors import ModelError, TrainingError
 from nodegen.io.stack import find_image, read_stack
 from nodegen.settings import Settings
-from nodegen.synthesis.grey import to_unit
+from nodegen.synthesis.context import to_unit
 from nodegen.training import run as runs
 from nodegen.training import scale as loop
 from nodegen.training.crop import draw_boxes, training_crop

@@ -35,8 +35,7 @@ from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
-from nodegen.synthesis.context import SliceContext
-from nodegen.synthesis.grey import to_output
+from nodegen.synthesis.context import SliceContext, to_output
 
 SIDE = 256  # px, of the phantoms
 SOURCE = [

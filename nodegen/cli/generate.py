@@ -64,8 +64,8 @@ def _generate(
     import time
 
     from nodegen.cli.guard import lines_of
+    from nodegen.io.boxes import RECIPES
     from nodegen.pipeline import generate
-    from nodegen.synthesis.recipe import RECIPES
 
     read = [*input.glob("*"), output / RECIPES, *filter(None, [recipes])]
     check_writable(report, overwrite=overwrite, inputs=read)

@@ -10,18 +10,16 @@ import numpy as np
 from scipy import ndimage
 
 from nodegen.dataset.dataset_settings import VISIBILITY, derived_seed
-from nodegen.io.boxes import Box
+from nodegen.io.boxes import Box, Recipe
 from nodegen.io.radiograph import Radiograph
 from nodegen.lungs.body import Body
 from nodegen.lungs.frame import mm_per_px
 from nodegen.lungs.prior import Places
 from nodegen.renderer import Renderer, with_visibility
-from nodegen.synthesis.context import SliceContext
+from nodegen.synthesis.context import SliceContext, to_output
 from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.fit_to_box import Window, crop_window
-from nodegen.synthesis.grey import to_output
-from nodegen.synthesis.noise_and_blur import noise_and_blur
-from nodegen.synthesis.recipe import Recipe, noise_and_blur_stream
+from nodegen.synthesis.noise_and_blur import noise_and_blur, noise_and_blur_stream
 
 # The gate. Chosen, not fitted: it is to keep out what an annotator would not box.
 ATTEMPTS = 8  # at nodules that do not pass; the last ones are kept, and said so

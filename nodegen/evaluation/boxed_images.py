@@ -10,9 +10,8 @@ import numpy as np
 
 from nodegen.errors import EvaluationError, StackError
 from nodegen.io.box_tables import TableBox, TableImage, read_box_table
-from nodegen.io.boxes import BOXES, Box, fit_boxes, read_boxes
+from nodegen.io.boxes import BOXES, RECIPES, Box, fit_boxes, read_boxes, read_recipes
 from nodegen.io.stack import READABLE, Stack, count_slices, find_image, radiographs_in, read_stack
-from nodegen.synthesis.recipe import RECIPES, load
 from nodegen.workers import track
 
 
@@ -164,7 +163,7 @@ def read_synthetic(folder: Path) -> Iterator[BoxedImage]:
     """
     stack = read_stack(find_image(folder))
     if (folder / RECIPES).is_file():
-        drawn = [recipe.box for recipe in load(folder / RECIPES)[1]]
+        drawn = [recipe.box for recipe in read_recipes(folder / RECIPES)[1]]
         boxes = fit_boxes(drawn, stack.pixels.shape)
     else:
         boxes = read_boxes(folder / BOXES, stack.pixels.shape)

@@ -12,7 +12,7 @@ from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
 from nodegen.io.image import Mark
 from nodegen.io.preview import around, eight_bit, resized
-from nodegen.synthesis.grey import rescale
+from nodegen.synthesis.context import rescale
 
 AROUND = 2.4  # an enlarged view shows this many times the box's larger side
 SMALLEST_VIEW_PX = 96  # and at least so many pixels of the slice

@@ -1,22 +1,29 @@
-"""Boxes: ``nodules.json``, the platform's "Multiple 2D bounding boxes", in and out.
+"""Boxes and recipes: ``nodules.json`` and ``recipes.json``, the two files beside a stack.
 
-A box covers the pixels from its smallest corner up to, not including, its largest. Corners come in
-any order; x is the column, y the row, z the slice. The numbers are pixel indices whatever the
-stack's origin and spacing are, as the organisers' own code reads them.
+``nodules.json`` holds the platform's "Multiple 2D bounding boxes". A box covers the pixels from its
+smallest corner up to, not including, its largest. Corners come in any order; x is the column, y the
+row, z the slice. The numbers are pixel indices whatever the stack's origin and spacing are, as the
+organisers' own code reads them.
+
+``recipes.json`` holds what is drawn at random for each box, before anything is rendered; rendering
+only follows it.
 """
 
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from nodegen.constants import SMALLEST_BOX_PX
-from nodegen.errors import BoxesError
+from nodegen.errors import BoxesError, RecipeError
 from nodegen.io.files import write_text
-from nodegen.schemas import KIND, BoxesFile, SchemaFault, check
+from nodegen.schemas import KIND, BoxesFile, RecipesFile, SchemaFault, read_json
 from nodegen.schemas import Box as Box
+from nodegen.schemas import Recipe as Recipe
 
-BOXES = "nodules.json"  # beside the stack
+BOXES, RECIPES = "nodules.json", "recipes.json"  # beside the stack
 REMEDY = "see the README for the form of nodules.json"
 
 
@@ -39,19 +46,10 @@ def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
         message names the box and the field.
     """
     try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise BoxesError(
-            f"There is no {path.name} in {path.parent}; put the boxes there, {REMEDY}."
-        ) from error
-    except OSError as error:
-        raise BoxesError(f"{path} cannot be read ({error.strerror}); make it readable.") from error
-    except (ValueError, RecursionError) as error:
-        raise BoxesError(f"{path} is not JSON ({error}); {REMEDY}.") from error
-    try:
-        entries = check(BoxesFile, content, path).boxes
+        _, checked = read_json(BoxesFile, path)
     except SchemaFault as fault:
         raise BoxesError(f"{fault}; {REMEDY}.") from None
+    entries = checked.boxes
     return [_box(entry.corners, index, shape) for index, entry in enumerate(entries)]
 
 
@@ -176,3 +174,50 @@ def _span(low: float, high: float, length: int) -> tuple[int, int]:
         start = max(min(start, length - SMALLEST_BOX_PX), 0)
         stop = min(max(stop, SMALLEST_BOX_PX), length)
     return start, stop
+
+
+def position(box: Box) -> tuple[int, ...]:
+    """What boxes are sorted by, so that their order in the file does not matter."""
+    return box.slice, box.top, box.left, box.bottom, box.right
+
+
+# --- recipes -------------------------------------------------------------------------------------
+
+_ANEW = "take the recipes from a run anew"
+
+
+def recipes_text(header: dict[str, Any], recipes: list[Recipe]) -> str:
+    """The text of ``recipes.json``: the run's header, then one recipe a line."""
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in header.items()]
+    boxes = ",\n".join(f"    {json.dumps(asdict(recipe))}" for recipe in recipes)
+    lines.append('  "recipes": [\n' + boxes + ("\n" if boxes else "") + "  ]")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def read_recipes(path: Path) -> tuple[dict[str, Any], list[Recipe]]:
+    """Read ``recipes.json``: the header and the recipes.
+
+    Raises
+    ------
+    RecipeError
+        Where the file is missing, is no JSON, or a recipe lacks a field or has a wrong one.
+    """
+    try:
+        header, checked = read_json(RecipesFile, path)
+    except SchemaFault as fault:
+        raise RecipeError(f"{fault}; {_ANEW}.") from None
+    recipes = checked.recipes
+    seen: set[int] = set()
+    for number, recipe in enumerate(recipes):
+        if recipe.right <= recipe.left or recipe.bottom <= recipe.top:
+            raise RecipeError(
+                f"Recipe {number} in {path} has a box from x {recipe.left} to {recipe.right} and y "
+                f"{recipe.top} to {recipe.bottom}, which is empty; {_ANEW}."
+            )
+        if recipe.index in seen:
+            raise RecipeError(
+                f"Recipe {number} in {path} has the index {recipe.index} of another one; {_ANEW}."
+            )
+        seen.add(recipe.index)
+    del header["recipes"]
+    return header, recipes

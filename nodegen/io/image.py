@@ -158,6 +158,14 @@ def dimension_of(image: Image) -> int:
     return image.ndim if isinstance(image, np.ndarray) else int(image.GetDimension())
 
 
+def hash_of(pixels: np.ndarray) -> Any:
+    """The SHA-256 of a stack's pixels as they lie in memory, slice by slice, row by row."""
+    digest = hashlib.sha256()
+    for slice_ in pixels:
+        digest.update(np.ascontiguousarray(slice_).data)
+    return digest
+
+
 def check_pixels(pixels: np.ndarray, name: object) -> None:
     """Refuse pixels of a type that is not taken, and pixels that are not finite.
 

@@ -6,22 +6,22 @@ from the box's slice and corners, and from nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 
-from nodegen.constants import CLASSES, GREY_MAX, N0, WEIGHT
-from nodegen.io.boxes import Box
+from nodegen.constants import BOX_STREAM, CLASSES, GREY_MAX, N0, WEIGHT
+from nodegen.io.boxes import Box, Recipe, position
+from nodegen.io.image import hash_of
 from nodegen.io.library import Library
 from nodegen.settings import Settings, parse_contrast, parse_subtlety
-from nodegen.synthesis.context import SliceContext
+from nodegen.synthesis.context import SliceContext, signal_class
 from nodegen.synthesis.contribution import central_disc_of
 from nodegen.synthesis.fit_to_box import crop_window, fit
-from nodegen.synthesis.flags import LIMIT, WHITE
 from nodegen.synthesis.projection import match_contrast
-from nodegen.synthesis.recipe import Recipe, box_stream
-from nodegen.synthesis.signal_class import signal_class
-from nodegen.synthesis.visibility import LEAST_ROOM, MOST_CONTRAST, as_real, graded
+from nodegen.synthesis.visibility import LEAST_ROOM, LIMIT, MOST_CONTRAST, WHITE, as_real, graded
 
 CANDIDATES_DIVISOR = 5.0  # a nodule may fill a box where its diameter > size / 5 (baseline)
 CANDIDATES_DIVISOR_ELSE = 10.0  # where there is none: > size / 10 (baseline)
@@ -149,6 +149,33 @@ def plan_box(
         visibility_asked=round(asked, 4),
         flags=flags,
     )
+
+
+# --- streams -------------------------------------------------------------------------------------
+
+
+def seed_of_inputs(pixels: np.ndarray, boxes: Iterable[Box], digest: Any = None) -> int:
+    """The seed of a run that was given none: 63 bits of a hash of its pixels and boxes.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (slice, row, column)
+        The stack, of any pixel type.
+    boxes : iterable of Box
+        Their order does not count.
+    digest : hash, optional
+        What :func:`hash_of` gave for ``pixels``; not altered.
+    """
+    places = repr(sorted(position(box) for box in boxes))
+    digest = (hash_of(pixels) if digest is None else digest).copy()
+    digest.update(places.encode())
+    return int.from_bytes(digest.digest()[:8], "big") >> 1
+
+
+def box_stream(seed: int, box: Box, occurrence: int) -> np.random.Generator:
+    """The stream of what is drawn in a box, the ``occurrence``-th with its corners in its slice."""
+    key = (seed, BOX_STREAM, box.slice, box.left, box.top, box.right, box.bottom, occurrence)
+    return np.random.default_rng(key)
 
 
 # --- nodules of like size -------------------------------------------------------------------------

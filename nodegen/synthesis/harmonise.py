@@ -16,10 +16,10 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from nodegen.cascade.batched import BatchedCascade
 from nodegen.cascade.cascade import Cascade
-from nodegen.constants import DILATION_PX, GAIN_MOST, MASK_BLUR_PX, MASK_TRUNCATE
+from nodegen.constants import DILATION_PX, GAIN_MOST, MASK_BLUR_PX, MASK_TRUNCATE, NOISE_STREAM
+from nodegen.io.boxes import Recipe
 from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.fit_to_box import Window, crop_window, grown, within
-from nodegen.synthesis.recipe import Recipe, noise_stream
 
 # Low pass of the change. On 185 boxes the shipped cascades have a tell of 0.55 / 0.52 / 0.51 at
 # 2.5 / 3 / 3.5 px; beyond 3 px nodules only grow softer.
@@ -106,7 +106,7 @@ class Harmonise:
         """
         cascade = self._batched.get(recipe.signal)
         if cascade is not None and cascade.takes(images.shape[1:], recipe.n0):
-            noise = cascade.draw_noise(noise_stream(recipe), recipe.n0)
+            noise = cascade.draw_noise(_noise_stream(recipe), recipe.n0)
             return np.asarray(cascade(images * 2 - 1, recipe.n0, noise)[window] / 2)
         paste, untouched = self.harmonised(images, window, recipe)
         return np.asarray(paste - untouched)
@@ -134,7 +134,7 @@ class Harmonise:
         rows, columns = ((s.start, s.stop) for s in window)
         shape = images.shape[-2:]
         plan = cascade.plan(shape, recipe.n0, (rows, columns), self.windows)
-        noise = cascade.draw_noise(noise_stream(recipe), plan)
+        noise = cascade.draw_noise(_noise_stream(recipe), plan)
         batch = torch.from_numpy(images[:, None] * 2 - 1).to(cascade.device)
         made = cascade.harmonise(batch, recipe.n0, noise, plan)
         return np.asarray((made[:, 0].cpu().numpy() + 1) / 2)
@@ -181,3 +181,8 @@ def harmonisation_mask(nodule: FittedNodule) -> np.ndarray:
             dilated.astype(np.float32), MASK_BLUR_PX, mode="nearest", truncate=MASK_TRUNCATE
         )
     )
+
+
+def _noise_stream(recipe: Recipe) -> np.random.Generator:
+    """The stream of the cascade's noise in one box."""
+    return np.random.default_rng((recipe.noise, NOISE_STREAM))

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtri
 
-from nodegen.constants import CHALLENGE_MAX
+from nodegen.constants import CHALLENGE_MAX, SLICE_STREAM
 
 NOISE_LEVELS = 3.0  # sigma
 BLUR_PX = 1.0  # sigma of the "Gaussian blur of 3 pixels"
@@ -36,6 +36,11 @@ def noise_and_blur(slice01: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     blurred = blur(noisy)
     blurred += noise(slice01.shape, rng)
     return np.clip(blurred, 0.0, 1.0, out=blurred)
+
+
+def noise_and_blur_stream(seed: int, slice_: int) -> np.random.Generator:
+    """The stream of the noise and blur of one slice."""
+    return np.random.default_rng((seed, SLICE_STREAM, slice_))
 
 
 def noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

@@ -5,8 +5,8 @@ The paper's projection is cut off at its mask; a thickness of water falls off by
 
 import numpy as np
 
+from nodegen.io.boxes import Recipe
 from nodegen.synthesis.contribution import FittedNodule
-from nodegen.synthesis.recipe import Recipe
 
 
 def paste(slice01: np.ndarray, nodule: FittedNodule, recipe: Recipe | None = None) -> None:

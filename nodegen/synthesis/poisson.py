@@ -10,9 +10,9 @@ from scipy.fft import dstn, idstn
 from scipy.ndimage import binary_dilation
 
 from nodegen.constants import GAIN_MOST
+from nodegen.io.boxes import Recipe
 from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.fit_to_box import bounds
-from nodegen.synthesis.recipe import Recipe
 
 POISSON_WEIGHT = 0.5  # the baseline's mean of the blended and the untouched image
 

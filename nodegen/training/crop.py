@@ -13,7 +13,7 @@ from nodegen.errors import TrainingError
 from nodegen.io.boxes import Box
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
-from nodegen.synthesis.grey import to_unit
+from nodegen.synthesis.context import to_unit
 
 SIDES_PX = (36, 48, 64, 88)  # NODE21's boxes have 32 / 57 / 109 px at p5 / p50 / p95
 JITTER, FILL = 0.12, 0.8  # of the grid's pitch: a nodule's shift, and its largest side

@@ -17,10 +17,10 @@ import numpy as np
 from nodegen.cascade.cascade import Cascade
 from nodegen.cascade.weights import INDEX, read_index
 from nodegen.constants import CROP_PX, HALF_WIDTH_PX, SCALES
+from nodegen.io.boxes import Recipe
 from nodegen.io.files import write_text
 from nodegen.synthesis.contribution import FittedNodule
 from nodegen.synthesis.harmonise import Harmonise, harmonisation_mask
-from nodegen.synthesis.recipe import Recipe
 from nodegen.training.card import write_page
 from nodegen.workers import track
 

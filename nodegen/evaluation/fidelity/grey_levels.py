@@ -3,7 +3,7 @@
 import numpy as np
 
 from nodegen.constants import CHALLENGE_MAX, GREY_MAX
-from nodegen.synthesis.grey import rescale, to_output, to_unit
+from nodegen.synthesis.context import rescale, to_output, to_unit
 
 
 def full_range(pixels: np.ndarray) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from nodegen.constants import GREY_MAX
 from nodegen.io.boxes import Box
-from nodegen.synthesis.grey import to_unit
+from nodegen.synthesis.context import to_unit
 
 POWER = (0.6, 1.2)  # of sqrt(1 - r^2): below 1 flatter than a sphere's shadow
 RADIUS = (0.75, 0.95)  # of the box's half sides

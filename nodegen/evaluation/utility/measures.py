@@ -10,7 +10,7 @@ from nodegen.evaluation.utility.bootstrap import FROC_AT, Hits, sensitivities, w
 from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.detector import need
 from nodegen.io.boxes import Box
-from nodegen.synthesis.grey import to_unit
+from nodegen.synthesis.context import to_unit
 
 MAIN = ("FROC", "AUC")  # the measures that come first
 # Chosen, not fitted: they part real boxes into groups that are large enough for a figure.

@@ -18,10 +18,8 @@ from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter, find_image, read_stack
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
-from nodegen.synthesis.context import SliceContext
-from nodegen.synthesis.grey import to_output
-from nodegen.synthesis.noise_and_blur import noise_and_blur
-from nodegen.synthesis.recipe import noise_and_blur_stream
+from nodegen.synthesis.context import SliceContext, to_output
+from nodegen.synthesis.noise_and_blur import noise_and_blur, noise_and_blur_stream
 
 NULL_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
 METHODS_CODE = code_hash("cascade", "synthesis", "renderer.py", "constants.py",
