@@ -293,7 +293,7 @@ def read_json(model: type[_Checked], path: Path) -> tuple[dict[str, Any], _Check
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise SchemaFault(f"there is no {path.name} in {path.parent}") from None
+        raise SchemaFault(f"There is no {path.name} in {path.parent}") from None
     except OSError as error:
         raise SchemaFault(f"{path} cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:

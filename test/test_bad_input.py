@@ -97,7 +97,7 @@ STACKS = {
 BOXES = {
     "missing": (
         lambda d: (d / "nodules.json").unlink(),
-        r"There is no nodules.json in .*; put the boxes there",
+        r"There is no nodules.json in .*; see the README",
     ),
     "a folder": (
         lambda d: ((d / "nodules.json").unlink(), (d / "nodules.json").mkdir()),
@@ -216,7 +216,7 @@ def test_a_bad_model_is_told_in_one_sentence(make_input, tiny_model, tmp_path, c
 LIBRARIES = {
     "no folder": (shutil.rmtree, "nodule library"),
     "index missing": (lambda d: drop(d / "library.json"), "nodule library"),
-    "table altered": (lambda d: flip(d / "nodules.csv"), "nodules.csv of the nodule library"),
+    "table altered": (lambda d: flip(d / "nodules.csv"), "has another nodules.csv than"),
     "array truncated": (lambda d: cut(d / "nodules.npy", 5000), "nodule library"),
 }
 
@@ -233,8 +233,8 @@ def test_a_bad_library_is_told_in_one_sentence(make_input, tmp_path, capfd, faul
 
 
 RECIPES = {
-    "missing": (None, r"The recipes .* cannot be read"),
-    "not JSON": ("{", r"The recipes .* are not JSON"),
+    "missing": (None, r"There is no recipes\.json in"),
+    "not JSON": ("{", r"recipes\.json is not JSON"),
     "no list": ('{"seed": 1, "recipes": 3}', r'"recipes" in .* is 3 where a list is wanted'),
     "no object": ('{"seed": 1, "recipes": [3]}', r"Recipe 0 in .* is 3 where an object is wanted"),
     "field missing": (

@@ -191,9 +191,7 @@ def test_damage_is_told_in_one_sentence(tmp_path, what):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(
-        LibraryError, match=r"no finished nodule library: there is no library.json in"
-    ):
+    with pytest.raises(LibraryError, match=r"There is no library\.json in"):
         Library.open(tmp_path / "nowhere")
 
 
@@ -225,7 +223,7 @@ def test_interrupted_while_replacing_leaves_no_mixture(tmp_path, monkeypatch, br
     with pytest.raises(KeyboardInterrupt):
         library_of(tmp_path, [6, 10])
     monkeypatch.undo()
-    with pytest.raises(LibraryError, match="no finished nodule library"):
+    with pytest.raises(LibraryError, match=r"There is no library\.json in"):
         Library.open(tmp_path)
     assert len(library_of(tmp_path, [6, 10])) == 2
 

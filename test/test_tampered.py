@@ -167,7 +167,7 @@ def test_a_nodule_of_nan_is_refused_though_its_hashes_are_right(tmp_path):
     write_library(tmp_path, [replace(shipped[0], projection=poisoned), shipped[1]])
     library = Library.open(tmp_path)
     assert library[1].mask.any()
-    with pytest.raises(LibraryError, match=r"Nodule 0 .* is no projection"):
+    with pytest.raises(LibraryError, match=r"nodule 0 .* is no projection"):
         _ = library[0]
 
 

@@ -49,9 +49,7 @@ TOLERANCE = np.float32(1e-3)  # of a projection's range: rounding of its mean
 FAINTEST = 0.02  # of the peak: what is thinner is no part of the nodule
 VISIBLE = 0.5  # of the plateau: the visible disc ends at half its height
 PLATEAU_PERCENTILE = 90  # of the rays that meet the nodule
-REMEDY = (
-    "make the library again with `nodegen prepare`, or leave the option out to use the built-in"
-)
+REMEDY = "make the nodule library again with `nodegen prepare`, or leave it out to use the built-in"
 
 
 @dataclass(frozen=True)
@@ -194,9 +192,7 @@ class Library:
             _, index = read_json(LibraryFile, folder / INDEX)
             table = (folder / TABLE).read_bytes()
         except SchemaFault as fault:
-            raise LibraryError(
-                f"{folder} holds no finished nodule library: {fault}; {REMEDY}."
-            ) from None
+            raise LibraryError(f"{fault}: {REMEDY}.") from None
         except OSError as error:
             raise _fault(folder, f"has no readable {TABLE} ({_why(error)})") from None
         sha256 = hashlib.sha256(table).hexdigest()
@@ -327,7 +323,7 @@ def _hash_of(pixels: np.ndarray, samples: np.ndarray) -> str:
 
 def _read_rows(folder: Path, table: bytes) -> list[Row]:
     """Rows of ``nodules.csv``, each of which lies in the arrays behind the one before."""
-    kinds = [get_type_hints(Row)[name] for name in Row._fields]
+    kinds = list(get_type_hints(Row).values())
     rows: list[Row] = []
     place = (0, 0)
     try:
@@ -343,7 +339,10 @@ def _read_rows(folder: Path, table: bytes) -> list[Row]:
             if (row.offset, row.fine_offset) != place:
                 raise ValueError(f"row {len(rows) + 1} does not follow the one before it")
             rows.append(row)
-            place = row.pixels.stop, row.samples.stop
+            place = (
+                row.offset + row.rows * row.columns,
+                row.fine_offset + row.fine_rows * row.fine_columns,
+            )
     except (ValueError, StopIteration, csv.Error) as error:
         raise _fault(folder, f"has a {TABLE} that is malformed ({_why(error)})") from None
     return rows
