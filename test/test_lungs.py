@@ -13,8 +13,8 @@ from nodegen.io.stack import StackWriter, read_stack
 from nodegen.lungs.network import LungNet, open_network, probabilities, read_weights
 from nodegen.lungs.region import find_region, hull, to_grid
 from nodegen.phantom.anatomy import draw_anatomy
-from nodegen.phantom.fields import lung_fields
 from nodegen.phantom.render import radiograph
+from nodegen.phantom.tissue import lung_fields
 from nodegen.pipeline import generate
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings

@@ -24,8 +24,8 @@ from nodegen.lungs.network import read_weights
 from nodegen.lungs.prior import CELL_PX, GAP_PX, Prior
 from nodegen.lungs.region import find_region, implausible
 from nodegen.phantom.anatomy import draw_anatomy
-from nodegen.phantom.fields import lung_fields
 from nodegen.phantom.render import radiograph
+from nodegen.phantom.tissue import lung_fields
 from research.lungs.__main__ import main as train_lungs_main
 from research.lungs.places import (
     fit_hidden,

@@ -173,13 +173,10 @@ def prepare(
     """
     import time
 
-    from nodegen.errors import SettingError
     from nodegen.nodules.patches import DIAMETERS, read_diameters
     from nodegen.nodules.prepare import SKIPPED
     from nodegen.nodules.prepare import prepare as prepare_library
 
-    if not set(axes) <= {0, 1, 2}:
-        raise SettingError(f"--axes is {axes}, where 0, 1 and 2 are allowed; choose among them.")
     table = None if diameters is None else read_diameters(diameters)
     start = time.perf_counter()
     done = prepare_library(

@@ -143,7 +143,7 @@ class Places:
         Examples
         --------
         >>> from nodegen.phantom.anatomy import draw_anatomy
-        >>> from nodegen.phantom.fields import lung_fields
+        >>> from nodegen.phantom.tissue import lung_fields
         >>> from nodegen.phantom.render import radiograph
         >>> anatomy = draw_anatomy(np.random.default_rng(0))
         >>> lungs = Lungs(lung_fields(anatomy), 1.0)

@@ -100,11 +100,10 @@ def prepare(
     OutputError
         Where the output cannot be written, or holds a library already.
     """
-    if workers is not None and workers < 1:
-        raise SettingError(f"{workers} workers were asked for: give at least 1.")
-    axes = sorted(set(axes))
     if not axes or not set(axes) <= {0, 1, 2}:
-        raise SettingError(f"The axes are {axes}: give some of 0, 1 and 2.")
+        raise SettingError(
+            f"--axes is {','.join(map(str, axes))}, where 0, 1 and 2 are allowed; choose of them."
+        )
     pairs = find_pairs(patches, segmentations)
     skipped: dict[str, str] = {}
     diameters: dict[str, int] = {}
@@ -112,7 +111,7 @@ def prepare(
     results = [output / name for name in (SKIPPED, DIAMETERS, ARRAY, WATER, TABLE, INDEX)]
     with claim(*results, overwrite=overwrite) as staged:
         with Workers(workers_for(workers, len(pairs))) as threads:
-            made = threads.map(partial(_projected, axes=axes), pairs)
+            made = threads.map(partial(_projected, axes=sorted(set(axes))), pairs)
             for pair, done in zip(
                 pairs, track(made, len(pairs), "prepare", "nodule", progress), strict=True
             ):

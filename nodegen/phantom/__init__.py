@@ -1,8 +1,8 @@
 """Simulated chest radiographs with boxes, made by calculation: no patient's data is in them.
 
 The path of a pixel is :mod:`nodegen.phantom.render`: the patient is drawn (`anatomy`), tissue,
-bones and vessels are laid along the rays (`tissue`, `skeleton`, `vessels`), and the detector turns
-them into grey levels (`detector`). `boxes` draws where nodules may lie.
+bones and vessels are summed along the rays (`tissue`, `skeleton`, `vessels`), and the exposure
+turns them into grey levels (`exposure`). `box_places` draws where nodules may lie.
 
 Lengths, densities and curves in these modules were set by eye, by how the chest looks beside real
 radiographs, but for the grey scale and the boxes, which say what they were fitted to.
@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from nodegen import __version__
-from nodegen.errors import SettingError
 from nodegen.io.boxes import BOXES, write_boxes
 from nodegen.io.files import claim
 from nodegen.io.image import SIMULATED, Geometry, Mark
 from nodegen.io.stack import StackWriter
 from nodegen.phantom.anatomy import SIDE, draw_anatomy
-from nodegen.phantom.boxes import draw_boxes
+from nodegen.phantom.box_places import draw_boxes
 from nodegen.phantom.render import radiograph
 from nodegen.workers import track
 
@@ -56,15 +55,9 @@ def write_phantom(
 
     Raises
     ------
-    SettingError
-        If `slices` or `seed` is out of range.
     OutputError
         If the folder cannot be written, or holds a result already.
     """
-    if slices < 1:
-        raise SettingError(f"{slices} slices were asked for; ask for at least 1 with --slices.")
-    if seed < 0:
-        raise SettingError(f"The seed is {seed}; give one of at least 0 with --seed.")
     boxes, image = [], output / IMAGE_NAME
     mark = Mark("Simulated radiograph", __version__, SIMULATED)
     form = GEOMETRY, (slices, SIDE, SIDE), np.dtype(np.uint16), mark

@@ -45,7 +45,7 @@ class Anatomy:
     stomach: tuple[float, float, float]  # the gastric bubble: column, rows under the dome, radius
     breast: tuple[float, float]  # thickness of the breast or pectoral shadow, px of soft tissue
     margin: tuple[int, int]  # columns or rows of zero padding: right, bottom
-    streams: tuple[int, int, int]  # seeds of the vessels, the texture and the noise
+    streams: tuple[int, ...]  # seeds of the vessels, the texture and the noise
 
 
 def draw_anatomy(rng: np.random.Generator) -> Anatomy:
@@ -86,9 +86,5 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         stomach=(around(205, 40), around(70, 15), around(58, 20)),
         breast=pair(34, 30, 6),
         margin=(int(padded[0]), int(padded[1]) // 2),
-        streams=(
-            int(rng.integers(2**31)),
-            int(rng.integers(2**31)),
-            int(rng.integers(2**31)),
-        ),
+        streams=tuple(int(rng.integers(2**31)) for _ in range(3)),
     )

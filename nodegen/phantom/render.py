@@ -3,8 +3,9 @@
 import numpy as np
 from scipy import ndimage
 
+from nodegen.constants import GREY_MAX
 from nodegen.phantom.anatomy import SIDE, Anatomy
-from nodegen.phantom.detector import develop
+from nodegen.phantom.exposure import expose, normalise
 from nodegen.phantom.skeleton import ribs_and_clavicles, scapulae, spine
 from nodegen.phantom.tissue import (
     LUNG_DENSITY,
@@ -60,5 +61,10 @@ def thickness(anatomy: Anatomy) -> np.ndarray:
 
 
 def radiograph(anatomy: Anatomy) -> np.ndarray:
-    """Make the radiograph in NODE21's form, `(row, column)` uint16 in 0..4095."""
-    return develop(thickness(anatomy), anatomy)
+    """Make the radiograph in NODE21's form, `(row, column)` uint16 in 0..4095, 0 in its margins."""
+    grey = np.rint(normalise(expose(thickness(anatomy), anatomy)))
+    grey = np.clip(grey, 1, GREY_MAX).astype(np.uint16)
+    right, bottom = anatomy.margin
+    grey[:, SIDE - right :] = 0
+    grey[SIDE - bottom :] = 0
+    return np.asarray(grey)

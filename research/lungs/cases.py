@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from nodegen.phantom.anatomy import Anatomy, draw_anatomy
-from nodegen.phantom.detector import expose, normalise
-from nodegen.phantom.fields import lung_fields
+from nodegen.phantom.exposure import expose, normalise
 from nodegen.phantom.render import thickness
+from nodegen.phantom.tissue import lung_fields
 
 CASE_PX = 320  # side of a stored case: the grid, and room to zoom in
 UNKNOWN = 255  # label of pixels that teach nothing

@@ -3,7 +3,6 @@
 import numpy as np
 from scipy import ndimage
 
-from nodegen.constants import GREY_MAX
 from nodegen.phantom.anatomy import SIDE, Anatomy
 
 ATTENUATION = 0.0066  # of soft tissue, for each px (0.34 mm at 0.19 /cm)
@@ -63,13 +62,3 @@ def normalise(image: np.ndarray) -> np.ndarray:
     gain = DETAIL_GAIN + (1 - DETAIL_GAIN) / np.cosh(over) ** 2
     whole = gain * detail + base + SHOULDER * (np.tanh(over) - over)
     return np.asarray(whole - TOE * np.clip(KNEE - whole, 0, None))
-
-
-def develop(thickness: np.ndarray, anatomy: Anatomy) -> np.ndarray:
-    """Make a radiograph in NODE21's form, `(row, column)` uint16, zero in its margins."""
-    grey = np.rint(normalise(expose(thickness, anatomy)))
-    grey = np.clip(grey, 1, GREY_MAX).astype(np.uint16)
-    right, bottom = anatomy.margin
-    grey[:, SIDE - right :] = 0
-    grey[SIDE - bottom :] = 0
-    return np.asarray(grey)
