@@ -31,7 +31,7 @@ from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter
 
-SHAPE = (6, 220, 220)  # (slice, row, column)
+SHAPE = (4, 160, 160)  # (slice, row, column)
 FILES = ("77.mhd", "77.zraw", "recipes.json")
 EARLIER, NEW, NEXT = 1, 2, 3  # seeds
 
@@ -42,7 +42,7 @@ def write_input(folder):
     with StackWriter(folder / "77.mhd", Geometry.plain(3), SHAPE, np.uint16) as writer:
         for _ in range(SHAPE[0]):
             writer.write(rng.integers(0, 4096, SHAPE[1:]).astype(np.uint16))
-    boxes = [Box(z, 60, 60, 110, 110, z // 3) for z in range(0, SHAPE[0], 3)]
+    boxes = [Box(z, 60, 60, 110, 110, z // 3) for z in (0, 3)]
     write_boxes(folder / "nodules.json", boxes)
 
 

@@ -80,9 +80,10 @@ def test_tiled_stacks_hold_the_boxes_of_every_slice(tmp_path, dtype):
     assert [box["corners"][0][2] for box in boxes] == [1, 3]
 
 
-def test_a_whole_run_prints_a_table_and_writes_json_and_plot(tmp_path, capfd):
-    report, picture = tmp_path / "bench.json", tmp_path / "bench.png"
-    arguments = ["--repeats", "1", "--slices", "1,2", "--saving-slices", "1", "--workers", "1"]
+def test_a_whole_run_prints_a_table_and_writes_json_and_plot(make_input, tmp_path, capfd):
+    report, picture, case = tmp_path / "bench.json", tmp_path / "bench.png", make_input()
+    arguments = ["--stack", str(case / "77.mha"), "--boxes", str(case / "nodules.json")]
+    arguments += ["--repeats", "1", "--slices", "1,2", "--saving-slices", "1", "--workers", "1"]
     assert main([*arguments, "--json", str(report), "--plot", str(picture)]) == 0
     said = capfd.readouterr()
     assert said.err == ""
