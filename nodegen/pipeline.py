@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from nodegen.errors import RecipeError, SettingError
 from nodegen.io.boxes import (
     BOXES,
     RECIPES,
+    Box,
     Recipe,
     position,
     read_boxes,
@@ -126,13 +128,10 @@ def generate(
             "library_sha256": renderer.library.sha256 if todo else None,
         }
         run = header.get("run")
-        if run is None or any(header.get(name) != value for name, value in decided.items()):
-            # Else the run that is replayed. The order of the boxes in their file does not matter.
-            run = run_hash(
-                decided, [{**asdict(one), "index": 0} for one in sorted(todo, key=position)]
-            )
+        decided_before = all(header.get(name) == value for name, value in decided.items())
+        if run is None or not decided_before or header.get("recipes_hash") != _hash_of(todo):
+            run = run_hash(decided, _hash_of(todo))  # else the very run that is replayed
         mark = Mark("Synthetic lung nodules", __version__, run=run) if todo else None
-        header = {**decided, "run": run}
         own = settings.intensity == "input"
         form, dtype = (geometry, stack.pixels.dtype) if own else (geometry.black, np.dtype("uint8"))
         image = output_dir / name
@@ -157,8 +156,14 @@ def generate(
                 for recipe in sorted(done, key=lambda recipe: recipe.index):
                     each.write(renderer.mask_of(recipe, shape[1:]))
         files.close()  # whole, before they get their names
+        header = {**decided, "run": run, "recipes_hash": _hash_of(done)}
         write_text(staged[output_dir / RECIPES], recipes_text(header, done))
     return Run(image, [asdict(r) for r in done], header, notes + notes_of(done), shape[0])
+
+
+def _hash_of(drawn: Sequence[Box] | Sequence[Recipe]) -> str:
+    """A hash of boxes or recipes; their order, and so their place in the file, does not count."""
+    return run_hash([{**asdict(one), "index": 0} for one in sorted(drawn, key=position)])
 
 
 # --- replay ---------------------------------------------------------------------------------------

@@ -225,6 +225,10 @@ class RecipesFile(_Model):
     pixels_sha256: Sha256 | None = Field(None, description="64 hexadecimal digits")
     model_sha256: Sha256 | None = Field(None, description="64 hexadecimal digits")
     library_sha256: Sha256 | None = Field(None, description="64 hexadecimal digits")
+    run: str | None = Field(None, description="text, the hash in the mark of the run's images")
+    recipes_hash: str | None = Field(
+        None, description="text, a hash of the recipes, which differs where they were edited"
+    )
     recipes: list[Recipe] = Field(description="a list")
 
 

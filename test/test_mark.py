@@ -38,6 +38,57 @@ def test_metaimage_says_it_in_its_comment(tmp_path, suffix):
     assert np.array_equal(read_stack(tmp_path / f"marked{suffix}").pixels, PIXELS)
 
 
+def test_evalutils_reads_marked_stacks(tmp_path):
+    from evalutils.io import ImageIOLoader, SimpleITKLoader
+
+    write(tmp_path / "marked.mha", MARK)
+    (found,) = SimpleITKLoader().load(fname=tmp_path / "marked.mha")
+    assert found["path"] == tmp_path / "marked.mha"
+    assert np.array_equal(
+        sitk.GetArrayFromImage(SimpleITKLoader.load_image(tmp_path / "marked.mha")), PIXELS
+    )
+    write(tmp_path / "marked.tif", MARK)
+    assert np.array_equal(ImageIOLoader.load_image(tmp_path / "marked.tif"), PIXELS[0])
+
+
+ITK_SNAP = """ObjectType = Image
+NDims = 3
+BinaryData = True
+BinaryDataByteOrderMSB = False
+CompressedData = False
+TransformMatrix = 0.8 0.6 0 -0.6 0.8 0 0 0 1
+Offset = -12.25 8.5 0.1
+CenterOfRotation = 0 0 0
+AnatomicalOrientation = RAI
+ElementSpacing = 0.143 0.139 1
+DimSize = 50 40 2
+ElementType = MET_USHORT
+ElementDataFile = LOCAL
+"""
+
+
+def test_a_header_as_itk_snap_writes_it_comes_and_goes_exactly(tmp_path):
+    (tmp_path / "a.mha").write_bytes(ITK_SNAP.encode() + PIXELS.tobytes())
+    stack = read_stack(tmp_path / "a.mha")
+    assert np.array_equal(stack.pixels, PIXELS)
+    with StackWriter(
+        tmp_path / "b.mha", stack.geometry, PIXELS.shape, PIXELS.dtype, MARK
+    ) as writer:
+        for slice_ in stack.pixels:
+            writer.write(slice_)
+    before, after = (sitk.ReadImage(str(tmp_path / name)) for name in ("a.mha", "b.mha"))
+    assert np.array_equal(sitk.GetArrayFromImage(after), PIXELS)
+    for of in ("GetSpacing", "GetOrigin", "GetDirection"):
+        assert getattr(after, of)() == getattr(before, of)()
+    header = (tmp_path / "b.mha").read_bytes().partition(b"LOCAL\n")[0].decode()
+    keys, own = (
+        [line.partition(" = ")[0] for line in text.splitlines()] for text in (ITK_SNAP, header)
+    )
+    keys.remove("AnatomicalOrientation")  # says again what TransformMatrix says
+    assert [key for key in own if key in keys] == keys
+    assert set(own) - set(keys) == {"Comment", "CompressedDataSize"}
+
+
 def test_tiff_says_it_in_xmp_and_description(tmp_path):
     write(tmp_path / "a.tif", MARK)
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
@@ -74,3 +125,21 @@ def test_a_run_marks_what_it_writes_by_its_hash(make_input, tmp_path):
     assert again.header["run"] != told
     empty = generate(make_input(boxes=(), name="none"), tmp_path / "c", settings, progress=False)
     assert b"Comment" not in empty.image.read_bytes()[:600]
+
+
+def test_a_replay_of_edited_recipes_is_another_run(make_input, tmp_path):
+    folder, settings = make_input(), Settings(method="paste", seed=1)
+    told = generate(folder, tmp_path / "a", settings, progress=False).header["run"]
+    recipes = tmp_path / "a" / "recipes.json"
+    again = generate(folder, tmp_path / "b", recipes=recipes, progress=False)
+    assert again.header["run"] == told
+    content = json.loads(recipes.read_text())
+    content["recipes"][0]["turn_deg"] = 12.5
+    edited = tmp_path / "edited.json"
+    edited.write_text(json.dumps(content))
+    other = generate(folder, tmp_path / "c", recipes=edited, progress=False)
+    assert other.header["run"] != told
+    assert f"run {other.header['run']}, {COMPOSITE}".encode() in other.image.read_bytes()[:600]
+    # What it wrote is a run of its own, which a replay keeps.
+    last = generate(folder, tmp_path / "d", recipes=tmp_path / "c" / "recipes.json", progress=False)
+    assert last.header == other.header
