@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,7 +14,6 @@ from nodegen.errors import RecipeError, SettingError
 from nodegen.io.boxes import (
     BOXES,
     RECIPES,
-    Box,
     Recipe,
     position,
     read_boxes,
@@ -161,7 +159,7 @@ def generate(
     return Run(image, [asdict(r) for r in done], header, notes + notes_of(done), shape[0])
 
 
-def _hash_of(drawn: Sequence[Box] | Sequence[Recipe]) -> str:
+def _hash_of(drawn: list[Any]) -> str:
     """A hash of boxes or recipes; their order, and so their place in the file, does not count."""
     return run_hash([{**asdict(one), "index": 0} for one in sorted(drawn, key=position)])
 
@@ -212,27 +210,24 @@ def _check_replay(
                 "give the same --model and --library as in that run."
             )
     slices, rows, columns = stack.pixels.shape
-    paper = renderer.settings.contrast == "paper"
+    paper, names = renderer.settings.contrast == "paper", renderer.library.names
     for number, recipe in enumerate(recipes):
         if (recipe.paper_contrast_factor > 0) != paper:
             raise RecipeError(
                 f"Recipe {number} of {path} was drawn with{'out' * paper} the paper's contrast; "
                 "leave --contrast out, and it is as in that run."
             )
-        if recipe.slice >= slices or recipe.nodule >= len(renderer.library):
-            raise RecipeError(
-                f"{path} asks for slice {recipe.slice} and nodule {recipe.nodule}, and there are "
-                f"{slices} slices and {len(renderer.library)} nodules; give the stack and the "
-                "library of that run."
+        if recipe.slice >= slices or recipe.right > columns or recipe.bottom > rows:
+            asked = f"slice {recipe.slice} and a box up to x {recipe.right} and y {recipe.bottom}"
+            there = f"there are {slices} slices of {columns} x {rows} px"
+        elif names[recipe.nodule : recipe.nodule + 1] != (recipe.name,):
+            asked = f"nodule {recipe.nodule} by the name {recipe.name}"
+            there = (
+                f"the library's {len(names)} nodules have it under another number, or not at all"
             )
-        if recipe.right > columns or recipe.bottom > rows:
-            raise RecipeError(
-                f"{path} asks for a box up to x {recipe.right} and y {recipe.bottom}, and the "
-                f"slices are {columns} x {rows} px; give the stack of that run."
-            )
-        known = renderer.library.names[recipe.nodule]
-        if recipe.name != known:
-            raise RecipeError(
-                f"{path} asks for nodule {recipe.nodule} by the name {recipe.name}, and in the "
-                f"library that one is {known}; give the library of that run."
-            )
+        else:
+            continue
+        raise RecipeError(
+            f"Recipe {number} of {path} asks for {asked}, and {there}; give the stack and the "
+            "library of that run."
+        )

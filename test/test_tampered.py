@@ -75,9 +75,9 @@ def replayed(make_input, tmp_path, change):
 
 EDITS = {
     "another nodule's name": (
-        lambda c: c["recipes"][0].update(name="another"), "by the name another, and in the library"
+        lambda c: c["recipes"][0].update(name="another"), "by the name another, and the library"
     ),
-    "a box beyond the slice": (lambda c: c["recipes"][0].update(right=999), "the slices are 320 x"),
+    "a box beyond the slice": (lambda c: c["recipes"][0].update(right=999), "2 slices of 320 x"),
     "an empty box": (lambda c: c["recipes"][0].update(right=0), "which is empty"),
     "an index twice": (lambda c: c["recipes"][0].update(index=1), "has the index 1 of another one"),
     "no such slice": (lambda c: c["recipes"][0].update(slice=9), "there are 2 slices"),

@@ -66,13 +66,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """
     place = Path(os.path.realpath(path))
     place.parent.mkdir(parents=True, exist_ok=True)
-    if place.exists():
-        if place.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        if not place.is_file():
-            raise OSError(errno.EINVAL, "it is a device, not a file")
-        if not os.access(place, os.W_OK):
-            raise PermissionError(errno.EACCES, "it is there and write-protected")
+    if place.exists() and not (place.is_file() and os.access(place, os.W_OK)):
+        raise PermissionError(errno.EACCES, "it is there and write-protected, or is no file")
     partial = place.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         with partial.open("x+b") as file:

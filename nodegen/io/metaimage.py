@@ -334,18 +334,7 @@ def write_metaimage(
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """Write .mha, or .mhd with its .zraw: a header, then one zlib stream.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        Of the header.
-    geometry : Geometry
-        Of the stack.
-    shape : (slices, rows, columns)
-        Of the stack.
-    dtype : dtype
-        One of ``ELEMENTS``.
-    mark : Mark or None
-        Stands in the header as its comment.
+    Parameters as :class:`nodegen.io.stack.StackWriter` takes them.
 
     Yields
     ------

@@ -13,6 +13,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any, Self
 
@@ -37,7 +38,7 @@ READABLE = (*SUFFIXES, *PICTURES, *DICOM)
 _OTHERS = (".raw", ".zraw", ".json", ".csv", ".txt", ".md", ".html", ".py", ".gz", ".npz", ".npy")
 logger = logging.getLogger(__name__)
 WAITING = 2  # slices that may wait for the compressor
-DEEPEST = 3  # folders within folders in which an image is looked for, to name it in a message
+FOLDERS = 200  # below the given one, in which an image is looked for, to name it in a message
 
 
 class Stack:
@@ -130,9 +131,11 @@ def find_image(folder: Path) -> Path:
     visible = [path for path in entries if not path.name.startswith(".")]
     found = [path for path in visible if path.suffix.lower() in SUFFIXES]
     found = found or [path for path in visible if path.is_file() and is_radiograph(path)]
-    if not found and (deeper := _deeper(entries)):
+    below = islice(os.walk(folder), FOLDERS)
+    deeper = (Path(d) for d, _, names in below if any(is_radiograph(Path(d, n)) for n in names))
+    if not found and (place := next(deeper, None)):
         raise StackError(
-            f"The input folder {folder} holds no image itself, and {deeper} does; give the folder "
+            f"The input folder {folder} holds no image itself, and {place} does; give the folder "
             "in which the image lies, with its nodules.json."
         )
     if len(found) != 1:
@@ -153,23 +156,6 @@ def image_at(place: Path) -> Path:
         As :func:`find_image`.
     """
     return find_image(place) if place.is_dir() else place
-
-
-def _deeper(entries: list[Path]) -> Path | None:
-    """The first folder within that holds an image, so many folders down."""
-    folders = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
-    for _ in range(DEEPEST):
-        below: list[Path] = []
-        for folder in folders:
-            try:
-                inside = sorted(folder.iterdir())
-            except OSError:
-                continue
-            if any(path.is_file() and is_radiograph(path) for path in inside):
-                return folder
-            below += [path for path in inside if path.is_dir() and not path.is_symlink()]
-        folders = below
-    return None
 
 
 def output_name(source: Path) -> str:

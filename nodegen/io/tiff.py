@@ -274,18 +274,7 @@ def write_tiff(
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """Write .tif, one page a slice; of the geometry, a TIFF can hold the spacing in the plane.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        Of the file.
-    geometry : Geometry
-        Of the stack.
-    shape : (slices, rows, columns)
-        Of the stack.
-    dtype : dtype
-        Of its pixels.
-    mark : Mark or None
-        Stands on the first page, as XMP and in its description.
+    Parameters as :class:`nodegen.io.stack.StackWriter` takes them.
 
     Yields
     ------
