@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -54,7 +54,13 @@ class _Several(tuple[Any, ...]):
         return core_schema.no_info_plain_validator_function(cls.parse)
 
 
-def _numbers(words: list[str], one: Callable[[str], float], wanted: str) -> list[Any]:
+def _parts(given: object, separator: str) -> list[Any]:
+    if isinstance(given, str):
+        return given.split(separator)
+    return list(given) if isinstance(given, Iterable) else [given]
+
+
+def _numbers(words: list[Any], one: Callable[[Any], float], wanted: str) -> list[Any]:
     try:
         return [one(word) for word in words]
     except (TypeError, ValueError):
@@ -64,12 +70,12 @@ def _numbers(words: list[str], one: Callable[[str], float], wanted: str) -> list
 class Range(_Several):
     """Two numbers, the smaller first. As text ``6-30``, or one number for both ends."""
 
-    number: Callable[[str], float] = float
+    number: Callable[[Any], float] = float
 
     @classmethod
     def parse(cls, given: object) -> Self:
         """Read ``6-30`` or ``6``, or take two numbers."""
-        words = given.split("-") if isinstance(given, str) else list(given)  # type: ignore[call-overload]
+        words = _parts(given, "-")
         ends = _numbers(words, cls.number, "a number or a range as 6-30 is allowed")
         if len(ends) == 1:
             ends *= 2
@@ -95,7 +101,7 @@ class Integers(_Several):
     @classmethod
     def parse(cls, given: object) -> Self:
         """Read ``80,10,10``, or take a sequence of numbers."""
-        words = given.split(",") if isinstance(given, str) else list(given)  # type: ignore[call-overload]
+        words = _parts(given, ",")
         wanted = "whole numbers from 0 on with commas between them are allowed"
         numbers = _numbers(words, int, wanted)
         if not numbers or min(numbers) < 0:
@@ -112,8 +118,7 @@ class Words(_Several):
     @classmethod
     def parse(cls, given: object) -> Self:
         """Read ``coco,yolo``, or take a sequence of words."""
-        words = given.split(",") if isinstance(given, str) else list(given)  # type: ignore[call-overload]
-        words = [str(word).strip() for word in words]
+        words = [str(word).strip() for word in _parts(given, ",")]
         if not all(words):
             raise PydanticCustomError("words", "words with commas between them are allowed")
         return cls(words)

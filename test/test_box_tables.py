@@ -1,6 +1,7 @@
 """Tables of boxes: forms that are read, rows that are refused, one file for every command."""
 
 import contextlib
+import csv
 import json
 import logging
 
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from radiographs import phantoms
 
 from nodegen.cli import main
+from nodegen.dataset.transformation import StandardisationTransform
 from nodegen.errors import BoxesError
 from nodegen.evaluation.boxed_images import read_real
 from nodegen.evaluation.utility.cases import read_folders, with_boxes
@@ -253,6 +256,29 @@ def test_every_command_reads_the_same_boxes(real, tmp_path, make_input, capfd):
     study += ["--method", "paste", "--output", str(tmp_path / "study.html")]
     assert main(["reader-study", *given, *study]) in (0, 2)
     assert "boxes.csv" not in capfd.readouterr().err
+
+
+def test_standardise_takes_the_same_table_along(real, tmp_path):
+    """The same file, of radiographs with lungs; boxes come back to where they were."""
+    (tmp_path / "films").mkdir()
+    for name, pixels in zip(FOUND, phantoms(), strict=True):
+        with StackWriter(tmp_path / "films" / f"{name}.mha", Geometry.plain(2),
+                         (1, *pixels.shape), np.uint16) as writer:  # fmt: skip
+            writer.write(pixels)
+    table = tmp_path / "moved.csv"
+    text = real[1].read_text(encoding="utf-8-sig")
+    table.write_text(text.replace("60,0;70,0;", "160,0;170,0;"), encoding="utf-8-sig")
+    command = ["standardise", str(tmp_path / "films"), "--output", str(tmp_path / "o")]
+    assert main([*command, "--boxes", str(table)]) == 0
+    rows = list(csv.DictReader((tmp_path / "o" / "boxes.csv").open()))
+    assert [(r["img_name"], r["label"]) for r in rows] == [
+        ("c1.mha", "0"), ("n1.mha", "1"), ("n2.mha", "1")]  # fmt: skip
+    crops = json.loads((tmp_path / "o" / "crops.json").read_text())
+    for row, box in zip(rows[1:], ((160, 170, 200, 215), (200, 60, 240, 90)), strict=True):
+        left, top, width, height = (int(row[name]) for name in ("x", "y", "width", "height"))
+        transform = StandardisationTransform.from_dict(crops[row["img_name"]])
+        back = transform.inverse_box((left, top, left + width, top + height))
+        assert back == pytest.approx(box, abs=1)
 
 
 def test_the_density_of_places_is_fitted_to_the_same_table(real, tmp_path):

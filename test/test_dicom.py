@@ -12,7 +12,7 @@ from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dicom.read import stored_frame
 from nodegen.errors import StackError
 from nodegen.io.radiograph import find_radiographs, read_radiograph, read_radiographs
-from nodegen.io.stack import count_slices
+from nodegen.io.stack import count_slices, read_stack
 
 pydicom = pytest.importorskip("pydicom")
 from dicoms import PIXELS, dicom  # noqa: E402
@@ -156,6 +156,17 @@ def test_a_table_of_values_is_applied(tmp_path):
 def test_pixel_size_is_from_the_right_element(tmp_path, elements, expected):
     spacing = read_radiograph(dicom(tmp_path / "a.dcm", **elements)).spacing
     assert spacing == (None if expected is None else pytest.approx(expected))
+
+
+@pytest.mark.parametrize(
+    ("orientation", "direction"),
+    [(None, (1, 1)), (["L", "F"], (1, 1)), (["R", "F"], (-1, 1)), (["LF", "HR"], (1, -1)),
+     (["RH", "H"], (-1, -1)), (["P", "F"], (1, 1))],
+)  # fmt: skip
+def test_the_patients_left_is_where_the_file_says(tmp_path, orientation, direction):
+    more = {"PatientOrientation": orientation} if orientation else {}
+    made = read_stack(dicom(tmp_path / "a.dcm", **more)).geometry
+    assert (made.direction[0], made.direction[3]) == direction
 
 
 def test_frames_are_radiographs_of_their_own(tmp_path):

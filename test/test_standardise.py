@@ -11,6 +11,7 @@ from radiographs import phantoms
 from scipy import ndimage
 
 from nodegen.cli import main
+from nodegen.dataset import standardise_files
 from nodegen.dataset.energy import ENERGIES, MEAN, REST_ENERGY, SIGMAS, bands, energies
 from nodegen.dataset.standardise import standardise
 from nodegen.dataset.transformation import REACH_PX, StandardisationTransform
@@ -117,6 +118,29 @@ def test_the_command_resumes_and_leaves_bad_radiographs_out(film, tmp_path, caps
     assert main(command) == 0
     assert "a.mha was made of another file" in capsys.readouterr().out
     assert (out / "a.mha").stat().st_mtime_ns == before["a.mha"]
+
+
+def test_a_fault_in_nodegen_itself_leaves_one_radiograph_out(film, tmp_path, capsys, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(film).save(tmp_path / "in" / f"{name}.png")
+    good = standardise_files.standardise
+
+    def failing(radiograph):
+        return 1 / 0 if radiograph.path.name == "a.png" else good(radiograph)
+
+    monkeypatch.setattr(standardise_files, "standardise", failing)
+    command = ["standardise", str(tmp_path / "in"), "--output", str(tmp_path / "o")]
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert "left out a.png: nodegen itself failed at it (ZeroDivisionError" in said.out
+    assert "Traceback" not in said.out + said.err
+    assert "in failing" in (tmp_path / "o" / "faults.log").read_text()
+    monkeypatch.undo()
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "holds 1 standardised radiographs already" in said
+    assert set(json.loads((tmp_path / "o" / "crops.json").read_text())) == {"a.mha", "b.mha"}
 
 
 def test_a_folder_with_other_files_is_left_alone(film, tmp_path, capsys):

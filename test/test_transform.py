@@ -323,10 +323,10 @@ def test_torchios_colours_and_volumes_are_refused(shape):
         RandomNodules(AddNodules(settings=QUICK))(subject)
 
 
-@pytest.mark.parametrize(("change", "words"), [({"nodules": (2, 1)}, "fewest and most"),
-                                               ({"nodules": 2}, "fewest and most"),
-                                               ({"boxes": "loose"}, "tight or given"),
-                                               ({"axes": "yx"}, "array or xy"),
+@pytest.mark.parametrize(("change", "words"), [({"nodules": (2, 1)}, "smaller number first"),
+                                               ({"nodules": None}, "nodules is None"),
+                                               ({"boxes": "loose"}, "'tight' or 'given'"),
+                                               ({"axes": "yx"}, "'array' or 'xy'"),
                                                ({"signal": "bright"}, "hyposignal"),
                                                ({"seed": -1}, "seed is -1")])  # fmt: skip
 def test_settings_that_are_none(change, words):

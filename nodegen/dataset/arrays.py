@@ -36,13 +36,13 @@ def flat_pixels(given: Any) -> np.ndarray:
 
 def in_form_of(given: Any, made: np.ndarray) -> Any:
     """Pixels in the type, shape, device and metadata of what was given."""
+    made = np.ascontiguousarray(made).reshape(given.shape)
     if isinstance(given, np.ndarray):
-        return np.ascontiguousarray(made).reshape(given.shape).astype(given.dtype, copy=False)
+        return made.astype(given.dtype, copy=False)
     import torch
 
     pixels = given.detach().clone()  # a tensor of MONAI keeps affine and history
-    pixels.copy_(torch.from_numpy(np.ascontiguousarray(made)).reshape(given.shape))
-    return pixels
+    return pixels.copy_(torch.from_numpy(made))
 
 
 def extended(data: Mapping[str, Any], key: str, drawn: np.ndarray) -> Any:
@@ -67,15 +67,14 @@ def extended(data: Mapping[str, Any], key: str, drawn: np.ndarray) -> Any:
     if given is None:
         return drawn
     try:
-        if hasattr(given, "detach"):
-            import torch
-
-            before = given.reshape(-1, *drawn.shape[1:]) if len(given) == 0 else given
-            return torch.cat([before, torch.as_tensor(drawn).to(given)])
-        before = np.asarray(given)
-        if before.size == 0:
+        before = given if hasattr(given, "detach") else np.asarray(given)
+        if len(given) == 0:
             before = before.reshape(0, *drawn.shape[1:])
-        return np.concatenate([before, drawn.astype(before.dtype)])
+        if isinstance(before, np.ndarray):
+            return np.concatenate([before, drawn.astype(before.dtype)])
+        import torch
+
+        return torch.cat([before, torch.as_tensor(drawn).to(given)])
     except (TypeError, ValueError, RuntimeError) as error:
         form = ", ".join(map(str, ("nodule", *drawn.shape[1:])))
         raise BoxesError(

@@ -4,7 +4,7 @@ Example of use, on the fly in a training loop, is :class:`nodegen.dataset.transf
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -30,16 +30,18 @@ LEAST_FILL = 0.35  # larger side of what is seen over that of the box
 SIZE_TOLERANCE = (0.6, 1.25)  # of the asked range's ends, for what is seen
 
 
+Corners = tuple[int, int, int, int]  # left, top, right, bottom, px, half-open
+
+
 @dataclass(frozen=True)
 class DrawnNodule:
     """One nodule of an image, measured.
 
     Attributes
     ----------
-    given : tuple of int
-        The box that was drawn: left, top, right, bottom, px, half-open.
-    tight : tuple of int
-        The box around what is visible.
+    given, tight : tuple of int
+        The box that was drawn, and the one around what is visible: left, top, right, bottom, px,
+        half-open.
     mask : numpy.ndarray of bool, shape (row, column)
         Of the whole image.
     size_mm : float
@@ -53,8 +55,8 @@ class DrawnNodule:
     recipe : Recipe
     """
 
-    given: tuple[int, int, int, int]
-    tight: tuple[int, int, int, int]
+    given: Corners
+    tight: Corners
     mask: np.ndarray
     size_mm: float
     contrast: float
@@ -93,7 +95,7 @@ class Example:
     nodules: list[DrawnNodule]
     seed: int
     mm: float
-    faults: list[list[str]] = field(default_factory=list)
+    faults: list[list[str]]
 
     @property
     def passed(self) -> bool:
@@ -190,46 +192,17 @@ def make_example(
     for window in windows:
         np.clip(slice01[window], 0, 1, out=slice01[window])
     levels = (slice01 - unit) * (float(pixels.max()) - float(pixels.min()))
+    made, plain = slice01, unit
     if renderer.settings.noise_and_blur:  # with and without differ by the nodules alone
-        made, plain = (
-            to_output(pixels, noise_and_blur(one, noise_and_blur_stream(seed, 0)), "input")
-            if one is not None
-            else None
-            for one in (slice01, unit if untouched else None)
-        )
-    else:
-        made, plain = _changed(pixels, levels, windows), pixels if untouched else None
-    assert made is not None
-    return Example(
-        radiograph=radiograph,
-        image=made,
-        untouched=plain,
-        change=levels,
-        nodules=kept,
-        seed=seed,
-        mm=mm,
-        faults=faults,
-    )
-
-
-def _changed(pixels: np.ndarray, levels: np.ndarray, windows: Sequence[Window]) -> np.ndarray:
-    """Pixels with a change in grey levels, which lies in windows, in their own type and range."""
-    made = pixels.copy()
-    low, high = pixels.min(), pixels.max()
-    for window in windows:
-        values = np.clip(pixels[window].astype(np.float64) + levels[window], low, high)
-        values = np.rint(values) if pixels.dtype.kind in "iu" else values
-        made[window] = np.where(levels[window] != 0, values, pixels[window])
-    return made
+        made = noise_and_blur(slice01, noise_and_blur_stream(seed, 0))
+        plain = noise_and_blur(unit, noise_and_blur_stream(seed, 0)) if untouched else unit
+    image = to_output(pixels, made, "input")
+    without = to_output(pixels, plain, "input") if untouched else None
+    return Example(radiograph, image, without, levels, kept, seed, mm, faults)
 
 
 def _measured(
-    recipe: Recipe,
-    window: Window,
-    fitted: FittedNodule,
-    change: np.ndarray,
-    body: Body,
-    mm: float,
+    recipe: Recipe, window: Window, fitted: FittedNodule, change: np.ndarray, body: Body, mm: float
 ) -> DrawnNodule:
     """Measure one nodule by what it changes in its box's crop."""
     box = recipe.box
@@ -238,25 +211,20 @@ def _measured(
     inner = _around(box, window)
     near = ndimage.binary_dilation(whole[window][inner], iterations=AROUND_PX)
     smooth = ndimage.gaussian_filter(change[inner], SMOOTH_PX)
-    top = float(np.quantile(smooth[near], 0.98)) if near.any() else 0.0
-    seen = near & (smooth >= max(VISIBLE_SHARE * top, 1e-6))
+    peak = float(np.quantile(smooth[near], 0.98)) if near.any() else 0.0
+    seen = near & (smooth >= max(VISIBLE_SHARE * peak, 1e-6))
     rows, columns = np.nonzero(seen)
     tight = (box.left, box.top, box.left, box.top)
     contrast = 0.0
     if len(rows):
         x, y = window[1].start + inner[1].start, window[0].start + inner[0].start
-        tight = (x + columns.min(), y + rows.min(), x + columns.max() + 1, y + rows.max() + 1)
+        (left, right), (top, bottom) = ((int(v.min()), int(v.max())) for v in (columns, rows))
+        tight = (x + left, y + top, x + right + 1, y + bottom + 1)
         contrast = float(np.median(smooth[seen]))
-    return DrawnNodule(
-        given=(box.left, box.top, box.right, box.bottom),
-        tight=tuple(int(v) for v in tight),  # type: ignore[arg-type]
-        mask=whole,
-        size_mm=max(tight[2] - tight[0], tight[3] - tight[1]) * mm,
-        contrast=contrast,
-        visibility=recipe.visibility,
-        region=body.region(box),
-        recipe=recipe,
-    )
+    size_mm = max(tight[2] - tight[0], tight[3] - tight[1]) * mm
+    given = (box.left, box.top, box.right, box.bottom)
+    region = body.region(box)
+    return DrawnNodule(given, tight, whole, size_mm, contrast, recipe.visibility, region, recipe)
 
 
 def _around(box: Box, window: Window) -> Window:

@@ -1,12 +1,12 @@
 """The images of one radiograph after the other, by what a process opens once."""
 
 import hashlib
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 from nodegen.dataset.dataset_plan import PlannedImage
@@ -134,9 +134,7 @@ class ImageMaker:
                 f"nodegen itself failed at it ({type(error).__name__}: {error}); please report it "
                 f"with {record_name(image)}, which says where."
             )
-            write_skipped(
-                self.store, image, source, why, "".join(traceback.format_exception(error))
-            )
+            write_skipped(self.store, image, source, why, "".join(format_exception(error)))
 
     def _draw(self, image: PlannedImage, source: Source, prepared: Prepared) -> None:
         settings = self.settings

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodegen.dataset.energy import normalised
-from nodegen.dataset.transformation import SIDE_PX, Crop, StandardisationTransform, cropped
+from nodegen.dataset.transformation import SIDE_PX, LungCrop, StandardisationTransform, cropped
 from nodegen.io.radiograph import NODE21_MAX, Radiograph
 from nodegen.lungs.fields import Lungs, find_lungs
 
@@ -69,7 +69,7 @@ def standardise(radiograph: Radiograph) -> Standardised:
     return Standardised(made, StandardisationTransform(crop, gains, offset, (rows, columns)), lungs)
 
 
-def crop_of(lungs: Lungs) -> Crop:
+def crop_of(lungs: Lungs) -> LungCrop:
     """The crop around both lungs, with margins, made to fit 1024 × 1024 px."""
     filled = [np.flatnonzero(lungs.labels.any(axis)) for axis in (0, 1)]
     (left, right), (top, bottom) = ((int(place[0]), int(place[-1]) + 1) for place in filled)
@@ -84,4 +84,4 @@ def crop_of(lungs: Lungs) -> Crop:
     sides = edges[2] - edges[0], edges[3] - edges[1]
     scale = SIDE_PX / max(sides)
     x, y = ((SIDE_PX - round(side * scale)) // 2 for side in sides)
-    return Crop(*edges, scale, x, y)
+    return LungCrop(*edges, scale, x, y)

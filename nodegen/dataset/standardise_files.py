@@ -4,21 +4,22 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import numpy as np
 
 from nodegen.dataset.standardise import standardise
 from nodegen.dataset.transformation import SIDE_PX, StandardisationTransform
-from nodegen.errors import OutputError, StackError
+from nodegen.errors import NodegenError, OutputError, StackError
 from nodegen.io.box_tables import BoxTable, read_box_table
 from nodegen.io.files import write_text
 from nodegen.io.image import Geometry
-from nodegen.io.radiograph import Radiograph, find_radiographs, read_radiographs
+from nodegen.io.radiograph import find_radiographs, read_radiographs
 from nodegen.io.stack import StackWriter
 from nodegen.io.tables import csv_text
 
-CROPS, BOXES = "crops.json", "boxes.csv"
+CROPS, BOXES, FAULTS = "crops.json", "boxes.csv", "faults.log"
 Entry = dict[str, Any]
 
 
@@ -26,11 +27,12 @@ def standardise_files(
     inputs: list[Path],
     output: Path,
     boxes: Path | None = None,
-    left_out: Callable[[str], None] = print,
+    say: Callable[[str], None] = print,
 ) -> Iterator[Path]:
     """Standardise radiographs, each into an .mha of its own, and write ``crops.json``.
 
-    A run over a folder that holds some of them makes the others.
+    A run over a folder that holds some of them makes the others. Whatever is wrong with a
+    radiograph, it is left out; of a fault in nodegen itself ``faults.log`` says where it lies.
 
     Parameters
     ----------
@@ -42,8 +44,8 @@ def standardise_files(
         Table of boxes in the radiographs' own pixels, as
         :func:`nodegen.io.box_tables.read_box_table` takes it; ``boxes.csv`` gets them in those of
         the standardised images.
-    left_out : callable
-        Is given a sentence about each radiograph and box that is left out.
+    say : callable
+        Is given a sentence about what is there, and about each radiograph and box that is left out.
 
     Yields
     ------
@@ -61,44 +63,65 @@ def standardise_files(
     """
     table = None if boxes is None else read_box_table(boxes)
     entries = _entries_of(output)
+    if entries:
+        say(f"{output} holds {len(entries)} standardised radiographs already")
     taken: set[str] = set()
     try:
         for path, root in find_radiographs(inputs):
             source = path.relative_to(root).as_posix()
-            stem = source.removesuffix(path.suffix).replace("/", "_")
             try:
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                for radiograph in read_radiographs(path):
-                    name = (
-                        f"{stem}_{radiograph.slice:03d}.mha" if radiograph.slice else f"{stem}.mha"
-                    )
-                    if name in taken:
-                        raise StackError(f"another radiograph is written as {name}; rename one")
-                    taken.add(name)
-                    known = entries.get(name)
-                    if known and (output / name).exists():
-                        if known["source_sha256"] != digest:
-                            raise StackError(
-                                f"{output / name} was made of another file; remove it, or give "
-                                "another --output."
-                            )
-                        continue
-                    number = f":{radiograph.slice}" if radiograph.slice else ""
-                    entries[name] = {
-                        "source": source + number,
-                        "source_sha256": digest,
-                        **_write(radiograph, output / name),
-                    }
-                    yield output / name
+                yield from _standardised(path, source, output, entries, taken)
             except StackError as error:
-                left_out(f"left out {source}: {str(error).replace(str(path), source)}")
+                say(f"left out {source}: {str(error).replace(str(path), source)}")
+            except (NodegenError, OSError):  # of the output
+                raise
+            except Exception as error:
+                say(
+                    f"left out {source}: nodegen itself failed at it ({type(error).__name__}: "
+                    f"{error}); please report it with {output / FAULTS}, which says where."
+                )
+                with (output / FAULTS).open("a") as log:
+                    log.write(f"{source}: {''.join(format_exception(error))}\n")
     finally:
         if entries:
             write_text(output / CROPS, json.dumps(entries, indent=1) + "\n")
     if not taken & set(entries):
         raise StackError("None of the radiographs could be used; see why above.")
     if table is not None:
-        write_text(output / BOXES, _boxes_of(entries, table, left_out))
+        write_text(output / BOXES, _boxes_of(entries, table, say))
+
+
+def _standardised(
+    path: Path, source: str, output: Path, entries: dict[str, Entry], taken: set[str]
+) -> Iterator[Path]:
+    """Write those images of one file that are not there, and note how each was brought there."""
+    stem = source.removesuffix(path.suffix).replace("/", "_")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    output.mkdir(parents=True, exist_ok=True)
+    for radiograph in read_radiographs(path):
+        number = radiograph.slice
+        name = f"{stem}_{number:03d}.mha" if number else f"{stem}.mha"
+        if name in taken:
+            raise StackError(f"another radiograph is written as {name}; rename one")
+        taken.add(name)
+        if name in entries and (output / name).exists():
+            if entries[name]["source_sha256"] != digest:
+                raise StackError(
+                    f"{output / name} was made of another file; remove it, or give another "
+                    "--output."
+                )
+            continue
+        made = standardise(radiograph)
+        size = made.radiograph.spacing or (1.0, 1.0)
+        form = Geometry(size, (0.0, 0.0), (1.0, 0.0, 0.0, 1.0), 2)
+        with StackWriter(output / name, form, (1, SIDE_PX, SIDE_PX), np.uint16) as writer:
+            writer.write(made.radiograph.pixels)
+        entries[name] = {
+            "source": f"{source}:{number}" if number else source,
+            "source_sha256": digest,
+            **made.transformation.to_dict(),
+        }
+        yield output / name
 
 
 def _entries_of(output: Path) -> dict[str, Entry]:
@@ -109,7 +132,8 @@ def _entries_of(output: Path) -> dict[str, Entry]:
             StandardisationTransform.from_dict(entry)
         return entries
     except FileNotFoundError:
-        if output.exists() and any(p.suffix != ".partial" for p in output.iterdir()):
+        there = [p.name for p in output.iterdir()] if output.exists() else []
+        if any(name != FAULTS and not name.endswith(".partial") for name in there):
             raise OutputError(
                 f"{output} holds other files and no {CROPS}; give an empty or a new --output."
             ) from None
@@ -120,34 +144,20 @@ def _entries_of(output: Path) -> dict[str, Entry]:
         ) from error
 
 
-def _write(radiograph: Radiograph, path: Path) -> Entry:
-    """Write one standardised image; returns how it was brought there."""
-    made = standardise(radiograph)
-    size = made.radiograph.spacing or (1.0, 1.0)
-    form = Geometry(size, (0.0, 0.0), (1.0, 0.0, 0.0, 1.0), 2)
-    with StackWriter(path, form, (1, SIDE_PX, SIDE_PX), np.uint16) as writer:
-        writer.write(made.radiograph.pixels)
-    return made.transformation.to_dict()
-
-
-def _boxes_of(entries: dict[str, Entry], table: BoxTable, left_out: Callable[[str], None]) -> str:
+def _boxes_of(entries: dict[str, Entry], table: BoxTable, say: Callable[[str], None]) -> str:
     """The table of boxes in the standardised images; label 0 where an image has none."""
     names = sorted(entries)
     rows: list[tuple[object, ...]] = []
     found = table.match([entries[name]["source"] for name in names])
     for name, image in zip(names, found, strict=True):
         transformation = StandardisationTransform.from_dict(entries[name])
-        kept = []
+        kept: list[tuple[object, ...]] = []
         for box in image.fitted(transformation.shape) if image else ():
             corners = transformation.apply_box((box.left, box.top, box.right, box.bottom))
             if corners is None:
-                left_out(
-                    f"left out box {box.index} of {name}: it lies outside the crop to the lungs"
-                )
+                say(f"left out box {box.index} of {name}: it lies outside the crop to the lungs")
             else:
-                kept.append(corners)
-        for left, top, right, bottom in kept:
-            rows.append((name, 1, left, top, right - left, bottom - top))
-        if not kept:
-            rows.append((name, 0, 0, 0, 0, 0))
+                left, top, right, bottom = corners
+                kept.append((name, 1, left, top, right - left, bottom - top))
+        rows += kept or [(name, 0, 0, 0, 0, 0)]
     return csv_text(("img_name", "label", "x", "y", "width", "height"), rows)

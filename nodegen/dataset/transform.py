@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nodegen.constants import CLASSES, GRADES
+from nodegen.constants import GRADES
 from nodegen.dataset.arrays import extended, flat_pixels, in_form_of
-from nodegen.dataset.example import make_example
+from nodegen.dataset.dataset_settings import DatasetSettings
+from nodegen.dataset.example import Corners, make_example
 from nodegen.errors import BoxesError, SettingError, StackError
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.radiograph import Radiograph
@@ -60,9 +61,8 @@ class ObviousFirst:
 class AddNodules:
     """Draws nodules into the radiograph of a dictionary, and adds boxes, labels and masks.
 
-    It works in any data loader. In a worker process of torch's ``DataLoader`` the random stream
-    follows from ``seed`` and from the worker's own seed, which differs for each worker and epoch;
-    so ``torch.manual_seed`` before the loop makes a training repeatable.
+    In a worker of torch's ``DataLoader`` the random stream follows from ``seed`` and from the
+    worker's own seed, which differs for each worker and epoch; ``torch.manual_seed`` repeats it.
 
     A radiograph may lie upright, `(row, column)`, or on its side, `(column, row)`, as MONAI's
     ``LoadImaged`` reads it: its lungs say which, and it comes back as it lay. One without a
@@ -118,9 +118,9 @@ class AddNodules:
         self,
         key: str = "image",
         *,
-        nodules: tuple[int, int] = (1, 3),
-        size_mm: tuple[float, float] | None = None,
-        signal: str | None = None,
+        nodules: Any = (1, 3),
+        size_mm: Any = None,
+        signal: Any = None,
         boxes: Literal["tight", "given"] = "tight",
         axes: Literal["array", "xy"] = "array",
         seed: int = 0,
@@ -130,21 +130,13 @@ class AddNodules:
     ):
         import torch
 
-        if not _is_range(nodules):
-            raise SettingError(f"nodules is {nodules!r}; give fewest and most, such as (1, 3).")
-        for name, value, allowed in (
-            ("boxes", boxes, ("tight", "given")),
-            ("axes", axes, ("array", "xy")),
-            ("signal", signal, (None, *CLASSES)),
-        ):
-            if value not in allowed:
-                choices = " or ".join(str(choice) for choice in allowed)
-                raise SettingError(f"{name} is {value!r}, where {choices} is allowed.")
-        if not (isinstance(seed, int) and seed >= 0):
-            raise SettingError(f"seed is {seed!r}, where a whole number from 0 up is allowed.")
-        self.key, self.nodules, self.size_mm, self.signal = key, nodules, size_mm, signal
-        self.boxes, self.axes, self.seed, self.places = boxes, axes, seed, places
-        self.renderer, self.subtlety = Renderer(settings), subtlety
+        if axes not in ("array", "xy"):
+            raise SettingError(f"axes is {axes!r}, where 'array' or 'xy' is allowed.")
+        self.choices = DatasetSettings(
+            copies=1, nodules=nodules, size_mm=size_mm, signal=signal, boxes=boxes, seed=seed
+        )
+        self.key, self.axes, self.places, self.subtlety = key, axes, places, subtlety
+        self.renderer = Renderer(settings)
         # In shared memory, so that workers that are kept for several epochs see it as well.
         self._epoch = torch.zeros(1, dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
@@ -221,7 +213,7 @@ class AddNodules:
         upright = np.ascontiguousarray(flat.T) if swapped else flat
         known = self._boxes_of(data.get(BOX), upright.shape, swapped)
         boxes = self._chosen(data, upright, places, swapped, rng)
-        low, high = self.nodules
+        low, high = self.choices.nodules
         count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
         example = make_example(
             Radiograph(upright, None, Path()),
@@ -229,12 +221,12 @@ class AddNodules:
             count,
             int(rng.integers(2**63)),
             self._renderer(),
-            size_mm=self.size_mm,
-            signal=self.signal,
+            size_mm=self.choices.size_mm,
+            signal=self.choices.signal,
             boxes=boxes,
             beside=known,
         )
-        corners = [n.tight if self.boxes == "tight" else n.given for n in example.nodules]
+        corners = [n.tight if self.choices.boxes == "tight" else n.given for n in example.nodules]
         masks = [n.mask.T if swapped else n.mask for n in example.nodules]
         return {
             **data,
@@ -247,32 +239,25 @@ class AddNodules:
         data: Mapping[str, Any],
         shape: tuple[int, ...],
         swapped: bool,
-        corners: list[tuple[int, int, int, int]],
+        corners: list[Corners],
         masks: list[np.ndarray],
     ) -> dict[str, Any]:
         """Boxes, labels and masks of the dictionary, with those of drawn nodules behind them."""
         boxes = np.array(corners, np.float32).reshape(-1, 4)
         if self._rows_first(swapped):
             boxes = boxes[:, [1, 0, 3, 2]]
-        labels = np.full(len(boxes), NODULE, np.int64)
-        drawn = np.array(masks, np.uint8).reshape(-1, *shape)
-        if data.get(BOX) is not None and len(data[BOX]):
-            before = len(data[BOX])
-            if data.get(LABEL) is None:
-                labels = np.concatenate([np.full(before, NODULE, np.int64), labels])
-            if data.get(MASK) is None:
-                filled = np.zeros((before, *shape), np.uint8)
-                upright = shape[::-1] if swapped else shape
-                for mask, box in zip(
-                    filled, self._boxes_of(data[BOX], upright, swapped), strict=True
-                ):
-                    inside = slice(box.top, box.bottom), slice(box.left, box.right)
-                    mask[inside[::-1] if swapped else inside] = 1
-                drawn = np.concatenate([filled, drawn])
+        known = self._boxes_of(data.get(BOX), shape[::-1] if swapped else shape, swapped)
+        before = len(known) if data.get(LABEL) is None else 0
+        if known and data.get(MASK) is None:
+            filled = np.zeros((len(known), *shape), np.uint8)
+            for mask, box in zip(filled, known, strict=True):
+                upright = mask.T if swapped else mask
+                upright[box.top : box.bottom, box.left : box.right] = 1
+            masks = [*filled, *masks]
         return {
             BOX: extended(data, BOX, boxes),
-            LABEL: extended(data, LABEL, labels),
-            MASK: extended(data, MASK, drawn),
+            LABEL: extended(data, LABEL, np.full(before + len(boxes), NODULE, np.int64)),
+            MASK: extended(data, MASK, np.array(masks, np.uint8).reshape(-1, *shape)),
         }
 
     def _rows_first(self, swapped: bool) -> bool:
@@ -322,7 +307,7 @@ class AddNodules:
         worker = get_worker_info()
         stream = None if worker is None else int(worker.seed)
         if self._rng is None or stream != self._stream:
-            key = [self.seed] if stream is None else [self.seed, stream]
+            key = [self.choices.seed] if stream is None else [self.choices.seed, stream]
             self._rng, self._stream = np.random.default_rng(key), stream
         return self._rng
 
@@ -353,11 +338,3 @@ def _look(flat: np.ndarray, on_side: bool) -> tuple[Places, bool] | str:
         except StackError as error:
             faults.append(str(error))
     return faults[0]
-
-
-def _is_range(nodules: Any) -> bool:
-    try:
-        low, high = nodules
-        return bool(int(low) == low and int(high) == high and 0 <= low <= high)
-    except (TypeError, ValueError):
-        return False

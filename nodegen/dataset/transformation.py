@@ -7,19 +7,20 @@ that all other pixels of the original stay as they are, bit for bit.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 from nodegen.dataset.energy import SIGMAS, amplified, attenuated
-from nodegen.dataset.example import Example
+from nodegen.dataset.example import Corners, Example
 from nodegen.io.radiograph import Radiograph
 
 SIDE_PX = 1024
 # px of the standardised image. Of a nodule of 300 levels what is cut off by it makes an error of 4
-# to 12 levels at most (at 32 px 8 to 18, at 64 px 2 to 8), measured on three of NIH's films.
+# to 12 levels at most (at 32 px 8 to 18, at 64 px 2 to 8), measured on three of NIH's radiographs.
 REACH_PX = 48
 PAD_PX = 96  # three times the widest band, around what is taken back
 BLOCK_PX = 8  # what was changed is parted into windows of whole blocks
@@ -27,7 +28,7 @@ assert max(SIGMAS) * 3 <= PAD_PX
 
 
 @dataclass(frozen=True)
-class Crop:
+class LungCrop:
     """Where a standardised image lies in its original.
 
     Attributes
@@ -59,14 +60,7 @@ class Crop:
         return (x - self.left) * self.scale + self.x, (y - self.top) * self.scale + self.y
 
     def inverse(self, x: float, y: float) -> tuple[float, float]:
-        """A point of the standardised image in the original, px.
-
-        Examples
-        --------
-        >>> crop = Crop(100, 50, 1100, 1050, 1.024, 0, 0)
-        >>> tuple(round(v) for v in crop.inverse(*crop.apply(300, 400)))
-        (300, 400)
-        """
+        """A point of the standardised image in the original, px."""
         return (x - self.x) / self.scale + self.left, (y - self.y) / self.scale + self.top
 
 
@@ -76,7 +70,7 @@ class StandardisationTransform:
 
     Attributes
     ----------
-    crop : Crop
+    crop : LungCrop
     gains : tuple of float
         What each band was multiplied by, fine to coarse, and what the rest was.
     offset : float
@@ -85,19 +79,15 @@ class StandardisationTransform:
         Rows and columns of the original.
     """
 
-    crop: Crop
+    crop: LungCrop
     gains: tuple[float, ...]
     offset: float
     shape: tuple[int, int]
 
     def to_dict(self) -> dict[str, Any]:
         """What ``crops.json`` and a set's manifest hold."""
-        return {
-            **asdict(self.crop),
-            "gains": list(self.gains),
-            "offset": self.offset,
-            "shape": list(self.shape),
-        }
+        return {**asdict(self.crop), "gains": list(self.gains), "offset": self.offset,
+                "shape": list(self.shape)}  # fmt: skip
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "StandardisationTransform":
@@ -105,15 +95,14 @@ class StandardisationTransform:
 
         Examples
         --------
-        >>> crop = Crop(0, 0, 512, 512, 2.0, 0, 0)
+        >>> crop = LungCrop(0, 0, 512, 512, 2.0, 0, 0)
         >>> transform = StandardisationTransform(crop, (1.0,) * 7, 12.0, (512, 600))
         >>> StandardisationTransform.from_dict(transform.to_dict()) == transform
         True
         """
-        names = ("left", "top", "right", "bottom", "scale", "x", "y")
         rows, columns = content["shape"]
         gains = tuple(float(gain) for gain in content["gains"])
-        crop = Crop(*(content[name] for name in names))
+        crop = LungCrop(*(content[field.name] for field in fields(LungCrop)))
         return cls(crop, gains, float(content["offset"]), (rows, columns))
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
@@ -134,25 +123,22 @@ class StandardisationTransform:
         numpy.ndarray of float32, shape (row, column)
             Grey levels of the original; exactly 0 outside the reach.
         """
-        made = np.zeros((SIDE_PX, SIDE_PX), np.float32)
+        made = np.zeros((SIDE_PX + 2 * PAD_PX,) * 2, np.float32)
         for rows, columns, own in _parts(change):
             part = np.pad(own, PAD_PX)
             away = ndimage.distance_transform_edt(part == 0)
             taper = 0.5 + 0.5 * np.cos(np.pi * np.minimum(away / REACH_PX, 1))
             taper[away >= REACH_PX] = 0
-            part = attenuated(part, self.gains) * taper.astype(np.float32)
-            top, left = rows.start - PAD_PX, columns.start - PAD_PX
-            bottom, right = top + part.shape[0], left + part.shape[1]
-            part = part[max(-top, 0) :, max(-left, 0) :]
-            here = made[max(top, 0) : bottom, max(left, 0) : right]
-            here += part[: here.shape[0], : here.shape[1]]
-        return self._resampled(made, smooth=True)
+            made[
+                rows.start : rows.stop + 2 * PAD_PX, columns.start : columns.stop + 2 * PAD_PX
+            ] += attenuated(part, self.gains) * taper.astype(np.float32)
+        return self._resampled(made[PAD_PX:-PAD_PX, PAD_PX:-PAD_PX], Image.Resampling.BICUBIC)
 
     def inverse_mask(self, mask: np.ndarray) -> np.ndarray:
         """Bring a mask of the standardised image to the original, bool (row, column)."""
-        return self._resampled(mask.astype(np.float32), smooth=False) >= 0.5
+        return self._resampled(mask.astype(np.float32), Image.Resampling.BILINEAR) >= 0.5
 
-    def apply_box(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
+    def apply_box(self, box: Corners) -> Corners | None:
         """Bring a box (left, top, right, bottom) of the original to the standardised image.
 
         Clipped to the crop; None where its centre lies outside.
@@ -166,7 +152,7 @@ class StandardisationTransform:
         left, top = max(left, crop.x), max(top, crop.y)
         return left, top, min(right, crop.x + width), min(bottom, crop.y + height)
 
-    def inverse_box(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    def inverse_box(self, box: Corners) -> Corners:
         """Bring a box (left, top, right, bottom) to the original, to the nearest px inside it."""
         rows, columns = self.shape
         left, top = (round(value) for value in self.crop.inverse(box[0], box[1]))
@@ -174,15 +160,13 @@ class StandardisationTransform:
         left, top = min(max(left, 0), columns - 1), min(max(top, 0), rows - 1)
         return left, top, min(max(right, left + 1), columns), min(max(bottom, top + 1), rows)
 
-    def _resampled(self, image: np.ndarray, smooth: bool) -> np.ndarray:
-        from PIL import Image
-
+    def _resampled(self, image: np.ndarray, how: Image.Resampling) -> np.ndarray:
         crop, (width, height) = self.crop, self.crop.size
         part = Image.fromarray(image[crop.y : crop.y + height, crop.x : crop.x + width])
-        how = Image.Resampling.BICUBIC if smooth else Image.Resampling.BILINEAR
-        resized = part.resize((crop.right - crop.left, crop.bottom - crop.top), how)
         made = np.zeros(self.shape, np.float32)
-        made[crop.top : crop.bottom, crop.left : crop.right] = np.asarray(resized)
+        made[crop.top : crop.bottom, crop.left : crop.right] = np.asarray(
+            part.resize((crop.right - crop.left, crop.bottom - crop.top), how)
+        )
         return made
 
 
@@ -223,14 +207,14 @@ def in_original(
     )
 
 
-def cropped(pixels: np.ndarray, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
+def cropped(pixels: np.ndarray, crop: LungCrop) -> tuple[np.ndarray, np.ndarray]:
     """Cut a crop, and bring it to 1024 × 1024 px.
 
     Parameters
     ----------
     pixels : numpy.ndarray of float32 or uint8, shape (row, column)
         Grey levels, which are interpolated, or labels, which are not.
-    crop : Crop
+    crop : LungCrop
         Which part is cut, px of `pixels`, and where it lies in the result.
 
     Returns
@@ -240,8 +224,6 @@ def cropped(pixels: np.ndarray, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
     shown : numpy.ndarray of bool, shape (1024, 1024)
         What the crop shows.
     """
-    from PIL import Image
-
     part = Image.fromarray(pixels[crop.top : crop.bottom, crop.left : crop.right])
     width, height = crop.size
     is_grey = pixels.dtype == np.float32

@@ -4,11 +4,7 @@ What may tell who the patient is stays behind, because only elements are taken o
 not to: a list of what is allowed, not of what is forbidden.
 """
 
-from copy import deepcopy
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
+from typing import Any
 
 CR, DX, DX_RAW, SC = (
     f"1.2.840.10008.5.1.4.1.1.{part}" for part in ("1", "1.1", "1.1.1", "7")
@@ -52,7 +48,7 @@ WITHIN = _names("""
     CodeValue CodingSchemeDesignator CodingSchemeVersion CodeMeaning ViewModifierCodeSequence
     LUTDescriptor LUTData ModalityLUTType
 """)
-# Elements that must be there, but may be empty (type 2), of all four kinds of image.
+# Elements that must be there, but may be empty (type 2): of all kinds of image, and of some.
 EMPTY = _names("""
     PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime ReferringPhysicianName
     StudyID AccessionNumber SeriesNumber Manufacturer InstanceNumber PatientOrientation
@@ -72,59 +68,5 @@ REQUIRED: dict[str, dict[str, Any]] = {
         "PatientOrientation": UPRIGHT,
     },
 }  # fmt: skip
-EMPTY_OF = {
-    CR: ("ViewPosition",),
-    DX: ("AcquisitionContextSequence", "DetectorType", "PositionerType"),
-    DX_RAW: ("AcquisitionContextSequence", "DetectorType", "PositionerType"),
-    SC: (),
-}
-
-
-def take(source: "Dataset", made: "Dataset", names: tuple[str, ...]) -> None:
-    """Take over what is allowed, in sequences as well."""
-    from pydicom import Dataset, Sequence
-
-    for name in names:
-        if name not in source:
-            continue
-        element = source[name]
-        if element.VR != "SQ":
-            made[element.tag] = deepcopy(element)
-            continue
-        items = []
-        for item in element.value:
-            items.append(Dataset())
-            take(item, items[-1], WITHIN)
-        setattr(made, name, Sequence(items))
-
-
-def reference(source: "Dataset", stands_for: str) -> "Dataset":
-    """A reference to the source image, by its own UID or one that stands for it."""
-    from pydicom import Dataset
-
-    made = Dataset()
-    made.ReferencedSOPClassUID = source.SOPClassUID
-    made.ReferencedSOPInstanceUID = stands_for
-    made.PurposeOfReferenceCodeSequence = [code(*SOURCE_IMAGE)]
-    return made
-
-
-def equipment(version: str) -> "Dataset":
-    """Who changed the image."""
-    from pydicom import Dataset
-
-    made = Dataset()
-    made.PurposeOfReferenceCodeSequence = [code(*MODIFYING)]
-    made.Manufacturer = made.ManufacturerModelName = "nodegen"
-    made.SoftwareVersions = version
-    made.ContributionDescription = "Synthetic lung nodules"
-    return made
-
-
-def code(value: str, scheme: str, meaning: str) -> "Dataset":
-    """A coded term."""
-    from pydicom import Dataset
-
-    made = Dataset()
-    made.CodeValue, made.CodingSchemeDesignator, made.CodeMeaning = value, scheme, meaning
-    return made
+_EMPTY_DX = ("AcquisitionContextSequence", "DetectorType", "PositionerType")
+EMPTY_OF = {CR: ("ViewPosition",), DX: _EMPTY_DX, DX_RAW: _EMPTY_DX, SC: ()}

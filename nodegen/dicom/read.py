@@ -6,11 +6,11 @@ from contextlib import suppress
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from nodegen.dicom.clean import clean
+from nodegen.dicom.clean import SPACINGS, clean
 from nodegen.dicom.grey_scale import GreyScale, integer
 from nodegen.errors import StackError
 
@@ -56,17 +56,29 @@ def count_frames(path: Path) -> int:
         return 1
 
 
-def read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None, str | None]:
-    """Read the radiographs of a DICOM file.
+class DicomImage(NamedTuple):
+    """The radiographs of a DICOM file.
 
-    Returns
-    -------
+    Attributes
+    ----------
     pixels : numpy.ndarray of uint8 or uint16, shape (frame, row, column)
         Bright where the beam was absorbed.
     spacing : tuple of float or None
         (x, y), mm; None where the file does not say.
     patient : str or None
         What stands for the patient.
+    direction : tuple of float
+        Of x towards the patient's left, and of y towards the feet: 1, or -1 for the opposite.
+    """
+
+    pixels: np.ndarray
+    spacing: tuple[float, float] | None
+    patient: str | None
+    direction: tuple[float, float]
+
+
+def read_dicom(path: Path) -> DicomImage:
+    """Read the radiographs of a DICOM file.
 
     Raises
     ------
@@ -76,11 +88,13 @@ def read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None, str 
     dataset, frames = _decoded(path)
     try:
         shown = np.stack([GreyScale.of(frame, dataset).shown(frame) for frame in frames])
+        towards = [str(axis)[:1] for axis in dataset.get("PatientOrientation") or ()]
     except _FAULTS as error:
         raise StackError(
-            f"The rescale, window or table of {path} cannot be read ({error}); leave it out."
+            f"The rescale, window, table or orientation of {path} cannot be read ({error}); leave it out."
         ) from error
-    return shown, spacing(dataset), patient(dataset)
+    direction = -1.0 if towards[:1] == ["R"] else 1.0, -1.0 if towards[1:] == ["H"] else 1.0
+    return DicomImage(shown, spacing(dataset), patient(dataset), direction)
 
 
 def stored_frame(path: Path, number: int) -> tuple[Any, np.ndarray]:
@@ -223,7 +237,7 @@ def spacing(dataset: Any) -> tuple[float, float] | None:
     detector, over the magnification where that is told; else that of the scanned film. The elements
     are clean, see :func:`nodegen.dicom.clean.clean`.
     """
-    for name in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+    for name in SPACINGS:
         if name not in dataset:
             continue
         row, column = (float(value) for value in dataset.get(name))

@@ -6,30 +6,16 @@ nothing leads back from them.
 
 import io
 import uuid
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nodegen.dicom.clean import decimal
-from nodegen.dicom.elements import (
-    ACQUISITION,
-    ADDITION,
-    CHEST,
-    CR,
-    DX,
-    DX_RAW,
-    EMPTY,
-    EMPTY_OF,
-    PIXELS,
-    REQUIRED,
-    SC,
-    code,
-    equipment,
-    reference,
-    take,
-)
+from nodegen.dicom import elements
+from nodegen.dicom.clean import SPACINGS, decimal
+from nodegen.dicom.elements import CR, DX, DX_RAW, SC
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -103,7 +89,7 @@ def in_stored_form(
     """
     made = _begun(source, derivation)
     if not derivation.keep_identity:
-        take(source, made, PIXELS)
+        _take(source, made, elements.PIXELS)
     made.PixelData = _bytes(stored)
     kind = _kind(source)
     white_is_0 = made.PhotometricInterpretation == "MONOCHROME1"
@@ -143,10 +129,10 @@ def in_new_form(
         Whether `mm` follows from the width of the lungs, because no file says it.
     """
     made = _begun(source, derivation)
-    for name in PIXELS:
+    for name in elements.PIXELS:
         if name in made:
             delattr(made, name)
-    for name in ("ImagerPixelSpacing", "PixelSpacing", "NominalScannedPixelSpacing"):
+    for name in SPACINGS:
         if name in made and made.get(name):
             setattr(made, name, [decimal(float(value) / resampled) for value in made.get(name)])
     if not any(made.get(name) for name in ("ImagerPixelSpacing", "PixelSpacing")):
@@ -210,7 +196,7 @@ def _begun(source: "Dataset | None", derivation: Derivation) -> "Dataset":
         return made
     made.SpecificCharacterSet = "ISO_IR 192"
     if source is not None:
-        take(source, made, ACQUISITION)
+        _take(source, made, elements.ACQUISITION)
         if source.get("BurnedInAnnotation") == "NO":
             made.PatientIdentityRemoved = "YES"
             made.DeidentificationMethod = "Only elements without identity taken over, new UIDs"
@@ -229,7 +215,9 @@ def _completed(
     sign: int,
     mm: float,
 ) -> "Dataset":
-    """Tell the derivation, and fill in what the class of image must have."""
+    """Say the derivation, and fill in what the class of image must have."""
+    from pydicom import Dataset
+
     made.SOPClassUID, made.SOPInstanceUID = kind, uid("image", *derivation.key)
     made.SeriesInstanceUID = uid("series", derivation.study, *derivation.series)
     made.SeriesNumber, made.SeriesDescription = derivation.series
@@ -238,18 +226,26 @@ def _completed(
     made.ImageType = ["DERIVED", "SECONDARY"]
     made.SyntheticData = "YES" if derivation.synthetic else "NO"
     made.DerivationDescription = derivation.description[:1024]
-    made.DerivationCodeSequence = [code(*ADDITION)]
+    made.DerivationCodeSequence = [_code(*elements.ADDITION)]
     if source is not None and source.get("SOPInstanceUID"):
         own = str(source.SOPInstanceUID)
-        stands_for = own if derivation.keep_identity else uid("source", own)
-        made.SourceImageSequence = [reference(source, stands_for)]
-    made.ContributingEquipmentSequence = [equipment(derivation.version)]
-    for name, value in {**REQUIRED[kind], "LossyImageCompression": "00"}.items():
+        item = Dataset()
+        item.ReferencedSOPClassUID = source.SOPClassUID
+        item.ReferencedSOPInstanceUID = own if derivation.keep_identity else uid("source", own)
+        item.PurposeOfReferenceCodeSequence = [_code(*elements.SOURCE_IMAGE)]
+        made.SourceImageSequence = [item]
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [_code(*elements.MODIFYING)]
+    item.Manufacturer = item.ManufacturerModelName = "nodegen"
+    item.SoftwareVersions = derivation.version
+    item.ContributionDescription = "Synthetic lung nodules"
+    made.ContributingEquipmentSequence = [item]
+    for name, value in {**elements.REQUIRED[kind], "LossyImageCompression": "00"}.items():
         if not made.get(name):
             setattr(made, name, value)
     if kind in (DX, DX_RAW):
         if not made.get("AnatomicRegionSequence"):
-            made.AnatomicRegionSequence = [code(*CHEST)]
+            made.AnatomicRegionSequence = [_code(*elements.CHEST)]
         if not made.get("PixelIntensityRelationshipSign"):
             made.PixelIntensityRelationshipSign = sign
         if not made.get("ImagerPixelSpacing"):
@@ -258,9 +254,34 @@ def _completed(
             low, high = _limits(made)
             made.WindowCenter = decimal((low + high + 1) / 2)
             made.WindowWidth = decimal(high - low + 1)
-    for name in (*EMPTY, *EMPTY_OF[kind]):
+    for name in (*elements.EMPTY, *elements.EMPTY_OF[kind]):
         if name not in made:
             setattr(made, name, [] if name.endswith("Sequence") else None)
+    return made
+
+
+def _take(source: "Dataset", made: "Dataset", names: Sequence[str]) -> None:
+    """Take over what is allowed, in sequences as well."""
+    from pydicom import Dataset
+
+    for name in names:
+        if name not in source:
+            continue
+        element = source[name]
+        if element.VR != "SQ":
+            made[element.tag] = deepcopy(element)
+            continue
+        items = [Dataset() for _ in element.value]
+        for item, own in zip(items, element.value, strict=True):
+            _take(own, item, elements.WITHIN)
+        setattr(made, name, items)
+
+
+def _code(value: str, scheme: str, meaning: str) -> "Dataset":
+    from pydicom import Dataset
+
+    made = Dataset()
+    made.CodeValue, made.CodingSchemeDesignator, made.CodeMeaning = value, scheme, meaning
     return made
 
 

@@ -225,11 +225,12 @@ def _unreadable(path: Path, error: OSError) -> StackError:
 
 
 def _read_dicom(path: Path) -> Stack:
-    pixels, spacing, patient = read_dicom(path)
-    geometry = Geometry.plain(2)
-    if spacing:
-        geometry = Geometry(spacing, geometry.origin, geometry.direction, 2)
-    return Stack(path, pixels, geometry.stacked if len(pixels) > 1 else geometry, spacing, patient)
+    made = read_dicom(path)
+    x, y = made.direction
+    geometry = Geometry(made.spacing or (1.0, 1.0), (0.0, 0.0), (x, 0.0, 0.0, y), 2)
+    if len(made.pixels) > 1:
+        geometry = geometry.stacked
+    return Stack(path, made.pixels, geometry, made.spacing, made.patient)
 
 
 # --- writing --------------------------------------------------------------------------------------
