@@ -5,6 +5,7 @@ import weakref
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
@@ -187,6 +188,16 @@ def test_the_challenges_output_is_held_against_each_slices_own_range(tmp_path):
     pair = read_pair(tmp_path / "before.mha", tmp_path / "after.mha", tmp_path / "nodules.json")
     assert np.abs(pair.after - pair.before).max() == 0
     assert np.abs(pair.before - 4095 * (before - low) / (high - low)).max() <= 0.51 * 4095 / 255
+
+
+@pytest.mark.parametrize(("x", "right"), [(1.0, "left"), (-1.0, "right")])
+def test_the_patients_right_is_where_the_file_says(tmp_path, x, right):
+    image = sitk.GetImageFromArray(ground()[None].astype(np.uint16))
+    image.SetDirection((x, 0, 0, 0, 1, 0, 0, 0, x))
+    sitk.WriteImage(image, str(tmp_path / "a.mha"))
+    write_boxes(tmp_path / "nodules.json", [BOX])
+    pair = read_pair(tmp_path / "a.mha", tmp_path / "a.mha", tmp_path / "nodules.json")
+    assert pair.right == right
 
 
 @pytest.mark.parametrize("intensity", ["input", "challenge"])

@@ -624,6 +624,13 @@ def test_all_tools_are_on_the_screen(at_width, width):
     assert browser.outside() == []
     assert browser.js("return document.querySelector('#views canvas').clientHeight") >= 250
     assert [words(browser, f"#views .patient-{side}") for side in ("right", "left")] == ["R", "L"]
+    at = "return document.querySelector('#views .patient-right').getBoundingClientRect().left"
+    middle = browser.js("return document.querySelector('#views').clientWidth") / 2
+    assert browser.js(at) < middle
+    # A mirrored radiograph, by the direction that its file says.
+    browser.js("document.querySelector('#views figure').classList.add('mirrored')")
+    assert browser.js(at) > middle
+    browser.js("document.querySelector('#views figure').classList.remove('mirrored')")
 
 
 @NARROW

@@ -90,12 +90,15 @@ class StackPair:
     boxes : list of Box
     spacing : (float, float), optional
         Of a pixel, x and y, mm; None where the file says 1, and so nothing.
+    right : {"left", "right"}
+        Where the patient's right is shown, by the file's direction of x.
     """
 
     before: np.ndarray
     after: np.ndarray
     boxes: list[Box]
     spacing: tuple[float, float] | None = None
+    right: str = "left"
 
 
 class Judge:
@@ -199,4 +202,5 @@ def read_pair(before: Path, after: Path, boxes: Path) -> StackPair:
     levels = grey_levels_of_pair(old.pixels, new.pixels)
     x, y, *_ = old.geometry.spacing
     spacing = None if x == y == 1 else (float(x), float(y))
-    return StackPair(*levels, read_boxes(boxes, old.pixels.shape), spacing)
+    right = "right" if old.geometry.direction[0] < 0 else "left"
+    return StackPair(*levels, read_boxes(boxes, old.pixels.shape), spacing, right)

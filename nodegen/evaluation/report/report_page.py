@@ -118,6 +118,7 @@ class Report:
                 "height": before.shape[0],
                 "slope": slope,
                 "spacing": treated.pair.spacing,
+                "right": treated.pair.right,
                 "pixels": key,
                 "treatments": [],
                 "lungs": outlines(treated.lungs[number]) if number in treated.lungs else [],

@@ -58,6 +58,7 @@ function arrange(one, treatments, made) {
     scene.boxes = mine.map((each) => [...each.box, !one.bare && each.index === one.index]);
     scene.nodules = mine.flatMap((each) => each.nodule);
     panes[i].viewport.show(scene, mode);
+    panes[i].figure.classList.toggle("mirrored", data.slices[one.where].right === "right");
     caption(panes[i], mode, treated);
   });
   state.most = mostOf(made[0], one);
@@ -106,7 +107,7 @@ function addPane() {
   const scale = make("span", { class: "scale" });
   const words = make("figcaption");
   const sides = [["R", "right"], ["L", "left"]].map(([letter, name]) =>
-    make("abbr", { class: `patient-${name}`, title: `The patient's ${name}, as frontal radiographs are shown` }, letter),
+    make("abbr", { class: `patient-${name}`, title: `The patient's ${name}, by the direction that the file says` }, letter),
   );
   const figure = make("figure", {}, canvas, words, scale, ...sides);
   const pane = { figure, canvas, words, scale, viewport: new Viewport(canvas) };
