@@ -23,3 +23,9 @@ def write_radiographs(folder: Path) -> Path:
     for name, pixels in zip(names, phantoms(), strict=True):
         Image.fromarray(pixels).save(folder / f"{name}.png")
     return folder
+
+
+def from_run_lengths(code: dict) -> np.ndarray:
+    """The mask of a run-length code of COCO."""
+    values = np.arange(len(code["counts"])) % 2 == 1
+    return np.repeat(values, code["counts"]).reshape(code["size"], order="F")

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
-from radiographs import phantoms, write_radiographs
+from radiographs import from_run_lengths, phantoms, write_radiographs
 
 from nodegen.cli import main
 from nodegen.constants import GRADES
@@ -29,7 +29,7 @@ from nodegen.dataset.dataset_plan import draw_plan
 from nodegen.dataset.dataset_settings import FORMATS as ALL_FORMATS
 from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.make_dataset import make_dataset
-from nodegen.dataset.png import from_run_lengths, run_lengths
+from nodegen.dataset.png import run_lengths
 from nodegen.errors import NodegenError, OutputError, SettingError
 from nodegen.io.store import Store
 from nodegen.settings import Settings

@@ -8,11 +8,11 @@ import pytest
 pydicom = pytest.importorskip("pydicom")
 highdicom = pytest.importorskip("highdicom")
 from dicoms import CR, PIXELS, dicom  # noqa: E402
+from radiographs import from_run_lengths  # noqa: E402
 from test_dicom_out import faults  # noqa: E402
 
 from nodegen.dataset.dataset_settings import DatasetSettings  # noqa: E402
 from nodegen.dataset.make_dataset import make_dataset  # noqa: E402
-from nodegen.dataset.png import from_run_lengths  # noqa: E402
 from nodegen.dataset.transformation import REACH_PX, StandardisationTransform  # noqa: E402
 from nodegen.io.radiograph import read_radiograph  # noqa: E402
 from nodegen.settings import Settings  # noqa: E402

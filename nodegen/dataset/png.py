@@ -109,9 +109,3 @@ def run_lengths(mask: np.ndarray) -> dict[str, list[int]]:
     edges = np.concatenate([[0], ends, [flat.size]])
     counts = np.diff(edges).tolist()
     return {"size": list(mask.shape), "counts": [0, *counts] if flat[0] else counts}
-
-
-def from_run_lengths(code: dict[str, list[int]]) -> np.ndarray:
-    """The mask that :func:`run_lengths` coded."""
-    values = np.arange(len(code["counts"])) % 2 == 1
-    return np.repeat(values, code["counts"]).reshape(code["size"], order="F")

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -134,16 +134,21 @@ def with_copies(sources: Sequence[Source], roots: Mapping[str, Store]) -> tuple[
 
     Files of one size are compared by a few bytes of their middle first, so that few are read.
     """
-    sizes = _sizes(roots)
-    alike: dict[object, list[str]] = {}
-    for name in roots:
-        alike.setdefault(sizes.get(name, name), []).append(name)
-    for key in (_middles, _digests):
-        names = [name for group in alike.values() if len(group) > 1 for name in group]
-        keys = key(names, roots, sizes)
-        alike = {}
-        for name in names:
-            alike.setdefault((sizes[name], keys[name]), []).append(name)
+    stores: dict[Store, list[str]] = {}
+    for name, store in roots.items():
+        stores.setdefault(store, []).append(name)
+    sizes: dict[str, int] = {}
+    for store, names in stores.items():
+        sizes |= _sizes(store, names)
+    alike = _parted([list(sizes)], sizes)
+    middles: dict[str, bytes] = {}
+    for store in stores:
+        names = [name for group in alike for name in group if roots[name] == store]
+        half = [sizes[name] // 2 for name in names]
+        places = [(n, start, start + MIDDLE_BYTES) for n, start in zip(names, half, strict=True)]
+        middles |= zip(names, store.parts(places), strict=True)
+    alike = _parted(alike, middles)
+    alike = _parted(alike, {name: _digest(name, roots[name]) for group in alike for name in group})
     patient_of = {source.path: source.patient for source in sources}
     same: dict[str, str] = {}
 
@@ -152,55 +157,41 @@ def with_copies(sources: Sequence[Source], roots: Mapping[str, Store]) -> tuple[
             patient = same[patient]
         return patient
 
-    for group in alike.values():
+    for group in alike:
         one, *others = (first(patient_of[name]) for name in group)
         for other in others:
             if first(other) != first(one):
                 same[first(other)] = first(one)
     joined = [replace(source, patient=first(source.patient)) for source in sources]
-    return joined, sum(len(group) - 1 for group in alike.values())
+    return joined, sum(len(group) - 1 for group in alike)
 
 
-def _by_store(names: Iterable[str], roots: Mapping[str, Store]) -> dict[Store, list[str]]:
-    stores: dict[Store, list[str]] = {}
-    for name in names:
-        stores.setdefault(roots[name], []).append(name)
-    return stores
+def _parted(groups: list[list[str]], keys: Mapping[str, object]) -> list[list[str]]:
+    """Groups of names parted by their keys; what is alone in its part is left out."""
+    parts: dict[object, list[str]] = {}
+    for number, group in enumerate(groups):
+        for name in group:
+            parts.setdefault((number, keys[name]), []).append(name)
+    return [part for part in parts.values() if len(part) > 1]
 
 
-def _sizes(roots: Mapping[str, Store]) -> dict[str, int]:
+def _sizes(store: Store, names: list[str]) -> dict[str, int]:
     """Bytes of each file that can be seen."""
-    sizes: dict[str, int] = {}
-    for store, names in _by_store(roots, roots).items():
-        if store.folder is None:
-            sizes |= store.sizes()
-            continue
-        for name in names:
-            with suppress(OSError):  # said when it is read
-                sizes[name] = (store.folder / name).stat().st_size
+    if store.folder is None:
+        found = store.sizes()
+        return {name: found[name] for name in names if name in found}
+    sizes = {}
+    for name in names:
+        with suppress(OSError):  # said when it is read
+            sizes[name] = (store.folder / name).stat().st_size
     return sizes
 
 
-def _middles(
-    names: list[str], roots: Mapping[str, Store], sizes: Mapping[str, int]
-) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for store, own in _by_store(names, roots).items():
-        places = [(name, sizes[name] // 2, sizes[name] // 2 + MIDDLE_BYTES) for name in own]
-        found |= zip(own, store.parts(places), strict=True)
-    return found
-
-
-def _digests(
-    names: list[str], roots: Mapping[str, Store], sizes: Mapping[str, int]
-) -> dict[str, object]:
-    found: dict[str, object] = dict.fromkeys(names)
-    for name in names:
-        try:
-            found[name] = hashlib.sha256(roots[name].read(name)).digest()
-        except (OSError, OutputError):
-            found[name] = name  # no copy of another: said when it is read
-    return found
+def _digest(name: str, store: Store) -> object:
+    try:
+        return hashlib.sha256(store.read(name)).digest()
+    except (OSError, OutputError):
+        return name  # no copy of another: said when it is read
 
 
 def _patient(path: Path, name: str, pattern: str | None) -> str:

@@ -91,7 +91,7 @@ def read_dicom(path: Path) -> DicomImage:
         towards = [str(axis)[:1] for axis in dataset.get("PatientOrientation") or ()]
     except _FAULTS as error:
         raise StackError(
-            f"The rescale, window, table or orientation of {path} cannot be read ({error}); leave it out."
+            f"The rescale, window or table of {path} cannot be read ({error}); leave it out."
         ) from error
     direction = -1.0 if towards[:1] == ["R"] else 1.0, -1.0 if towards[1:] == ["H"] else 1.0
     return DicomImage(shown, spacing(dataset), patient(dataset), direction)
