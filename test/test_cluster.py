@@ -7,9 +7,9 @@ import pytest
 from cluster import Cluster
 from radiographs import write_radiographs
 
-from nodegen.dataset.cluster import make_image
 from nodegen.dataset.dataset_plan import PlannedImage
 from nodegen.dataset.dataset_settings import DatasetSettings
+from nodegen.dataset.image_maker import make_elsewhere
 from nodegen.dataset.make_dataset import make_dataset
 from nodegen.dataset.sources import Source
 from nodegen.errors import OutputError, SettingError
@@ -71,7 +71,7 @@ def test_a_worker_with_another_nodegen_refuses(radiographs, tmp_path):
     source, item = Source("00000001_000.png", 0, "1"), PlannedImage("s00000", 0, "train", 0, 1)
     places = Store(str(tmp_path)), Store(str(radiographs))
     with pytest.raises(OutputError, match="install the same on all machines"):
-        make_image(ASKED, *places, source, item, "0.9")
+        make_elsewhere("0.9", ASKED, *places, source, [item])
 
 
 @pytest.mark.parametrize(

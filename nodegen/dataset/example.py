@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from nodegen.dataset.dataset_settings import VISIBILITY, derived_seed
+from nodegen.dataset.dataset_settings import DatasetSettings, derived_seed
 from nodegen.io.boxes import Box, Recipe
 from nodegen.io.radiograph import Radiograph
 from nodegen.lungs.body import Body
@@ -109,13 +109,10 @@ def make_example(
     count: int,
     seed: int,
     renderer: Renderer,
+    choices: DatasetSettings,
     *,
-    size_mm: tuple[float, float] | None = None,
-    signal: str | None = None,
-    visibility: tuple[float, float] = VISIBILITY,
     boxes: Sequence[Box] | None = None,
     beside: Sequence[Box] = (),
-    untouched: bool = False,
 ) -> Example:
     """Draw nodules into a radiograph; those that do not pass the gate are drawn again.
 
@@ -133,18 +130,13 @@ def make_example(
         Of all that is random.
     renderer : Renderer
         Draws the nodules; its settings decide on noise and blur, too.
-    size_mm : tuple of float, optional
-        Range of the larger side, mm; None: as NODE21's.
-    signal : {"hyposignal", "hypersignal"}, optional
-        None: decided for each by its place.
-    visibility : tuple of float
-        Range that passes.
+    choices : DatasetSettings
+        Sizes, class and visibility of nodules, and whether the example holds the radiograph without
+        them, too (pairs).
     boxes : sequence of Box, optional
         Places of the nodules, which then all stay; None: drawn from `places`.
     beside : sequence of Box
         Boxes that drawn ones keep away from.
-    untouched : bool
-        Whether the example holds the radiograph without nodules, too.
 
     Returns
     -------
@@ -166,20 +158,20 @@ def make_example(
             drawn = places.draw(
                 count - len(kept),
                 np.random.default_rng(own),
-                size_mm,
+                choices.size_mm,
                 radiograph.spacing,
                 beside=[*beside, *(nodule.recipe.box for nodule in kept)],
             )
         missing = count - len(kept) - len(drawn)
         found = [f"room for {count - missing} of {count} nodules"] if missing > 0 else []
-        for planned in renderer.plan_slice(context, drawn, own, signal):
+        for planned in renderer.plan_slice(context, drawn, own, choices.signal):
             window = crop_window(planned.box, pixels.shape)
             fitted = renderer.render_box(context, alone, planned)
             change = alone[window] - unit[window]
             alone[window] = unit[window]
             recipe = with_visibility(planned, context, change)
             nodule = _measured(recipe, window, fitted, change, places.body, mm)
-            why = _fault(nodule, size_mm, visibility)
+            why = _fault(nodule, choices)
             if why:
                 found.append(why)
             if last or not why:
@@ -195,9 +187,9 @@ def make_example(
     made, plain = slice01, unit
     if renderer.settings.noise_and_blur:  # with and without differ by the nodules alone
         made = noise_and_blur(slice01, noise_and_blur_stream(seed, 0))
-        plain = noise_and_blur(unit, noise_and_blur_stream(seed, 0)) if untouched else unit
+        plain = noise_and_blur(unit, noise_and_blur_stream(seed, 0)) if choices.pairs else unit
     image = to_output(pixels, made, "input")
-    without = to_output(pixels, plain, "input") if untouched else None
+    without = to_output(pixels, plain, "input") if choices.pairs else None
     return Example(radiograph, image, without, levels, kept, seed, mm, faults)
 
 
@@ -237,18 +229,16 @@ def _around(box: Box, window: Window) -> Window:
     return found[0], found[1]
 
 
-def _fault(
-    nodule: DrawnNodule, size_mm: tuple[float, float] | None, visibility: tuple[float, float]
-) -> str | None:
+def _fault(nodule: DrawnNodule, choices: DatasetSettings) -> str | None:
     """Why a nodule does not pass; None where it does."""
     left, top, right, bottom = nodule.given
     seen = max(nodule.tight[2] - nodule.tight[0], nodule.tight[3] - nodule.tight[1])
     fill = seen / max(right - left, bottom - top)
-    if not visibility[0] <= nodule.visibility <= visibility[1]:
+    if not choices.visibility[0] <= nodule.visibility <= choices.visibility[1]:
         return f"a nodule has a visibility of {nodule.visibility:.2f}"
     if fill < LEAST_FILL:
         return f"a nodule fills {fill:.2f} of its box"
-    low, high = size_mm or (0.0, np.inf)
+    low, high = choices.size_mm or (0.0, np.inf)
     if not SIZE_TOLERANCE[0] * low <= nodule.size_mm <= SIZE_TOLERANCE[1] * high:
         return f"a nodule is seen {nodule.size_mm:.1f} mm large"
     return None

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from traceback import format_exception
 from typing import Any
 
+from nodegen import __version__
 from nodegen.dataset.dataset_plan import PlannedImage
 from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.example import make_example
@@ -16,7 +16,7 @@ from nodegen.dataset.records import is_done, record_name, write_example, write_s
 from nodegen.dataset.sources import Source
 from nodegen.dataset.standardise import standardise
 from nodegen.dataset.transformation import StandardisationTransform, in_original
-from nodegen.errors import NodegenError, StackError
+from nodegen.errors import NodegenError, OutputError, StackError
 from nodegen.io.radiograph import Radiograph, read_radiograph
 from nodegen.io.store import Store
 from nodegen.lungs.fields import find_lungs
@@ -28,8 +28,8 @@ from nodegen.renderer import Renderer
 class Prepared:
     """A radiograph that nodules are drawn into, and what is found in it once."""
 
-    given: Radiograph
     drawn: Radiograph
+    original: Radiograph | None  # that the images are given in, where it is another
     places: Places
     transformation: StandardisationTransform | None
     facts: dict[str, Any]
@@ -69,36 +69,41 @@ class ImageMaker:
         import torch
 
         torch.set_num_threads(1)  # also so that sums are rounded in the same way everywhere
-        prepared: Prepared | Exception | None = None
+        # By another run, or by a worker that was killed before it could say so.
+        done = [image.name for image in images if is_done(self.store, image)]
+        yield from done
+        todo = [image for image in images if image.name not in done]
+        prepared: Prepared | None = None
         with ExitStack() as files:
-            for image in images:
-                # By another run, or by a worker that was killed before it could say so.
-                if not is_done(self.store, image):
-                    if prepared is None:
-                        prepared = self._prepared(root, source, files)
-                    self._make_one(image, source, prepared)
-                yield image.name
+            while todo:
+                left_out: list[PlannedImage] = []
+                try:
+                    prepared = prepared or self._prepared(root, source, files)
+                    self._draw(todo[0], source, prepared)
+                except Exception as error:
+                    why, trace = _said(error, source, record_name(todo[0]))
+                    left_out = todo[:1] if prepared else todo
+                    for image in left_out:
+                        write_skipped(self.store, image, source, why, trace)
+                yield from (image.name for image in left_out or todo[:1])
+                todo = todo[max(len(left_out), 1) :]
 
-    def _prepared(self, root: Store, source: Source, files: ExitStack) -> Prepared | Exception:
-        """Read a radiograph, and find its lungs; or what is wrong with it."""
+    def _prepared(self, root: Store, source: Source, files: ExitStack) -> Prepared:
+        """Read a radiograph, and find its lungs."""
         try:
             path = files.enter_context(root.local(source.path))
-            try:
-                return self._read(path, source)
-            except StackError as error:
-                return StackError(str(error).replace(str(path), source.path))
-        except FileNotFoundError:
-            return StackError(f"{source.path} is there no more; put it back.")
-        except Exception as error:
-            return error
-
-    def _read(self, path: Path, source: Source) -> Prepared:
-        given = drawn = read_radiograph(path, source.slice)
-        form = standardise(given) if self.settings.standardise else None
-        if form is not None:
-            drawn = form.radiograph
-            given = given if self.settings.space == "original" else drawn
-        lungs = form.lungs if form else find_lungs(drawn.pixels)
+        except FileNotFoundError as error:
+            raise StackError(f"{source.path} is there no more; put it back.") from error
+        try:
+            drawn, original, form = read_radiograph(path, source.slice), None, None
+            if self.settings.standardise:
+                form = standardise(drawn)
+                original = drawn if self.settings.space == "original" else None
+                drawn = form.radiograph
+            lungs = form.lungs if form else find_lungs(drawn.pixels)
+            places = self.prior.places(lungs, drawn.pixels)
+        except StackError as error:
+            raise StackError(str(error).replace(str(path), source.path)) from error
         facts: dict[str, Any] = {
             "source_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "lungs_confidence": round(lungs.confidence, 3),
@@ -107,52 +112,33 @@ class ImageMaker:
         }
         if form is not None:
             facts["standardised"] = form.transformation.to_dict()
-        return Prepared(
-            given,
-            drawn,
-            self.prior.places(lungs, drawn.pixels),
-            form.transformation if form else None,
-            facts,
-        )
-
-    def _make_one(
-        self, image: PlannedImage, source: Source, prepared: Prepared | Exception
-    ) -> None:
-        try:
-            if isinstance(prepared, Exception):
-                raise prepared
-            self._draw(image, source, prepared)
-        except StackError as error:
-            write_skipped(self.store, image, source, str(error))
-        except (NodegenError, OSError):  # of the output, the settings or the model
-            raise
-        except MemoryError:
-            why = "It is too large for this machine's memory; take another machine."
-            write_skipped(self.store, image, source, why)
-        except Exception as error:
-            why = (
-                f"nodegen itself failed at it ({type(error).__name__}: {error}); please report it "
-                f"with {record_name(image)}, which says where."
-            )
-            write_skipped(self.store, image, source, why, "".join(format_exception(error)))
+        return Prepared(drawn, original, places, form.transformation if form else None, facts)
 
     def _draw(self, image: PlannedImage, source: Source, prepared: Prepared) -> None:
-        settings = self.settings
+        renderer = self.renderer.with_subtlety(self.settings.subtlety_of(image.split))
+        radiograph, places = prepared.drawn, prepared.places
         example = make_example(
-            prepared.drawn,
-            prepared.places,
-            image.nodules,
-            image.seed,
-            self.renderer.with_subtlety(settings.subtlety_of(image.split)),
-            size_mm=settings.size_mm,
-            signal=settings.signal,
-            visibility=settings.visibility,
-            untouched=settings.pairs,
+            radiograph, places, image.nodules, image.seed, renderer, self.settings
         )
-        if prepared.transformation and prepared.given is not prepared.drawn:
-            example = in_original(example, prepared.transformation, prepared.given)
+        if prepared.transformation and prepared.original:
+            example = in_original(example, prepared.transformation, prepared.original)
         with self.store.staged(record_name(image)) as folder:
-            write_example(folder, image, source, example, settings, prepared.facts)
+            write_example(folder, image, source, example, self.settings, prepared.facts)
+
+
+def _said(error: Exception, source: Source, record: str) -> tuple[str, str]:
+    """Why a radiograph is left out, and the traceback of a fault in nodegen; others are raised."""
+    if isinstance(error, StackError):
+        return str(error), ""
+    if isinstance(error, MemoryError):
+        return f"{source.path} is too large for this machine's memory; take another one.", ""
+    if isinstance(error, NodegenError | OSError):  # of the output, the settings or the model
+        raise error
+    why = (
+        f"nodegen itself failed at it ({type(error).__name__}: {error}); please report it with "
+        f"{record}, which says where."
+    )
+    return why, "".join(format_exception(error))
 
 
 @lru_cache(maxsize=1)
@@ -165,3 +151,19 @@ def make_images(
 ) -> Iterator[str]:
     """Make images of one radiograph as :meth:`ImageMaker.make`, by a maker that is opened once."""
     return _maker(settings, store).make(root, source, images)
+
+
+def make_elsewhere(version: str, *task: Any) -> list[str]:
+    """Make images as :func:`make_images`, in a worker of another process or machine.
+
+    Raises
+    ------
+    OutputError
+        Where the worker has another nodegen.
+    """
+    if version != __version__:
+        raise OutputError(
+            f"A worker has nodegen {__version__} where the set is made by {version}; install the "
+            "same on all machines."
+        )
+    return list(make_images(*task))

@@ -3,23 +3,27 @@
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
-from nodegen.dataset.cluster import make_on_cluster
+from nodegen import __version__
+from nodegen.dataset.cluster import cluster_executor
 from nodegen.dataset.dataset_plan import DatasetPlan, PlannedImage, draw_plan, keep_plan
 from nodegen.dataset.dataset_settings import SPLITS, DatasetSettings
 from nodegen.dataset.finalise import finalise_set
-from nodegen.dataset.image_maker import make_images
+from nodegen.dataset.image_maker import make_elsewhere, make_images
 from nodegen.dataset.records import Record, read_records
 from nodegen.dataset.sources import Source
 from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.store import Store
 from nodegen.workers import track
 
+AHEAD = 1000  # tasks that an executor holds: more keep no worker busier, and cost memory
 Task = tuple[Store, Source, list[PlannedImage]]  # a radiograph, and the images that it lacks
 
 
@@ -127,16 +131,14 @@ def make_dataset(
         if image.name not in done and image.source % of == number - 1:
             lacking.setdefault(image.source, []).append(image)
     sources = [(plan.sources[place], images) for place, images in sorted(lacking.items())]
-    todo = [(plan.roots[source.path], source, images) for source, images in sources]
-    if scheduler:
-        made = make_on_cluster(settings, store, todo, scheduler)
-    elif workers > 1:
-        made = _in_pool(settings, store, todo, workers)
-    else:
-        made = (name for task in todo for name in make_images(settings, store, *task))
+    todo = [(plan.roots[source.path].absolute(), source, images) for source, images in sources]
+    if scheduler:  # an image a task, so that little is lost with a worker
+        todo = [(root, source, [each]) for root, source, images in todo for each in images]
     total = sum(len(images) for _, _, images in todo)
-    for _ in track(made, total, "radiographs with nodules", "image", progress):
-        pass
+    with _executor(workers, scheduler if todo else None) as executor:
+        made = _made(executor, settings, store.absolute(), todo)
+        for _ in track(made, total, "radiographs with nodules", "image", progress):
+            pass
     records = list(read_records(store, plan.images))
     _check_there(store, todo, records)
     return _finished(plan, store, records, str(output))
@@ -190,34 +192,55 @@ def _check_there(store: Store, todo: list[Task], records: list[Record]) -> None:
         )
 
 
-def _in_pool(
-    settings: DatasetSettings, store: Store, todo: list[Task], workers: int
+def _made(
+    executor: Executor | None, settings: DatasetSettings, store: Store, todo: list[Task]
 ) -> Iterator[str]:
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_watch_parent)
-    try:
-        futures = [pool.submit(_made, settings, store, task) for task in todo]
-        for future in as_completed(futures):
+    """Make what is to be made, and yield the name of each image."""
+    if executor is None:
+        for task in todo:
+            yield from make_images(settings, store, *task)
+        return
+    tasks, waiting = iter(todo), set[Future[list[str]]]()
+    while True:
+        for task in islice(tasks, AHEAD - len(waiting)):
+            waiting.add(executor.submit(make_elsewhere, __version__, settings, store, *task))
+        if not waiting:
+            return
+        ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in ended:
             yield from future.result()
-    except BrokenProcessPool as error:
-        raise OutputError(
-            "A worker process was ended from outside, perhaps for want of memory; run the same "
-            "command again to go on, with fewer --workers."
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _made(settings: DatasetSettings, store: Store, task: Task) -> list[str]:
-    return list(make_images(settings, store, *task))
+@contextmanager
+def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
+    """The workers of a cluster, or processes of this machine; None for this process."""
+    if scheduler:
+        with cluster_executor(scheduler) as executor:
+            yield executor
+    elif workers == 1:
+        yield None
+    else:
+        pool = ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=_watch_parent
+        )
+        try:
+            yield pool
+        except BrokenProcessPool as error:
+            raise OutputError(
+                "A worker process was ended from outside, perhaps for want of memory; run the same "
+                "command again to go on, with fewer --workers."
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _watch_parent() -> None:
     """End with the parent, so that no worker is left where it was killed."""
 
-    def wait() -> None:
+    def wait_for_parent() -> None:
         parent = parent_process()
         if parent is not None:
             parent.join()
             os._exit(1)
 
-    threading.Thread(target=wait, daemon=True).start()
+    threading.Thread(target=wait_for_parent, daemon=True).start()

@@ -101,7 +101,8 @@ class Nodules(Transform):
         if isinstance(self.add.places, str) and self.add.places in subject:
             data[self.add.places] = subject[self.add.places]
         before = len(data.get(BOX, ()))
-        made = self.add.add(data, np.random.default_rng([self.add.choices.seed, self.seed]), on_side=True)
+        rng = np.random.default_rng([self.add.choices.seed, self.seed])
+        made = self.add.add(data, rng, on_side=True)
         image.set_data(made[self.add.key][None, ..., None])
         labels = torch.zeros(shape[1:3], dtype=torch.int32)
         first = before

@@ -221,8 +221,7 @@ class AddNodules:
             count,
             int(rng.integers(2**63)),
             self._renderer(),
-            size_mm=self.choices.size_mm,
-            signal=self.choices.signal,
+            self.choices,
             boxes=boxes,
             beside=known,
         )
