@@ -139,7 +139,7 @@ def test_a_fault_in_nodegen_itself_leaves_one_radiograph_out(film, tmp_path, cap
     monkeypatch.undo()
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert "holds 1 standardised radiographs already" in said
+    assert "holds 1 standardised radiograph already" in said
     assert set(json.loads((tmp_path / "o" / "crops.json").read_text())) == {"a.mha", "b.mha"}
 
 

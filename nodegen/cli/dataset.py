@@ -75,12 +75,13 @@ def dataset(
         return
     if made.empty:
         print(f"no images in {' and '.join(made.empty)}: too few patients for that split")
-    asked = f" of {made.asked}" if made.nodules < made.asked else ""
-    images = f"{made.images - made.left_out}{f' of {made.images}' if made.left_out else ''} images"
-    print(
-        f"{images} with {made.nodules}{asked} nodules: {made.output}, see report.md and "
-        "contact_sheet.png there"
-    )
+    images = _counted(made.images - made.left_out, made.images, "image")
+    nodules = _counted(made.nodules, made.asked, "nodule")
+    print(f"{images} with {nodules}: {made.output}, see report.md and contact_sheet.png there")
+
+
+def _counted(number: int, asked: int, word: str) -> str:
+    return f"{number}{f' of {asked}' * (number < asked)} {word}{'s' * (asked != 1)}"
 
 
 def _share(text: str) -> tuple[int, int]:

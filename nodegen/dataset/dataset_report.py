@@ -1,7 +1,6 @@
 """The report of a set: what came out, against what was asked, as a page of Markdown."""
 
 from collections import Counter
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -11,7 +10,12 @@ from nodegen.dataset.dataset_settings import SPLITS
 from nodegen.dataset.records import Record
 from nodegen.io.tables import markdown_table
 
-PERCENTILES = (5, 25, 50, 75, 95)
+AT = (5, 25, 50, 75, 95)  # percentiles
+MEASURED = (
+    ("larger side of what is visible, mm", 1, "size_mm"),
+    ("contrast, of the image's range", 3, "contrast"),
+    ("visibility, contrast to noise", 2, "visibility"),
+)
 
 
 def dataset_report(plan: DatasetPlan, records: list[Record]) -> str:
@@ -27,51 +31,41 @@ def dataset_report(plan: DatasetPlan, records: list[Record]) -> str:
     made = [record for record in records if "skipped" not in record]
     skipped = {record["source"]: record["skipped"] for record in records if "skipped" in record}
     nodules = [nodule for record in made for nodule in record["nodules"]]
-    lines = [
+    parts = [
         "# Training set",
-        "",
         f"{len(made)} images with {len(nodules)} synthetic nodules, by nodegen {__version__}. "
         "See `contact_sheet.png` for its look, `manifest.jsonl` for each image's source, recipe "
         "and hashes, `plan.json` for all settings.",
-        "",
         markdown_table(
             ("split", "patients", "radiographs", "images", "without nodules", "nodules"),
             [_counts(split, [r for r in made if r["split"] == split]) for split in SPLITS],
         ),
     ]
     if nodules:
-        lines += [
-            "",
-            markdown_table(
-                ("of the nodules", *(f"{p}th percentile" for p in PERCENTILES)),
-                [
-                    _quantiles("larger side of what is visible, mm", 1, nodules, "size_mm"),
-                    _quantiles("contrast, of the image's range", 3, nodules, "contrast"),
-                    _quantiles("visibility, contrast to noise", 2, nodules, "visibility"),
-                ],
-            ),
-            "",
-            f"Places: {_shares(n['region'] for n in nodules)}. "
-            f"Classes: {_shares(n['recipe']['signal'] for n in nodules)}.",
+        measured = [
+            (name, *(f"{v:.{digits}f}" for v in np.percentile([n[key] for n in nodules], AT)))
+            for name, digits, key in MEASURED
         ]
-    empty = [
-        split
-        for split, share in zip(SPLITS, plan.settings.split, strict=True)
-        if share and not any(record["split"] == split for record in made)
-    ]
-    if empty:
-        lines += ["", f"No images in {' and '.join(empty)}: too few patients for that split."]
-    again = [record for record in made if len(record["faults"]) > 1]
-    kept = [record for record in made if not record["passed"]]
-    lines += [
-        "",
-        f"Gate: {len(again)} images had nodules drawn again; {len(kept)} were kept though they did "
-        f"not pass{': ' + ', '.join(record['name'] for record in kept[:20]) if kept else ''}.",
-    ]
+        places, classes = (
+            ", ".join(f"{name} {count}" for name, count in sorted(Counter(names).items()))
+            for names in ([n["region"] for n in nodules], [n["recipe"]["signal"] for n in nodules])
+        )
+        parts += [
+            markdown_table(("of the nodules", *(f"{p}th percentile" for p in AT)), measured),
+            f"Places: {places}. Classes: {classes}.",
+        ]
+    if empty := plan.settings.empty({record["split"] for record in made}):
+        parts.append(f"No images in {' and '.join(empty)}: too few patients for that split.")
+    again = sum(len(record["faults"]) > 1 for record in made)
+    kept = [record["name"] for record in made if not record["passed"]]
+    parts.append(
+        f"Gate: {again} images had nodules drawn again; {len(kept)} were kept though they did not "
+        f"pass{': ' + ', '.join(kept[:20]) if kept else ''}."
+    )
     if skipped:
-        lines += ["", f"{len(skipped)} radiographs could not be used:", ""]
-        lines += [f"- `{name}`: {why}" for name, why in sorted(skipped.items())]
-    return "\n".join(lines) + "\n"
+        parts.append(f"{len(skipped)} radiographs could not be used:")
+        parts.append("\n".join(f"- `{name}`: {why}" for name, why in sorted(skipped.items())))
+    return "\n\n".join(parts) + "\n"
 
 
 def _counts(split: str, here: list[Record]) -> tuple[object, ...]:
@@ -83,13 +77,3 @@ def _counts(split: str, here: list[Record]) -> tuple[object, ...]:
         sum(not record["nodules"] for record in here),
         sum(len(record["nodules"]) for record in here),
     )
-
-
-def _quantiles(name: str, digits: int, nodules: list[Record], key: str) -> list[str]:
-    found = np.percentile([nodule[key] for nodule in nodules], PERCENTILES)
-    return [name, *(f"{value:.{digits}f}" for value in found)]
-
-
-def _shares(values: Iterable[str]) -> str:
-    counts = Counter(values)
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))

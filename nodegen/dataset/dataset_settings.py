@@ -1,6 +1,7 @@
 """What a user may choose of a training set."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal
 
@@ -136,6 +137,14 @@ class DatasetSettings:
     def subtlety_of(self, split: str) -> str:
         """Of the nodules of one split."""
         return dict(self.subtlety).get(split, self.render.subtlety)
+
+    def empty(self, filled: Collection[str]) -> tuple[str, ...]:
+        """Splits that were to have a share, and are not among those that have images."""
+        return tuple(
+            split
+            for split, share in zip(SPLITS, self.split, strict=True)
+            if share and split not in filled
+        )
 
     def described(self) -> dict[str, Any]:
         """All choices, as they are kept beside the set; folders of models as their names alone."""

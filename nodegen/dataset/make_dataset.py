@@ -14,7 +14,7 @@ from pathlib import Path
 from nodegen import __version__
 from nodegen.dataset.cluster import cluster_executor
 from nodegen.dataset.dataset_plan import DatasetPlan, PlannedImage, draw_plan, keep_plan
-from nodegen.dataset.dataset_settings import SPLITS, DatasetSettings
+from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.finalise import finalise_set
 from nodegen.dataset.image_maker import make_elsewhere, make_images
 from nodegen.dataset.records import Record, read_records
@@ -162,7 +162,6 @@ def _finished(plan: DatasetPlan, store: Store, records: list[Record], output: st
             )
         keep_plan(plan, store)  # where there are no locks another run may have begun another set
         finalise_set(plan, store, records)
-    filled = {record["split"] for record in made}
     return DatasetRun(
         output=output,
         images=len(plan.images),
@@ -171,11 +170,7 @@ def _finished(plan: DatasetPlan, store: Store, records: list[Record], output: st
         left_out=len(records) - len(made),
         nodules=nodules,
         asked=asked,
-        empty=tuple(
-            split
-            for split, share in zip(SPLITS, plan.settings.split, strict=True)
-            if share and split not in filled
-        ),
+        empty=plan.settings.empty({record["split"] for record in made}),
         copies=plan.copies,
     )
 

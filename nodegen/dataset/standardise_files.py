@@ -64,7 +64,8 @@ def standardise_files(
     table = None if boxes is None else read_box_table(boxes)
     entries = _entries_of(output)
     if entries:
-        say(f"{output} holds {len(entries)} standardised radiographs already")
+        ending = "s" * (len(entries) != 1)
+        say(f"{output} holds {len(entries)} standardised radiograph{ending} already")
     taken: set[str] = set()
     try:
         for path, root in find_radiographs(inputs):

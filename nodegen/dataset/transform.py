@@ -153,13 +153,23 @@ class AddNodules:
         self._epoch[0] = epoch
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Draw nodules into a copy of the dictionary.
+        """Draw nodules into a copy of the dictionary; see :meth:`add`."""
+        return self.add(data, self._random())
+
+    def add(
+        self, data: Mapping[str, Any], rng: np.random.Generator, on_side: bool = False
+    ) -> dict[str, Any]:
+        """Draw nodules as a call does, with all that is random drawn from ``rng``.
 
         Parameters
         ----------
         data : mapping
             Holds the radiograph; what it holds under ``box``, ``label`` and ``mask`` is kept, drawn
             nodules keep away from its boxes, and theirs are added behind.
+        rng : numpy.random.Generator
+            Of places, number and nodules; it is moved on.
+        on_side : bool
+            Whether it is tried first if the radiograph lies on its side, `(column, row)`.
 
         Returns
         -------
@@ -177,27 +187,6 @@ class AddNodules:
             Where boxes, labels or masks have another form.
         SettingError
             Where the dictionary holds no radiograph.
-        """
-        return self.add(data, self._random())
-
-    def add(
-        self, data: Mapping[str, Any], rng: np.random.Generator, on_side: bool = False
-    ) -> dict[str, Any]:
-        """Draw nodules as a call does, with all that is random drawn from ``rng``.
-
-        Parameters
-        ----------
-        data : mapping
-            As for a call.
-        rng : numpy.random.Generator
-            Of places, number and nodules; it is moved on.
-        on_side : bool
-            Whether it is tried first if the radiograph lies on its side, `(column, row)`.
-
-        Returns
-        -------
-        dict
-            As from a call.
         """
         if self.key not in data:
             raise SettingError(
