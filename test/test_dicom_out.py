@@ -29,7 +29,7 @@ from nodegen.dicom.elements import SC  # noqa: E402
 from nodegen.dicom.segmentation import segmentation  # noqa: E402
 from nodegen.dicom.write import Derivation, encoded, in_new_form, in_stored_form, uid  # noqa: E402
 
-TOLD = Derivation(("a", "1"), "study", "nodegen-7", 1, (1, "Synthetic"), "2 nodules", "1", True)
+TOLD = Derivation(("a", "1"), "study", "nodegen-7", 1, (1, "Synthetic"), "2 nodules", True)
 SMALL = PIXELS[100:164, 100:180]
 LOG_TABLE = np.rint(4095 * np.log1p(np.arange(4096)) / np.log(4096)).astype(np.uint16)
 
@@ -122,8 +122,8 @@ def test_masks_are_read_by_highdicom(tmp_path):
     encoded(image)
     masks = [np.zeros(SMALL.shape, bool), np.zeros(SMALL.shape, bool)]
     masks[0][10:20, 5:30] = masks[1][15:40, 20:50] = True
-    made = encoded(segmentation(image, masks, ("a", "1"), "1"))
-    assert made == encoded(segmentation(image, masks, ("a", "1"), "1"))
+    made = encoded(segmentation(image, masks, ("a", "1")))
+    assert made == encoded(segmentation(image, masks, ("a", "1")))
     (tmp_path / "masks.dcm").write_bytes(made)
     back = highdicom.seg.segread(tmp_path / "masks.dcm")
     found = back.get_pixels_by_source_instance([image.SOPInstanceUID], combine_segments=False)
@@ -198,7 +198,7 @@ def test_nothing_tells_who_the_patient_is(form, tmp_path):
         if form == "stored"
         else in_new_form(source, SMALL, (0, 4095), 0.2, TOLD)
     )
-    masks = segmentation(made, [SMALL > 2000], ("a", "1"), "1")
+    masks = segmentation(made, [SMALL > 2000], ("a", "1"))
     for content in (encoded(made), encoded(masks)):
         for told in (
             b"SECRET",
@@ -303,6 +303,6 @@ def test_what_a_source_has_wrong_is_not_carried_on(tmp_path, raw, keep):
     image = encoded(in_stored_form(source, stored, 0.6, replace(TOLD, keep_identity=keep)))
     back = read(image)
     assert np.array_equal(back.pixel_array, SMALL)
-    masks = segmentation(back, [SMALL > 100], ("a",), "2.0.0")
+    masks = segmentation(back, [SMALL > 100], ("a",))
     assert not faults(image, tmp_path)
     assert not faults(encoded(masks), tmp_path)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nodegen import __version__
 from nodegen.dicom.elements import NO_DATE, NO_TIME
 from nodegen.dicom.write import uid
 
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 SERIAL = "none"  # of the device, which highdicom asks for
 
 
-def segmentation(
-    image: "Dataset", masks: list[np.ndarray], key: tuple[str, ...], version: str
-) -> "Dataset":
+def segmentation(image: "Dataset", masks: list[np.ndarray], key: tuple[str, ...]) -> "Dataset":
     """A binary segmentation with a segment for each nodule.
 
     Parameters
@@ -27,8 +26,6 @@ def segmentation(
         One at least; of a nodule each.
     key : tuple of str
         What its UIDs follow from.
-    version : str
-        Of nodegen.
 
     Returns
     -------
@@ -39,7 +36,7 @@ def segmentation(
     from pydicom.sr.codedict import codes
 
     algorithm = AlgorithmIdentificationSequence(
-        name="nodegen", version=version, family=codes.DCM.ArtificialIntelligence
+        name="nodegen", version=__version__, family=codes.DCM.ArtificialIntelligence
     )
     described = [
         SegmentDescription(
@@ -69,7 +66,7 @@ def segmentation(
             instance_number=int(image.InstanceNumber),
             manufacturer="nodegen",
             manufacturer_model_name="nodegen",
-            software_versions=version,
+            software_versions=__version__,
             device_serial_number=SERIAL,
             content_label="NODULES",
             content_description="Synthetic lung nodules",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nodegen import __version__
 from nodegen.dicom import elements
 from nodegen.dicom.clean import SPACINGS, decimal
 from nodegen.dicom.elements import CR, DX, DX_RAW, SC
@@ -39,8 +40,6 @@ class Derivation:
         Number of the series, and its description.
     description : str
         How the image came about.
-    version : str
-        Of nodegen.
     synthetic : bool
         Whether something in it is not as it was acquired.
     keep_identity : bool
@@ -53,7 +52,6 @@ class Derivation:
     number: int
     series: tuple[int, str]
     description: str
-    version: str
     synthetic: bool
     keep_identity: bool = False
 
@@ -90,13 +88,13 @@ def in_stored_form(
     made = _begun(source, derivation)
     if not derivation.keep_identity:
         _take(source, made, elements.PIXELS)
-    made.PixelData = _bytes(stored)
-    kind = _kind(source)
+    made.SOPClassUID = _kind(source)
     white_is_0 = made.PhotometricInterpretation == "MONOCHROME1"
-    if kind != CR and "PresentationLUTShape" not in made:
+    if made.SOPClassUID != CR and "PresentationLUTShape" not in made:
         made.PresentationLUTShape = "INVERSE" if white_is_0 else "IDENTITY"
-    sign = 1 if white_is_0 else -1
-    return _completed(made, kind, derivation, stored.shape, source, sign, mm)
+    if made.SOPClassUID in (DX, DX_RAW) and not made.get("PixelIntensityRelationshipSign"):
+        made.PixelIntensityRelationshipSign = 1 if white_is_0 else -1
+    return _completed(made, stored, derivation, source, mm)
 
 
 def in_new_form(
@@ -133,7 +131,7 @@ def in_new_form(
         if name in made:
             delattr(made, name)
     for name in SPACINGS:
-        if name in made and made.get(name):
+        if made.get(name):
             setattr(made, name, [decimal(float(value) / resampled) for value in made.get(name)])
     if not any(made.get(name) for name in ("ImagerPixelSpacing", "PixelSpacing")):
         made.PixelSpacing = [decimal(mm)] * 2
@@ -146,14 +144,12 @@ def in_new_form(
     made.BitsAllocated, made.BitsStored, made.HighBit = bits, stored, stored - 1
     made.PixelRepresentation = 0
     made.RescaleIntercept, made.RescaleSlope, made.RescaleType = "0", "1", "US"
-    made.WindowCenter = decimal((window[0] + window[1] + 1) / 2)
-    made.WindowWidth = decimal(window[1] - window[0] + 1)
+    _show(made, *window)
     made.PresentationLUTShape = "IDENTITY"
-    made.PixelData = _bytes(pixels)
-    kind = DX if _kind(source) == DX_RAW else _kind(source)
-    if kind == DX:
+    made.SOPClassUID = DX if _kind(source) == DX_RAW else _kind(source)
+    if made.SOPClassUID == DX:
         made.PresentationIntentType, made.PixelIntensityRelationshipSign = "FOR PRESENTATION", -1
-    return _completed(made, kind, derivation, pixels.shape, source, -1, mm)
+    return _completed(made, pixels, derivation, source, mm)
 
 
 def encoded(dataset: "Dataset") -> bytes:
@@ -208,21 +204,21 @@ def _begun(source: "Dataset | None", derivation: Derivation) -> "Dataset":
 
 def _completed(
     made: "Dataset",
-    kind: str,
+    pixels: np.ndarray,
     derivation: Derivation,
-    shape: tuple[int, ...],
     source: "Dataset | None",
-    sign: int,
     mm: float,
 ) -> "Dataset":
-    """Say the derivation, and fill in what the class of image must have."""
+    """Add the pixels, say the derivation, and fill in what the class of image must have."""
     from pydicom import Dataset
 
-    made.SOPClassUID, made.SOPInstanceUID = kind, uid("image", *derivation.key)
+    content = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
+    made.PixelData = content + b"\0" * (len(content) % 2)
+    made.Rows, made.Columns = pixels.shape
+    kind, made.SOPInstanceUID = made.SOPClassUID, uid("image", *derivation.key)
     made.SeriesInstanceUID = uid("series", derivation.study, *derivation.series)
     made.SeriesNumber, made.SeriesDescription = derivation.series
     made.InstanceNumber = derivation.number
-    made.Rows, made.Columns = shape
     made.ImageType = ["DERIVED", "SECONDARY"]
     made.SyntheticData = "YES" if derivation.synthetic else "NO"
     made.DerivationDescription = derivation.description[:1024]
@@ -237,7 +233,7 @@ def _completed(
     item = Dataset()
     item.PurposeOfReferenceCodeSequence = [_code(*elements.MODIFYING)]
     item.Manufacturer = item.ManufacturerModelName = "nodegen"
-    item.SoftwareVersions = derivation.version
+    item.SoftwareVersions = __version__
     item.ContributionDescription = "Synthetic lung nodules"
     made.ContributingEquipmentSequence = [item]
     for name, value in {**elements.REQUIRED[kind], "LossyImageCompression": "00"}.items():
@@ -246,18 +242,22 @@ def _completed(
     if kind in (DX, DX_RAW):
         if not made.get("AnatomicRegionSequence"):
             made.AnatomicRegionSequence = [_code(*elements.CHEST)]
-        if not made.get("PixelIntensityRelationshipSign"):
-            made.PixelIntensityRelationshipSign = sign
         if not made.get("ImagerPixelSpacing"):
             made.ImagerPixelSpacing = made.get("PixelSpacing") or [decimal(mm)] * 2
         if kind == DX and not (made.get("VOILUTSequence") or made.get("WindowWidth")):
-            low, high = _limits(made)
-            made.WindowCenter = decimal((low + high + 1) / 2)
-            made.WindowWidth = decimal(high - low + 1)
+            values = 2 ** int(made.BitsStored)
+            low = -values // 2 if made.PixelRepresentation else 0
+            _show(made, low, low + values - 1)
     for name in (*elements.EMPTY, *elements.EMPTY_OF[kind]):
         if name not in made:
             setattr(made, name, [] if name.endswith("Sequence") else None)
     return made
+
+
+def _show(made: "Dataset", low: float, high: float) -> None:
+    """The window from black to white."""
+    made.WindowCenter = decimal((low + high + 1) / 2)
+    made.WindowWidth = decimal(high - low + 1)
 
 
 def _take(source: "Dataset", made: "Dataset", names: Sequence[str]) -> None:
@@ -283,15 +283,3 @@ def _code(value: str, scheme: str, meaning: str) -> "Dataset":
     made = Dataset()
     made.CodeValue, made.CodingSchemeDesignator, made.CodeMeaning = value, scheme, meaning
     return made
-
-
-def _limits(made: "Dataset") -> tuple[int, int]:
-    """Least and greatest value that can be stored."""
-    values = 2 ** int(made.BitsStored)
-    return (-values // 2, values // 2 - 1) if made.PixelRepresentation else (0, values - 1)
-
-
-def _bytes(pixels: np.ndarray) -> bytes:
-    """Pixels as DICOM holds them: little endian, of an even length."""
-    content = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
-    return content + b"\0" * (len(content) % 2)

@@ -39,7 +39,7 @@ def image_files(
         yield f"dicom/untouched/{place}", encoded(pair)
     if settings.masks and example.nodules:
         found = [nodule.mask for nodule in example.nodules]
-        masks = segmentation(image, found, _key(record, settings), __version__)
+        masks = segmentation(image, found, _key(record, settings))
         yield f"dicom/masks/{place}", encoded(masks)
 
 
@@ -86,7 +86,6 @@ def _dataset(
         number=int(record["name"][1:]) + 1,
         series=SERIES[with_nodules],
         description=_description(record, nodules, settings),
-        version=__version__,
         synthetic=bool(nodules) or settings.render.noise_and_blur,
         keep_identity=settings.keep_identity,
     )
