@@ -46,17 +46,7 @@ def in_form_of(given: Any, made: np.ndarray) -> Any:
 
 
 def extended(data: Mapping[str, Any], key: str, drawn: np.ndarray) -> Any:
-    """What the dictionary holds under a key, with more behind it, in its own type.
-
-    Parameters
-    ----------
-    data : mapping
-        The dictionary, which is left as it is.
-    key : str
-        What is extended: an array, a tensor or a sequence with one entry a nodule; it may be
-        missing.
-    drawn : numpy.ndarray, shape (nodule, ...)
-        What is added, brought to the type of what is there.
+    """What a dictionary holds under a key, with `drawn`, (nodule, ...), behind it in its own type.
 
     Raises
     ------

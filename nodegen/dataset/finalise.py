@@ -2,15 +2,23 @@
 
 import hashlib
 import json
+from collections import Counter
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from nodegen import __version__
-from nodegen.dataset.contact_sheet import contact_sheet
 from nodegen.dataset.dataset_plan import PLAN, DatasetPlan
-from nodegen.dataset.dataset_report import dataset_report
+from nodegen.dataset.dataset_settings import SPLITS
 from nodegen.dataset.formats import FORMATS, boxes_csv
-from nodegen.dataset.records import Record
+from nodegen.dataset.image_maker import Record
+from nodegen.dataset.png import png
+from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
+from nodegen.io.preview import around, eight_bit, resized
+from nodegen.io.radiograph import read_radiograph
 from nodegen.io.store import Store
+from nodegen.io.tables import markdown_table
 
 SUMS = "SHA256SUMS"  # written last
 ENCODINGS = {".json": "application/json", ".csv": "text/csv", ".jsonl": "application/jsonlines"}
@@ -20,6 +28,21 @@ DESCRIPTION = (
     "training detectors, not for diagnosis. The license is that of the radiographs, which nodegen "
     "does not know."
 )
+
+# Of the report: percentiles, and what is measured, with its digits.
+AT = (5, 25, 50, 75, 95)
+MEASURED = (
+    ("larger side of what is visible, mm", 1, "size_mm"),
+    ("contrast, of the image's range", 3, "contrast"),
+    ("visibility, contrast to noise", 2, "visibility"),
+)
+# Of the contact sheet.
+SHOWN = 24  # images, spread over the set
+COLUMNS = 6
+TILE_PX = 256
+ENLARGED = 96  # height of the lower part of a tile, which shows its nodules, px
+HEAD_PX = 24  # height of the line that says how many images are shown
+INK = (255, 176, 0)
 
 
 def finalise_set(plan: DatasetPlan, output: Store, records: list[Record]) -> None:
@@ -46,10 +69,10 @@ def finalise_set(plan: DatasetPlan, output: Store, records: list[Record]) -> Non
         for name in plan.settings.formats:
             texts |= dict(FORMATS[name].index(made, plan.settings))
         texts["manifest.jsonl"] = "".join(map(_line, records))
-        texts["report.md"] = dataset_report(plan, records)
+        texts["report.md"] = _report(plan, records)
         written = {PLAN: plan.text().encode()} | {n: text.encode() for n, text in texts.items()}
-        written["croissant.json"] = data_card(plan, made, written).encode()
-        written["contact_sheet.png"] = contact_sheet(output, made)
+        written["croissant.json"] = _data_card(plan, made, written).encode()
+        written["contact_sheet.png"] = _contact_sheet(output, made)
         sums = {name: file["sha256"] for r in made for name, file in r["files"].items()}
         sums |= {name: hashlib.sha256(content).hexdigest() for name, content in written.items()}
         written[SUMS] = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode()
@@ -67,18 +90,11 @@ def _line(record: Record) -> str:
     return json.dumps(kept) + "\n"
 
 
-def data_card(plan: DatasetPlan, records: list[Record], files: dict[str, bytes]) -> str:
-    """The data card: Croissant, in which data sets for machine learning are described, JSON-LD.
+# --- the data card --------------------------------------------------------------------------------
 
-    Parameters
-    ----------
-    plan : DatasetPlan
-        Of the whole set, which says how many radiographs it is made from.
-    records : list of dict
-        Of the images that were made.
-    files : dict
-        Name and content of the files of the whole set.
-    """
+
+def _data_card(plan: DatasetPlan, records: list[Record], files: dict[str, bytes]) -> str:
+    """Croissant, in which data sets for machine learning are described, JSON-LD."""
     import mlcroissant
 
     types = mlcroissant.DataType
@@ -133,3 +149,104 @@ def data_card(plan: DatasetPlan, records: list[Record], files: dict[str, bytes])
         data_limitations=["Synthetic nodules in radiographs that may hold findings of their own."],
     )
     return json.dumps(card.to_json(), indent=1) + "\n"
+
+
+# --- the report -----------------------------------------------------------------------------------
+
+
+def _report(plan: DatasetPlan, records: list[Record]) -> str:
+    """What came out, against what was asked, as a page of Markdown."""
+    made = [record for record in records if "skipped" not in record]
+    skipped = {record["source"]: record["skipped"] for record in records if "skipped" in record}
+    nodules = [nodule for record in made for nodule in record["nodules"]]
+    parts = [
+        "# Training set",
+        f"{len(made)} images with {len(nodules)} synthetic nodules, by nodegen {__version__}. "
+        "See `contact_sheet.png` for its look, `manifest.jsonl` for each image's source, recipe "
+        "and hashes, `plan.json` for all settings.",
+        markdown_table(
+            ("split", "patients", "radiographs", "images", "without nodules", "nodules"),
+            [_counts(split, [r for r in made if r["split"] == split]) for split in SPLITS],
+        ),
+    ]
+    if nodules:
+        measured = [
+            (name, *(f"{v:.{digits}f}" for v in np.percentile([n[key] for n in nodules], AT)))
+            for name, digits, key in MEASURED
+        ]
+        places, classes = (
+            ", ".join(f"{name} {count}" for name, count in sorted(Counter(names).items()))
+            for names in ([n["region"] for n in nodules], [n["recipe"]["signal"] for n in nodules])
+        )
+        parts += [
+            markdown_table(("of the nodules", *(f"{p}th percentile" for p in AT)), measured),
+            f"Places: {places}. Classes: {classes}.",
+        ]
+    if empty := plan.settings.empty({record["split"] for record in made}):
+        parts.append(f"No images in {' and '.join(empty)}: too few patients for that split.")
+    again = sum(len(record["faults"]) > 1 for record in made)
+    kept = [record["name"] for record in made if not record["passed"]]
+    parts.append(
+        f"Gate: {again} images had nodules drawn again; {len(kept)} were kept though they did not "
+        f"pass{': ' + ', '.join(kept[:20]) if kept else ''}."
+    )
+    if skipped:
+        parts.append(f"{len(skipped)} radiographs could not be used:")
+        parts.append("\n".join(f"- `{name}`: {why}" for name, why in sorted(skipped.items())))
+    return "\n\n".join(parts) + "\n"
+
+
+def _counts(split: str, here: list[Record]) -> tuple[object, ...]:
+    return (
+        split,
+        len({record["patient"] for record in here}),
+        len({(record["source"], record["slice"]) for record in here}),
+        len(here),
+        sum(not record["nodules"] for record in here),
+        sum(len(record["nodules"]) for record in here),
+    )
+
+
+# --- the contact sheet ----------------------------------------------------------------------------
+
+
+def _contact_sheet(output: Store, records: list[Record]) -> bytes:
+    """A PNG: of each image the whole with its boxes, and under it its nodules enlarged."""
+    step = max(len(records) / SHOWN, 1)
+    chosen = [records[int(i * step)] for i in range(min(SHOWN, len(records)))]
+    tiles = [_tile(output, record) for record in chosen]
+    blank = np.zeros((TILE_PX + ENLARGED, TILE_PX, 3), np.uint8)
+    while len(tiles) % COLUMNS or not tiles:
+        tiles.append(blank)
+    rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
+    head = Image.new("RGB", (COLUMNS * TILE_PX, HEAD_PX))
+    said = f"{len(chosen)} of {len(records)} images; each nodule below, windowed by itself"
+    ImageDraw.Draw(head).text((4, 4), said, fill=INK, font=ImageFont.load_default(14))
+    return png(np.vstack([np.asarray(head), *rows]))
+
+
+def _tile(output: Store, record: Record) -> np.ndarray:
+    pixels = _pixels(output, record)
+    tile = Image.new("RGB", (TILE_PX, TILE_PX + ENLARGED))
+    small, scale = resized(Image.fromarray(pixels), TILE_PX, Image.Resampling.BOX)
+    grey = np.asarray(small)
+    shown = grey[grey > grey.min()] if (grey > grey.min()).any() else grey
+    tile.paste(Image.fromarray(eight_bit(grey, (1, 99.5), of=shown)))
+    pen, side = ImageDraw.Draw(tile), TILE_PX // 3
+    for number, nodule in enumerate(record["nodules"]):
+        pen.rectangle([value * scale for value in nodule["box"]], outline=INK)
+        if number < TILE_PX // side:
+            cut = pixels[around(Box(0, *nodule["given"]), pixels.shape, 2)]
+            close, _ = resized(Image.fromarray(eight_bit(cut)), side, Image.Resampling.BICUBIC)
+            tile.paste(close, (number * side, TILE_PX))
+    pen.text((4, 4), record["name"], fill=INK, font=ImageFont.load_default(12))
+    return np.asarray(tile)
+
+
+def _pixels(output: Store, record: Record) -> np.ndarray:
+    """The image, float32 (row, column), from whichever of its files is there."""
+    for name in sorted(record["files"]):
+        if name.startswith(("images/", "yolo/images/", "node21/")) or "/images" in name:
+            with output.local(name) as path:
+                return read_radiograph(path).pixels.astype(np.float32)
+    return np.zeros((record["height"], record["width"]), np.float32)

@@ -1,27 +1,39 @@
-"""The images of one radiograph after the other, by what a process opens once."""
+"""The images of one radiograph after the other: drawn, written, and a record of each.
+
+A record is written last and in one step. Where it lies, the image is done; where it does not,
+whatever a killed run left of the image is written anew, with the same bytes.
+"""
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from traceback import format_exception
 from typing import Any
 
+import numpy as np
+
 from nodegen import __version__
 from nodegen.dataset.dataset_plan import PlannedImage
 from nodegen.dataset.dataset_settings import DatasetSettings
-from nodegen.dataset.example import make_example
-from nodegen.dataset.records import is_done, record_name, write_example, write_skipped
+from nodegen.dataset.example import DrawnNodule, Example, make_example
+from nodegen.dataset.formats import FORMATS
+from nodegen.dataset.png import mark_of, png, run_lengths, windowed
 from nodegen.dataset.sources import Source
 from nodegen.dataset.standardise import standardise
 from nodegen.dataset.transformation import StandardisationTransform, in_original
 from nodegen.errors import NodegenError, OutputError, StackError
+from nodegen.io.files import write_bytes, write_text
 from nodegen.io.radiograph import Radiograph, read_radiograph
 from nodegen.io.store import Store
 from nodegen.lungs.fields import find_lungs
 from nodegen.lungs.prior import Places, Prior
 from nodegen.renderer import Renderer
+from nodegen.synthesis.visibility import grade_of
+
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ class ImageMaker:
 
         torch.set_num_threads(1)  # also so that sums are rounded in the same way everywhere
         # By another run, or by a worker that was killed before it could say so.
-        done = [image.name for image in images if is_done(self.store, image)]
+        done = [image.name for image in images if _is_done(self.store, image)]
         yield from done
         todo = [image for image in images if image.name not in done]
         prepared: Prepared | None = None
@@ -81,10 +93,10 @@ class ImageMaker:
                     prepared = prepared or self._prepared(root, source, files)
                     self._draw(todo[0], source, prepared)
                 except Exception as error:
-                    why, trace = _said(error, source, record_name(todo[0]))
+                    why = _said(error, source, _record_name(todo[0]))
                     left_out = todo[:1] if prepared else todo
                     for image in left_out:
-                        write_skipped(self.store, image, source, why, trace)
+                        self._write(image, {**_head(image, source), **why, "files": {}})
                 yield from (image.name for image in left_out or todo[:1])
                 todo = todo[max(len(left_out), 1) :]
 
@@ -122,23 +134,55 @@ class ImageMaker:
         )
         if prepared.transformation and prepared.original:
             example = in_original(example, prepared.transformation, prepared.original)
-        with self.store.staged(record_name(image)) as folder:
-            write_example(folder, image, source, example, self.settings, prepared.facts)
+        facts, settings = prepared.facts, self.settings
+        record: Record = {
+            **_head(image, source),
+            "seed": example.seed,
+            "height": int(example.image.shape[0]),
+            "width": int(example.image.shape[1]),
+            "mm_per_px": round(example.mm, 5),
+            "window": list(example.radiograph.window),
+            "bits": 8 if example.image.dtype == np.uint8 else settings.bits,
+            "passed": example.passed,
+            "faults": example.faults,
+            **facts,
+            "nodules": [_entry(nodule, settings) for nodule in example.nodules],
+        }
+        files = dict(_pictures(record, example, settings))
+        for name in settings.formats:
+            if image_files := getattr(FORMATS[name], "image_files", None):
+                files |= dict(image_files(record, example, settings))
+        record["files"] = {
+            name: {"bytes": len(files[name]), "sha256": hashlib.sha256(files[name]).hexdigest()}
+            for name in sorted(files)
+        }
+        self._write(image, record, files)
+
+    def _write(
+        self, image: PlannedImage, record: Record, files: Mapping[str, bytes] | None = None
+    ) -> None:
+        with self.store.staged(_record_name(image)) as folder:
+            for name, content in (files or {}).items():
+                write_bytes(folder / name, content)
+            write_text(folder / _record_name(image), json.dumps(record) + "\n")
 
 
-def _said(error: Exception, source: Source, record: str) -> tuple[str, str]:
-    """Why a radiograph is left out, and the traceback of a fault in nodegen; others are raised."""
+def _said(error: Exception, source: Source, record: str) -> Record:
+    """Why a radiograph is left out, for the record; what is no fault of its is raised.
+
+    Of a fault in nodegen itself the traceback stands in the record, and not in the manifest.
+    """
     if isinstance(error, StackError):
-        return str(error), ""
+        return {"skipped": str(error)}
     if isinstance(error, MemoryError):
-        return f"{source.path} is too large for this machine's memory; take another one.", ""
+        return {"skipped": f"{source.path} is too large for this machine's memory; leave it out."}
     if isinstance(error, NodegenError | OSError):  # of the output, the settings or the model
         raise error
     why = (
         f"nodegen itself failed at it ({type(error).__name__}: {error}); please report it with "
         f"{record}, which says where."
     )
-    return why, "".join(format_exception(error))
+    return {"skipped": why, "traceback": "".join(format_exception(error))}
 
 
 @lru_cache(maxsize=1)
@@ -167,3 +211,77 @@ def make_elsewhere(version: str, *task: Any) -> list[str]:
             "same on all machines."
         )
     return list(make_images(*task))
+
+
+# --- records --------------------------------------------------------------------------------------
+
+
+def _pictures(
+    record: Record, example: Example, settings: DatasetSettings
+) -> Iterator[tuple[str, bytes]]:
+    """The PNGs that several formats share: image, the same without nodules, and masks."""
+    place, window, bits = f"{record['split']}/{record['name']}", record["window"], record["bits"]
+    if {"coco", "csv", "monai"} & set(settings.formats):
+        yield f"images/{place}.png", png(windowed(example.image, window, bits), mark_of(record))
+    if settings.pairs and example.untouched is not None:
+        yield f"untouched/{place}.png", png(windowed(example.untouched, window, bits))
+    for number, nodule in enumerate(example.nodules if settings.masks else (), 1):
+        yield f"masks/{place}_{number}.png", png(nodule.mask.astype("uint8") * 255)
+
+
+def _record_name(image: PlannedImage) -> str:
+    return f"records/{image.name}.json"
+
+
+def _is_done(output: Store, image: PlannedImage) -> bool:
+    """Whether an image is there with its files; one that was left out is not."""
+    try:
+        record = _whole(output.read(_record_name(image)), output.size)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return record is not None and "skipped" not in record
+
+
+def read_records(output: Store, images: Iterable[PlannedImage]) -> Iterator[Record]:
+    """The records of those images that are done or left out, in the order of the images."""
+    sizes = output.sizes()
+    names = [name for image in images if (name := _record_name(image)) in sizes]
+    for content in output.read_many(names):
+        if record := _whole(content, sizes.get):
+            yield record
+
+
+def _head(image: PlannedImage, source: Source) -> Record:
+    return {
+        "name": image.name,
+        "split": image.split,
+        "source": source.path,
+        "slice": source.slice,
+        "patient": source.patient,
+    }
+
+
+def _whole(content: bytes | None, size: Callable[[str], int | None]) -> Record | None:
+    """A record as it was written, where the files that it names have the sizes that it says."""
+    try:
+        record: Record = json.loads(content or b"")
+        files = record["files"].items()
+        return record if all(size(name) == entry["bytes"] for name, entry in files) else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None  # cut short: not written by one step
+
+
+def _entry(nodule: DrawnNodule, settings: DatasetSettings) -> dict[str, Any]:
+    return {
+        "box": list(nodule.tight if settings.boxes == "tight" else nodule.given),
+        "tight": list(nodule.tight),
+        "given": list(nodule.given),
+        "size_mm": round(nodule.size_mm, 2),
+        "contrast": round(nodule.contrast, 4),
+        "visibility": round(nodule.visibility, 3),
+        "subtlety": grade_of(nodule.visibility),
+        "region": nodule.region,
+        "area": int(nodule.mask.sum()),
+        "rle": run_lengths(nodule.mask),
+        "recipe": asdict(nodule.recipe),
+    }

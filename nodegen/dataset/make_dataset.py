@@ -16,8 +16,7 @@ from nodegen.dataset.cluster import cluster_executor
 from nodegen.dataset.dataset_plan import DatasetPlan, PlannedImage, draw_plan, keep_plan
 from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.finalise import finalise_set
-from nodegen.dataset.image_maker import make_elsewhere, make_images
-from nodegen.dataset.records import Record, read_records
+from nodegen.dataset.image_maker import Record, make_elsewhere, make_images, read_records
 from nodegen.dataset.sources import Source
 from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.store import Store

@@ -173,17 +173,7 @@ class StandardisationTransform:
 def in_original(
     example: Example, transformation: StandardisationTransform, original: Radiograph
 ) -> Example:
-    """Give an example that was drawn in NODE21's form in the original, changed at nodules alone.
-
-    Parameters
-    ----------
-    example : Example
-        Drawn in the standardised image.
-    transformation : StandardisationTransform
-        How that was made.
-    original : Radiograph
-        What it was made of.
-    """
+    """Give an example, drawn in NODE21's form, in its original, changed at the nodules alone."""
     before = original.pixels.astype(np.float64)
     change = transformation.inverse(example.change)
     after = np.clip(before + change, before.min(), before.max())
