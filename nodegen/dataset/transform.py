@@ -118,9 +118,9 @@ class AddNodules:
         self,
         key: str = "image",
         *,
-        nodules: Any = (1, 3),
-        size_mm: Any = None,
-        signal: Any = None,
+        nodules: tuple[int, int] = (1, 3),
+        size_mm: tuple[float, float] | None = None,
+        signal: str | None = None,
         boxes: Literal["tight", "given"] = "tight",
         axes: Literal["array", "xy"] = "array",
         seed: int = 0,
@@ -132,9 +132,8 @@ class AddNodules:
 
         if axes not in ("array", "xy"):
             raise SettingError(f"axes is {axes!r}, where 'array' or 'xy' is allowed.")
-        self.choices = DatasetSettings(
-            copies=1, nodules=nodules, size_mm=size_mm, signal=signal, boxes=boxes, seed=seed
-        )
+        choices: dict[str, Any] = {"nodules": nodules, "size_mm": size_mm, "signal": signal}
+        self.choices = DatasetSettings(copies=1, boxes=boxes, seed=seed, **choices)
         self.key, self.axes, self.places, self.subtlety = key, axes, places, subtlety
         self.renderer = Renderer(settings)
         # In shared memory, so that workers that are kept for several epochs see it as well.
