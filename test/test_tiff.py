@@ -62,6 +62,10 @@ TAKEN = {
         lambda p: tifffile.imwrite(p, STACK, imagej=True, metadata={"axes": "ZYX"}), STACK
     ),
     "ImageJ, all behind one page": (imagej_of_one_page, STACK),
+    "tifffile's, all behind one page": (
+        lambda p: tifffile.imwrite(p, STACK, photometric="minisblack", metadata={}, truncate=True),
+        STACK,
+    ),
     "without metadata": (lambda p: tifffile.imwrite(p, STACK, metadata=None, **GREY), STACK),
     "one page": (lambda p: tifffile.imwrite(p, STACK[0]), STACK[:1]),
     "tiles": (lambda p: tifffile.imwrite(p, STACK, tile=(16, 16), **GREY), STACK),

@@ -240,7 +240,7 @@ def _behind_one_page(
                 "allowed; write each stack to a file of its own."
             )
         slices = math.prod(series.shape[:-2])
-        if len(kept) == 1 and slices > 1 and tiff.is_imagej:
+        if len(kept) == 1 and slices > 1 and (tiff.is_imagej or tiff.is_shaped):
             page = kept[0]
             size = slices * page.nbytes
             start = page.dataoffsets[0]
