@@ -163,15 +163,14 @@ def _difference(kept: str, plan: DatasetPlan) -> str | None:
         return "whose plan.json cannot be read; give that file back"
     if (one["format"], version) != (other["format"], other["nodegen"]):
         return f"that nodegen {version} began, and this is {__version__}; finish it by that version"
-    now = other["settings"]
-    extended = all((now[n] or 0) >= (before.get(n) or 0) for n in ("images", "copies"))
-    known, wanted = _flat(before), _flat(now)
+    extended = all(
+        (other["settings"][name] or 0) >= (before.get(name) or 0) for name in ("images", "copies")
+    )
+    known = _options(before)
     differing = [
-        f"--{OPTIONS.get(name, name.replace('_', '-'))} {_said(known.get(name))} (now "
-        f"{_said(value)})"
-        for name, value in wanted.items()
-        if known.get(name) != value
-        and not (extended and known.get(name) and name in ("images", "copies"))
+        f"{name} {known.get(name, 'not given')} (now {value})"
+        for name, value in _options(other["settings"]).items()
+        if known.get(name) != value and not (extended and name in ("--images", "--copies"))
     ]
     if differing:
         return f"that was begun with {', '.join(differing)}; give the same"
@@ -185,18 +184,16 @@ def _difference(kept: str, plan: DatasetPlan) -> str | None:
     return None
 
 
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings, with those of rendering beside the others; subtlety is said for all or by split."""
-    render = {n: v for n, v in settings["render"].items() if n != "subtlety"}
-    rest = {name: value for name, value in settings.items() if name not in ("render", "subtlety")}
-    grades = [settings["render"].get("subtlety"), *settings["subtlety"]]
-    return {**rest, **render, "subtlety": grades}
-
-
-def _said(value: object) -> str:
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return "not given" if value is None else str(value)
+def _options(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Settings as options of the command line, those of rendering beside the others."""
+    render = settings["render"]
+    flat = {**settings, **render, "subtlety": [render.get("subtlety"), *settings["subtlety"]]}
+    options = {}
+    for name in flat.keys() - {"render"}:
+        value, option = flat[name], OPTIONS.get(name, name.replace("_", "-"))
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        options[f"--{option}"] = "not given" if value is None else text
+    return dict(sorted(options.items()))
 
 
 def _check_apart(inputs: Sequence[str | Path], output: Store) -> None:
