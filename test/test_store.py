@@ -32,6 +32,7 @@ def test_what_is_written_is_there(store):
     assert store.size("a") == 2
     assert store.read("b/one") == b"1"
     assert list(store.read_many(["a", "none", "b/one"])) == [b"22", None, b"1"]
+    assert store.parts([("a", 1, 9), ("none", 0, 1), ("b/one", 0, 1)]) == [b"2", b"", b"1"]
     with store.local("b/one") as path:
         assert (path.name, path.read_bytes()) == ("one", b"1")
     assert not store.is_empty()
