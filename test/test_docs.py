@@ -161,5 +161,12 @@ def test_links_lead_somewhere(page):
         assert link in GENERATED or target.exists(), link
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_modules_that_a_page_names_are_there(page):
+    places = [ROOT, *(ROOT / "nodegen" / name for name in ("", "io", "synthesis", "cascade"))]
+    for name in re.findall(r"`([\w/]+\.py)`", page.read_text()):
+        assert any((place / name).is_file() for place in places), name
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_bytes()) <= 10_000
