@@ -5,7 +5,7 @@ EXTRAS = {
     "PIL": "report",
     "jinja2": "report",
     "matplotlib": "evaluation",
-    "sklearn": "evaluation",
+    "sklearn": "report",
     "SimpleITK": "data",
     "mlcroissant": "data",
     "pandas": "report",
@@ -25,7 +25,7 @@ def missing(error: ModuleNotFoundError) -> str:
     Examples
     --------
     >>> missing(ModuleNotFoundError(name="sklearn.ensemble"))
-    "This needs sklearn, which is not installed; run `pip install 'nodegen[evaluation]'`."
+    "This needs sklearn, which is not installed; run `pip install 'nodegen[report]'`."
     """
     package = (error.name or "").partition(".")[0]
     if package == "nodegen":

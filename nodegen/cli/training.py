@@ -107,10 +107,8 @@ def training_crop(
     seed
         Of the nodules drawn.
     """
-    import io
-
+    import imagecodecs
     import numpy as np
-    from PIL import Image
 
     from nodegen.errors import SettingError
     from nodegen.io.files import write_bytes
@@ -134,9 +132,7 @@ def training_crop(
     with StackWriter(output, Geometry.plain(2), (1, *crop.shape), crop.dtype) as writer:
         writer.write(crop)
     picture = output.with_suffix(".preview.png")
-    drawn = io.BytesIO()
-    Image.fromarray(np.rint(crop * 255).astype(np.uint8)).save(drawn, format="PNG")
-    write_bytes(picture, drawn.getvalue())
+    write_bytes(picture, imagecodecs.png_encode(np.rint(crop * 255).astype(np.uint8)))
     print(f"The training image lies in {output}, a picture of it in {picture}.")
 
 

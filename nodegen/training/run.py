@@ -1,7 +1,6 @@
 """A training run from beginning to end: image in, cascade, card, log and pictures out."""
 
 import hashlib
-import io
 import json
 import platform
 import sys
@@ -10,9 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import torch
-from PIL import Image
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -170,9 +169,8 @@ def _save_picture(training: Training) -> None:
     strip = torch.cat(draws, dim=-1)[0, 0].cpu().numpy()
     grey = np.clip((strip + 1) * 127.5, 0, 255).astype(np.uint8)
     zoom = max(1, CROP_PX // grey.shape[0])
-    png = io.BytesIO()
-    Image.fromarray(grey.repeat(zoom, 0).repeat(zoom, 1)).save(png, format="PNG")
-    write_bytes(training.folder / f"scale_{n:02d}.png", png.getvalue())
+    png = imagecodecs.png_encode(grey.repeat(zoom, 0).repeat(zoom, 1))
+    write_bytes(training.folder / f"scale_{n:02d}.png", png)
 
 
 def _export(training: Training, run: dict[str, Any]) -> Path:
