@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import torch
 from chromium import Chromium
+from radiographs import SAMPLE, SAMPLE_SEED
 
 from nodegen.cascade.weights import save_cascade
 from nodegen.constants import CLASSES, SCALES
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
-from nodegen.io.stack import StackWriter
+from nodegen.io.stack import StackWriter, read_stack
+from nodegen.phantom.anatomy import draw_anatomy
+from nodegen.phantom.tissue import lung_fields
 from nodegen.training.networks import Generator
 
 CHANNELS = 4
@@ -32,6 +35,14 @@ def shared():
     if not (folder / "cxr").is_dir():
         pytest.skip(f"needs real radiographs, and {folder} has none; set NODEGEN_SHARED")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chest():
+    """A simulated radiograph that no training saw, the sample's first, and its exact lungs."""
+    patient, _ = np.random.SeedSequence([SAMPLE_SEED, 0]).spawn(2)
+    anatomy = draw_anatomy(np.random.default_rng(patient))
+    return np.array(read_stack(SAMPLE).pixels[0]), lung_fields(anatomy)
 
 
 @pytest.fixture(scope="session")

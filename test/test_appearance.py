@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from radiographs import SAMPLE
 from scipy.ndimage import gaussian_filter
 
 from nodegen import Box, Renderer, Settings
@@ -12,7 +13,6 @@ from nodegen.errors import SettingError
 from nodegen.io.boxes import BOXES, read_boxes
 from nodegen.io.library import Nodule
 from nodegen.io.stack import read_stack
-from nodegen.phantom import write_phantom
 from nodegen.settings import parse_contrast, parse_subtlety
 from nodegen.synthesis.contribution import (
     BAND_GAINS,
@@ -302,10 +302,9 @@ def test_contrast_and_subtlety_exclude_each_other():
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    image = write_phantom(tmp_path_factory.mktemp("phantom"), 2, 5, progress=False)
-    pixels = np.asarray(read_stack(image).pixels)
-    return pixels, read_boxes(image.parent / BOXES, pixels.shape)
+def stack():
+    pixels = np.asarray(read_stack(SAMPLE).pixels)
+    return pixels, read_boxes(SAMPLE.with_name(BOXES), pixels.shape)
 
 
 def rendered(stack, **choices):

@@ -12,22 +12,12 @@ from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter, read_stack
 from nodegen.lungs.network import LungNet, open_network, probabilities, read_weights
 from nodegen.lungs.region import find_region, hull, to_grid
-from nodegen.phantom.anatomy import draw_anatomy
-from nodegen.phantom.render import radiograph
-from nodegen.phantom.tissue import lung_fields
 from nodegen.pipeline import generate
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.visibility import OFF_LUNG, SHARE_OFF_LUNG
 
 PASTE = Settings(method="paste", noise_and_blur=False, seed=1)
-
-
-@pytest.fixture(scope="module")
-def chest():
-    """A simulated radiograph that no training saw, and its exact lungs."""
-    anatomy = draw_anatomy(np.random.default_rng(987))
-    return radiograph(anatomy), lung_fields(anatomy)
 
 
 @pytest.fixture(scope="module")

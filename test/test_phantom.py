@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from radiographs import SAMPLE_SEED
 
 from nodegen.io.boxes import read_boxes
 from nodegen.phantom import write_phantom
@@ -13,7 +14,6 @@ from nodegen.phantom.anatomy import SIDE, draw_anatomy
 from nodegen.phantom.box_places import SIDE_LIMITS, draw_boxes
 
 SAMPLE = Path(__file__).parent / "sample" / "input"
-SAMPLE_SEED = 23
 
 
 @pytest.fixture(scope="module")

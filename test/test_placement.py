@@ -23,9 +23,6 @@ from nodegen.lungs.frame import Frame, mapped, mm_per_px
 from nodegen.lungs.network import read_weights
 from nodegen.lungs.prior import CELL_PX, GAP_PX, Prior
 from nodegen.lungs.region import find_region, implausible
-from nodegen.phantom.anatomy import draw_anatomy
-from nodegen.phantom.render import radiograph
-from nodegen.phantom.tissue import lung_fields
 from research.lungs.__main__ import main as train_lungs_main
 from research.lungs.places import (
     fit_hidden,
@@ -37,13 +34,6 @@ from research.lungs.places import (
 
 SAMPLE = Path(__file__).parent / "sample" / "input" / "phantom.mha"
 OUTLINES = json.loads((Path(__file__).parent / "data" / "lung_outlines.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def chest():
-    """A simulated radiograph that no training saw, and its exact lungs."""
-    anatomy = draw_anatomy(np.random.default_rng(987))
-    return radiograph(anatomy), lung_fields(anatomy)
 
 
 @pytest.fixture(scope="module")

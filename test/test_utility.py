@@ -333,13 +333,10 @@ def test_several_folders_and_tables_with_sources_and_others_unboxed(tmp_path):
     assert [one.others_unboxed for one in found] == [False, False, True, False]
 
 
-def test_a_radiograph_in_another_form_is_standardised_with_its_boxes(tmp_path):
+def test_a_radiograph_in_another_form_is_standardised_with_its_boxes(tmp_path, chest):
     from PIL import Image
 
-    from nodegen.phantom.anatomy import draw_anatomy
-    from nodegen.phantom.render import radiograph as phantom
-
-    pixels = phantom(draw_anatomy(np.random.default_rng(0)))
+    pixels = chest[0]
     x, y = 300, 420
     pixels = np.pad(pixels, 100, mode="edge")
     pixels[y - 3 : y + 3, x - 3 : x + 3] = pixels.max()

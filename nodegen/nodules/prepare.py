@@ -1,10 +1,8 @@
 """Prepare: CT patches and their segmentations, projected once and stored as a library."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from nodegen.constants import PROJECTION_AXIS
 from nodegen.errors import LibraryError, SettingError
 from nodegen.io.files import claim, write_text
 from nodegen.io.library import ARRAY, INDEX, TABLE, WATER, Nodule, write_library
+from nodegen.io.tables import csv_text
 from nodegen.nodules.patches import DIAMETERS, SUFFIX, Pair, PairError, find_pairs, read_pair
 from nodegen.synthesis.projection import cut_to_mask, diameter_mm, project
 from nodegen.synthesis.water_thickness import added_water, along
@@ -128,8 +127,10 @@ def prepare(
                 f"None of the {len(pairs)} pairs in {patches} can be used (of {name}: {reason}); "
                 "give patches with their segmentations."
             )
-        write_text(staged[output / SKIPPED], _table(("name", "reason"), skipped))
-        write_text(staged[output / DIAMETERS], _table(("img_name", "diameter"), diameters))
+        write_text(staged[output / SKIPPED], csv_text(("name", "reason"), skipped.items()))
+        write_text(
+            staged[output / DIAMETERS], csv_text(("img_name", "diameter"), diameters.items())
+        )
         sha256 = write_library(staged[output / INDEX].parent, nodules)
     return Prepared(sha256, len(pairs) - len(skipped), len(nodules), skipped)
 
@@ -142,11 +143,3 @@ def _projected(pair: Pair, axes: Sequence[int]) -> tuple[int, list[Nodule]] | st
         return str(error)
     diameter = diameter_mm(np.any(mask, axis=PROJECTION_AXIS))
     return diameter, project_nodule(pair.name, volume_hu, mask, axes)
-
-
-def _table(columns: tuple[str, str], rows: Mapping[str, object]) -> str:
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows.items())
-    return text.getvalue()

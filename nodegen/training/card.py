@@ -6,8 +6,13 @@ from pathlib import Path
 from nodegen.cascade.pyramid import scale_sizes
 from nodegen.cascade.weights import read_index
 from nodegen.io.files import write_text
+from nodegen.io.tables import markdown_table
 
 PAGE = "README.md"
+SCALE_COLUMNS = (
+    *("scale", "side, px", "channels", "iterations", "noise amplitude"),
+    *("reconstruction RMSE (of 0..1)", "margin, px"),
+)
 
 
 def write_page(folder: Path) -> Path:
@@ -24,26 +29,21 @@ def write_page(folder: Path) -> Path:
         "trained": f"{card['trained']}, in {card['minutes']} minutes on {card['device']} "
         f"({card['machine']}), torch {card['torch']}",
     }
-    lines = [
-        f"# Cascade `{folder.name}`",
-        "",
-        "One-shot SinGAN cascade that harmonises pasted nodules; trained by `nodegen train`. "
-        "Weights in half precision, batch norm in single.",
-        "",
-        "| | |",
-        "|---|---|",
-        *(f"| {name} | {value} |" for name, value in facts.items()),
-        "",
-        "| scale | side, px | channels | iterations | noise amplitude | "
-        "reconstruction RMSE (of 0..1) | margin, px |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    margins = index.get("margins", ["not measured"] * len(index["amplitudes"]))
     figures = card["channels"], card["iterations"], index["amplitudes"], card["reconstruction_rmse"]
-    columns = zip(scale_sizes(), *figures, margins, strict=True)
-    for n, (side, channels, iterations, amplitude, error, margin) in enumerate(columns):
-        cells = n, side, channels, iterations, f"{amplitude:.4f}", f"{error:.4f}", margin
-        lines.append(f"| {' | '.join(map(str, cells))} |")
+    margins = index.get("margins", ["not measured"] * len(index["amplitudes"]))
+    rows = [
+        (n, side, channels, iterations, f"{amplitude:.4f}", f"{error:.4f}", margin)
+        for n, (side, channels, iterations, amplitude, error, margin) in enumerate(
+            zip(scale_sizes(), *figures, margins, strict=True)
+        )
+    ]
+    lines = [
+        f"# Cascade `{folder.name}`\n",
+        "One-shot SinGAN cascade that harmonises pasted nodules; trained by `nodegen train`. "
+        "Weights in half precision, batch norm in single.\n",
+        markdown_table(("", ""), facts.items()) + "\n",
+        markdown_table(SCALE_COLUMNS, rows),
+    ]
     if "margins" in card:
         cases, error, bound = (card["margins"][k] for k in ("cases", "largest_error", "bound"))
         lines += [
