@@ -132,7 +132,7 @@ def training_crop(
     with StackWriter(output, Geometry.plain(2), (1, *crop.shape), crop.dtype) as writer:
         writer.write(crop)
     picture = output.with_suffix(".preview.png")
-    write_bytes(picture, imagecodecs.png_encode(np.rint(crop * 255).astype(np.uint8)))
+    write_bytes(picture, bytes(imagecodecs.png_encode(np.rint(crop * 255).astype(np.uint8))))
     print(f"The training image lies in {output}, a picture of it in {picture}.")
 
 

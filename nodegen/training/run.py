@@ -169,7 +169,7 @@ def _save_picture(training: Training) -> None:
     strip = torch.cat(draws, dim=-1)[0, 0].cpu().numpy()
     grey = np.clip((strip + 1) * 127.5, 0, 255).astype(np.uint8)
     zoom = max(1, CROP_PX // grey.shape[0])
-    png = imagecodecs.png_encode(grey.repeat(zoom, 0).repeat(zoom, 1))
+    png = bytes(imagecodecs.png_encode(grey.repeat(zoom, 0).repeat(zoom, 1)))
     write_bytes(training.folder / f"scale_{n:02d}.png", png)
 
 
