@@ -25,7 +25,7 @@ NULL_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to noth
 METHODS_CODE = code_hash("cascade", "synthesis", "renderer.py", "constants.py",
                          "evaluation/utility/training_images.py")  # fmt: skip
 DISCS_CODE = code_hash(
-    "evaluation/utility/discs.py", "synthesis/grey.py", "synthesis/noise_and_blur.py"
+    "evaluation/utility/discs.py", "synthesis/context.py", "synthesis/noise_and_blur.py"
 )
 
 
