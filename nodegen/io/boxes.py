@@ -107,20 +107,11 @@ def write_boxes(path: Path, boxes: list[Box]) -> None:
     OutputError
         Where the file cannot be written.
     """
-    entries = [
-        {
-            "corners": [
-                [x, y, box.slice]
-                for x, y in (
-                    (box.left, box.top),
-                    (box.right, box.top),
-                    (box.right, box.bottom),
-                    (box.left, box.bottom),
-                )
-            ]
-        }
-        for box in boxes
-    ]
+    entries = []
+    for box in boxes:
+        x, y = (box.left, box.right), (box.top, box.bottom)
+        places = ((0, 0), (1, 0), (1, 1), (0, 1))
+        entries.append({"corners": [[x[i], y[k], box.slice] for i, k in places]})
     content = {"type": KIND, "boxes": entries, "version": {"major": 1, "minor": 0}}
     write_text(path, json.dumps(content) + "\n")
 
