@@ -166,6 +166,23 @@ def hash_of(pixels: np.ndarray) -> Any:
     return digest
 
 
+def largest_part(mask: np.ndarray, structure: np.ndarray | None = None) -> np.ndarray:
+    """The largest connected part of a mask, as a mask; empty where that is.
+
+    Parameters
+    ----------
+    mask : ndarray of bool
+        Of any dimension.
+    structure : ndarray, optional
+        Which neighbours are connected, as :func:`scipy.ndimage.label` takes it; None: those that
+        share a side.
+    """
+    from scipy.ndimage import label
+
+    parts, count = label(mask, structure)
+    return np.asarray(parts == 1 + np.bincount(parts.ravel())[1:].argmax() if count else parts > 0)
+
+
 def check_pixels(pixels: np.ndarray, name: object) -> None:
     """Refuse pixels of a type that is not taken, and pixels that are not finite.
 

@@ -33,11 +33,11 @@ from pathlib import Path
 from typing import NamedTuple, get_type_hints
 
 import numpy as np
-from scipy import ndimage
 
 from nodegen.constants import ABSORPTION_MAX, EMPTY_RAY
 from nodegen.errors import LibraryError
 from nodegen.io.files import cannot_write, write_bytes
+from nodegen.io.image import largest_part
 from nodegen.io.tables import csv_text
 from nodegen.schemas import LIBRARY_FORMAT, LIBRARY_VERSION, LibraryFile, SchemaFault, read_json
 
@@ -96,11 +96,7 @@ class Nodule:
 
         Empty only where the nodule is no denser than lung.
         """
-        above = self.water_mm > VISIBLE * self.plateau
-        parts, count = ndimage.label(above)
-        if count < 2:
-            return np.asarray(above)
-        return np.asarray(parts == 1 + np.bincount(parts.ravel())[1:].argmax())
+        return largest_part(self.water_mm > VISIBLE * self.plateau)
 
     @property
     def density(self) -> float:
@@ -323,29 +319,28 @@ def _hash_of(pixels: np.ndarray, samples: np.ndarray) -> str:
 
 def _read_rows(folder: Path, table: bytes) -> list[Row]:
     """Rows of ``nodules.csv``, each of which lies in the arrays behind the one before."""
-    kinds = list(get_type_hints(Row).values())
-    rows: list[Row] = []
-    place = (0, 0)
     try:
-        reader = csv.reader(io.StringIO(table.decode()))
-        if tuple(next(reader)) != Row._fields:
+        head, *lines = csv.reader(io.StringIO(table.decode()))
+        if tuple(head) != Row._fields:
             raise ValueError("other columns")
-        for cells in reader:
-            row = Row(*(kind(cell) for kind, cell in zip(kinds, cells, strict=True)))
-            least = min(row.rows, row.columns, row.diameter_mm, row.fine_rows, row.fine_columns)
-            sizes = 0 < row.step_mm < math.inf and 0 < row.largest_mm < math.inf
-            if row.axis not in (0, 1, 2) or least < 1 or not sizes:
-                raise ValueError(f"row {len(rows) + 1}")
-            if (row.offset, row.fine_offset) != place:
-                raise ValueError(f"row {len(rows) + 1} does not follow the one before it")
-            rows.append(row)
-            place = (
-                row.offset + row.rows * row.columns,
-                row.fine_offset + row.fine_rows * row.fine_columns,
-            )
-    except (ValueError, StopIteration, csv.Error) as error:
+        kinds = get_type_hints(Row).values()
+        cells = zip(kinds, zip(*lines, strict=True), strict=True)
+        columns = [list(map(kind, column)) for kind, column in cells]
+        of = Row._make(map(np.array, columns))
+        good = np.isin(of.axis, (0, 1, 2)) & (of.diameter_mm >= 1)
+        for sizes_mm in (of.step_mm, of.largest_mm):
+            good &= (sizes_mm > 0) & (sizes_mm < math.inf)
+        for rows, across, offset in (
+            (of.rows, of.columns, of.offset),
+            (of.fine_rows, of.fine_columns, of.fine_offset),
+        ):
+            places = np.append(0, np.cumsum(rows * across))[:-1]
+            good &= (rows >= 1) & (across >= 1) & (offset == places)
+        if not np.all(good):
+            raise ValueError(f"row {1 + int(np.argmin(good))}")
+    except (ValueError, csv.Error) as error:
         raise _fault(folder, f"has a {TABLE} that is malformed ({_why(error)})") from None
-    return rows
+    return [Row._make(row) for row in zip(*columns, strict=True)]
 
 
 def _mapped(folder: Path, name: str, dtype: np.dtype, length: int) -> np.ndarray:

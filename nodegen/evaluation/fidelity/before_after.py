@@ -15,6 +15,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from nodegen.evaluation.statistics import auc
 from nodegen.io.boxes import Box
+from nodegen.io.image import largest_part
 
 # Chosen, not fitted. A box's numbers depend on them, but for all methods alike.
 REGION_BLUR_PX = 2.0  # sigma with which the change is smoothed before its core is sought
@@ -65,8 +66,7 @@ def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if peak <= 0:
         nothing = np.zeros(change.shape, dtype=bool)
         return nothing, nothing
-    parts, _ = ndimage.label(smooth > REGION_LEVEL * peak)
-    region = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
+    region = largest_part(smooth > REGION_LEVEL * peak)
     return region, region & (smooth > CORE_LEVEL * peak)
 
 
