@@ -88,7 +88,7 @@ GENERATE = ["generate", "--input", "a", "--output", "b"]
         (["compare", "--input", "a", "--output", "b", "--seeds", "1,x"], "numbers from 0 on with"),
         (["compare", "--input", "a", "--output", "b", "--methods", "a,,c"], "words with commas"),
         (["utility", "--real", "a", "--boxes", "b", "--output", "c", "--detector", "deep"],
-         'Choose from: "unet"'),
+         'Choose from: "segresnet"'),
         (["utility", "--real", "a", "--boxes", "b", "--output", "c", "--networks", "0"],
          "greater than or equal to 1"),
         (["utility", "--real", "a", "--boxes", "b", "--output", "c", "--primary", "one"],

@@ -512,6 +512,14 @@ def test_settings_that_are_none(change, words):
         asked(**change)
 
 
+def test_a_recipe_is_the_options_that_it_stands_for():
+    named, typed = (DatasetSettings(images=1, **own) for own in (
+        {"recipe": "detector"}, {"nodules": "4"}))  # fmt: skip
+    assert named.described() == typed.described()
+    assert DatasetSettings(images=1, recipe="detector", nodules=(0, 2)).per_image == (0, 2)
+    assert DatasetSettings(images=1).per_image == (1, 3)
+
+
 def test_a_set_with_other_settings_is_left_alone(made, radiographs):
     before = sums(made)
     wanted = asked(formats=FORMATS, pairs=True, seed=4)

@@ -8,27 +8,28 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from nodegen.cli import main
-from nodegen.errors import SettingError, UtilityError
-from nodegen.evaluation.utility import bootstrap, detector, measures, run, unet
-from nodegen.evaluation.utility.arms import MADE, parse_arms
+from nodegen.errors import SettingError, StackError, UtilityError
+from nodegen.evaluation.utility import bootstrap, run_utility, scoring, segresnet, trained_detector
+from nodegen.evaluation.utility.arms import MADE, parse_arms, synthetic
 from nodegen.evaluation.utility.cache import Cache, content_hash
 from nodegen.evaluation.utility.cases import (
     BoxedRadiograph,
     check_leaks,
-    patient_of,
     read_folders,
     with_boxes,
 )
 from nodegen.evaluation.utility.discs import draw_discs
-from nodegen.evaluation.utility.measures import TestSet, detector_measures, hits_of
-from nodegen.evaluation.utility.options import Options
 from nodegen.evaluation.utility.places import GAP_PX, place_all
 from nodegen.evaluation.utility.protocol import folds_of, jobs
-from nodegen.evaluation.utility.run import split
-from nodegen.evaluation.utility.training_images import NULL_CONTRAST, ImageMaker
+from nodegen.evaluation.utility.run_utility import split
+from nodegen.evaluation.utility.scoring import TestSet, detector_measures, hits_of
+from nodegen.evaluation.utility.trained_detector import Shown
+from nodegen.evaluation.utility.training_images import NULL_CONTRAST, TrainingImages
+from nodegen.evaluation.utility.utility_options import Options
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
 from nodegen.io.image import Geometry
@@ -68,7 +69,7 @@ def with_nodules(seeds, nodules=4):
 
 
 def outcome_on(radiographs):
-    count = len(measures.patients(radiographs))
+    count = len(scoring.patients(radiographs))
     return TestSet(radiographs, bootstrap.patient_weights(count))
 
 
@@ -174,8 +175,8 @@ def test_the_interval_holds_the_figure_and_the_draws_are_paired():
 
 
 def test_thirds_of_contrast_to_noise_part_the_nodules_evenly():
-    kinds = measures.kinds(with_nodules(range(6)))
-    thirds = [kinds[f"contrast to noise: {name}"] for name in measures.THIRDS]
+    kinds = scoring.kinds(with_nodules(range(6)))
+    thirds = [kinds[f"contrast to noise: {name}"] for name in scoring.THIRDS]
     assert (np.sum(thirds, axis=0) == 1).all()
     assert [int(third.sum()) for third in thirds] == [8, 8, 8]
 
@@ -183,9 +184,13 @@ def test_thirds_of_contrast_to_noise_part_the_nodules_evenly():
 # --- the sides: patients, places, folds -----------------------------------------------------------
 
 
-def test_patients_follow_from_names():
-    assert patient_of("00002361_008") == patient_of("00002361_011") == "00002361"
-    assert patient_of("n0044") == "n0044"
+def test_patients_follow_from_names_and_folders(tmp_path):
+    for name in ("00002361_008", "00002361_011", "n0044", "patient00012/view1"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / f"{name}.png")
+    found = {one.name: one.patient for one in read_folders([tmp_path])}
+    assert found == {"00002361_008": "00002361", "00002361_011": "00002361", "n0044": "n0044",
+                     "view1": "patient00012"}  # fmt: skip
 
 
 @pytest.mark.parametrize("change", ["same patient", "same pixels", "brighter", "smaller"])
@@ -248,12 +253,12 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
     assert arms[3].folder == tmp_path
     assert arms[3].ratio == 3
     assert arms[4].then
-    (order,) = parse_arms(["poisson@subtlety:obvious-then-poisson"])
-    assert (order.made, order.then, order.after) == ("poisson@subtlety:obvious", True, "poisson")
-    assert order.real == 0
     (weighted,) = parse_arms(["singan@subtlety:obvious=1"])
     assert (weighted.made, weighted.folder) == ("singan@subtlety:obvious=1", None)
     assert parse_arms(["poisson@contrast:300", "poisson"])[0].made == "poisson@contrast:300"
+    shown = [synthetic(f"singan@{own}").shown for own in ("nodules:0-3", "recipe:detector")]
+    assert shown == [Shown((0, 3)), Shown((4, 4), obvious_first=True)]
+    assert synthetic("singan@nodules:2").drawn_as == "singan"
     with pytest.raises(SettingError, match="contrast is 'x'"):
         parse_arms(["poisson@contrast:x"])
     assert len(jobs(arms, seeds=2, folds=5)) == 2 * (2 + 3 * 5)
@@ -270,6 +275,8 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
         ["real-0"],
         ["x+real"],
         ["singan-then-magic"],
+        ["singan@nodules:x"],
+        ["singan@recipe:magic"],
     ],
 )
 def test_unknown_arms_are_refused(words):
@@ -283,7 +290,7 @@ def test_every_method_changes_its_boxes_and_the_null_control_changes_nothing(
 ):
     settings = Settings(noise_and_blur=False, intensity="input", model=tiny_model)
     image, boxes = ground(0), [Box(0, 60, 60, 110, 120), Box(0, 160, 150, 210, 200, 1)]
-    changed = ImageMaker(Cache(tmp_path), settings, seed=1).make(made, image, boxes) != image
+    changed = TrainingImages(Cache(tmp_path), settings, seed=1).make(made, image, boxes) != image
     outside = np.ones_like(changed)
     for box in boxes:
         outside[box.top - 50 : box.bottom + 50, box.left - 50 : box.right + 50] = False
@@ -333,9 +340,18 @@ def test_several_folders_and_tables_with_sources_and_others_unboxed(tmp_path):
     assert [one.others_unboxed for one in found] == [False, False, True, False]
 
 
-def test_a_radiograph_in_another_form_is_standardised_with_its_boxes(tmp_path, chest):
-    from PIL import Image
+def test_what_cannot_be_read_is_named_and_left_out(tmp_path, caplog):
+    write(tmp_path / "a", "good", ground(0))
+    (tmp_path / "a" / "torn.mha").write_bytes(b"ObjectType = Image\nNDims = 2\n")
+    write(tmp_path / "b", "no_lungs", ground(1)[:200])
+    assert [one.name for one in read_folders([tmp_path / "a"])] == ["good"]
+    assert "torn.mha is left out" in caplog.text
+    with pytest.raises(StackError, match="No file in"):
+        read_folders([tmp_path / "b"], Cache(tmp_path / "store"))
+    assert "no_lungs.mha is left out" in caplog.text
 
+
+def test_a_radiograph_in_another_form_is_standardised_with_its_boxes(tmp_path, chest):
     pixels = chest[0]
     x, y = 300, 420
     pixels = np.pad(pixels, 100, mode="edge")
@@ -364,9 +380,11 @@ def test_a_radiograph_in_another_form_is_standardised_with_its_boxes(tmp_path, c
 def small(monkeypatch):
     pytest.importorskip("monai")
     torch.set_num_threads(1)
-    monkeypatch.setattr(detector, "SIDE_PX", 64)
-    monkeypatch.setattr(unet, "CHANNELS", (4, 8))
-    monkeypatch.setattr(unet, "PEAK_PX", 9)
+    monkeypatch.setattr(trained_detector, "SIDE_PX", 64)
+    monkeypatch.setattr(segresnet, "BLOCKS_DOWN", (1, 1))
+    monkeypatch.setattr(segresnet, "BLOCKS_UP", (1,))
+    monkeypatch.setattr(segresnet, "STRIDE", 2)
+    monkeypatch.setattr(segresnet, "PEAK_PX", 9)
 
 
 @pytest.fixture
@@ -400,16 +418,16 @@ def command(folders, *more):
 
 
 def written(folders):
-    return json.loads((folders / "out" / "utility-unet.json").read_text())
+    return json.loads((folders / "out" / "utility-segresnet.json").read_text())
 
 
 def test_the_command_writes_tables_a_curve_and_pictures(folders, capfd):
-    arms = "baseline,null,real,discs+real-1,discs-then-real,poisson@contrast:300-then-poisson"
+    arms = "baseline,null,real,discs+real-1,discs-then-real,poisson@recipe:detector"
     assert command(folders, "--arms", arms, "--primary", "null,baseline") == 0
     said = capfd.readouterr()
     assert said.err == ""
     out = folders / "out"
-    assert (out / "utility-unet.md").read_text().strip() in said.out
+    assert (out / "utility-segresnet.md").read_text().strip() in said.out
     content = written(folders)
     assert list(content["arms"]) == arms.split(",")
     assert content["counts"] == {"radiographs": 8, "nodules": 12, "seeds": 2}
@@ -423,7 +441,7 @@ def test_the_command_writes_tables_a_curve_and_pictures(folders, capfd):
     assert difference["low"] <= difference["value"] <= difference["high"]
     assert content["second_half"]["arm"] == "null"
     assert "The second half of the training adds" in said.out
-    page = (out / "utility-unet.html").read_text()
+    page = (out / "utility-segresnet.html").read_text()
     assert page.count("<svg") == 1
     assert page.count("<figure>") >= 12
     assert "null minus baseline" in page
@@ -436,21 +454,23 @@ def test_without_the_usual_comparison_there_are_figures_all_the_same(folders, ar
     assert list(content["arms"]) == arms.split(",")
     assert content["primary"]["difference"] is None
     assert content["second_half"] is None
-    assert "not run" in (folders / "out" / "utility-unet.md").read_text()
+    assert "not run" in (folders / "out" / "utility-segresnet.md").read_text()
 
 
 def test_after_a_kill_nothing_is_made_twice_and_the_figures_are_the_same(folders, monkeypatch):
     assert command(folders, "--arms", "poisson,discs") == 0
-    whole = (folders / "out" / "utility-unet.json").read_bytes()
+    whole = (folders / "out" / "utility-segresnet.json").read_bytes()
     kept = {path: path.read_bytes() for path in (folders / "out" / "store").rglob("*.npz")}
     for number, path in enumerate(sorted(kept)):  # as if killed half way
         if number % 2:
             path.unlink()
     calls = []
-    train = unet.UNet.train
-    monkeypatch.setattr(unet.UNet, "train", lambda *a, **k: calls.append(1) or train(*a, **k))
+    train = segresnet.SegResNet.train
+    monkeypatch.setattr(
+        segresnet.SegResNet, "train", lambda *a, **k: calls.append(1) or train(*a, **k)
+    )
     assert command(folders, "--arms", "poisson,discs") == 0
-    assert (folders / "out" / "utility-unet.json").read_bytes() == whole
+    assert (folders / "out" / "utility-segresnet.json").read_bytes() == whole
     assert set((folders / "out" / "store").rglob("*.npz")) <= set(kept)
     calls.clear()
     assert command(folders, "--arms", "poisson,discs") == 0
@@ -477,7 +497,7 @@ def test_several_processes_give_the_same_figures(folders, monkeypatch):
     def pool(processes, context, first, given):
         return ThreadPoolExecutor(1, initializer=first, initargs=given)
 
-    monkeypatch.setattr(run, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(run_utility, "ProcessPoolExecutor", pool)
     for path in (folders / "out" / "store").rglob("*.npz"):
         path.unlink()
     assert command(folders, "--arms", arms, "--processes", "2") == 0
@@ -505,11 +525,6 @@ def test_a_leak_on_disk_is_refused(folders, capfd):
     write(folders / "healthy", "renamed", ground(6))
     assert command(folders) == 2
     assert "the same radiograph" in capfd.readouterr().err
-
-
-def test_a_missing_package_is_one_sentence():
-    with pytest.raises(SettingError, match=r"Model x needs no_such_package.*another model\.$"):
-        detector.need("no_such_package.part", "x")
 
 
 def test_damaged_pieces_are_made_anew(tmp_path):

@@ -1,6 +1,7 @@
 """The detectors of utility: boxes with scores, resuming, and what runs without torchvision."""
 
-import importlib.util
+import importlib.abc
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +9,11 @@ import pytest
 import torch
 
 from nodegen.errors import SettingError
-from nodegen.evaluation.utility import detector, fasterrcnn, unet
+from nodegen.evaluation.utility import fasterrcnn, segresnet, trained_detector
 from nodegen.evaluation.utility.cases import BoxedRadiograph
-from nodegen.evaluation.utility.detector import ScaledRadiograph, scaled
 from nodegen.evaluation.utility.fasterrcnn import FasterRCNN
-from nodegen.evaluation.utility.unet import UNet
+from nodegen.evaluation.utility.segresnet import SegResNet
+from nodegen.evaluation.utility.trained_detector import ScaledRadiograph, scaled
 from nodegen.io.boxes import Box
 
 SIDE = 64
@@ -22,9 +23,11 @@ monai = pytest.importorskip("monai")
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     torch.set_num_threads(1)
-    monkeypatch.setattr(detector, "SIDE_PX", SIDE)
-    monkeypatch.setattr(unet, "CHANNELS", (4, 8))
-    monkeypatch.setattr(unet, "PEAK_PX", 9)
+    monkeypatch.setattr(trained_detector, "SIDE_PX", SIDE)
+    monkeypatch.setattr(segresnet, "BLOCKS_DOWN", (1, 1))
+    monkeypatch.setattr(segresnet, "BLOCKS_UP", (1,))
+    monkeypatch.setattr(segresnet, "STRIDE", 2)
+    monkeypatch.setattr(segresnet, "PEAK_PX", 9)
 
 
 def bright_disc(seed):
@@ -58,7 +61,7 @@ def test_a_radiograph_is_brought_to_the_networks_size_with_its_boxes():
 def test_the_mask_is_the_ellipse_of_the_box():
     image = np.zeros((SIDE, SIDE), np.float16)
     one = ScaledRadiograph(image, np.array([[10.0, 20.0, 20.0, 10.0]]), 1.0)
-    mask = unet.nodule_mask(one)[0]
+    mask = segresnet.nodule_mask(one)[0]
     assert mask[25, 20] == 1
     assert mask[21, 11] == 0
     assert mask.sum() == pytest.approx(np.pi * 10 * 5, rel=0.03)
@@ -70,7 +73,7 @@ def test_peaks_become_boxes_by_falling_score():
         height * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * 4.0**2))
         for cx, cy, height in ((16, 20, 0.9), (48, 40, 0.5))
     )
-    found = unet.boxes_with_scores(probability.astype(np.float32))
+    found = segresnet.boxes_with_scores(probability.astype(np.float32))
     assert len(found) >= 2
     assert (np.diff(found[:, 4]) <= 0).all()
     centres = found[:2, :2] + found[:2, 2:4] / 2
@@ -79,11 +82,11 @@ def test_peaks_become_boxes_by_falling_score():
 
 
 def test_an_empty_map_gives_no_box():
-    assert unet.boxes_with_scores(np.zeros((SIDE, SIDE), np.float32)).shape == (0, 5)
+    assert segresnet.boxes_with_scores(np.zeros((SIDE, SIDE), np.float32)).shape == (0, 5)
 
 
 def test_a_bright_disc_is_learned_and_found():
-    model = UNet(steps=120, batch=4, learning_rate=1e-2)
+    model = SegResNet(steps=120, batch=4, learning_rate=1e-2)
     state = model.train(images(range(24)), 0)
     test = [bright_disc(s) for s in range(100, 106)]
     hit = 0
@@ -97,15 +100,9 @@ def test_a_bright_disc_is_learned_and_found():
 
 def test_training_is_deterministic_by_seed():
     data = images(range(3))
-    first, again, other = (UNet(steps=3).train(data, seed) for seed in (1, 1, 2))
+    first, again, other = (SegResNet(steps=3).train(data, seed) for seed in (1, 1, 2))
     assert all(torch.equal(first[k], again[k]) for k in first)
     assert not all(torch.equal(first[k], other[k]) for k in first)
-
-
-def test_half_as_many_steps_or_rounds():
-    assert (UNet(steps=9).halved().steps, UNet(steps=1).halved().steps) == (4, 1)
-    half = FasterRCNN(rounds=10).halved()
-    assert (half.rounds, half.steps) == (5, None)
 
 
 class Killed(BaseException):
@@ -130,7 +127,7 @@ def killed_in_the_third_round(model, data, checkpoint, monkeypatch):
 
 
 def test_a_killed_training_goes_on_to_the_same_end(tmp_path, monkeypatch):
-    data, model, checkpoint = images(range(5)), UNet(steps=10), tmp_path / "training.pt"
+    data, model, checkpoint = images(range(5)), SegResNet(steps=10), tmp_path / "training.pt"
     whole = model.train(data, 3)
     killed_in_the_third_round(model, data, checkpoint, monkeypatch)
     assert torch.load(checkpoint, weights_only=True)["round"] == 2
@@ -142,11 +139,16 @@ def test_a_killed_training_goes_on_to_the_same_end(tmp_path, monkeypatch):
 # --- Faster R-CNN ---------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("torchvision") is not None, reason="torchvision is here"
-)
-def test_without_torchvision_the_model_says_so_in_one_sentence():
-    with pytest.raises(SettingError, match=r"^Model fasterrcnn needs torchvision, .*model\.$"):
+def test_a_torchvision_of_another_torch_is_one_sentence(monkeypatch):
+    class Broken(importlib.abc.MetaPathFinder):
+        def find_spec(self, name, *_):
+            if name == "torchvision":
+                raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    monkeypatch.delitem(sys.modules, "torchvision.models.detection", raising=False)
+    with pytest.raises(SettingError, match=r"^torchvision does not load .*segresnet\.$"):
         FasterRCNN().network()
 
 
@@ -188,7 +190,7 @@ class StandInRCNN(FasterRCNN):
 
 
 def test_its_training_resumes_and_its_boxes_are_in_px_of_the_radiograph(tmp_path, monkeypatch):
-    data, model = images(range(3)), StandInRCNN(rounds=4, batch=2)
+    data, model = images(range(3)), StandInRCNN(steps=8, batch=2)
     whole, checkpoint = model.train(data, 3), tmp_path / "training.pt"
     killed_in_the_third_round(model, data, checkpoint, monkeypatch)
     resumed = model.train(data, 3, checkpoint=checkpoint)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from nodegen.cli.options import AnyDevice, LibraryFolder, ModelFolder, flat
-from nodegen.evaluation.utility.options import Options
+from nodegen.evaluation.utility.utility_options import Options
 from nodegen.settings import Settings
 
 _Choices = Annotated[
@@ -22,7 +22,6 @@ def utility(
     radiographs: list[Path] | None = None,
     places: Path | None = None,
     choices: _Choices = Options(),
-    noise_and_blur: bool = False,
     write_places: Path | None = None,
     model: ModelFolder = None,
     library: LibraryFolder = None,
@@ -48,25 +47,16 @@ def utility(
         quarters of the patients of --real that have none.
     places
         Table of boxes, as --boxes, from which places are drawn; if it is not given, --boxes.
-    noise_and_blur
-        Noise, blur, noise on every arm's radiographs.
     write_places
         Folder: write the radiographs as a stack with nodules.json, for nodules made elsewhere, and
         stop.
     """
     from nodegen.evaluation.utility.cache import Cache
     from nodegen.evaluation.utility.results import markdown
-    from nodegen.evaluation.utility.run import read_cases, utility
+    from nodegen.evaluation.utility.run_utility import read_cases, utility
     from nodegen.evaluation.utility.training_images import write_places as write
 
-    settings = Settings(
-        noise_and_blur=noise_and_blur,
-        intensity="input",
-        device=device,
-        model=model,
-        library=library,
-    )
-    options = replace(choices, settings=settings)
+    options = replace(choices, settings=Settings(device=device, model=model, library=library))
     given = real, boxes, radiographs or []
     if write_places:
         read = read_cases(*given, options, places, Cache(output / "store"))

@@ -97,11 +97,11 @@ def _find_remote(store: Store) -> list[tuple[str, Store]]:
 def sources_of(name: str, root: Store, settings: DatasetSettings) -> Iterator[Source]:
     """The radiographs of one file; one of PNG and JPEG is not opened for it."""
     if PurePosixPath(name).suffix.lower() in PICTURES:
-        yield Source(name, 0, _patient(Path(name), name, settings.patient_pattern))
+        yield Source(name, 0, find_patient(Path(name), name, settings.patient_pattern))
         return
     try:
         with root.local(name) as path:
-            patient, slices = _patient(path, name, settings.patient_pattern), count_slices(path)
+            patient, slices = find_patient(path, name, settings.patient_pattern), count_slices(path)
     except SettingError:
         raise
     except Exception:  # said when it is read, and then it is left out
@@ -194,7 +194,7 @@ def _digest(name: str, store: Store) -> object:
         return name  # no copy of another: said when it is read
 
 
-def _patient(path: Path, name: str, pattern: str | None) -> str:
+def find_patient(path: Path, name: str, pattern: str | None = None) -> str:
     """The patient of a file at a path, by its name in the folder that was given."""
     if pattern is None:
         if reads_as_dicom(path):

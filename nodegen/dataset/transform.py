@@ -12,7 +12,7 @@ import numpy as np
 
 from nodegen.constants import GRADES
 from nodegen.dataset.arrays import extended, flat_pixels, in_form_of
-from nodegen.dataset.dataset_settings import DatasetSettings
+from nodegen.dataset.dataset_settings import DatasetSettings, RecipeName
 from nodegen.dataset.example import Corners, make_example
 from nodegen.errors import BoxesError, SettingError, StackError
 from nodegen.io.boxes import Box, fit_boxes
@@ -74,8 +74,11 @@ class AddNodules:
     key : str
         The radiograph's: an array or tensor, `(row, column)` or `(1, row, column)`, or either with
         its axes swapped.
-    nodules : tuple of int
-        Fewest and most nodules, each number as likely.
+    recipe : {"plain", "detector"}
+        As of :class:`nodegen.dataset.dataset_settings.DatasetSettings`: how many nodules, where
+        ``nodules`` is None.
+    nodules : tuple of int, optional
+        Fewest and most nodules, each number as likely; None: the recipe's.
     size_mm : tuple of float, optional
         Range of the larger side; None: as NODE21's.
     signal : {"hyposignal", "hypersignal"}, optional
@@ -118,7 +121,8 @@ class AddNodules:
         self,
         key: str = "image",
         *,
-        nodules: tuple[int, int] = (1, 3),
+        recipe: RecipeName = "plain",
+        nodules: tuple[int, int] | None = None,
         size_mm: tuple[float, float] | None = None,
         signal: str | None = None,
         boxes: Literal["tight", "given"] = "tight",
@@ -133,7 +137,7 @@ class AddNodules:
         if axes not in ("array", "xy"):
             raise SettingError(f"axes is {axes!r}, where 'array' or 'xy' is allowed.")
         choices: dict[str, Any] = {"nodules": nodules, "size_mm": size_mm, "signal": signal}
-        self.choices = DatasetSettings(copies=1, boxes=boxes, seed=seed, **choices)
+        self.choices = DatasetSettings(copies=1, recipe=recipe, boxes=boxes, seed=seed, **choices)
         self.key, self.axes, self.places, self.subtlety = key, axes, places, subtlety
         self.renderer = Renderer(settings)
         # In shared memory, so that workers that are kept for several epochs see it as well.
@@ -201,7 +205,7 @@ class AddNodules:
         upright = np.ascontiguousarray(flat.T) if swapped else flat
         known = self._boxes_of(data.get(BOX), upright.shape, swapped)
         boxes = self._chosen(data, upright, places, swapped, rng)
-        low, high = self.choices.nodules
+        low, high = self.choices.per_image
         count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
         example = make_example(
             Radiograph(upright, None, Path()),

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nodegen.dataset.dataset_settings import RECIPES
 from nodegen.errors import UtilityError
+from nodegen.evaluation.utility.trained_detector import Shown
 from nodegen.settings import METHODS, Settings
 
 REAL = "real"
@@ -23,7 +25,7 @@ DEFAULT = (REAL, "singan", "singan-then-real", "singan+real-1", "baseline")
 GRAMMAR = (
     f"{', '.join(MADE)}, METHOD@SETTING:VALUE (singan@subtlety:obvious), NAME=FOLDER, {REAL}, "
     f"{REAL}-PERCENT (real-25), ARM+{REAL} or ARM+{REAL}-RATIO (singan+real-3: three synthetic "
-    f"nodules to a real one), ARM-then-{REAL}, ARM-then-ARM (singan@subtlety:obvious-then-singan)"
+    f"nodules to a real one), ARM-then-{REAL}"
 )
 
 
@@ -45,10 +47,7 @@ class Arm:
     ratio : float or None
         Synthetic nodules to a real one in a mix; None: all of them.
     then : bool
-        Whether the network is trained on the synthetic ones first, then on what comes after: the
-        real ones, or ``after``.
-    after : str or None
-        Synthetic nodules that the network is trained on at last, named as ``made``.
+        Whether the network is trained on the synthetic ones first, then on the real ones.
     """
 
     name: str
@@ -57,7 +56,6 @@ class Arm:
     real: float = 0.0
     ratio: float | None = None
     then: bool = False
-    after: str | None = None
 
 
 def parse_arms(words: Sequence[str]) -> list[Arm]:
@@ -94,12 +92,11 @@ def parse_arms(words: Sequence[str]) -> list[Arm]:
 
 
 def _parse(name: str, folders: dict[str, Path]) -> Arm:
-    def arm(made: str, after: str | None = None, **more: Any) -> Arm:
-        for part in filter(None, (made, after)):
-            if part not in (*folders, *MADE) and "@" not in part:
-                raise UtilityError(f"{name!r} is no arm; choose among {GRAMMAR}.")
-            settings_of(part)  # refuses what is not allowed
-        return Arm(name, made, folders.get(made), after=after, **more)
+    def arm(made: str, **more: Any) -> Arm:
+        if made not in (*folders, *MADE) and "@" not in made:
+            raise UtilityError(f"{name!r} is no arm; choose among {GRAMMAR}.")
+        synthetic(made)  # refuses what is not allowed
+        return Arm(name, made, folders.get(made), **more)
 
     if name in folders:
         return arm(name)
@@ -109,21 +106,36 @@ def _parse(name: str, folders: dict[str, Path]) -> Arm:
     mix = re.fullmatch(rf"(.+)\+{REAL}(?:-(\d+(?:\.\d+)?))?", name)
     if mix and float(mix[2] or 1) > 0:
         return arm(mix[1], real=1.0, ratio=float(mix[2] or 1))
-    order = re.fullmatch(r"(.+)-then-(.+)", name)
-    if order and order[2] == REAL:
-        return arm(order[1], real=1.0, then=True)
-    if order and not {*order.groups()} & {*folders}:
-        return arm(order[1], order[2], then=True)
+    if name.endswith(f"-then-{REAL}"):
+        return arm(name.removesuffix(f"-then-{REAL}"), real=1.0, then=True)
     return arm(name)
 
 
-def settings_of(made: str) -> dict[str, str]:
-    """The settings of synthetic nodules that differ from those of the run.
+@dataclass(frozen=True)
+class Synthetic:
+    """How the synthetic nodules of an arm are drawn and shown.
+
+    Attributes
+    ----------
+    drawn_as : str
+        The same for all that differ only in which nodules are shown.
+    settings : dict
+        Settings that differ from those of the run.
+    shown : Shown
+    """
+
+    drawn_as: str
+    settings: dict[str, str]
+    shown: Shown = Shown()
+
+
+def synthetic(made: str) -> Synthetic:
+    """Read how synthetic nodules are drawn and shown.
 
     Parameters
     ----------
     made : str
-        One of ``MADE``, METHOD@SETTING:VALUE, or the name of a folder, which has none.
+        One of ``MADE``, METHOD@SETTING:VALUE, or the name of a folder.
 
     Raises
     ------
@@ -134,20 +146,27 @@ def settings_of(made: str) -> dict[str, str]:
 
     Examples
     --------
-    >>> settings_of("poisson@contrast:200-500")
+    >>> synthetic("poisson@contrast:200-500").settings
     {'method': 'poisson', 'contrast': '200-500'}
+    >>> synthetic("singan@nodules:1-3").shown.nodules
+    (1, 3)
     """
     if made in NAMED:
-        return dict(NAMED[made])
+        return Synthetic(made, NAMED[made])
     method, varied, rest = made.partition("@")
-    if not varied:
-        return {"method": method} if method in METHODS else {}
     name, _, value = rest.partition(":")
-    if method not in METHODS or name not in VARIED:
-        raise UtilityError(
-            f"{made!r} is no arm; write METHOD@SETTING:VALUE with one of {', '.join(METHODS)} and "
-            f"one of {', '.join(VARIED)}."
-        )
-    own = {"method": method, name: value}
-    Settings(**own)  # type: ignore[arg-type]
-    return own
+    if not varied:
+        return Synthetic(made, {"method": method} if method in METHODS else {})
+    own, number = {"method": method}, re.fullmatch(r"(\d+)(?:-(\d+))?", value)
+    if method in METHODS and name in VARIED:
+        own[name] = value
+        Settings(**own)  # type: ignore[arg-type]  # refuses what is not allowed
+        return Synthetic(made, own)
+    if method in METHODS and name == "recipe" and value in RECIPES:
+        return Synthetic(method, own, Shown(RECIPES[value], obvious_first=value == "detector"))
+    if method in METHODS and name == "nodules" and number:
+        return Synthetic(method, own, Shown((int(number[1]), int(number[2] or number[1]))))
+    raise UtilityError(
+        f"{made!r} is no arm; write METHOD@SETTING:VALUE with one of {', '.join(METHODS)} and one "
+        f"of {', '.join(VARIED)}, nodules:1-3 or recipe:{' or recipe:'.join(RECIPES)}."
+    )

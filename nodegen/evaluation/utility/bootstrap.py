@@ -1,7 +1,7 @@
-"""AUC, FROC, and what chance does to them: a paired bootstrap over patients.
+"""AUC, FROC, and what chance does to them: a paired bootstrap over patients and seeds.
 
 Every arm is tested on the same radiographs, and every draw of the bootstrap takes the same patients
-for every arm; so differences between arms are much surer than the arms' own figures.
+and seeds for every arm; so differences between arms are much surer than the arms' own figures.
 """
 
 from dataclasses import dataclass
@@ -33,6 +33,16 @@ def patient_weights(patients: int, seed: int = 0, draws: int = DRAWS) -> np.ndar
     return np.concatenate([np.ones((1, patients), dtype=drawn.dtype), drawn])
 
 
+def over_seeds(draws: np.ndarray) -> np.ndarray:
+    """The mean over the seeds (seed, draw), which each draw but the first draws anew.
+
+    All arms have the same draws of seeds, so that an interval holds what radiographs and seeds do.
+    """
+    seeds, count = draws.shape
+    weights = patient_weights(seeds, seed=1, draws=count - 1)
+    return np.asarray((draws * weights.T).sum(axis=0) / seeds)
+
+
 def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Area under the ROC curve, ties counted half.
 
@@ -55,18 +65,11 @@ def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) ->
     >>> weighted_auc(np.array([1., 2., 3.]), np.array([False, True, True]), np.ones((1, 3)))
     array([1.])
     """
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)
-    sides = []
-    for side in (labels, ~labels):
-        ordered = (weights * side)[:, order].astype(np.float64)
-        sides.append(np.add.reduceat(ordered, starts, axis=1) if len(order) else ordered)
-    positive, negative = sides
-    below = np.cumsum(negative, axis=1) - negative
-    won = (positive * (below + negative / 2)).sum(axis=1)
+    won = 0.5 + 0.5 * np.sign(scores[labels][:, None] - scores[~labels])  # (positive, negative)
+    positive, negative = weights[:, labels], weights[:, ~labels]
     pairs = positive.sum(axis=1) * negative.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(pairs > 0, won / pairs, np.nan))
+    with np.errstate(invalid="ignore"):
+        return np.asarray((positive @ won * negative).sum(axis=1) / pairs)
 
 
 @dataclass(frozen=True)

@@ -44,16 +44,11 @@ def content_hash(*parts: Any) -> str:
 def code_hash(*names: str) -> str:
     """Hash of the source of modules or packages of nodegen, named by path: ``"synthesis"``.
 
-    To be taken when those modules are imported: a file that is edited later does not change what
-    runs.
+    It is taken at import: a file that is edited later does not change what runs.
     """
-    digest = hashlib.sha256()
-    for name in names:
-        path = _PACKAGE / name
-        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-        for file in files:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:32]
+    paths = [_PACKAGE / name for name in names]
+    files = [file for path in paths for file in (sorted(path.rglob("*.py")) or [path])]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:32]
 
 
 class Cache:

@@ -1,29 +1,32 @@
 """Radiographs with their patients and boxes, and the check that no patient is on both sides."""
 
-import re
+import logging
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from nodegen.dataset.standardise import crop_of, standardise
-from nodegen.errors import UtilityError
-from nodegen.evaluation.utility.cache import Arrays, Cache
+from nodegen.dataset.sources import find_patient
+from nodegen.dataset.standardise import standardise
+from nodegen.dataset.transformation import SIDE_PX, Crop
+from nodegen.errors import StackError, UtilityError
+from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash
 from nodegen.io.box_tables import BoxTable
 from nodegen.io.boxes import Box
 from nodegen.io.radiograph import NODE21_MAX, Radiograph, find_radiographs, read_radiographs
-from nodegen.lungs.fields import find_lungs
 
-# NIH ChestX-ray14 names a file by the patient, then by the number of the visit: 00002361_008.
-NIH_NAME = re.compile(r"(\d{8})_\d{3}")
-NODE21_PX = 1024  # side of NODE21's images
+CODE = code_hash(
+    "dataset/standardise.py", "dataset/energy.py", "dataset/transformation.py", "lungs"
+)
 THUMB_PX = 32  # side of the thumbnails that are compared
 # Of 115 radiographs no two of different patients correlate above 0.955; the same one at half the
 # size, in a grey scale stretched or with noise of 100 grey levels stays above 0.999.
 SAME_RADIOGRAPH = 0.985
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,20 +59,10 @@ class BoxedRadiograph:
     path: str = ""
 
 
-def patient_of(stem: str) -> str:
-    """The patient by the file's name: NIH's are known, any other file is a patient of its own.
-
-    Examples
-    --------
-    >>> patient_of("00002361_008"), patient_of("n0044")
-    ('00002361', 'n0044')
-    """
-    known = NIH_NAME.fullmatch(stem)
-    return known[1] if known else stem
-
-
 def read_folders(folders: Sequence[Path], cache: Cache | None = None) -> list[BoxedRadiograph]:
     """All radiographs in folders and the folders in them; each slice of a stack is one.
+
+    One that cannot be read or standardised is named and left out.
 
     Parameters
     ----------
@@ -82,15 +75,28 @@ def read_folders(folders: Sequence[Path], cache: Cache | None = None) -> list[Bo
     Raises
     ------
     StackError
-        Where there are none, or one cannot be read or standardised.
+        Where there are none.
     """
     found = []
-    for path, _ in find_radiographs(list(folders)):
-        slices = len(_radiographs(path))
-        for number in range(slices):
-            part = f":{number}" if slices > 1 else ""
-            name, source = path.stem + part, PixelSource(path, number, cache)
-            found.append(BoxedRadiograph(name, patient_of(name), source, path=f"{path}{part}"))
+    for path, folder in find_radiographs(list(folders)):
+        try:
+            patient = Path(find_patient(path, path.relative_to(folder).as_posix())).name
+            slices = len(_radiographs(path))
+            sources = [PixelSource(path, number, cache) for number in range(slices)]
+            for source in sources if cache else ():
+                source()
+        except StackError as fault:
+            logger.warning("%s is left out: %s", path, fault)
+            continue
+        for source in sources:
+            part = f":{source.number}" if slices > 1 else ""
+            where = f"{path}{part}"
+            found.append(BoxedRadiograph(path.stem + part, patient + part, source, path=where))
+    if not found:
+        raise StackError(
+            f"No file in {', '.join(map(str, folders))} is a radiograph that can be used; "
+            "give other folders."
+        )
     return found
 
 
@@ -122,35 +128,25 @@ class PixelSource:
         made = self._standardised()
         if made is None:
             return list(boxes)
-        left, top, scale, x, y = made["crop"]
-        rows, columns = made["pixels"].shape
-
-        def moved(value: int, start: float, corner: float, length: int) -> int:
-            return min(max(round(float((value - start) * scale + corner)), 0), length)
-
-        return [
-            replace(
-                box,
-                left=moved(box.left, left, x, columns),
-                right=moved(box.right, left, x, columns),
-                top=moved(box.top, top, y, rows),
-                bottom=moved(box.bottom, top, y, rows),
-            )
-            for box in boxes
-        ]
+        crop = Crop(*made["crop"].tolist())
+        moved = []
+        for box in boxes:
+            ends = *crop.apply(box.left, box.top), *crop.apply(box.right, box.bottom)
+            left, top, right, bottom = (min(max(round(end), 0), SIDE_PX) for end in ends)
+            moved.append(replace(box, left=left, top=top, right=right, bottom=bottom))
+        return moved
 
     def _standardised(self) -> Arrays | None:
         pixels = self.original.pixels
-        is_node21 = pixels.shape == (NODE21_PX,) * 2 and pixels.dtype == np.uint16
+        is_node21 = pixels.shape == (SIDE_PX,) * 2 and pixels.dtype == np.uint16
         if self.cache is None or (is_node21 and pixels.max() <= NODE21_MAX):
             return None
-        return self.cache.once("standardised", [pixels], self._standardise)
+        return self.cache.once("standardised", [pixels, CODE], self._standardise)
 
     def _standardise(self) -> Arrays:
-        crop = crop_of(find_lungs(self.original.pixels))
-        numbers = crop.left, crop.top, crop.scale, crop.x, crop.y
-        pixels = standardise(self.original).radiograph.pixels
-        return {"pixels": pixels, "crop": np.array(numbers, dtype=np.float64)}
+        made = standardise(self.original)
+        crop = astuple(made.transformation.crop)
+        return {"pixels": made.radiograph.pixels, "crop": np.array(crop, dtype=np.float64)}
 
 
 def with_boxes(

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from nodegen.evaluation.utility.detector import SIDE_PX, Detector, ScaledRadiograph, need
+from nodegen.errors import SettingError
+from nodegen.evaluation.utility.trained_detector import SIDE_PX, Detector, ScaledRadiograph
 
 SHOWN_STDS = 2.5  # standard deviations to either side of the mean that 0..1 stands for
 
@@ -23,19 +24,18 @@ class FasterRCNN(Detector):
     ----------
     learning_rate, momentum, weight_decay : float
     decay_every : int
-        Rounds, after which the learning rate is multiplied by ``decay``.
+        Batches, after which the learning rate is multiplied by ``decay``: three epochs of the ten.
     decay : float
     """
 
     name = "fasterrcnn"
-    steps_schedule = False
 
-    rounds: int | None = 10
+    steps: int = 1250  # ten epochs of NODE21's 1,000 radiographs
     batch: int = 8
     learning_rate: float = 0.005
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    decay_every: int = 3
+    decay_every: int = 375
     decay: float = 0.1
 
     def network(self) -> torch.nn.Module:
@@ -44,10 +44,16 @@ class FasterRCNN(Detector):
         Raises
         ------
         SettingError
-            Where torchvision is missing or does not load beside this torch.
+            Where torchvision does not load beside this torch.
         """
-        models = need("torchvision.models.detection", "fasterrcnn")
-        network: torch.nn.Module = models.fasterrcnn_resnet50_fpn(
+        try:
+            from torchvision.models.detection import fasterrcnn_resnet50_fpn
+        except (RuntimeError, OSError) as error:
+            raise SettingError(
+                f"torchvision does not load beside torch {torch.__version__} ({error}); install "
+                "the release that belongs to it, or take --detector segresnet."
+            ) from error
+        network: torch.nn.Module = fasterrcnn_resnet50_fpn(
             weights=None, weights_backbone=None, num_classes=2, min_size=SIDE_PX, max_size=SIDE_PX
         )
         return network

@@ -13,12 +13,12 @@ from PIL import Image, ImageDraw
 
 from nodegen import __version__
 from nodegen.evaluation.utility.bootstrap import FROC_AT, froc
-from nodegen.evaluation.utility.measures import Scores, TestSet, hits_of
 from nodegen.evaluation.utility.results import UtilityResults, kinds_table, main_table, markdown
+from nodegen.evaluation.utility.scoring import Scores, TestSet, hits_of
+from nodegen.evaluation.viewer.html_page import render
 from nodegen.io.files import write_text
 from nodegen.io.preview import around, data_uri, eight_bit, resized
 
-TEMPLATE = "utility.html.j2"
 SHOWN = 12  # pictures of missed nodules
 AROUND = 3.0  # a picture shows so many of the box's larger sides
 PICTURE_PX = 160
@@ -30,7 +30,7 @@ ArmScores = Mapping[str, Sequence[Scores]]
 
 def write_results(
     folder: Path, results: UtilityResults, test: TestSet, scores: ArmScores, model: str
-) -> Path:
+) -> None:
     """Write ``utility-MODEL.md``, ``.json`` and ``.html``.
 
     Parameters
@@ -44,41 +44,26 @@ def write_results(
     scores : dict
         Of each arm, seed by seed: boxes with scores of each radiograph of the test, (box, 5).
     model : str
-        The detector's name, as the files' names tell it.
-
-    Returns
-    -------
-    Path
-        Of the page.
+        The detector's name.
 
     Raises
     ------
     OutputError
         Where they cannot be written.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("nodegen.evaluation.utility", ".")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     first = results.primary[0] if results.primary[0] in results.arms else next(iter(results.arms))
-    page = environment.get_template(TEMPLATE).render(
-        version=__version__,
-        model=model,
-        results=results,
-        main=main_table(results),
-        kinds=kinds_table(results),
-        plot=froc_plot(test, scores),
-        first=first,
-        pictures=pictures(test, scores, first),
-    )
-    stem = folder / f"utility-{model}"
-    path = stem.with_suffix(".html")
-    write_text(stem.with_suffix(".md"), markdown(results))
-    write_text(stem.with_suffix(".json"), json.dumps(_finite(results.as_dict()), indent=2) + "\n")
-    write_text(path, page)
-    return path
+    words = {
+        "version": __version__, "model": model, "results": results, "first": first,
+        "main": main_table(results), "kinds": kinds_table(results),
+        "plot": froc_plot(test, scores), "pictures": pictures(test, scores, first),
+    }  # fmt: skip
+    contents = {
+        "md": markdown(results),
+        "json": json.dumps(_finite(results.as_dict()), indent=2) + "\n",
+        "html": render("nodegen.evaluation.utility", "utility.html.j2", words),
+    }
+    for suffix, content in contents.items():
+        write_text(folder / f"utility-{model}.{suffix}", content)
 
 
 def _finite(value: object) -> object:

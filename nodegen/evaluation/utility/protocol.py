@@ -8,17 +8,23 @@ folds, and each fold is tested by a network that has seen none of its patients.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 
-from nodegen.evaluation.utility.arms import Arm
+from nodegen.evaluation.utility.arms import Arm, synthetic
 from nodegen.evaluation.utility.cache import Cache, content_hash
 from nodegen.evaluation.utility.cases import BoxedRadiograph
-from nodegen.evaluation.utility.detector import Detector, ScaledRadiograph, State, scaled
-from nodegen.evaluation.utility.measures import Scores, patients
-from nodegen.evaluation.utility.training_images import ImageMaker
+from nodegen.evaluation.utility.scoring import Scores, patients
+from nodegen.evaluation.utility.trained_detector import (
+    Detector,
+    ScaledRadiograph,
+    Shown,
+    State,
+    scaled,
+)
+from nodegen.evaluation.utility.training_images import TrainingImages, made_elsewhere
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Trial:
     Parameters
     ----------
     detector : Detector
-    maker : ImageMaker
+    maker : TrainingImages
     backgrounds, test : sequence of BoxedRadiograph
         Of different patients.
     folds : int
@@ -76,7 +82,7 @@ class Trial:
     def __init__(
         self,
         detector: Detector,
-        maker: ImageMaker,
+        maker: TrainingImages,
         backgrounds: Sequence[BoxedRadiograph],
         test: Sequence[BoxedRadiograph],
         folds: int,
@@ -93,11 +99,11 @@ class Trial:
 
         Of the real ones, the mean over the folds.
         """
-        synthetic = self.maker.examples(arm, self.backgrounds)
+        synthetic = self._synthetic(arm)
         part = arm.real * (1 - 1 / len(set(self.fold)))
         return {
             "synthetic radiographs": len(synthetic),
-            "synthetic nodules": sum(len(one.nodules) for one in synthetic),
+            "synthetic nodules": sum(len(one.boxes) for one in synthetic),
             "real radiographs": round(part * len(self.radiographs)),
             "real nodules": round(part * sum(len(one.nodules) for one in self.radiographs)),
         }
@@ -121,22 +127,25 @@ class Trial:
     def network(self, job: NetworkJob) -> Network:
         """The network of a job, which is trained when it is asked for."""
         arm, seed = job.arm, job.seed
-        made = self._synthetic(arm, arm.made) if arm.made else []
-        start = self._trained(made, seed) if arm.then else None
-        if arm.after:
-            return self._trained(self._synthetic(arm, arm.after), seed, start)
+        made = self._synthetic(arm)
+        shown = synthetic(arm.made or "").shown
+        start = self._trained(made, seed, shown) if arm.then else None
         real = self._others(job) if arm.real else []
         if arm.then:
-            return self._trained(real, seed, start)
+            return self._trained(real, seed, shown, start)
         if arm.ratio is not None:  # a radiograph keeps all its nodules
             order = np.random.default_rng(seed).permutation(len(made))
             made = [made[i] for i in order[: round(arm.ratio * len(real))]]
-        return self._trained([*made, *real], seed)
+        return self._trained([*made, *real], seed, shown)
 
     def _trained(
-        self, images: Sequence[ScaledRadiograph], seed: int, start: Network | None = None
+        self,
+        images: Sequence[ScaledRadiograph],
+        seed: int,
+        shown: Shown,
+        start: Network | None = None,
     ) -> Network:
-        identity = self.detector.identity(), start[1] if start else None
+        identity = self.detector.identity(), asdict(shown), start[1] if start else None
         key = content_hash(content_of(images), seed, *identity)
 
         def state() -> State:
@@ -144,20 +153,24 @@ class Trial:
             if kept is None:
                 checkpoint = self.cache.path("training", key).with_suffix(".pt")
                 begin = start[0]() if start else None
-                learned = self.detector.train(images, seed, begin, checkpoint)
+                learned = self.detector.train(images, seed, shown, begin, checkpoint)
                 kept = {name: value.numpy() for name, value in learned.items()}
                 self.cache.save("trained", key, kept)
             return {name: torch.from_numpy(np.asarray(value)) for name, value in kept.items()}
 
         return state, key
 
-    def _synthetic(self, arm: Arm, made: str) -> list[ScaledRadiograph]:
-        """Radiographs with synthetic nodules; the last that were asked for are held."""
-        if made not in self._prepared:
-            own = replace(arm, made=made, folder=arm.folder if made == arm.made else None)
-            examples = self.maker.examples(own, self.backgrounds)
-            self._prepared = {made: [scaled(one.load(), one.nodules) for one in examples]}
-        return self._prepared[made]
+    def _synthetic(self, arm: Arm) -> list[ScaledRadiograph]:
+        """Radiographs with the arm's synthetic nodules; the last that were asked for are held."""
+        if arm.made is None:
+            return []
+        if arm.made not in self._prepared:
+            if arm.folder:
+                images = made_elsewhere(arm.folder, self.backgrounds)
+            else:
+                images = [self.maker.image(arm.made, one) for one in self.backgrounds]
+            self._prepared = {arm.made: images}
+        return self._prepared[arm.made]
 
     def _others(self, job: NetworkJob) -> list[ScaledRadiograph]:
         """The real radiographs of the other folds, or the part of them that the arm takes."""
@@ -178,4 +191,4 @@ class Trial:
 
 def content_of(images: Sequence[ScaledRadiograph]) -> str:
     """Hash of images and boxes."""
-    return content_hash(*(part for one in images for part in (one.image, one.boxes)))
+    return content_hash(*(part for one in images for part in (one.image, one.boxes, one.change)))

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from nodegen.evaluation.statistics import Estimate
-from nodegen.evaluation.utility.bootstrap import estimate
-from nodegen.evaluation.utility.measures import MAIN, Draws, Scores, TestSet, detector_measures
+from nodegen.evaluation.utility.bootstrap import estimate, over_seeds
+from nodegen.evaluation.utility.scoring import MAIN, Draws, Scores, TestSet, detector_measures
 from nodegen.io.tables import markdown_table
 
 Table = tuple[list[str], list[list[str]]]  # head, rows
@@ -120,7 +120,7 @@ def summarise(
     seeds: dict[str, dict[str, list[float]]] = {}
     for name, of_seeds in scores.items():
         found = [detector_measures(test, one) for one in of_seeds]
-        draws[name] = {k: np.mean([one[k] for one in found], axis=0) for k in found[0]}
+        draws[name] = {k: over_seeds(np.stack([one[k] for one in found])) for k in found[0]}
         seeds[name] = {k: [float(one[k][0]) for one in found] for k in found[0]}
     reference = primary[1] if primary[1] in scores else next(iter(scores))
     arms = {
@@ -141,8 +141,8 @@ def summarise(
     second = None
     if halved:
         name, of_seeds = halved
-        half = np.mean([detector_measures(test, one)[MAIN[0]] for one in of_seeds], axis=0)
-        second = name, estimate(draws[name][MAIN[0]] - half)
+        half = np.stack([detector_measures(test, one)[MAIN[0]] for one in of_seeds])
+        second = name, estimate(draws[name][MAIN[0]] - over_seeds(half))
     return UtilityResults(arms, (primary[0], reference), counts, second)
 
 

@@ -2,70 +2,46 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nodegen.errors import UtilityError
-from nodegen.evaluation.utility.arms import DISCS, NULL, Arm, settings_of
-from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash, content_hash
+from nodegen.evaluation.utility.arms import DISCS, NULL, synthetic
+from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash
 from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.discs import draw_discs
+from nodegen.evaluation.utility.trained_detector import ScaledRadiograph, scaled, with_change
 from nodegen.io.boxes import BOXES, Box, read_boxes, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter, find_image, read_stack
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.context import SliceContext, to_output
-from nodegen.synthesis.noise_and_blur import noise_and_blur, noise_and_blur_stream
 
 NULL_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
 METHODS_CODE = code_hash("cascade", "synthesis", "renderer.py", "constants.py",
                          "evaluation/utility/training_images.py")  # fmt: skip
-DISCS_CODE = code_hash(
-    "evaluation/utility/discs.py", "synthesis/context.py", "synthesis/noise_and_blur.py"
-)
+DISCS_CODE = code_hash("evaluation/utility/discs.py", "synthesis/context.py")
 
 
-class ImageMaker:
-    """Draws synthetic nodules into radiographs, and keeps the images.
+class TrainingImages:
+    """Draws synthetic nodules into radiographs, and keeps what they change.
 
     Parameters
     ----------
     cache : Cache
     settings : Settings
-        Of the methods; ``method`` is set for each arm. ``noise_and_blur`` holds for every arm, so
-        that no arm is known by it.
+        Of the methods; ``method`` is set for each arm.
     seed : int
         Of all nodules.
     """
 
     def __init__(self, cache: Cache, settings: Settings, seed: int):
-        self.cache, self.settings, self.seed = cache, settings, seed
+        self.cache, self.seed = cache, seed
+        self.settings = replace(settings, noise_and_blur=False, intensity="input")
         self._renderers: dict[str, Renderer] = {}
-
-    def examples(self, arm: Arm, backgrounds: Sequence[BoxedRadiograph]) -> list[BoxedRadiograph]:
-        """The arm's radiographs; pixels are drawn, or found, when they are asked for.
-
-        Parameters
-        ----------
-        arm : Arm
-            Says which synthetic nodules; one without any has no radiographs.
-        backgrounds : sequence of BoxedRadiograph
-            With the places of nodules.
-
-        Raises
-        ------
-        UtilityError
-            Where the folder of an arm does not fit the backgrounds.
-        """
-        if arm.made is None:
-            return []
-        if arm.folder is not None:
-            return _from_folder(arm.name, arm.folder, backgrounds)
-        return [replace(one, load=partial(self.kept, arm.made, one)) for one in backgrounds]
 
     def make(self, made: str, pixels: np.ndarray, nodules: Sequence[Box]) -> np.ndarray:
         """Draw nodules into a radiograph.
@@ -85,19 +61,27 @@ class ImageMaker:
             In the radiograph's own grey scale.
         """
         if made == DISCS:
-            slice01 = draw_discs(pixels, nodules, self.seed)
-        else:
-            renderer = self.renderer(made)
-            recipes = renderer.plan(pixels[None], nodules, self.seed)
-            if made == NULL:
-                recipes = [replace(recipe, contrast_fraction=NULL_CONTRAST) for recipe in recipes]
-            slice01 = renderer.render(SliceContext(pixels), recipes)[0]
-        if self.settings.noise_and_blur:
-            number = int(content_hash(pixels), 16) % 2**32
-            slice01 = noise_and_blur(slice01, noise_and_blur_stream(self.seed, number))
-        return to_output(pixels, slice01, "input")
+            return to_output(pixels, draw_discs(pixels, nodules, self.seed), "input")
+        renderer = self._renderer(made)
+        recipes = renderer.plan(pixels[None], nodules, self.seed)
+        if made == NULL:
+            recipes = [replace(recipe, contrast_fraction=NULL_CONTRAST) for recipe in recipes]
+        return to_output(pixels, renderer.render(SliceContext(pixels), recipes)[0], "input")
 
-    def renderer(self, made: str) -> Renderer:
+    def image(self, made: str, one: BoxedRadiograph) -> ScaledRadiograph:
+        """A background at the network's size, with what its nodules change, drawn now or before."""
+        made, pixels = synthetic(made).drawn_as, one.load()
+        untouched = scaled(pixels, one.nodules)
+
+        def draw() -> Arrays:
+            drawn = scaled(self.make(made, pixels, one.nodules), like=untouched)
+            return {"change": drawn.image - untouched.image}
+
+        boxes = [(box.left, box.top, box.right, box.bottom) for box in one.nodules]
+        parts = pixels, boxes, made, self.seed, self._identity(made)
+        return with_change(untouched, self.cache.once("drawn", parts, draw)["change"])
+
+    def _renderer(self, made: str) -> Renderer:
         """The renderer of a method; the null control goes the default way.
 
         With the add-back ``grain`` the default's change without contrast is the difference of two
@@ -105,42 +89,18 @@ class ImageMaker:
         """
         if made not in self._renderers:
             default = "none" if self.settings.add_back == "grain" else "singan"
-            own = {"method": default} if made == NULL else settings_of(made)
-            settings = replace(self.settings, noise_and_blur=False, intensity="input")
-            self._renderers[made] = Renderer(replace(settings, **own))  # type: ignore[arg-type]
+            own = {"method": default} if made == NULL else synthetic(made).settings
+            self._renderers[made] = Renderer(replace(self.settings, **own))  # type: ignore[arg-type]
         return self._renderers[made]
 
-    def kept(self, made: str, one: BoxedRadiograph) -> np.ndarray:
-        """As :meth:`make`, or what it gave before for the same radiograph, nodules and method."""
-        pixels = one.load()
-        boxes = [(box.left, box.top, box.right, box.bottom) for box in one.nodules]
-        parts = (pixels, boxes, made, self.seed, self.settings.noise_and_blur, self.identity(made))
-        change = self.cache.once(
-            "made", parts, lambda: _change(pixels, self.make(made, pixels, one.nodules))
-        )
-        return _changed(pixels, change)
-
-    def identity(self, made: str) -> list[Any]:
+    def _identity(self, made: str) -> list[Any]:
         """What a method's nodules depend on besides radiograph, boxes and seed."""
         if made == DISCS:
             return [DISCS_CODE]
-        renderer = self.renderer(made)
+        renderer = self._renderer(made)
         left = ("device", "workers", "seed", "model", "library", "intensity", "noise_and_blur")
         choices = {k: v for k, v in asdict(renderer.settings).items() if k not in left}
         return [renderer.model_sha256, renderer.library.sha256, METHODS_CODE, choices]
-
-
-def _change(before: np.ndarray, after: np.ndarray) -> Arrays:
-    """What is kept: of integers the difference, which packs small."""
-    if before.dtype.itemsize > 2 or not np.issubdtype(before.dtype, np.integer):
-        return {"after": after}
-    return {"change": (after.astype(np.int32) - before).astype(np.int32)}
-
-
-def _changed(before: np.ndarray, kept: Arrays) -> np.ndarray:
-    if "after" in kept:
-        return kept["after"]
-    return np.asarray((before.astype(np.int32) + kept["change"]).astype(before.dtype))
 
 
 # --- nodules made elsewhere -----------------------------------------------------------------------
@@ -169,29 +129,24 @@ def write_places(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> None:
     write_boxes(folder / BOXES, boxes)
 
 
-def _from_folder(
-    name: str, folder: Path, backgrounds: Sequence[BoxedRadiograph]
-) -> list[BoxedRadiograph]:
+def made_elsewhere(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> list[ScaledRadiograph]:
+    """The slices of a stack that was made from the one of :func:`write_places`.
+
+    Raises
+    ------
+    UtilityError
+        Where it does not fit the backgrounds.
+    """
     pixels = read_stack(find_image(folder)).pixels
     shape = (len(backgrounds), *backgrounds[0].load().shape)
     if pixels.shape != shape:
         raise UtilityError(
-            f"Arm {name}: the stack in {folder} has the shape {pixels.shape} and the "
-            f"backgrounds have {shape} (slice, row, column); make it from the stack that "
-            "--write-places writes."
+            f"The stack in {folder} has the shape {pixels.shape} and the backgrounds have {shape} "
+            "(slice, row, column); make it from the stack that --write-places writes."
         )
-    nodules = [one.nodules for one in backgrounds]
-    if (folder / BOXES).is_file():
-        own = read_boxes(folder / BOXES, shape)
-        nodules = [
-            tuple(replace(box, slice=0) for box in own if box.slice == number)
-            for number in range(len(backgrounds))
+    if not (folder / BOXES).is_file():
+        return [
+            scaled(*pair) for pair in zip(pixels, (b.nodules for b in backgrounds), strict=True)
         ]
-    return [
-        replace(one, load=partial(_row, pixels, number), nodules=here)
-        for number, (one, here) in enumerate(zip(backgrounds, nodules, strict=True))
-    ]
-
-
-def _row(pixels: np.ndarray, number: int) -> np.ndarray:
-    return np.asarray(pixels[number])
+    own = read_boxes(folder / BOXES, shape)
+    return [scaled(one, [b for b in own if b.slice == i]) for i, one in enumerate(pixels)]

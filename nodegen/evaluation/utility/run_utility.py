@@ -18,14 +18,14 @@ from nodegen.evaluation.utility.arms import Arm, parse_arms
 from nodegen.evaluation.utility.bootstrap import patient_weights
 from nodegen.evaluation.utility.cache import Cache, content_hash
 from nodegen.evaluation.utility.cases import BoxedRadiograph
-from nodegen.evaluation.utility.detector import Detector
 from nodegen.evaluation.utility.fasterrcnn import FasterRCNN
-from nodegen.evaluation.utility.measures import Scores, TestSet, patients
-from nodegen.evaluation.utility.options import PRIMARY, Options
 from nodegen.evaluation.utility.protocol import NetworkJob, Trial, jobs
 from nodegen.evaluation.utility.results import UtilityResults, summarise
-from nodegen.evaluation.utility.training_images import ImageMaker
-from nodegen.evaluation.utility.unet import UNet
+from nodegen.evaluation.utility.scoring import Scores, TestSet, patients
+from nodegen.evaluation.utility.segresnet import SegResNet
+from nodegen.evaluation.utility.trained_detector import Detector
+from nodegen.evaluation.utility.training_images import TrainingImages
+from nodegen.evaluation.utility.utility_options import PRIMARY, Options
 from nodegen.io.box_tables import read_box_table
 from nodegen.settings import choose_device
 from nodegen.workers import track, workers_for
@@ -150,13 +150,19 @@ def utility(
     detector = make_detector(options)
     cache = Cache(output / "store")
     training, test = read_cases(real, boxes, backgrounds, options, place_boxes, cache)
-    maker = ImageMaker(cache, replace(options.settings, intensity="input"), options.seed)
+    maker = TrainingImages(cache, options.settings, options.seed)
     trial = Trial(detector, maker, training, test, options.folds)
     scores = run_jobs(trial, arms, options, progress)
     halved = None
     if options.check_steps:
         first = next((arm for arm in arms if arm.name == options.primary[0]), arms[0])
-        half = Trial(detector.halved(), maker, training, test, options.folds)
+        half = Trial(
+            replace(detector, steps=max(detector.steps // 2, 1)),
+            maker,
+            training,
+            test,
+            options.folds,
+        )
         halved = first.name, run_jobs(half, [first], options, progress)[first.name]
     tested = TestSet(test, patient_weights(len(patients(test))))
     learned_from = {arm.name: trial.learned_from(arm) for arm in arms}
@@ -170,15 +176,8 @@ def utility(
 def make_detector(options: Options) -> Detector:
     """The detector that the options ask for."""
     device = str(choose_device(options.settings.device))
-    steps = options.steps
-    if options.model == "unet":
-        return UNet(device=device, **({"steps": steps} if steps else {}))
-    return FasterRCNN(device=device, **({"rounds": steps} if steps else {}))
-
-
-# --- networks side by side ------------------------------------------------------------------------
-
-Outcome = tuple[NetworkJob, list[int], Scores]
+    kind = SegResNet if options.model == "segresnet" else FasterRCNN
+    return kind(device=device, **({"steps": options.steps} if options.steps else {}))
 
 
 def run_jobs(
@@ -192,42 +191,22 @@ def run_jobs(
     }
     on_cpu = str(choose_device(options.settings.device)) == "cpu"
     processes = workers_for(options.processes, len(todo)) if on_cpu else 1
-    outcomes: Iterator[Outcome] = ((job, *trial.outcome(job)) for job in todo)
-    if processes > 1:
-        outcomes = _side_by_side(trial, arms, todo, processes)
+    outcomes = _outcomes(trial, todo, processes)
     for job, tested, found in track(outcomes, len(todo), options.model, "network", show=progress):
         for number, values in zip(tested, found, strict=True):
             scores[job.arm.name][job.seed][number] = values
     return {name: list(of_seeds) for name, of_seeds in scores.items()}
 
 
-def _side_by_side(
-    trial: Trial, arms: Sequence[Arm], todo: Sequence[NetworkJob], processes: int
-) -> Iterator[Outcome]:
-    """Outcomes as they come, from processes of one thread each."""
+def _outcomes(
+    trial: Trial, todo: Sequence[NetworkJob], processes: int
+) -> Iterator[tuple[NetworkJob, list[int], Scores]]:
+    """Outcomes as they come, on a CPU from several processes of one thread each."""
+    if processes == 1:
+        yield from ((job, *trial.outcome(job)) for job in todo)
+        return
     context = get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _take, (trial,)) as pool:
-        made = {name for arm in arms if not arm.folder for name in (arm.made, arm.after) if name}
-        numbers = range(len(trial.backgrounds))
-        for name in sorted(made):  # drawn once, before two networks ask for the same images
-            list(pool.map(_draw, [name] * len(numbers), numbers))
-        running = {pool.submit(_outcome, job): job for job in todo}
+    with ProcessPoolExecutor(processes, context, torch.set_num_threads, (1,)) as pool:
+        running = {pool.submit(trial.outcome, job): job for job in todo}
         for done in as_completed(running):
             yield running[done], *done.result()
-
-
-_trial: Trial  # of a process of the pool
-
-
-def _take(trial: Trial) -> None:
-    global _trial
-    _trial = trial
-    torch.set_num_threads(1)
-
-
-def _draw(made: str, number: int) -> None:
-    _trial.maker.kept(made, _trial.backgrounds[number])
-
-
-def _outcome(job: NetworkJob) -> tuple[list[int], Scores]:
-    return _trial.outcome(job)

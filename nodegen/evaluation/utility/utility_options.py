@@ -11,7 +11,7 @@ from nodegen.errors import UtilityError
 from nodegen.evaluation.utility.arms import DEFAULT
 from nodegen.settings import Range, Seed, Settings, Words, check
 
-ModelName = Literal["unet", "fasterrcnn"]
+ModelName = Literal["segresnet", "fasterrcnn"]
 # "Does it help?" It is left out where one of the two arms is not run.
 PRIMARY = Words(("singan-then-real", "real"))
 
@@ -22,13 +22,13 @@ class Options:
 
     Attributes
     ----------
-    model : {"unet", "fasterrcnn"}
-        What is trained on whole radiographs. unet: a small detector, minutes a network; fasterrcnn:
+    model : {"segresnet", "fasterrcnn"}
+        What is trained on whole radiographs. segresnet: small, minutes a network; fasterrcnn:
         the paper's, for a GPU.
     arms : tuple of str
         What networks are trained on. These, none, discs, null, singan@subtlety:obvious (or another
         setting of generate), NAME=FOLDER (made elsewhere), real-25 (percent), singan+real-3 (three
-        synthetic to one real), singan@subtlety:obvious-then-singan.
+        synthetic to one real), singan@recipe:detector.
     primary : (str, str)
         The comparison that is named beforehand: the first arm minus the second. Every other arm is
         compared with the second, too.
@@ -37,7 +37,7 @@ class Options:
     folds : int
         Folds of the cross-validation of arms that train on real nodules.
     nodules : int
-        Nodules drawn into each radiograph at most.
+        Places in each radiograph at most; a network is shown four of its nodules at a time.
     sizes_px : (float, float)
         Larger sides of the nodules that count. Real boxes: 32 to 109 px are NODE21's 5th and 95th
         percentile.
@@ -49,8 +49,7 @@ class Options:
     seed : int
         Of places and nodules.
     steps : int or None
-        Batches of each training (``fasterrcnn``: epochs); if it is not given, the model's own
-        number: 900 (unet), 10 (fasterrcnn).
+        Batches of each training; if it is not given, 900 (segresnet) or 1250 (fasterrcnn).
     check_steps : bool
         Train the first arm of the comparison for half as many steps, too, and say what the other
         half adds.
@@ -61,7 +60,7 @@ class Options:
         How nodules are drawn.
     """
 
-    model: ModelName = "unet"
+    model: ModelName = "segresnet"
     arms: Words = Words(DEFAULT)
     primary: Words = PRIMARY
     seeds: Annotated[int, Field(ge=1)] = 3
@@ -74,9 +73,7 @@ class Options:
     steps: Annotated[int, Field(ge=1)] | None = None
     check_steps: bool = True
     processes: Annotated[int, Field(ge=1)] | None = None
-    settings: Settings = field(
-        default_factory=lambda: Settings(noise_and_blur=False, intensity="input")
-    )
+    settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
         check(self)

@@ -2,21 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from nodegen.evaluation.utility.bootstrap import FROC_AT, Hits, sensitivities, weighted_auc
 from nodegen.evaluation.utility.cases import BoxedRadiograph
-from nodegen.evaluation.utility.detector import need
 from nodegen.io.boxes import Box
 from nodegen.synthesis.context import to_unit
+from nodegen.synthesis.visibility import central_disc, surround
 
 MAIN = ("FROC", "AUC")  # the measures that come first
 # Chosen, not fitted: they part real boxes into groups that are large enough for a figure.
 SMALL_PX = 60  # larger side; about half of NODE21's boxes are smaller (57 px)
-MIDDLE = 0.3  # of the box's half sides: where contrast is read
-SURROUND = (1.3, 2.0)  # of the box's half sides: against what
 SIZES = ("small", "large")
 THIRDS = ("lowest third", "middle third", "highest third")  # of the contrast to noise
 
@@ -72,31 +69,11 @@ def kinds(radiographs: Sequence[BoxedRadiograph]) -> dict[str, np.ndarray]:
 
 
 def contrast_to_noise(slice01: np.ndarray, box: Box) -> float:
-    """How far a nodule stands out.
-
-    Parameters
-    ----------
-    slice01 : ndarray, shape (row, column)
-        In 0..1.
-    box : Box
-        Of the nodule, in px of the slice.
-
-    Returns
-    -------
-    float
-        Median of the middle less that of the surround, over the surround's interquartile range.
-    """
+    """The visibility of what a box holds in a slice (row, column) of 0..1, as of drawn nodules."""
+    level, spread = surround(slice01, box)
     x, y = box.centre
-    rows = slice(max(int(y - box.height), 0), int(y + box.height) + 1)
-    columns = slice(max(int(x - box.width), 0), int(x + box.width) + 1)
-    part = slice01[rows, columns]
-    v, u = np.mgrid[: part.shape[0], : part.shape[1]] + 0.5
-    r = np.hypot((u + columns.start - x) / (box.width / 2), (v + rows.start - y) / (box.height / 2))
-    middle, surround = part[r < MIDDLE], part[(r >= SURROUND[0]) & (r < SURROUND[1])]
-    if not len(middle) or not len(surround):
-        return 0.0
-    q25, q50, q75 = np.percentile(surround, [25, 50, 75])
-    return float((np.median(middle) - q50) / max(q75 - q25, 1e-6))
+    middle = slice01[central_disc(slice01.shape, y, x, box.side)]
+    return (float(middle.mean()) - level) / spread
 
 
 def image_items(test: TestSet, scores: Scores) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -115,33 +92,26 @@ def image_items(test: TestSet, scores: Scores) -> tuple[np.ndarray, np.ndarray, 
 def hits_of(test: TestSet, scores: Scores) -> Hits:
     """Sort boxes with scores into hits and false alarms: a hit's centre lies in the nodule's box.
 
-    Boxes in a nodule that is not counted are neither, and where other nodules have no box, there
-    are no false alarms.
+    Where boxes of nodules overlap, the smaller one is hit. Boxes in a nodule that is not counted
+    are neither, and where other nodules have no box, there are no false alarms.
     """
-    metrics = need("monai.metrics", "unet")
-    parts: dict[str, list[Any]] = {"fp": [], "fp_image": [], "tp": [], "tp_image": []}
+    false, false_image, true, true_image = [np.zeros(0)], list[int](), list[float](), list[int]()
     for number, (one, found) in enumerate(zip(test.radiographs, scores, strict=True)):
-        shape = one.load().shape
-        mask = np.zeros(shape, np.int32)
-        every = [*one.nodules, *one.ignored]
-        labels = sorted(range(len(every)), key=lambda i: -every[i].width * every[i].height)
-        for i in labels:  # smaller ones on top, so that none is hidden
-            mask[every[i].top : every[i].bottom, every[i].left : every[i].right] = i + 1
-        ignored = list(range(len(one.nodules) + 1, len(every) + 1))
-        centres = np.stack([found[:, 1] + found[:, 3] / 2, found[:, 0] + found[:, 2] / 2], axis=1)
-        centres = np.clip(centres.astype(int), 0, np.array(shape) - 1)
-        false, true = found[:, 4], np.zeros(0)
-        if len(every):
-            false, true, _ = metrics.compute_fp_tp_probs_nd(found[:, 4], centres, mask, ignored)
-            true = np.asarray(true)[: len(one.nodules)]
-        false = false[:0] if one.others_unboxed else false
-        parts["fp"].append(np.asarray(false, float))
-        parts["fp_image"].append(np.full(len(false), number))
-        parts["tp"].append(np.asarray(true, float))
-        parts["tp_image"].append(np.full(len(true), number))
-    false, false_image, true, true_image = (np.concatenate(part) for part in parts.values())
+        rows, columns = one.load().shape
+        x = np.clip(found[:, 0] + found[:, 2] / 2, 0, columns - 1).astype(int)
+        y = np.clip(found[:, 1] + found[:, 3] / 2, 0, rows - 1).astype(int)
+        hit = np.full(len(found), -1)
+        every = list(enumerate([*one.nodules, *one.ignored]))
+        for i, box in sorted(every, key=lambda pair: -pair[1].width * pair[1].height):
+            hit[(x >= box.left) & (x < box.right) & (y >= box.top) & (y < box.bottom)] = i
+        if not one.others_unboxed:
+            false.append(found[hit < 0, 4])
+            false_image += [number] * int((hit < 0).sum())
+        true += [found[hit == i, 4].max(initial=0.0) for i in range(len(one.nodules))]
+        true_image += [number] * len(one.nodules)
     counted = np.array([not one.others_unboxed for one in test.radiographs])
-    return Hits(false, false_image, true, true_image, counted)
+    return Hits(np.concatenate(false), np.array(false_image, int), np.array(true),
+                np.array(true_image, int), counted)  # fmt: skip
 
 
 def detector_measures(test: TestSet, scores: Scores) -> Draws:

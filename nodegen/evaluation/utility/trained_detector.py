@@ -6,42 +6,45 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from nodegen.errors import SettingError
 from nodegen.evaluation.utility.cache import code_hash
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
 
 SIDE_PX = 512  # of what a network sees; radiographs are padded to a square
+OBVIOUS = 2.5  # times the contrast at the start, where obvious nodules come first
+OBVIOUS_UNTIL = 0.6  # of the training; from then on, as drawn
+MODULE = Path(__file__).stem
+CLIP = 1.0  # largest norm of the gradient
 
 State = dict[str, torch.Tensor]
 
 
-def need(module: str, model: str) -> ModuleType:
-    """Import a module of an optional package.
+@dataclass(frozen=True)
+class Shown:
+    """Which of a radiograph's synthetic nodules a network is shown at a time.
 
-    Raises
-    ------
-    SettingError
-        Where it is missing, or does not load beside the torch that is installed.
+    Attributes
+    ----------
+    nodules : (int, int)
+        Fewest and most, each number as likely.
+    obvious_first : bool
+        Whether their contrast is ``OBVIOUS`` times at the start.
     """
-    try:
-        return import_module(module)
-    except (ImportError, RuntimeError, OSError) as error:  # torchvision fails so beside a torch
-        package = module.partition(".")[0]
-        extra = "fasterrcnn" if package == "torchvision" else "utility"
-        raise SettingError(
-            f"Model {model} needs {package}, which cannot be loaded ({error}); install it with "
-            f"`pip install '.[{extra}]'` in the clone, or take another model."
-        ) from error
+
+    nodules: tuple[int, int] = (4, 4)
+    obvious_first: bool = False
+
+    def times(self, progress: float) -> float:
+        """The factor of the contrast at a part of the training, 0..1."""
+        early = max(1 - progress / OBVIOUS_UNTIL, 0.0) if self.obvious_first else 0.0
+        return 1 + (OBVIOUS - 1) * early
 
 
 @dataclass(frozen=True)
@@ -56,25 +59,76 @@ class ScaledRadiograph:
         x, y, width, height of the nodules, px of ``image``.
     scale : float
         px of the radiograph to one of ``image``.
+    grey : (float, float)
+        Mean and standard deviation of the radiograph, in its own grey levels.
+    change : ndarray of float16, shape (SIDE_PX, SIDE_PX), or None
+        What synthetic nodules add to ``image``, which does not hold them; None: it holds its own.
+    nearest : ndarray of int8, shape (SIDE_PX, SIDE_PX), or None
+        The number of the box that is nearest to each pixel, beside ``change``.
     """
 
     image: np.ndarray
     boxes: np.ndarray
     scale: float
+    grey: tuple[float, float] = (0.0, 1.0)
+    change: np.ndarray | None = None
+    nearest: np.ndarray | None = None
+
+    def view(self, shown: Shown, progress: float, rng: np.random.Generator) -> ScaledRadiograph:
+        """The image with some of its synthetic nodules, which ``rng`` chooses.
+
+        ``progress`` is that of the training, 0..1.
+        """
+        if self.change is None or self.nearest is None:
+            return self
+        number = int(rng.integers(shown.nodules[0], shown.nodules[1] + 1))
+        chosen = rng.permutation(len(self.boxes))[:number]
+        times = np.zeros(len(self.boxes) + 1, np.float32)
+        times[chosen] = shown.times(progress)
+        added = self.image + self.change * times[self.nearest]
+        image = np.minimum(added, self.image.max()).astype(np.float16)
+        return ScaledRadiograph(image, self.boxes[chosen], self.scale)
 
 
-def scaled(pixels: np.ndarray, nodules: Sequence[Box] = ()) -> ScaledRadiograph:
-    """Bring a radiograph (row, column) and its nodules to the network's size and grey scale."""
+def scaled(
+    pixels: np.ndarray, nodules: Sequence[Box] = (), like: ScaledRadiograph | None = None
+) -> ScaledRadiograph:
+    """Bring a radiograph to the network's size and grey scale.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (row, column)
+        The radiograph.
+    nodules : sequence of Box
+        In px of it.
+    like : ScaledRadiograph, optional
+        Takes its mean and standard deviation, as those of the same radiograph without nodules.
+    """
     scale = max(pixels.shape) / SIDE_PX
     size = [max(round(n / scale), 1) for n in pixels.shape]
     image = torch.from_numpy(pixels.astype(np.float32))[None, None]
     small = F.interpolate(image, size, mode="bilinear", antialias=True)[0, 0].numpy()
     inside = small[small > small.min()]
-    mean, std = (float(inside.mean()), float(inside.std())) if inside.size else (0.0, 1.0)
+    grey = (float(inside.mean()), max(float(inside.std()), 1e-6)) if inside.size else (0.0, 1.0)
+    mean, deviation = like.grey if like else grey
     framed = np.zeros((SIDE_PX, SIDE_PX), np.float16)
-    framed[: size[0], : size[1]] = (small - mean) / max(std, 1e-6)
+    framed[: size[0], : size[1]] = (small - mean) / deviation
     boxes = [(b.left / scale, b.top / scale, b.width / scale, b.height / scale) for b in nodules]
-    return ScaledRadiograph(framed, np.reshape(boxes, (-1, 4)).astype(np.float32), scale)
+    corners = np.reshape(boxes, (-1, 4)).astype(np.float32)
+    return ScaledRadiograph(framed, corners, scale, (mean, deviation))
+
+
+def with_change(untouched: ScaledRadiograph, change: np.ndarray) -> ScaledRadiograph:
+    """The same with what all its nodules add together, parted by the nearest box."""
+    least = np.full((SIDE_PX, SIDE_PX), np.inf, np.float32)
+    nearest = np.full((SIDE_PX, SIDE_PX), -1, np.int8)
+    x, y = np.arange(SIDE_PX) + 0.5, np.arange(SIDE_PX)[:, None] + 0.5
+    for number, (left, top, width, height) in enumerate(untouched.boxes):
+        u, v = np.abs(x - left - width / 2) - width / 2, np.abs(y - top - height / 2) - height / 2
+        away = np.maximum(u, v)
+        nearest[away < least] = number
+        least = np.minimum(least, away)
+    return replace(untouched, change=change, nearest=nearest)
 
 
 @dataclass(frozen=True)
@@ -83,10 +137,8 @@ class Detector(ABC):
 
     Attributes
     ----------
-    rounds : int or None
-        Through all radiographs; None: until there were enough ``steps``.
-    steps : int or None
-        Batches; None: until there were enough ``rounds``.
+    steps : int
+        Batches.
     batch : int
         Radiographs.
     device : str
@@ -94,11 +146,9 @@ class Detector(ABC):
     """
 
     name: ClassVar[str]
-    steps_schedule: ClassVar[bool]  # whether the learning rate changes by batches, or by rounds
 
-    rounds: int | None = None
-    steps: int | None = None
-    batch: int = 2
+    steps: int
+    batch: int
     device: str = "cpu"
 
     @abstractmethod
@@ -107,7 +157,7 @@ class Detector(ABC):
 
     @abstractmethod
     def optimiser(self, network: torch.nn.Module) -> tuple[torch.optim.Optimizer, Any]:
-        """The optimiser and the schedule of its learning rate."""
+        """The optimiser and the schedule of its learning rate, batch by batch."""
 
     @abstractmethod
     def loss(
@@ -119,21 +169,17 @@ class Detector(ABC):
     def boxes(self, network: torch.nn.Module, image: ScaledRadiograph) -> np.ndarray:
         """Boxes with scores, (box, 5): x, y, width, height in px of the image, and the score."""
 
-    def halved(self) -> Self:
-        """The same with half as many steps, or rounds."""
-        rounds, steps = (n and max(n // 2, 1) for n in (self.rounds, self.steps))
-        return replace(self, rounds=rounds, steps=steps)
-
     def identity(self) -> list[Any]:
         """What a trained network depends on besides its data and seed."""
         settings = {k: v for k, v in asdict(self).items() if k != "device"}
-        code = code_hash(*(f"evaluation/utility/{name}.py" for name in ("detector", self.name)))
-        return [self.name, settings, code, torch.__version__]
+        code = [code_hash(f"evaluation/utility/{name}.py") for name in (MODULE, self.name)]
+        return [self.name, settings, *code, torch.__version__]
 
     def train(
         self,
         images: Sequence[ScaledRadiograph],
         seed: int,
+        shown: Shown = Shown(),
         start: State | None = None,
         checkpoint: Path | None = None,
     ) -> State:
@@ -145,11 +191,13 @@ class Detector(ABC):
             What is learned from, each with the boxes of its nodules.
         seed : int
             Of the weights at the start, the order of the radiographs and the augmentation.
+        shown : Shown
+            Which synthetic nodules a step shows.
         start : dict of Tensor, optional
             Where to go on from; None: from scratch.
         checkpoint : Path, optional
-            Holds the state of the training after each round, while it goes on; from there it is
-            resumed, to the same end.
+            Holds the state after each round through the radiographs, while the training goes on;
+            from there it is resumed, to the same end.
         """
         torch.manual_seed(seed)
         network = self.network().to(self.device)
@@ -164,25 +212,23 @@ class Detector(ABC):
                 part.load_state_dict(kept[name])
             step, round_ = kept["step"], kept["round"]
         network.train()
-        while step != self.steps and round_ != self.rounds:
+        while step < self.steps:
             # All that is random follows from the round, so that a resumed training draws the same.
             torch.manual_seed(seed * 100_003 + round_)
             rng = np.random.default_rng((seed, round_))
+            choice = np.random.default_rng((seed, round_, 1))  # apart, so that arms stay paired
             order = rng.permutation(len(images))
-            for first in range(0, len(order), self.batch):
-                batch = [images[i] for i in order[first : first + self.batch]]
+            for first in range(0, min(len(order), (self.steps - step) * self.batch), self.batch):
+                taken = order[first : first + self.batch]
+                batch = [images[i].view(shown, step / self.steps, choice) for i in taken]
                 loss = self.loss(network, batch, rng)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
                 optimiser.step()
-                step += 1
-                if self.steps_schedule:
-                    schedule.step()
-                if step == self.steps:
-                    break
-            round_ += 1
-            if not self.steps_schedule:
                 schedule.step()
+                step += 1
+            round_ += 1
             if checkpoint:
                 content = io.BytesIO()
                 states = {name: part.state_dict() for name, part in parts.items()}
@@ -194,20 +240,7 @@ class Detector(ABC):
 
     @torch.no_grad()
     def detect(self, state: State, images: Sequence[ScaledRadiograph]) -> list[np.ndarray]:
-        """Find nodules.
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            As :meth:`train` gives it.
-        images : sequence of ScaledRadiograph
-            Where nodules are looked for; their own boxes are not used.
-
-        Returns
-        -------
-        list of ndarray, shape (box, 5)
-            Of each radiograph: x, y, width, height in its own px, and the score.
-        """
+        """Boxes in each radiograph, (box, 5): x, y, width, height in its own px, and the score."""
         network = self.network().to(self.device)
         network.load_state_dict(state)
         network.eval()
