@@ -11,7 +11,7 @@ from PIL import Image
 
 from nodegen.dataset.sources import find_patient
 from nodegen.dataset.standardise import standardise
-from nodegen.dataset.transformation import SIDE_PX, Crop
+from nodegen.dataset.transformation import SIDE_PX, LungCrop
 from nodegen.errors import StackError, UtilityError
 from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash
 from nodegen.io.box_tables import BoxTable
@@ -128,7 +128,7 @@ class PixelSource:
         made = self._standardised()
         if made is None:
             return list(boxes)
-        crop = Crop(*made["crop"].tolist())
+        crop = LungCrop(*made["crop"].tolist())
         moved = []
         for box in boxes:
             ends = *crop.apply(box.left, box.top), *crop.apply(box.right, box.bottom)
