@@ -167,7 +167,16 @@ def _hash_of(drawn: list[Any]) -> str:
 # --- replay ---------------------------------------------------------------------------------------
 
 
-_REPLAYED = ("method", "intensity", "noise_and_blur", "add_back", "contrast", "subtlety", "windows")
+_REPLAYED = (
+    "method",
+    "intensity",
+    "noise_and_blur",
+    "add_back",
+    "contrast",
+    "subtlety",
+    "surroundings",
+    "windows",
+)
 
 
 def settings_of(recipes: Path | None) -> dict[str, Any]:
@@ -183,7 +192,8 @@ def settings_of(recipes: Path | None) -> dict[str, Any]:
     known = read_recipes(recipes)[0].get("settings", {})
     chosen = {k: v for k, v in known.items() if k in _REPLAYED}
     for name, value in chosen.items():
-        kind, wanted = (bool, "true or false") if name == "noise_and_blur" else (str, "text")
+        flag = isinstance(getattr(Settings, name), bool)
+        kind, wanted = (bool, "true or false") if flag else (str, "text")
         if not isinstance(value, kind):
             raise RecipeError(
                 f"The settings in {recipes} have {value!r} as {name}, where {wanted} is wanted; "

@@ -35,6 +35,9 @@ _ITEMS = {
     "corners": ("corner", "[x, y, z] in finite numbers"),
     "recipes": ("recipe", "an object"),
     "flags": ("flag", "text"),
+    "lobes": ("lobe", "a number of -0.5 to 0.5"),
+    "strands": ("strand", "an object"),
+    "satellites": ("satellite", "an object"),
     "files": ("file", "an object"),
     "amplitudes": ("amplitude", "a finite number of 0 or more"),
     "margins": ("margin", "a whole number of px, 0 or more"),
@@ -125,6 +128,54 @@ class BoxesFile(_Model):
 
 
 @pydantic_dataclass(frozen=True, config=ConfigDict(strict=True, allow_inf_nan=False))
+class Strand:
+    """A vessel, spicule or tail that leads away from a nodule.
+
+    Attributes
+    ----------
+    angle_deg : float
+        Its direction, counter-clockwise as displayed from the right.
+    root_px, length_px : float
+        Where it begins, from the box's centre, and how long it is.
+    width_px : float
+        Full width at half its height, at its root.
+    height : float
+        Its thickness at its root, over that of the nodule's plateau.
+    bend : float
+        How far its end lies off its first direction, over its length.
+    """
+
+    angle_deg: float = Field(ge=-360, le=360, description="a number of degrees, -360 to 360")
+    root_px: float = Field(ge=0, le=2000, description="a number of px, 0 to 2000")
+    length_px: float = Field(gt=0, le=100, description="a number of px above 0 and up to 100")
+    width_px: float = Field(gt=0, le=50, description="a number of px above 0 and up to 50")
+    height: float = Field(ge=0, le=2, description="a number of 0 to 2, plateaus")
+    bend: float = Field(ge=-1, le=1, description="a number of -1 to 1")
+
+
+@pydantic_dataclass(frozen=True, config=ConfigDict(strict=True, allow_inf_nan=False))
+class Satellite:
+    """A small ball beside a nodule.
+
+    Attributes
+    ----------
+    angle_deg : float
+        Its direction from the box's centre, as that of a strand.
+    away_px : float
+        Its distance from there.
+    radius_px : float
+        Its own.
+    height : float
+        Its thickness in its middle, over that of the nodule's plateau.
+    """
+
+    angle_deg: float = Field(ge=-360, le=360, description="a number of degrees, -360 to 360")
+    away_px: float = Field(ge=0, le=2000, description="a number of px, 0 to 2000")
+    radius_px: float = Field(gt=0, le=100, description="a number of px above 0 and up to 100")
+    height: float = Field(ge=0, le=2, description="a number of 0 to 2, plateaus")
+
+
+@pydantic_dataclass(frozen=True, config=ConfigDict(strict=True, allow_inf_nan=False))
 class Recipe:
     """What is done in one box.
 
@@ -167,6 +218,13 @@ class Recipe:
         Visibility of what was drawn, before noise and blur; 0 until it is drawn.
     paper_contrast_factor : float
         The paper's contrast, a factor on the projection in 0..1; 0 with any other contrast.
+    lobes : list of float
+        How the nodule's outline strays from its own: cosine and sine of 3, 4, … waves around it,
+        over its radius.
+    strands : list of Strand
+        Vessels, spicules and a tail that lead away from the nodule; not in its mask.
+    satellites : list of Satellite
+        Small balls beside the nodule; not in its mask.
     flags : list of str
         What is noteworthy about the box, to be read by people and sorted by programs; see
         :mod:`nodegen.synthesis.visibility`.
@@ -203,6 +261,11 @@ class Recipe:
     paper_contrast_factor: float = Field(
         default=0.0, ge=0, le=10, description="a number of 0 to 10"
     )
+    lobes: list[Annotated[float, Field(ge=-0.5, le=0.5)]] = Field(
+        default_factory=list, description="a list of numbers of -0.5 to 0.5"
+    )
+    strands: list[Strand] = Field(default_factory=list, description="a list of strands")
+    satellites: list[Satellite] = Field(default_factory=list, description="a list of satellites")
     flags: list[str] = Field(
         default_factory=list, description="a list of words for what is noteworthy"
     )

@@ -195,6 +195,8 @@ class Settings:
     subtlety : str
         How subtle nodules are. real: as real ones are; one of JSRT's grades: extremely-subtle,
         very-subtle, subtle, relatively-obvious, obvious; or weights as in subtle=2,obvious=1.
+    surroundings : bool
+        Whether some nodules have strands, spicules, a tail or satellites, as real ones do.
     windows : str
         What the generators compute around a box.
     """
@@ -210,6 +212,7 @@ class Settings:
     add_back: AddBack = "grain"
     contrast: str = "real"
     subtlety: str = "real"
+    surroundings: bool = True
     windows: Windows = "default"
 
     def __post_init__(self) -> None:

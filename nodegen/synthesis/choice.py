@@ -21,7 +21,16 @@ from nodegen.synthesis.context import SliceContext, signal_class
 from nodegen.synthesis.contribution import central_disc_of
 from nodegen.synthesis.fit_to_box import crop_window, fit
 from nodegen.synthesis.projection import match_contrast
-from nodegen.synthesis.visibility import LEAST_ROOM, LIMIT, MOST_CONTRAST, WHITE, as_real, graded
+from nodegen.synthesis.surroundings import draw_surroundings
+from nodegen.synthesis.visibility import (
+    LEAST_ROOM,
+    LIMIT,
+    MOST_CONTRAST,
+    WHITE,
+    as_real,
+    graded,
+    shown,
+)
 
 CANDIDATES_DIVISOR = 5.0  # a nodule may fill a box where its diameter > size / 5 (baseline)
 CANDIDATES_DIVISOR_ELSE = 10.0  # where there is none: > size / 10 (baseline)
@@ -34,9 +43,14 @@ FILL = (0.66, 0.86)
 # than those found on radiographs. At 1 a margin is 6.3 px wide at the median, 7.4 of large ones;
 # real ones have 5.0 and 3.7 (`nodegen judge`).
 MARGIN_EXPONENT = (0.55, 0.85)
+# On bright ground, where only steep margins are found, the exponent falls with a power of the share
+# of the contrast that is shown there.
+STEEPER_ON_BRIGHT = 0.7
 # Detector's blur, standard deviation in px, both ends drawn; edges become as wide as real ones.
 DETECTOR_BLUR_PX = (0.6, 1.4)
 
+# Cosine and sine of 3, 4, … waves around an outline, standard deviation over its radius.
+LOBES, WAVES = 0.03, 4
 OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
 
 
@@ -85,6 +99,7 @@ def plan_box(
     deviate = float(rng.standard_normal())
     grade_share, within_share = float(rng.random()), float(rng.random())
     margin_exponent = round(float(rng.uniform(*MARGIN_EXPONENT)), 3)
+    lobes = [round(float(LOBES * n), 4) for n in rng.standard_normal(2 * WAVES)]
     recipe = Recipe(
         **asdict(box),
         nodule=first,
@@ -110,6 +125,10 @@ def plan_box(
     }
     best = min(fits, key=lambda index: fits[index][0])
     nodule = nodules[best]
+    level, deviation = context.surround(box)
+    disc = central_disc_of(box, window := crop_window(box, context.shape))
+    level = max(level, float(np.median(slice01[window][disc])))
+    margin_exponent = round(margin_exponent * float(shown(level)) ** STEEPER_ON_BRIGHT, 3)
     recipe = replace(
         recipe,
         nodule=best,
@@ -118,8 +137,11 @@ def plan_box(
         fill=fill,
         blur_px=round(blur_px, 2),
         margin_exponent=margin_exponent,
+        lobes=lobes,
     )
-    level, deviation = context.surround(box)
+    if settings.surroundings:
+        strands, satellites = draw_surroundings(rng, slice01, box, fill)
+        recipe = replace(recipe, strands=strands, satellites=satellites)
     levels, grades = parse_contrast(settings.contrast), parse_subtlety(settings.subtlety)
     if levels is not None:
         low, high = levels
@@ -127,8 +149,6 @@ def plan_box(
     elif grades is not None:
         asked = graded(grades, grade_share, within_share)
     else:
-        disc = central_disc_of(box, window := crop_window(box, context.shape))
-        level = max(level, float(np.median(slice01[window][disc])))
         asked = as_real(box.side, deviation, deviate, nodule.density, level) / deviation
     contrast = asked * deviation
     flags: list[str] = []

@@ -74,6 +74,7 @@ class SliceContext:
         key = (
             *(recipe.box, recipe.nodule, recipe.mirror, recipe.turn_deg),
             *(recipe.fill, recipe.blur_px, recipe.margin_exponent),
+            *(tuple(recipe.lobes), tuple(recipe.strands), tuple(recipe.satellites)),
         )
         if key in self._fitted:
             return self._fitted.pop(key)

@@ -7,6 +7,7 @@ one factor for both axes, so that its disc takes the share ``fill`` of the box.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -150,6 +151,7 @@ def warp_to_box(
     fill: float,
     shape: tuple[int, int],
     at: tuple[float, float],
+    lobes: Sequence[float] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Warp a nodule's thickness onto a canvas.
 
@@ -169,6 +171,8 @@ def warp_to_box(
         Rows and columns of the canvas.
     at : (float, float)
         Row and column of the box's centre, px from the canvas's top left edge.
+    lobes : sequence of float
+        How its radius strays, over itself: cosine and sine of 3, 4, … waves around it.
 
     Returns
     -------
@@ -186,19 +190,20 @@ def warp_to_box(
     # A canvas pixel's place, from the disc's centre, turned back, is a place among the samples.
     back = _turn(mirror, turn_deg).T / scale
     middle = np.divide(source.shape, 2) - 0.5 + _turn(mirror, turn_deg).T @ centre
-    offset = middle - back @ (np.asarray(at) - 0.5)
     reach = scale * np.hypot(*source.shape) / 2 + 1
     spans = [
         (max(int(c - reach), 0), min(int(c + reach) + 1, n)) for c, n in zip(at, shape, strict=True)
     ]
     corner, ends = np.array(spans).T
-    part = ndimage.affine_transform(
-        source,
-        back,
-        offset=offset + back @ corner,
-        output_shape=tuple(np.maximum(ends - corner, 0)),
-        order=3,
-    )
+    places = np.indices(np.maximum(ends - corner, 0), dtype=np.float64)
+    places += (corner + 0.5 - np.asarray(at))[:, None, None]
+    if lobes:
+        angle, strays = np.arctan2(*places), 1.0
+        for waves, (cosine, sine) in enumerate(zip(lobes[::2], lobes[1::2], strict=False), start=3):
+            strays = strays + cosine * np.cos(waves * angle) + sine * np.sin(waves * angle)
+        places /= np.maximum(strays, 0.5)
+    places = np.tensordot(back, places, 1) + middle[:, None, None]
+    part = ndimage.map_coordinates(source, places, order=3, mode="constant")
     contribution = np.zeros(shape, dtype=np.float32)
     contribution[spans[0][0] : spans[0][1], spans[1][0] : spans[1][1]] = np.maximum(part, 0)
     mask = contribution >= min(SILHOUETTE, 0.5 * float(contribution.max()))

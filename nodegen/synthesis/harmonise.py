@@ -173,8 +173,8 @@ def kept(
 
 
 def harmonisation_mask(nodule: FittedNodule) -> np.ndarray:
-    """A nodule's mask (row, column), dilated by a disk and blurred, in 0..1, in its reach."""
-    mask = nodule.mask[within(nodule.reach, nodule.window)]
+    """Mask (row, column) of what is drawn, dilated by a disk and blurred, in 0..1, in its reach."""
+    mask = nodule.drawn[within(nodule.reach, nodule.window)]
     dilated = distance_transform_edt(~mask) <= DILATION_PX
     return np.asarray(
         gaussian_filter(

@@ -33,13 +33,13 @@ def poisson(slice01: np.ndarray, nodule: FittedNodule, recipe: Recipe | None = N
         Not needed: the nodule already has its contrast.
     """
     ground, disc = slice01[nodule.window], nodule.central_disc
-    change = _change(ground, nodule.contribution, nodule.mask)
+    change = _change(ground, nodule.contribution, nodule.drawn)
     if disc is not None:
         # Half of the nodule is lost in the mean, and more where the radiograph's own gradients are
         # the stronger: what was drawn is raised until it is got, as far as that goes.
         wanted, gain = float(nodule.contribution[disc].mean()), 1 / POISSON_WEIGHT
         for _ in range(ROUNDS):
-            change = _change(ground, nodule.contribution * np.float32(gain), nodule.mask)
+            change = _change(ground, nodule.contribution * np.float32(gain), nodule.drawn)
             found = float(change[disc].mean())
             gain = min(gain * wanted / found, GAIN_MOST) if found * wanted > 0 else GAIN_MOST
     slice01[nodule.window] = np.clip(ground + change, 0.0, 1.0)

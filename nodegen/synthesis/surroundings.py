@@ -1,0 +1,185 @@
+"""Surroundings: strands that lead to a nodule, spicules, a tail to the pleura, and satellites.
+
+They come as often as 53 real nodules have them, and belong to what a nodule adds to a radiograph:
+they pass through the same detector, tone curve and harmonisation. The mask, and what a box marks,
+is the nodule alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from nodegen.io.boxes import Box
+from nodegen.schemas import Satellite, Strand
+
+
+class _Kind(NamedTuple):
+    """How often it comes, and both ends of what is drawn of it."""
+
+    share: float  # of the nodules that have it
+    number: tuple[int, int]
+    extent: tuple[float, float]  # length, of a satellite its distance, in radii of the nodule
+    size_px: tuple[float, float]  # width, of a satellite its radius
+    height: tuple[float, float]  # over the nodule's plateau
+
+
+# Shares of 53 real nodules; the rest by eye beside them.
+STRANDS = _Kind(9 / 53, (1, 3), (1.2, 3.0), (2.5, 4.5), (0.4, 0.85))
+SPICULES = _Kind(2 / 53, (5, 8), (0.4, 0.9), (1.5, 3.0), (0.6, 1.0))
+TAIL = _Kind(2 / 53, (1, 1), (1.5, 3.0), (1.5, 3.0), (0.6, 1.0))
+# No larger: what is would have a box of its own.
+SATELLITES = _Kind(7 / 53, (1, 2), (1.4, 2.6), (3.0, 7.0), (0.4, 0.85))
+LARGEST_SATELLITE = 0.35  # of the nodule's radius
+FARTHEST_PX = 50.0  # from the nodule's margin: it lies in the crop of any box
+ROOT = 0.8  # of the nodule's radius: there a strand begins, so that it joins the margin
+BEND = 0.15  # most that a strand's end lies off its first direction, over its length
+APART_DEG = 120.0  # from one strand to the next
+STRAYS_DEG = 20.0  # standard deviation of their directions
+FINE_PX, COARSE_PX = 1.5, 5.0  # sigmas of the band in which vessels of the ground are looked for
+DIRECTIONS = 36
+FOUND = 1.0  # of the band's standard deviation: a brighter ray is a vessel
+HILUM_ROW = 0.45  # of the radiograph's rows; its column is the middle
+FAINTEST = 0.02  # of the plateau: what is thinner does not count as drawn
+
+
+def draw_surroundings(
+    rng: np.random.Generator, slice01: np.ndarray, box: Box, fill: float
+) -> tuple[list[Strand], list[Satellite]]:
+    """Draw what surrounds a nodule: nothing for two of three.
+
+    Parameters
+    ----------
+    rng : Generator
+        The box's own stream.
+    slice01 : ndarray, shape (row, column)
+        The untouched slice in 0..1: a strand continues a vessel that leads to the box, where one is
+        seen, else it goes towards the hilum.
+    box : Box
+        Px of the slice.
+    fill : float
+        Side of the nodule's visible disc over the box's.
+    """
+    radius = fill * math.sqrt(box.width * box.height) / 2
+    x, y = box.centre
+    hilum = HILUM_ROW * slice01.shape[0], 0.5 * slice01.shape[1]
+    inwards = math.degrees(math.atan2(y - hilum[0], hilum[1] - x)) + rng.normal(0, STRAYS_DEG)
+    strands: list[Strand] = []
+    if rng.random() < STRANDS.share:
+        found = vessel_direction(slice01, box, radius)
+        strands += _strands(rng, STRANDS, inwards if found is None else found, radius)
+    if rng.random() < SPICULES.share:
+        strands += _strands(rng, SPICULES, rng.uniform(0, 360), radius)
+    if rng.random() < TAIL.share:
+        strands += _strands(rng, TAIL, inwards + 180, radius)
+    satellites = []
+    if rng.random() < SATELLITES.share:
+        most_px = max(LARGEST_SATELLITE * radius, SATELLITES.size_px[0])
+        for _ in range(int(rng.integers(*SATELLITES.number, endpoint=True))):
+            away, size_px = rng.uniform(*SATELLITES.extent), rng.uniform(*SATELLITES.size_px)
+            satellites.append(
+                Satellite(
+                    angle_deg=round(rng.uniform(0, 360), 1),
+                    away_px=round(min(away * radius, radius + FARTHEST_PX), 1),
+                    radius_px=round(min(size_px, most_px), 1),
+                    height=round(rng.uniform(*SATELLITES.height), 3),
+                )
+            )
+    return strands, satellites
+
+
+def _strands(
+    rng: np.random.Generator, kind: _Kind, first_deg: float, radius: float
+) -> list[Strand]:
+    """Strands of one kind, the first in its direction and the others around it."""
+    count = int(rng.integers(*kind.number, endpoint=True))
+    directions = first_deg + min(APART_DEG, 360.0 / count) * np.arange(count)
+    directions[1:] += rng.normal(0, STRAYS_DEG, count - 1)
+    return [
+        Strand(
+            angle_deg=round(float(direction) % 360, 1),
+            root_px=round(ROOT * radius, 1),
+            length_px=round(min(rng.uniform(*kind.extent) * radius, FARTHEST_PX), 1),
+            width_px=round(rng.uniform(*kind.size_px), 2),
+            height=round(rng.uniform(*kind.height), 3),
+            bend=round(rng.uniform(-BEND, BEND), 3),
+        )
+        for direction in directions
+    ]
+
+
+def vessel_direction(slice01: np.ndarray, box: Box, radius: float) -> float | None:
+    """Direction of the brightest vessel that leads to a box.
+
+    Parameters
+    ----------
+    slice01 : ndarray, shape (row, column)
+        The untouched slice in 0..1.
+    box : Box
+        Px of the slice.
+    radius : float
+        Of the nodule, px.
+
+    Returns
+    -------
+    float or None
+        Degrees, counter-clockwise as displayed from the right; None where none is bright enough.
+    """
+    x, y = box.centre
+    reach = int(2 * radius + 3 * COARSE_PX)
+    top, left = max(int(y) - reach, 0), max(int(x) - reach, 0)
+    ground = slice01[top : int(y) + reach + 1, left : int(x) + reach + 1]
+    band = gaussian_filter(ground, FINE_PX) - gaussian_filter(ground, COARSE_PX)
+    angles = 2 * np.pi / DIRECTIONS * np.arange(DIRECTIONS)[:, None]
+    away = np.linspace(1.1, 2.0, 12) * radius
+    rows = y - 0.5 - top - away * np.sin(angles)
+    columns = x - 0.5 - left + away * np.cos(angles)
+    rays = map_coordinates(band, [rows, columns], order=1, mode="nearest").mean(axis=1)
+    best = int(rays.argmax())
+    return best * 360.0 / DIRECTIONS if rays[best] > FOUND * band.std() else None
+
+
+def thickness_of(
+    strands: list[Strand],
+    satellites: list[Satellite],
+    shape: tuple[int, int],
+    at: tuple[float, float],
+) -> np.ndarray:
+    """Thickness of what surrounds a nodule, 1 at the nodule's plateau.
+
+    Parameters
+    ----------
+    strands, satellites : list
+        As the recipe has them.
+    shape : (int, int)
+        Rows and columns of the canvas.
+    at : (float, float)
+        Row and column of the box's centre, px from the canvas's top left edge.
+
+    Returns
+    -------
+    ndarray of float32, shape (row, column)
+    """
+    thickness = np.zeros(shape, dtype=np.float32)
+    up = at[0] - 0.5 - np.arange(shape[0])[:, None]
+    across = np.arange(shape[1]) + 0.5 - at[1]
+    for strand in strands:
+        angle = math.radians(strand.angle_deg)
+        along = across * math.cos(angle) + up * math.sin(angle)
+        share = np.clip((along - strand.root_px) / strand.length_px, 0, 1)
+        off = up * math.cos(angle) - across * math.sin(angle)
+        off -= strand.bend * strand.length_px * share**2
+        # Thinner and narrower towards its end.
+        sigma = strand.width_px / 2.355 * (1 - 0.4 * share)
+        ridge = strand.height * np.sqrt(1 - share) * np.exp(-0.5 * (off / sigma) ** 2)
+        ridge *= np.clip(along / max(strand.root_px, 1.0), 0, 1) ** 2  # rises within the nodule
+        np.maximum(thickness, ridge, out=thickness)
+    for one in satellites:
+        angle = math.radians(one.angle_deg)
+        off = np.hypot(across - one.away_px * math.cos(angle), up - one.away_px * math.sin(angle))
+        ball = one.height * np.sqrt(np.clip(1 - (off / one.radius_px) ** 2, 0, 1))
+        np.maximum(thickness, ball, out=thickness)
+    return thickness
