@@ -162,7 +162,8 @@ def test_generate_takes_any_format_and_writes_a_stack(radiographs, tmp_path, nam
     case.mkdir()
     (radiographs[0] / name).rename(case / name)
     write_boxes(case / "nodules.json", [Box(0, 60, 70, 100, 115)])
-    settings = Settings(method="paste", intensity="input", noise_and_blur=False, seed=1)
+    plain = {"noise_and_blur": False, "surroundings": False}
+    settings = Settings(method="paste", intensity="input", seed=1, **plain)
     run = generate(case, tmp_path / "out", settings, progress=False)
     assert run.image.name == written == output_name(case / name)
     before, after = read_stack(case / name).pixels, read_stack(run.image).pixels

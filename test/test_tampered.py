@@ -3,7 +3,7 @@
 import copy
 import json
 import shutil
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def recipe_file(tmp_path_factory):
     renderer = Renderer(PASTE)
     pixels = np.tile(np.arange(320, dtype=np.uint16), (2, 300, 1))
     recipes = renderer.plan(pixels, [Box(*b, i) for i, b in enumerate(BOXES)], 1)
-    return {"seed": 1, "settings": {}, "recipes": [vars(recipe) for recipe in recipes]}
+    return {"seed": 1, "settings": {}, "recipes": [asdict(recipe) for recipe in recipes]}
 
 
 @settings(max_examples=100, deadline=None, database=None)
