@@ -99,38 +99,11 @@ def generate(
     with claim(*results, overwrite=overwrite, inputs=inputs) as staged, ExitStack() as files:
         stack = read_stack(source)
         geometry, shape = stack.geometry, stack.pixels.shape
-        header, todo = read_recipes(recipes) if recipes else ({}, list[Any]())
         if renderer is None:
             renderer = Renderer(settings or Settings(**settings_of(recipes)))
-        settings = renderer.settings
-        digest, notes = hash_of(stack.pixels), list[str]()
-        if recipes is None:
-            todo = read_boxes(source.with_name(BOXES), shape)
-            seed = seed_of_inputs(stack.pixels, todo, digest)
-            seed = seed if settings.seed is None else settings.seed
-        else:
-            seed = int(header["seed"])
-            _check_replay(recipes, header, todo, stack, renderer)
-            if header.get("pixels_sha256") not in (None, digest.hexdigest()):
-                notes.append(
-                    f"{recipes} was made for a stack of other pixels than {source}: its contrasts "
-                    "and classes are that stack's."
-                )
-        decided = {
-            "nodegen": __version__,
-            "input": stack.path.name,
-            "pixels_sha256": digest.hexdigest(),
-            "seed": seed,
-            "settings": {k: v for k, v in asdict(settings).items() if k in _REPLAYED},
-            "model_sha256": renderer.model_sha256 if todo else None,
-            "library_sha256": renderer.library.sha256 if todo else None,
-        }
-        run = header.get("run")
-        decided_before = all(header.get(name) == value for name, value in decided.items())
-        if run is None or not decided_before or header.get("recipes_hash") != _hash_of(todo):
-            run = run_hash(decided, _hash_of(todo))  # else the very run that is replayed
-        mark = Mark("Synthetic lung nodules", __version__, run=run) if todo else None
-        own = settings.intensity == "input"
+        header, todo, notes = _decide(stack, renderer, recipes)
+        mark = Mark("Synthetic lung nodules", __version__, run=header["run"]) if todo else None
+        own = renderer.settings.intensity == "input"
         form, dtype = (geometry, stack.pixels.dtype) if own else (geometry.black, np.dtype("uint8"))
         image = output_dir / name
         writer = files.enter_context(StackWriter(staged[image], form, shape, dtype, mark))
@@ -140,7 +113,9 @@ def generate(
             mask_writer = files.enter_context(
                 StackWriter(place, geometry.black, shape, labels, mark)
             )
-        slices = renderer.render_stack(stack.pixels, todo, seed, settings.intensity)
+        slices = renderer.render_stack(
+            stack.pixels, todo, header["seed"], renderer.settings.intensity
+        )
         files.enter_context(closing(slices))  # no worker goes on where a slice cannot be written
         done: list[Recipe] = []
         for made in track(slices, len(stack.pixels), "nodules", "slice", show=progress):
@@ -154,9 +129,44 @@ def generate(
                 for recipe in sorted(done, key=lambda recipe: recipe.index):
                     each.write(renderer.mask_of(recipe, shape[1:]))
         files.close()  # whole, before they get their names
-        header = {**decided, "run": run, "recipes_hash": _hash_of(done)}
+        header["recipes_hash"] = _hash_of(done)
         write_text(staged[output_dir / RECIPES], recipes_text(header, done))
     return Run(image, [asdict(r) for r in done], header, notes + notes_of(done), shape[0])
+
+
+def _decide(
+    stack: Stack, renderer: Renderer, recipes: Path | None
+) -> tuple[dict[str, Any], list[Any], list[str]]:
+    """The header of a run, the boxes or recipes that it renders, and notes on a replay."""
+    settings, digest, notes = renderer.settings, hash_of(stack.pixels), list[str]()
+    if recipes is None:
+        before: dict[str, Any] = {}
+        todo: list[Any] = read_boxes(stack.path.with_name(BOXES), stack.pixels.shape)
+        seed = settings.seed
+        if seed is None:
+            seed = seed_of_inputs(stack.pixels, todo, digest)
+    else:
+        before, todo = read_recipes(recipes)
+        seed = int(before["seed"])
+        _check_replay(recipes, before, todo, stack, renderer)
+        if before.get("pixels_sha256") not in (None, digest.hexdigest()):
+            notes.append(
+                f"{recipes} was made for a stack of other pixels than {stack.path}: its contrasts "
+                "and classes are that stack's."
+            )
+    header = {
+        "nodegen": __version__,
+        "input": stack.path.name,
+        "pixels_sha256": digest.hexdigest(),
+        "seed": seed,
+        "settings": {k: v for k, v in asdict(settings).items() if k in _REPLAYED},
+        "model_sha256": renderer.model_sha256 if todo else None,
+        "library_sha256": renderer.library.sha256 if todo else None,
+    }
+    drawn, run = _hash_of(todo), before.get("run")
+    same = all(before.get(k) == v for k, v in {**header, "recipes_hash": drawn}.items())
+    header["run"] = run if run and same else run_hash(header, drawn)  # a replay of it is that run
+    return header, todo, notes
 
 
 def _hash_of(drawn: list[Any]) -> str:
