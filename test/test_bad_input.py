@@ -188,7 +188,7 @@ def flip(path):
 
 
 MODELS = {
-    "no folder": (shutil.rmtree, "no cascade in .*cascade.json is missing"),
+    "no folder": (shutil.rmtree, "no cascade.json in .*hyposignal; give"),
     "weights missing": (lambda d: drop(next(d.glob("hypo*/*.safetensors"))), "cannot be read"),
     "weights truncated": (
         lambda d: cut(next(d.glob("hyper*/*.safetensors")), 1000),
@@ -197,7 +197,7 @@ MODELS = {
     "weights altered": (lambda d: flip(next(d.glob("hypo*/*.safetensors"))), "altered"),
     "index malformed": (
         lambda d: (d / "hyposignal/cascade.json").write_text("{"),
-        r"cascade.json cannot be read \(JSONDecodeError",
+        r"cascade.json is not JSON",
     ),
 }
 

@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 from nodegen.constants import BATCH_NORM_EPS, CHANNELS_DOUBLE_EVERY, KERNEL, LAYERS, SCALES
 from nodegen.errors import ModelError
 from nodegen.io.files import check_weights, write_bytes, write_text
-from nodegen.schemas import CASCADE_FORMAT, CascadeFile, SchemaFault, check
+from nodegen.schemas import CASCADE_FORMAT, CascadeFile, SchemaFault, read_json
 
 INDEX = "cascade.json"
 GROUP = CHANNELS_DOUBLE_EVERY  # scales in a file: those of one width in the paper
@@ -72,21 +72,13 @@ def read_index(folder: Path) -> dict[str, Any]:
     ModelError
         Where it is missing or malformed.
     """
-    path = folder / INDEX
     try:
-        index: dict[str, Any] = json.loads(path.read_bytes())
-        check(CascadeFile, index, path)
-    except FileNotFoundError as error:
-        raise ModelError(
-            f"There is no cascade in {folder}: {INDEX} is missing; give a folder with the "
-            "subfolders hyposignal and hypersignal, as nodegen ships it."
-        ) from error
+        index, _ = read_json(CascadeFile, folder / INDEX)
     except SchemaFault as fault:
-        raise ModelError(f"{fault}; copy the model anew.") from None
-    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
-            f"{path} cannot be read ({type(error).__name__}: {error}); copy the model anew."
-        ) from error
+            f"{fault}; give a folder with hyposignal and hypersignal as nodegen ships it, or copy "
+            "the model anew."
+        ) from None
     index["sha256"] = _identity(index)
     return index
 
