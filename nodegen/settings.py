@@ -26,7 +26,6 @@ Windows = Literal["default", "exact", "full"]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 METHODS: tuple[Method, ...] = get_args(Method)
-ADD_BACKS: tuple[AddBack, ...] = get_args(AddBack)
 WINDOWS: tuple[Windows, ...] = get_args(Windows)
 CONTRASTS = ("real", "paper")  # or a number or a range
 

@@ -67,7 +67,7 @@ def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
                 raise _damaged(path, "it holds no page")
             kept = _kept(path, pages)
             pixels = _pixels(path, tiff, kept)
-            tags = _tags(path, kept[0])
+            tags = _tags(kept[0])
         if told:
             raise _damaged(path, told[0])
     except StackError:
@@ -147,11 +147,11 @@ def _kept(path: Path, pages: list[tifffile.TiffPage]) -> list[tifffile.TiffPage]
                     f"Pages {kept[0][0]} and {number} of {path} differ in {what} ({others} and "
                     f"{mine}), so they make no stack; write each image to a file of its own."
                 )
-        _check_segments(path, where, page)
+        _check_segments(where, page)
     return [page for _, page in kept]
 
 
-def _check_segments(path: Path, where: str, page: tifffile.TiffPage) -> None:
+def _check_segments(where: str, page: tifffile.TiffPage) -> None:
     """Refuse a page whose pieces are missing, or cannot hold what its tags say."""
     offsets, counts = page.dataoffsets, page.databytecounts
     pieces = math.prod(page.chunked) if page.chunked else 1
@@ -188,14 +188,14 @@ def _pixels(path: Path, tiff: tifffile.TiffFile, kept: list[tifffile.TiffPage]) 
                 f"{path} says that white is 0 of pixels of {pixels.dtype}, where that is defined "
                 "for unsigned whole numbers alone; write it with black as 0."
             )
-        top = _top(path, first)
+        top = _top(first)
         if int(pixels.max()) > top:
             raise _damaged(path, f"its MaxSampleValue is {top}, and it has greater ones")
         pixels = np.subtract(top, pixels, dtype=pixels.dtype, casting="unsafe")
     return pixels
 
 
-def _top(path: Path, page: tifffile.TiffPage) -> int:
+def _top(page: tifffile.TiffPage) -> int:
     """The level of black where white is 0."""
     told = page.tags.valueof(_MAX_SAMPLE_VALUE, default=0)
     most = (1 << page.bitspersample) - 1
@@ -253,11 +253,11 @@ def _behind_one_page(
     return None
 
 
-def _tags(path: Path, page: tifffile.TiffPage) -> tuple[Any, Any, int, int]:
+def _tags(page: tifffile.TiffPage) -> tuple[Any, Any, int, int]:
     """What the page says of resolution, as :attr:`Geometry.tags` holds it."""
     unit = int(page.tags.valueof(296, default=2))
     found = [page.tags.valueof(tag) for tag in (282, 283)]
-    white = _top(path, page) if page.photometric == _MINISWHITE else 0
+    white = _top(page) if page.photometric == _MINISWHITE else 0
     good = all(isinstance(value, tuple) and len(value) == 2 and min(value) > 0 for value in found)
     if not good:  # none told, or 0 / 0, which tells as much
         return (1, 1), (1, 1), 1, white
@@ -295,8 +295,7 @@ def write_tiff(
         first |= {"description": mark.text, "software": f"nodegen {mark.version}"}
     with whole_file(path) as file:
         tiff = TiffWriter(file, bigtiff=math.prod(shape) * dtype.itemsize > LARGE)
-
-        of_page = chain([first], repeat({"extratags": tags, "software": None}))
+        pages = chain([first], repeat({"extratags": tags, "software": None}))
 
         def write(pixels: np.ndarray) -> None:
             tiff.write(
@@ -305,7 +304,7 @@ def write_tiff(
                 resolution=(along, across),
                 resolutionunit=unit,
                 metadata=None,
-                **next(of_page),
+                **next(pages),
             )
 
         yield write
