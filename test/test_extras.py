@@ -71,8 +71,11 @@ def test_a_command_that_the_image_lacks_is_told(monkeypatch, capsys):
     assert "by pip for its other commands" in capsys.readouterr().err
 
 
+DISTRIBUTIONS = packages_distributions()
+
+
 def distributions(package):
-    return {name.lower() for name in packages_distributions().get(package, [package])}
+    return {name.lower() for name in DISTRIBUTIONS.get(package, [package])}
 
 
 @pytest.mark.parametrize("entry", ["process", "nodegen.cli"])
