@@ -7,8 +7,7 @@ from pathlib import Path
 
 import torch
 
-from nodegen.cascade.cascade import Cascade
-from nodegen.cascade.weights import load_tensors, read_index
+from nodegen.cascade.cascade import Cascade, load_tensors, read_index
 from nodegen.training.networks import Generator
 
 

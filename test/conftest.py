@@ -9,13 +9,13 @@ import torch
 from chromium import Chromium
 from radiographs import SAMPLE, SAMPLE_SEED
 
-from nodegen.cascade.weights import save_cascade
 from nodegen.constants import CLASSES, SCALES
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter, read_stack
 from nodegen.phantom.anatomy import draw_anatomy
 from nodegen.phantom.tissue import lung_fields
+from nodegen.training.card import save_cascade
 from nodegen.training.networks import Generator
 
 CHANNELS = 4

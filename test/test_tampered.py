@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodegen import Box, Renderer, Settings
-from nodegen.cascade.weights import read_index, save_cascade
+from nodegen.cascade.cascade import read_index
 from nodegen.constants import SCALES
 from nodegen.errors import LibraryError, ModelError, NodegenError, RecipeError
 from nodegen.io.boxes import Recipe, read_boxes, read_recipes
@@ -24,6 +24,7 @@ from nodegen.schemas import FILES
 from nodegen.settings import MODEL
 from nodegen.synthesis.context import SliceContext, signal_class, top_threshold
 from nodegen.synthesis.visibility import WORDS
+from nodegen.training.card import save_cascade
 from nodegen.training.networks import Generator
 
 PASTE = Settings(method="paste", noise_and_blur=False, seed=1)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nodegen.cascade.cascade import Cascade
-from nodegen.cascade.weights import load_layers, read_index, save_cascade
+from nodegen.cascade.cascade import Cascade, load_layers, read_index
 from nodegen.constants import SCALES
 from nodegen.errors import ModelError, TrainingError
 from nodegen.io.stack import find_image, read_stack
@@ -15,6 +14,7 @@ from nodegen.settings import Settings
 from nodegen.synthesis.context import to_unit
 from nodegen.training import run as runs
 from nodegen.training import scale as loop
+from nodegen.training.card import save_cascade
 from nodegen.training.crop import draw_boxes, training_crop
 from nodegen.training.iteration import LOSSES
 from nodegen.training.networks import Generator

@@ -1,10 +1,18 @@
-"""A trained cascade at work: an image goes in at scale n0 and comes out of the last scale."""
+"""A trained cascade at work: an image goes in at scale n0 and comes out of the last scale.
 
+A cascade is a folder with ``cascade.json`` (the scales, the margins and the card's figures) and a
+few ``scales-00-03-<hash>.safetensors``, in half precision. Every file is checked against its hash
+on loading.
+"""
+
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load
 from torch.nn import functional as F
 
 from nodegen.cascade.pyramid import (
@@ -18,8 +26,13 @@ from nodegen.cascade.pyramid import (
     scale_sizes,
     upsample,
 )
-from nodegen.cascade.weights import Layer, load_layers, read_index
-from nodegen.constants import HALF_WIDTH_PX, KERNEL, LEAKY_SLOPE, SCALES
+from nodegen.constants import BATCH_NORM_EPS, HALF_WIDTH_PX, KERNEL, LAYERS, LEAKY_SLOPE, SCALES
+from nodegen.errors import ModelError
+from nodegen.io.files import check_weights
+from nodegen.schemas import CascadeFile, SchemaFault, read_json
+
+INDEX = "cascade.json"
+Layer = tuple[torch.Tensor, torch.Tensor]  # weight (out, in, row, column) and bias (out,)
 
 
 class Cascade:
@@ -214,3 +227,117 @@ def _spans(rows: Axis, columns: Axis, what: str) -> list[tuple[int, Span]]:
 
 def _margins(index: dict[str, Any]) -> tuple[int, ...]:
     return tuple(index.get("margins") or [HALF_WIDTH_PX] * SCALES)
+
+
+# --- weights -------------------------------------------------------------------------------------
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """Read ``cascade.json``, and add to it, as ``sha256``, a hash of what decides its pixels.
+
+    Raises
+    ------
+    ModelError
+        Where it is missing or malformed.
+    """
+    try:
+        index, _ = read_json(CascadeFile, folder / INDEX)
+    except SchemaFault as fault:
+        raise ModelError(
+            f"{fault}; give a folder with hyposignal and hypersignal as nodegen ships it, or copy "
+            "the model anew."
+        ) from None
+    index["sha256"] = _identity(index)
+    return index
+
+
+def _identity(index: dict[str, Any]) -> str:
+    """A hash of what decides a cascade's pixels: not of its card, which has a date."""
+    decides = {
+        "amplitudes": index["amplitudes"],
+        "margins": index.get("margins"),
+        "files": [file["sha256"] for file in index["files"]],
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def load_layers(folder: Path, index: dict[str, Any]) -> list[list[Layer]]:
+    """Load the generators, batch norm folded into the convolutions.
+
+    Returns
+    -------
+    list of list of (weight, bias)
+        For each scale, coarse to fine, its five convolutions in single precision.
+
+    Raises
+    ------
+    ModelError
+        As :func:`load_tensors` does.
+    """
+    tensors = load_tensors(folder, index)
+    try:
+        layers = [_folded(tensors, f"{n:02d}.layers") for n in range(SCALES)]
+    except KeyError as error:
+        raise ModelError(f"The weights in {folder} lack {error}; copy the model anew.") from error
+    except RuntimeError as error:  # shapes that do not fit each other
+        raise ModelError(
+            f"The weights in {folder} are of other shapes than a cascade's; copy the model anew."
+        ) from error
+    for n, scale in enumerate(layers):
+        channels = 1
+        for i, (weight, bias) in enumerate(scale):
+            wanted = 1 if i == LAYERS - 1 else len(bias)
+            if weight.shape != (wanted, channels, KERNEL, KERNEL) or bias.shape != (wanted,):
+                raise ModelError(
+                    f"Scale {n} of the weights in {folder} has a layer of the shape "
+                    f"{tuple(weight.shape)}, which does not follow the one before it; copy the "
+                    "model anew."
+                )
+            if not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):
+                raise ModelError(
+                    f"Scale {n} of the weights in {folder} holds numbers that are not finite; copy "
+                    "the model anew."
+                )
+            channels = wanted
+    return layers
+
+
+def load_tensors(folder: Path, index: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Load the weights as they were saved, each under its scale's number.
+
+    Raises
+    ------
+    ModelError
+        Where a file is missing, truncated, or not the one that ``cascade.json`` names.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    for file in index["files"]:
+        path = folder / file["name"]
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelError(
+                f"The weights {path} cannot be read ({error.strerror}); copy the model anew."
+            ) from error
+        check_weights(path, data, file["sha256"], INDEX)
+        try:
+            tensors |= load(data)
+        except Exception as error:  # safetensors' own
+            raise ModelError(f"The weights {path} are no safetensors; copy them anew.") from error
+    return tensors
+
+
+def _folded(tensors: dict[str, torch.Tensor], prefix: str) -> list[Layer]:
+    layers = []
+    for i in range(LAYERS):
+        # Each inner layer is convolution, batch norm, leaky ReLU; the last is a convolution alone.
+        weight = tensors[f"{prefix}.{3 * i}.weight"].float()
+        bias = tensors[f"{prefix}.{3 * i}.bias"].float()
+        if i < LAYERS - 1:
+            norm = f"{prefix}.{3 * i + 1}"
+            spread = (tensors[f"{norm}.running_var"] + BATCH_NORM_EPS).sqrt()
+            gain = tensors[f"{norm}.weight"] / spread
+            weight = weight * gain[:, None, None, None]
+            bias = (bias - tensors[f"{norm}.running_mean"]) * gain + tensors[f"{norm}.bias"]
+        layers.append((weight.contiguous(memory_format=torch.channels_last), bias))
+    return layers

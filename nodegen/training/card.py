@@ -1,18 +1,68 @@
-"""The model card: what a cascade was trained on and how, as a page to be read."""
+"""What a training leaves: the cascade, and its card, what it was trained on and how, as a page."""
 
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
+import torch
+from safetensors.torch import save
+
+from nodegen.cascade.cascade import INDEX, read_index
 from nodegen.cascade.pyramid import scale_sizes
-from nodegen.cascade.weights import read_index
-from nodegen.io.files import write_text
+from nodegen.constants import CHANNELS_DOUBLE_EVERY
+from nodegen.io.files import write_bytes, write_text
 from nodegen.io.tables import markdown_table
+from nodegen.schemas import CASCADE_FORMAT
 
 PAGE = "README.md"
+GROUP = CHANNELS_DOUBLE_EVERY  # scales in a file: those of one width in the paper
 SCALE_COLUMNS = (
     *("scale", "side, px", "channels", "iterations", "noise amplitude"),
     *("reconstruction RMSE (of 0..1)", "margin, px"),
 )
+
+
+def save_cascade(
+    folder: Path,
+    scales: list[dict[str, torch.Tensor]],
+    amplitudes: list[float],
+    card: dict[str, Any],
+) -> None:
+    """Write a cascade: convolutions in half precision, batch norm's statistics in single.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the files and their index go.
+    scales : list of dict
+        State of each generator, coarse to fine.
+    amplitudes : list of float
+        Of the noise at each scale, in units of -1..1.
+    card : dict
+        What is written beside them: profile, source, seed, figures.
+    """
+    files = []
+    for first in range(0, len(scales), GROUP):
+        group = scales[first : first + GROUP]
+        tensors = {
+            f"{first + i:02d}.{name}": _storable(value)
+            for i, state in enumerate(group)
+            for name, value in state.items()
+            if not name.endswith("num_batches_tracked")
+        }
+        data = save(tensors)
+        digest = hashlib.sha256(data).hexdigest()
+        name = f"scales-{first:02d}-{first + len(group) - 1:02d}-{digest[:12]}.safetensors"
+        write_bytes(folder / name, data)
+        files.append({"name": name, "sha256": digest})
+    index = {"format": CASCADE_FORMAT, "amplitudes": amplitudes, "files": files, "card": card}
+    write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")
+
+
+def _storable(value: torch.Tensor) -> torch.Tensor:
+    value = value.detach().cpu().contiguous()
+    return value.half() if value.ndim == 4 else value
 
 
 def write_page(folder: Path) -> Path:

@@ -15,11 +15,10 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from nodegen.cascade.weights import save_cascade
 from nodegen.constants import CHALLENGE_MAX, CROP_PX, GREY_MAX, SCALES
 from nodegen.errors import TrainingError
 from nodegen.io.files import locked, write_bytes, write_text
-from nodegen.training.card import write_page
+from nodegen.training.card import save_cascade, write_page
 from nodegen.training.profiles import PROFILES
 from nodegen.training.scale import Training, stream
 from nodegen.workers import LINE_EVERY_S

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nodegen.cascade.cascade import Cascade
-from nodegen.cascade.weights import INDEX, read_index
+from nodegen.cascade.cascade import INDEX, Cascade, read_index
 from nodegen.constants import CROP_PX, HALF_WIDTH_PX, SCALES
 from nodegen.io.boxes import Recipe
 from nodegen.io.files import write_text
