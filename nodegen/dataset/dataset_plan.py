@@ -26,46 +26,24 @@ PLAN, FORMAT = "plan.json", "nodegen-dataset-1"
 
 @dataclass(frozen=True)
 class PlannedImage:
-    """One image of the set.
-
-    Attributes
-    ----------
-    name : str
-    source : int
-        Place in the plan's list of radiographs.
-    split : str
-    nodules : int
-    seed : int
-        Of its places, nodules and noise and blur.
-    """
+    """One image of the set."""
 
     name: str
-    source: int
+    source: int  # place in the plan's list of radiographs
     split: str
     nodules: int
-    seed: int
+    seed: int  # of its places, nodules and noise and blur
 
 
 @dataclass(frozen=True)
 class DatasetPlan:
-    """The whole set before anything is made.
-
-    Attributes
-    ----------
-    settings : DatasetSettings
-    roots : dict of Store
-        Where each radiograph's file lies; not kept.
-    sources : list of Source
-    images : list of PlannedImage
-    copies : int
-        Files that are copies of others; not kept, and 0 in a plan that is resumed.
-    """
+    """The whole set before anything is made."""
 
     settings: DatasetSettings
-    roots: dict[str, Store]
+    roots: dict[str, Store]  # where each radiograph's file lies; not kept
     sources: list[Source]
     images: list[PlannedImage]
-    copies: int = 0
+    copies: int = 0  # files that are copies of others; not kept, and 0 in a plan that is resumed
 
     def text(self) -> str:
         """The plan as it is kept: the same for the same radiographs, wherever they lie."""
@@ -80,17 +58,10 @@ class DatasetPlan:
 def draw_plan(
     inputs: Sequence[str | Path], settings: DatasetSettings, output: Store | None = None
 ) -> DatasetPlan:
-    """Draw the plan.
+    """Draw the plan of a set from radiographs in files, folders and at addresses.
 
-    Parameters
-    ----------
-    inputs : sequence of str or pathlib.Path
-        Files and folders of radiographs, or fsspec's addresses of such.
-    settings : DatasetSettings
-        How many images, nodules and splits are drawn, and from which seed.
-    output : Store, optional
-        Where a plan may lie already; from one of the same files it is taken how many radiographs
-        each holds, so that they need not be opened again.
+    A plan of the same files that lies in the output says how many radiographs each holds, so that
+    they need not be opened again.
 
     Raises
     ------

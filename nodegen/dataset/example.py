@@ -35,67 +35,32 @@ Corners = tuple[int, int, int, int]  # left, top, right, bottom, px, half-open
 
 @dataclass(frozen=True)
 class DrawnNodule:
-    """One nodule of an image, measured.
+    """One nodule of an image, measured."""
 
-    Attributes
-    ----------
-    given, tight : tuple of int
-        The box that was drawn, and the one around what is visible: left, top, right, bottom, px,
-        half-open.
-    mask : numpy.ndarray of bool, shape (row, column)
-        Of the whole image.
-    size_mm : float
-        Larger side of the tight box.
-    contrast : float
-        Median brightness that was added where it is visible, of 0..1 of the image's range.
-    visibility : float
-        Contrast-to-noise ratio, see :mod:`nodegen.synthesis.visibility`.
-    region : {"lung", "hidden", "edge"}
-        Where its centre lies: in a lung field, behind heart or diaphragm, or beyond the lungs.
-    recipe : Recipe
-    """
-
-    given: Corners
-    tight: Corners
-    mask: np.ndarray
-    size_mm: float
-    contrast: float
-    visibility: float
-    region: str
+    given: Corners  # the box that was drawn
+    tight: Corners  # around what is visible
+    mask: np.ndarray  # bool (row, column), of the whole image
+    size_mm: float  # larger side of the tight box
+    contrast: float  # median brightness that was added where it is visible, of 0..1 of the range
+    visibility: float  # contrast-to-noise ratio, see nodegen.synthesis.visibility
+    region: str  # lung, hidden (behind heart or diaphragm), or edge (beyond the lungs)
     recipe: Recipe
 
 
 @dataclass(frozen=True)
 class Example:
-    """One image of a set.
+    """One image of a set; arrays are (row, column)."""
 
-    Attributes
-    ----------
-    radiograph : Radiograph
-        What the nodules were drawn into; its window maps grey levels to what is written.
-    image : numpy.ndarray, shape (row, column)
-        With nodules, in the radiograph's pixel type.
-    untouched : numpy.ndarray or None
-        The same without nodules, with the same noise and blur; None where it was not asked for.
-    change : numpy.ndarray of float32, shape (row, column)
-        What the nodules change before noise and blur, in the radiograph's grey levels, not rounded.
-    nodules : list of DrawnNodule
-    seed : int
-        Of all that was drawn.
-    mm : float
-        Size of a pixel, mm.
-    faults : list of list of str
-        Why nodules did not pass at each attempt; the last is empty where all did in the end.
-    """
-
-    radiograph: Radiograph
-    image: np.ndarray
-    untouched: np.ndarray | None
-    change: np.ndarray
+    radiograph: (
+        Radiograph  # that nodules were drawn into; its window maps levels to what is written
+    )
+    image: np.ndarray  # with nodules, in the radiograph's pixel type
+    untouched: np.ndarray | None  # without, with the same noise and blur, where it is asked for
+    change: np.ndarray  # float32: what nodules change before noise and blur, in grey levels
     nodules: list[DrawnNodule]
-    seed: int
-    mm: float
-    faults: list[list[str]]
+    seed: int  # of all that was drawn
+    mm: float  # size of a pixel, mm
+    faults: list[list[str]]  # why nodules did not pass at each attempt; at last empty, if all did
 
     @property
     def passed(self) -> bool:

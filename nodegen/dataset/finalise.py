@@ -10,8 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from nodegen import __version__
 from nodegen.dataset.dataset_plan import PLAN, DatasetPlan
 from nodegen.dataset.dataset_settings import SPLITS
-from nodegen.dataset.formats import FORMATS, boxes_csv
-from nodegen.dataset.image_maker import Record
+from nodegen.dataset.formats import COLUMNS, FLOATS, FORMS, INTEGERS, Record, boxes_csv
 from nodegen.dataset.png import png
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
@@ -38,7 +37,7 @@ MEASURED = (
 )
 # Of the contact sheet.
 SHOWN = 24  # images, spread over the set
-COLUMNS = 6
+ACROSS = 6
 TILE_PX = 256
 ENLARGED = 96  # height of the lower part of a tile, which shows its nodules, px
 HEAD_PX = 24  # height of the line that says how many images are shown
@@ -46,28 +45,16 @@ INK = (255, 176, 0)
 
 
 def finalise_set(plan: DatasetPlan, output: Store, records: list[Record]) -> None:
-    """Write the files of the whole set; no byte of them depends on who made which image.
+    """Write the files of the whole set, from the records of all images in the plan's order.
 
-    Parameters
-    ----------
-    plan : DatasetPlan
-        Of the whole set.
-    output : Store
-        Where the set lies, with the files of its images.
-    records : list of dict
-        Of all images, in the plan's order.
-
-    Raises
-    ------
-    OutputError
-        Where a file cannot be written.
+    No byte of them depends on who made which image.
     """
     # Shards may see the set complete at the same time.
     with output.locked(), output.staged(SUMS) as folder:
         made = [record for record in records if "skipped" not in record]
-        texts = dict(boxes_csv.index(made, plan.settings))
+        texts = dict(boxes_csv(made, plan.settings))
         for name in plan.settings.formats:
-            texts |= dict(FORMATS[name].index(made, plan.settings))
+            texts |= dict(FORMS[name].index(made, plan.settings))
         texts["manifest.jsonl"] = "".join(map(_line, records))
         texts["report.md"] = _report(plan, records)
         written = {PLAN: plan.text().encode()} | {n: text.encode() for n, text in texts.items()}
@@ -98,8 +85,8 @@ def _data_card(plan: DatasetPlan, records: list[Record], files: dict[str, bytes]
     import mlcroissant
 
     types = mlcroissant.DataType
-    kinds = dict.fromkeys(boxes_csv.INTEGERS, types.INTEGER)
-    kinds |= dict.fromkeys(boxes_csv.FLOATS, types.FLOAT)
+    kinds = dict.fromkeys(INTEGERS, types.INTEGER)
+    kinds |= dict.fromkeys(FLOATS, types.FLOAT)
     card = mlcroissant.Metadata(
         name="radiographs-with-synthetic-nodules",
         description=DESCRIPTION.format(
@@ -141,7 +128,7 @@ def _data_card(plan: DatasetPlan, records: list[Record], files: dict[str, bytes]
                             file_object="boxes.csv", extract=mlcroissant.Extract(column=name)
                         ),
                     )
-                    for name in boxes_csv.COLUMNS
+                    for name in COLUMNS
                 ],
             )
         ],
@@ -216,10 +203,10 @@ def _contact_sheet(output: Store, records: list[Record]) -> bytes:
     chosen = [records[int(i * step)] for i in range(min(SHOWN, len(records)))]
     tiles = [_tile(output, record) for record in chosen]
     blank = np.zeros((TILE_PX + ENLARGED, TILE_PX, 3), np.uint8)
-    while len(tiles) % COLUMNS or not tiles:
+    while len(tiles) % ACROSS or not tiles:
         tiles.append(blank)
-    rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
-    head = Image.new("RGB", (COLUMNS * TILE_PX, HEAD_PX))
+    rows = [np.hstack(tiles[i : i + ACROSS]) for i in range(0, len(tiles), ACROSS)]
+    head = Image.new("RGB", (ACROSS * TILE_PX, HEAD_PX))
     said = f"{len(chosen)} of {len(records)} images; each nodule below, windowed by itself"
     ImageDraw.Draw(head).text((4, 4), said, fill=INK, font=ImageFont.load_default(14))
     return png(np.vstack([np.asarray(head), *rows]))

@@ -19,7 +19,7 @@ from nodegen import __version__
 from nodegen.dataset.dataset_plan import PlannedImage
 from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.example import DrawnNodule, Example, make_example
-from nodegen.dataset.formats import FORMATS
+from nodegen.dataset.formats import FORMS, Record
 from nodegen.dataset.png import mark_of, png, run_lengths, windowed
 from nodegen.dataset.sources import Source
 from nodegen.dataset.standardise import standardise
@@ -32,8 +32,6 @@ from nodegen.lungs.fields import find_lungs
 from nodegen.lungs.prior import Places, Prior
 from nodegen.renderer import Renderer
 from nodegen.synthesis.visibility import grade_of
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -48,15 +46,7 @@ class Prepared:
 
 
 class ImageMaker:
-    """Makes images of a set.
-
-    Parameters
-    ----------
-    settings : DatasetSettings
-        Of the set.
-    store : Store
-        Where the set lies.
-    """
+    """Makes images of a set, which lies in a store."""
 
     def __init__(self, settings: DatasetSettings, store: Store):
         self.settings, self.store = settings, store
@@ -68,15 +58,6 @@ class ImageMaker:
 
         Whatever is wrong with the radiograph, it is left out: the record of each image says why,
         and of a fault in nodegen itself where it lies. The next run tries it again.
-
-        Parameters
-        ----------
-        root : Store
-            Where the radiograph's file lies.
-        source : Source
-            The radiograph: its file, slice and patient.
-        images : list of PlannedImage
-            Images that are drawn into it.
         """
         import torch
 
@@ -150,7 +131,7 @@ class ImageMaker:
         }
         files = dict(_pictures(record, example, settings))
         for name in settings.formats:
-            if image_files := getattr(FORMATS[name], "image_files", None):
+            if image_files := FORMS[name].image_files:
                 files |= dict(image_files(record, example, settings))
         record["files"] = {
             name: {"bytes": len(files[name]), "sha256": hashlib.sha256(files[name]).hexdigest()}

@@ -16,7 +16,8 @@ from nodegen.dataset.cluster import cluster_executor
 from nodegen.dataset.dataset_plan import DatasetPlan, PlannedImage, draw_plan, keep_plan
 from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.finalise import finalise_set
-from nodegen.dataset.image_maker import Record, make_elsewhere, make_images, read_records
+from nodegen.dataset.formats import Record
+from nodegen.dataset.image_maker import make_elsewhere, make_images, read_records
 from nodegen.dataset.sources import Source
 from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.store import Store
@@ -28,34 +29,17 @@ Task = tuple[Store, Source, list[PlannedImage]]  # a radiograph, and the images 
 
 @dataclass(frozen=True)
 class DatasetRun:
-    """What a run left.
-
-    Attributes
-    ----------
-    output : str
-    images, done : int
-        Of the whole set, and how many of them are there or were left out.
-    skipped : dict
-        Radiographs that could not be used, and why.
-    left_out : int
-        Images that they would have had.
-    nodules, asked : int
-        Drawn in the images that are there, and asked for in them.
-    empty : tuple of str
-        Splits that were to have a share and have no image.
-    copies : int
-        Files that are copies of others, and so count to the same patient.
-    """
+    """What a run left."""
 
     output: str
-    images: int
-    done: int
-    skipped: dict[str, str]
-    left_out: int
-    nodules: int
-    asked: int
-    empty: tuple[str, ...]
-    copies: int
+    images: int  # of the whole set
+    done: int  # that are there or were left out
+    skipped: dict[str, str]  # radiographs that could not be used, and why
+    left_out: int  # images that they would have had
+    nodules: int  # in the images that are there
+    asked: int  # nodules that were asked for in them
+    empty: tuple[str, ...]  # splits that were to have a share and have no image
+    copies: int  # files that are copies of others, and so count to the same patient
 
     @property
     def complete(self) -> bool:

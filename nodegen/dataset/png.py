@@ -2,9 +2,6 @@
 
 import struct
 import zlib
-from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import imagecodecs
@@ -78,14 +75,6 @@ def png(pixels: np.ndarray, mark: Mark | None = None) -> bytes:
     text = b"iTXt" + XMP_PNG.encode() + bytes(5) + mark.xmp.encode()
     chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
     return made[:HEAD_BYTES] + chunk + made[HEAD_BYTES:]
-
-
-def as_file(suffix: str, write: Callable[[Path], None]) -> bytes:
-    """The bytes of a file, from who writes to paths alone, whose ending says the form."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder, f"image{suffix}")
-        write(path)
-        return path.read_bytes()
 
 
 def mark_of(record: dict[str, Any]) -> Mark | None:

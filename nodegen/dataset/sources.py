@@ -25,29 +25,15 @@ MIDDLE_BYTES = 1 << 12
 
 @dataclass(frozen=True)
 class Source:
-    """One radiograph that images are made from.
+    """One radiograph that images are made from; images of one patient stay in one split."""
 
-    Attributes
-    ----------
-    path : str
-        Of the file, relative to the folder that was given.
-    slice : int
-    patient : str
-        From the DICOM file, or the file's name or folder; images of one patient stay in one split.
-    """
-
-    path: str
+    path: str  # of the file, relative to the folder that was given
     slice: int
-    patient: str
+    patient: str  # from the DICOM file, or the file's name or folder
 
 
 def find_files(inputs: Sequence[str | Path]) -> dict[str, Store]:
-    """Files of radiographs, by their names, with where each lies.
-
-    Parameters
-    ----------
-    inputs : sequence of str or pathlib.Path
-        Files and folders, or fsspec's addresses of such.
+    """Files of radiographs in files, folders and at addresses: their names, with where each lies.
 
     Raises
     ------

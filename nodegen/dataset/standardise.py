@@ -21,20 +21,11 @@ MARGIN_X, MARGIN_TOP, MARGIN_BOTTOM = 0.12, 0.09, 0.14
 
 @dataclass(frozen=True)
 class Standardised:
-    """A radiograph in NODE21's form, and how it was brought there.
+    """A radiograph in NODE21's form, and how it was brought there."""
 
-    Attributes
-    ----------
-    radiograph : Radiograph
-        uint16, 1024 × 1024 px, 0..4095.
-    transformation : StandardisationTransform
-    lungs : Lungs
-        Of the standardised image.
-    """
-
-    radiograph: Radiograph
+    radiograph: Radiograph  # uint16, 1024 × 1024 px, 0..4095
     transformation: StandardisationTransform
-    lungs: Lungs
+    lungs: Lungs  # of the standardised image
 
 
 def standardise(radiograph: Radiograph) -> Standardised:

@@ -11,11 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from nodegen.constants import GRADES
-from nodegen.dataset.arrays import extended, flat_pixels, in_form_of
 from nodegen.dataset.dataset_settings import DatasetSettings, RecipeName
 from nodegen.dataset.example import Corners, make_example
 from nodegen.errors import BoxesError, SettingError, StackError
 from nodegen.io.boxes import Box, fit_boxes
+from nodegen.io.image import to_array
 from nodegen.io.radiograph import Radiograph
 from nodegen.lungs.fields import find_lungs
 from nodegen.lungs.prior import Places, Prior
@@ -197,7 +197,7 @@ class AddNodules:
                 f"{', '.join(map(repr, data)) or 'nothing'}; give AddNodules the radiograph's key."
             )
         given = data[self.key]
-        flat = flat_pixels(given)
+        flat = _flat_pixels(given)
         found = self._find(flat, on_side)
         if isinstance(found, str):
             return {**data, **self._annotated(data, flat.shape, False, [], [])}
@@ -221,7 +221,7 @@ class AddNodules:
         masks = [n.mask.T if swapped else n.mask for n in example.nodules]
         return {
             **data,
-            self.key: in_form_of(given, example.image.T if swapped else example.image),
+            self.key: _in_form_of(given, example.image.T if swapped else example.image),
             **self._annotated(data, flat.shape, swapped, corners, masks),
         }
 
@@ -246,9 +246,9 @@ class AddNodules:
                 upright[box.top : box.bottom, box.left : box.right] = 1
             masks = [*filled, *masks]
         return {
-            BOX: extended(data, BOX, boxes),
-            LABEL: extended(data, LABEL, np.full(before + len(boxes), NODULE, np.int64)),
-            MASK: extended(data, MASK, np.array(masks, np.uint8).reshape(-1, *shape)),
+            BOX: _extended(data, BOX, boxes),
+            LABEL: _extended(data, LABEL, np.full(before + len(boxes), NODULE, np.int64)),
+            MASK: _extended(data, MASK, np.array(masks, np.uint8).reshape(-1, *shape)),
         }
 
     def _rows_first(self, swapped: bool) -> bool:
@@ -329,3 +329,58 @@ def _look(flat: np.ndarray, on_side: bool) -> tuple[Places, bool] | str:
         except StackError as error:
             faults.append(str(error))
     return faults[0]
+
+
+# --- arrays and tensors ---------------------------------------------------------------------------
+
+
+def _flat_pixels(given: Any) -> np.ndarray:
+    """The pixels of an array or tensor of two axes, or of a first one of length 1 and two more."""
+    if hasattr(given, "detach"):
+        given = given.detach().cpu().numpy()
+    if not isinstance(given, np.ndarray):
+        raise StackError(
+            f"The radiograph is a {type(given).__name__}, where an array or a tensor is wanted; "
+            "convert it, by numpy.asarray for one."
+        )
+    flat = given[0] if given.ndim == 3 and given.shape[0] == 1 else given
+    if flat.ndim != 2:
+        raise StackError(
+            f"The radiograph has the shape {given.shape}, where (row, column) or (1, row, column) "
+            "is wanted; give one image of one channel."
+        )
+    pixels: np.ndarray = to_array(flat)[0]
+    return pixels
+
+
+def _in_form_of(given: Any, made: np.ndarray) -> Any:
+    """Pixels in the type, shape, device and metadata of what was given."""
+    made = np.ascontiguousarray(made).reshape(given.shape)
+    if isinstance(given, np.ndarray):
+        return made.astype(given.dtype, copy=False)
+    import torch
+
+    pixels = given.detach().clone()  # a tensor of MONAI keeps affine and history
+    return pixels.copy_(torch.from_numpy(made))
+
+
+def _extended(data: Mapping[str, Any], key: str, drawn: np.ndarray) -> Any:
+    """What a dictionary holds under a key, with `drawn`, (nodule, ...), behind it in its type."""
+    given = data.get(key)
+    if given is None:
+        return drawn
+    try:
+        before = given if hasattr(given, "detach") else np.asarray(given)
+        if len(given) == 0:
+            before = before.reshape(0, *drawn.shape[1:])
+        if isinstance(before, np.ndarray):
+            return np.concatenate([before, drawn.astype(before.dtype)])
+        import torch
+
+        return torch.cat([before, torch.as_tensor(drawn).to(given)])
+    except (TypeError, ValueError, RuntimeError) as error:
+        form = ", ".join(map(str, ("nodule", *drawn.shape[1:])))
+        raise BoxesError(
+            f"The dictionary's {key!r} has another form than ({form}), to which drawn nodules are "
+            f"added ({error}); bring it to that form."
+        ) from error

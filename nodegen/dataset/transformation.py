@@ -29,24 +29,14 @@ assert max(SIGMAS) * 3 <= PAD_PX
 
 @dataclass(frozen=True)
 class LungCrop:
-    """Where a standardised image lies in its original.
+    """Where a standardised image lies in its original."""
 
-    Attributes
-    ----------
-    left, top, right, bottom : int
-        px of the original, half-open.
-    scale : float
-        px of the standardised image for each px of the original.
-    x, y : int
-        Where the crop's corner lies in the standardised image, px.
-    """
-
-    left: int
+    left: int  # px of the original, half-open
     top: int
     right: int
     bottom: int
-    scale: float
-    x: int
+    scale: float  # px of the standardised image for each px of the original
+    x: int  # where the crop's corner lies in the standardised image, px
     y: int
 
     @property
@@ -66,23 +56,12 @@ class LungCrop:
 
 @dataclass(frozen=True)
 class StandardisationTransform:
-    """How one radiograph was brought to NODE21's form.
-
-    Attributes
-    ----------
-    crop : LungCrop
-    gains : tuple of float
-        What each band was multiplied by, fine to coarse, and what the rest was.
-    offset : float
-        What was added then, grey levels.
-    shape : tuple of int
-        Rows and columns of the original.
-    """
+    """How one radiograph was brought to NODE21's form."""
 
     crop: LungCrop
-    gains: tuple[float, ...]
-    offset: float
-    shape: tuple[int, int]
+    gains: tuple[float, ...]  # of each band, fine to coarse, and of the rest
+    offset: float  # that was added then, grey levels
+    shape: tuple[int, int]  # rows and columns of the original
 
     def to_dict(self) -> dict[str, Any]:
         """What ``crops.json`` and a set's manifest hold."""
@@ -198,14 +177,7 @@ def in_original(
 
 
 def cropped(pixels: np.ndarray, crop: LungCrop) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a crop, and bring it to 1024 × 1024 px.
-
-    Parameters
-    ----------
-    pixels : numpy.ndarray of float32 or uint8, shape (row, column)
-        Grey levels, which are interpolated, or labels, which are not.
-    crop : LungCrop
-        Which part is cut, px of `pixels`, and where it lies in the result.
+    """Cut a crop from grey levels (float32) or labels (uint8), and bring it to 1024 × 1024 px.
 
     Returns
     -------

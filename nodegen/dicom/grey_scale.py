@@ -21,22 +21,13 @@ _WINDOW = ("PhotometricInterpretation", "BitsStored", "PixelRepresentation", "Wi
 class GreyScale:
     """How the stored values of one frame become grey levels, and how they come back.
 
-    The order is DICOM's own: modality transform, values of interest, inversion of MONOCHROME1. What
-    is negative or beyond 16 bit is brought into it, a range of less than 255 levels to 0..4095,
+    What is negative or beyond 16 bit is brought into it, a range of less than 255 levels to 0..4095,
     unless the source has 8 bit. Padding is no grey level: it is shown as the darkest one.
-
-    Attributes
-    ----------
-    dataset : pydicom.Dataset
-    interest : bool
-        Whether window or table are applied; they are left out where they burn out the image.
-    low, high : float
-        Least and greatest level of the frame without its padding, before the inversion.
     """
 
     dataset: Any
-    interest: bool
-    low: float
+    interest: bool  # whether window or table are applied: not where they burn out the image
+    low: float  # least and greatest level without padding, before the inversion
     high: float
 
     @classmethod

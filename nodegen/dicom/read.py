@@ -57,24 +57,12 @@ def count_frames(path: Path) -> int:
 
 
 class DicomImage(NamedTuple):
-    """The radiographs of a DICOM file.
+    """The radiographs of a DICOM file."""
 
-    Attributes
-    ----------
-    pixels : numpy.ndarray of uint8 or uint16, shape (frame, row, column)
-        Bright where the beam was absorbed.
-    spacing : tuple of float or None
-        (x, y), mm; None where the file does not say.
-    patient : str or None
-        What stands for the patient.
-    direction : tuple of float
-        Of x towards the patient's left, and of y towards the feet: 1, or -1 for the opposite.
-    """
-
-    pixels: np.ndarray
-    spacing: tuple[float, float] | None
-    patient: str | None
-    direction: tuple[float, float]
+    pixels: np.ndarray  # uint8 or uint16 (frame, row, column); bright where the beam was absorbed
+    spacing: tuple[float, float] | None  # (x, y), mm; None where the file does not say
+    patient: str | None  # what stands for the patient
+    direction: tuple[float, float]  # of x to the patient's left, y to the feet: 1, or -1 against it
 
 
 def read_dicom(path: Path) -> DicomImage:
@@ -98,15 +86,7 @@ def read_dicom(path: Path) -> DicomImage:
 
 
 def stored_frame(path: Path, number: int) -> tuple[Any, np.ndarray]:
-    """The elements of a DICOM file and one frame's stored values, (row, column); the last is kept.
-
-    Neither may be changed.
-
-    Raises
-    ------
-    StackError
-        Where the file cannot be read.
-    """
+    """Elements of a DICOM file, and one frame's stored values (row, column), not to be changed."""
     dataset, frames = _kept(path, path.stat().st_mtime_ns)
     return dataset, frames[number]
 

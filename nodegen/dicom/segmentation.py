@@ -16,20 +16,9 @@ SERIAL = "none"  # of the device, which highdicom asks for
 
 
 def segmentation(image: "Dataset", masks: list[np.ndarray], key: tuple[str, ...]) -> "Dataset":
-    """A binary segmentation with a segment for each nodule.
+    """A binary segmentation over an image of :mod:`nodegen.dicom.write`, a segment for each nodule.
 
-    Parameters
-    ----------
-    image : pydicom.Dataset
-        As :func:`nodegen.dicom.write.encoded` wrote it.
-    masks : list of numpy.ndarray of bool, shape (row, column)
-        One at least; of a nodule each.
-    key : tuple of str
-        What its UIDs follow from.
-
-    Returns
-    -------
-    highdicom.seg.Segmentation
+    Its UIDs follow from the key. Masks are bool, (row, column).
     """
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.seg import Segmentation, SegmentDescription

@@ -26,34 +26,16 @@ UID_ROOT = uuid.uuid5(uuid.NAMESPACE_DNS, "nodegen")
 
 @dataclass(frozen=True)
 class Derivation:
-    """What a derived image says besides pixels and technique.
+    """What a derived image says besides pixels and technique."""
 
-    Attributes
-    ----------
-    key : tuple of str
-        What its UIDs follow from; no two images have the same one.
-    study, patient : str
-        What stands for the study, from which its UID follows, and for the patient.
-    number : int
-        Of the image in its series.
-    series : (int, str)
-        Number of the series, and its description.
-    description : str
-        How the image came about.
-    synthetic : bool
-        Whether something in it is not as it was acquired.
-    keep_identity : bool
-        Whether everything that the source tells is taken over.
-    """
-
-    key: tuple[str, ...]
-    study: str
-    patient: str
-    number: int
-    series: tuple[int, str]
-    description: str
-    synthetic: bool
-    keep_identity: bool = False
+    key: tuple[str, ...]  # what its UIDs follow from; no two images have the same one
+    study: str  # what stands for the study, from which its UID follows
+    patient: str  # what stands for the patient
+    number: int  # of the image in its series
+    series: tuple[int, str]  # number and description
+    description: str  # how the image came about
+    synthetic: bool  # whether something in it is not as it was acquired
+    keep_identity: bool = False  # whether everything that the source says is taken over
 
 
 def uid(*parts: object) -> str:
@@ -74,16 +56,7 @@ def in_stored_form(
 ) -> "Dataset":
     """An image in its source's own matrix, bits, grey scale and photometric interpretation.
 
-    Parameters
-    ----------
-    source : pydicom.Dataset
-        The image that the values come from.
-    stored : numpy.ndarray of int, shape (row, column)
-        Its stored values, changed.
-    mm : float
-        Size of a pixel, mm, for a source that does not say it.
-    derivation : Derivation
-        What the image says besides pixels and technique.
+    `stored` are its values, changed; `mm` is the size of a pixel for a source that does not say it.
     """
     made = _begun(source, derivation)
     if not derivation.keep_identity:

@@ -1,0 +1,291 @@
+"""The forms in which trainers read a set.
+
+A form's ``index`` yields name and text of each file about the whole set, from the records of its
+images. Those that need more than the PNG that coco, csv and monai share have ``image_files``, which
+yields name and content of each file of one image. Boxes are left, top, right, bottom, px,
+half-open.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from nodegen import __version__
+from nodegen.dataset import dicom_format
+from nodegen.dataset.dataset_settings import SPLITS, DatasetSettings
+from nodegen.dataset.example import Example
+from nodegen.dataset.png import mark_of, png, windowed
+from nodegen.io.image import COMPOSITE, IPTC, Geometry
+from nodegen.io.stack import StackWriter
+from nodegen.io.tables import csv_text
+
+Record = dict[str, Any]
+Texts: TypeAlias = Iterator[tuple[str, str]]
+Files: TypeAlias = Iterator[tuple[str, bytes]]
+
+
+def _of_split(records: list[Record], split: str) -> list[Record]:
+    return [record for record in records if record["split"] == split]
+
+
+# --- COCO: annotations/instances_<split>.json over images/<split> ---------------------------------
+# Boxes are [x, y, width, height]; masks are uncompressed run-length codes, which pycocotools and
+# torchvision read. Images without nodules are listed and have no annotation.
+
+INFO = {
+    "description": "Radiographs with synthetic lung nodules",
+    "version": "1",
+    "contributor": f"nodegen {__version__}",
+    "digital_source_type": IPTC + COMPOSITE,
+}
+CATEGORY = {"id": 1, "name": "nodule", "supercategory": "lung"}
+
+
+def _coco(records: list[Record], settings: DatasetSettings) -> Texts:
+    for split in SPLITS:
+        chosen = _of_split(records, split)
+        images = [
+            {"id": number, "file_name": f"{r['name']}.png", "width": r["width"],
+             "height": r["height"]}
+            for number, r in enumerate(chosen, 1)
+        ]  # fmt: skip
+        nodules = [(i, nodule) for i, r in enumerate(chosen, 1) for nodule in r["nodules"]]
+        annotations = [
+            {
+                "id": number,
+                "image_id": image,
+                "category_id": CATEGORY["id"],
+                "bbox": [left, top, right - left, bottom - top],
+                "area": nodule["area"],
+                "segmentation": nodule["rle"],
+                "iscrowd": 0,
+                "size_mm": nodule["size_mm"],
+                "contrast": nodule["contrast"],
+            }
+            for number, (image, nodule) in enumerate(nodules, 1)
+            for left, top, right, bottom in [nodule["box"]]
+        ]
+        if chosen:
+            content = {"info": INFO, "images": images, "annotations": annotations,
+                       "categories": [CATEGORY]}  # fmt: skip
+            yield f"annotations/instances_{split}.json", json.dumps(content) + "\n"
+
+
+# --- MONAI: monai.json over images, as load_decathlon_datalist reads it ---------------------------
+# Boxes are in MONAI's order, along the first axis of the image first: LoadImaged reads a PNG as
+# (column, row), so they are [x_min, y_min, x_max, y_max]. Label 0 is a nodule.
+
+
+def _monai(records: list[Record], settings: DatasetSettings) -> Texts:
+    content: Record = {"name": "nodegen", "labels": {"0": "nodule"}}
+    for key, split in {"training": "train", "validation": "val", "test": "test"}.items():
+        entries = [
+            {
+                "image": f"images/{split}/{record['name']}.png",
+                "box": [nodule["box"] for nodule in record["nodules"]],
+                "label": [0] * len(record["nodules"]),
+            }
+            for record in _of_split(records, split)
+        ]
+        if entries:  # its reader fails at an empty list
+            content[key] = entries
+    yield "monai.json", json.dumps(content) + "\n"
+
+
+# --- CSV: boxes.csv, a row for each nodule, and one without a box for an image without any --------
+# Sorted by `order`, the images of a split go from obvious to subtle, for trainers that begin with
+# what is easy.
+
+INTEGERS = ("x_min", "y_min", "x_max", "y_max", "given_x_min", "given_y_min", "given_x_max",
+            "given_y_max", "slice", "seed", "order")  # fmt: skip
+FLOATS = ("size_mm", "contrast", "visibility")
+COLUMNS = (
+    "image", "split", "label", "x_min", "y_min", "x_max", "y_max", "size_mm", "contrast",
+    "visibility", "region", "signal", "given_x_min", "given_y_min", "given_x_max", "given_y_max",
+    "subtlety", "order", "nodule", "source", "slice", "patient", "seed",
+)  # fmt: skip
+
+
+def orders(records: list[Record]) -> dict[str, int]:
+    """Place of each image in its split, from 1: by its faintest nodule, the most visible first.
+
+    Images without nodules are spread evenly among them.
+
+    Examples
+    --------
+    >>> images = [("a", [1.2]), ("b", []), ("c", [3.0, 2.0])]
+    >>> orders([{"name": name, "split": "train", "nodules": [{"visibility": v} for v in seen]}
+    ...         for name, seen in images])
+    {'c': 1, 'b': 2, 'a': 3}
+    """
+    places: dict[str, int] = {}
+    for split in SPLITS:
+        here = _of_split(records, split)
+        faintest = {
+            r["name"]: min(n["visibility"] for n in r["nodules"]) for r in here if r["nodules"]
+        }
+        parts = (
+            sorted(faintest, key=lambda name: (-faintest[name], name)),
+            [record["name"] for record in here if not record["nodules"]],
+        )
+        spread = sorted(
+            ((number + 0.5) / len(part), name) for part in parts for number, name in enumerate(part)
+        )
+        places |= {name: place for place, (_, name) in enumerate(spread, 1)}
+    return places
+
+
+def boxes_csv(records: list[Record], settings: DatasetSettings) -> Texts:
+    """Yield the table, which every set has."""
+    places = orders(records)
+    corners = ("x_min", "y_min", "x_max", "y_max")
+    rows = []
+    for record in records:
+        image = record | {
+            "image": f"images/{record['split']}/{record['name']}.png",
+            "order": places[record["name"]],
+        }
+        rows += [
+            image
+            | nodule
+            | {"label": "nodule"}
+            | dict(zip(corners, nodule["box"], strict=True))
+            | dict(zip((f"given_{c}" for c in corners), nodule["given"], strict=True))
+            | {"signal": nodule["recipe"]["signal"], "nodule": nodule["recipe"]["name"]}
+            for nodule in record["nodules"]
+        ] or [image]
+    yield "boxes.csv", csv_text(COLUMNS, [[str(row.get(c, "")) for c in COLUMNS] for row in rows])
+
+
+# --- YOLO: yolo/data.yaml, yolo/images/<split> and yolo/labels/<split> ----------------------------
+# Images are of 8 bit, because its readers turn anything else into that in their own way. A label is
+# `0 x y width height`, centre and size over the image's; without nodules the file is empty.
+
+
+def _yolo_files(record: Record, example: Example, settings: DatasetSettings) -> Files:
+    place = f"{record['split']}/{record['name']}"
+    pixels = windowed(example.image, example.radiograph.window, 8)
+    yield f"yolo/images/{place}.png", png(pixels, mark_of(record))
+    width, height = record["width"], record["height"]
+    lines = [
+        f"0 {(left + right) / 2 / width:.6f} {(top + bottom) / 2 / height:.6f} "
+        f"{(right - left) / width:.6f} {(bottom - top) / height:.6f}\n"
+        for left, top, right, bottom in (nodule["box"] for nodule in record["nodules"])
+    ]
+    yield f"yolo/labels/{place}.txt", "".join(lines).encode()
+
+
+def _yolo(records: list[Record], settings: DatasetSettings) -> Texts:
+    splits = [split for split in SPLITS if _of_split(records, split)]
+    lines = [f"{split}: images/{split}\n" for split in splits]
+    if "val" not in splits:  # its readers insist on one
+        lines.append("val: images/train\n")
+    yield "yolo/data.yaml", "".join(lines) + "names:\n  0: nodule\n"
+
+
+# --- NODE21: node21/<split>/images/*.mha and metadata.csv beside them, as its training set --------
+# uint16 of 0..4095, the pixel size in the header. Names begin with n where there are nodules and
+# with c where there are none, which have label 0 and a box of zeros.
+
+
+def _node21_name(record: Record) -> str:
+    return f"{'n' if record['nodules'] else 'c'}{record['name'][1:]}.mha"
+
+
+def _node21_files(record: Record, example: Example, settings: DatasetSettings) -> Files:
+    pixels = windowed(example.image, example.radiograph.window, 12)
+    geometry = Geometry((example.mm, example.mm), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0), 2)
+
+    def write(path: Path) -> None:
+        form = (geometry, (1, *pixels.shape), np.uint16, mark_of(record))
+        with StackWriter(path, *form) as writer:
+            writer.write(pixels)
+
+    yield f"node21/{record['split']}/images/{_node21_name(record)}", _as_file(".mha", write)
+
+
+def _node21(records: list[Record], settings: DatasetSettings) -> Texts:
+    for split in SPLITS:
+        rows: list[tuple[object, ...]] = []
+        for record in _of_split(records, split):
+            boxes = [nodule["box"] for nodule in record["nodules"]]
+            corners = [
+                (1, left, top, right - left, bottom - top) for left, top, right, bottom in boxes
+            ]
+            rows += [(_node21_name(record), *row) for row in corners or [(0, 0, 0, 0, 0)]]
+        if rows:
+            columns = ("img_name", "label", "x", "y", "width", "height")
+            yield f"node21/{split}/metadata.csv", csv_text(columns, rows)
+
+
+# --- nnDetection: the folder nndetection/Task100_Nodegen in its raw form, two-dimensional ---------
+# Train and val lie together in imagesTr, which nnDetection parts into folds itself; test lies in
+# imagesTs. A label image holds the number of the nodule in each of its pixels.
+
+TASK = "Task100_Nodegen"
+
+
+def _nndetection_files(record: Record, example: Example, settings: DatasetSettings) -> Files:
+    import SimpleITK as sitk
+
+    part = "Ts" if record["split"] == "test" else "Tr"
+    raw, name = f"nndetection/{TASK}/raw_splitted", record["name"]
+    labels = np.zeros(example.image.shape, np.uint8)
+    for number, nodule in enumerate(example.nodules, 1):
+        labels[nodule.mask] = number
+    pixels = windowed(example.image, example.radiograph.window, 16)
+    for place, each in ((f"images{part}/{name}_0000", pixels), (f"labels{part}/{name}", labels)):
+        image = sitk.GetImageFromArray(each)
+        image.SetSpacing((example.mm, example.mm))
+
+        def write(path: Path, image: Any = image) -> None:
+            sitk.WriteImage(image, str(path), useCompression=True)
+
+        yield f"{raw}/{place}.nii.gz", _as_file(".nii.gz", write)
+    instances = {str(number + 1): 0 for number in range(len(example.nodules))}
+    yield f"{raw}/labels{part}/{name}.json", f"{json.dumps({'instances': instances})}\n".encode()
+
+
+def _nndetection(records: list[Record], settings: DatasetSettings) -> Texts:
+    content = {
+        "task": TASK,
+        "name": "nodegen",
+        "dim": 2,
+        "target_class": 0,
+        "test_labels": bool(_of_split(records, "test")),
+        "labels": {"0": "nodule"},
+        "modalities": {"0": "CXR"},
+    }
+    yield f"nndetection/{TASK}/dataset.json", json.dumps(content, indent=1) + "\n"
+
+
+def _as_file(suffix: str, write: Callable[[Path], None]) -> bytes:
+    """The bytes of a file, from who writes to paths alone, whose ending says the form."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, f"image{suffix}")
+        write(path)
+        return path.read_bytes()
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a form writes the files about the whole set and, where it has any, those of an image."""
+
+    index: Callable[[list[Record], DatasetSettings], Texts]
+    image_files: Callable[[Record, Example, DatasetSettings], Files] | None = None
+
+
+FORMS = {
+    "coco": Form(_coco),
+    "yolo": Form(_yolo, _yolo_files),
+    "node21": Form(_node21, _node21_files),
+    "csv": Form(boxes_csv),
+    "monai": Form(_monai),
+    "nndetection": Form(_nndetection, _nndetection_files),
+    "dicom": Form(dicom_format.index, dicom_format.image_files),
+}
