@@ -17,12 +17,7 @@ CONNECT_S = 30.0
 
 @contextmanager
 def cluster_executor(address: str) -> Iterator[Executor]:
-    """An executor whose tasks the workers of a cluster do.
-
-    Parameters
-    ----------
-    address : str
-        Of the scheduler, or its scheduler file.
+    """An executor whose tasks the workers of a cluster do, by its scheduler or scheduler file.
 
     Raises
     ------

@@ -22,21 +22,12 @@ GAINS = (0.2, 5.0)  # of a band in all, so that a blank band's noise is not blow
 
 
 def bands(pixels: np.ndarray) -> list[np.ndarray]:
-    """Part an image into bands of detail, fine to coarse, and what is left; they sum up to it.
+    """Part an image (row, column) into bands of detail, fine to coarse, and what is left.
 
-    Each Gaussian is made of the one before, from 4 px on by a grid of half as many px a side, whose
-    means and linear interpolation are allowed for in the variance. Of a spot each band is right to
-    0.04 of its peak.
-
-    Parameters
-    ----------
-    pixels : numpy.ndarray, shape (row, column)
-        Sides are a multiple of 16.
-
-    Returns
-    -------
-    list of numpy.ndarray of float32
-        As many as ``SIGMAS``, and the rest.
+    As many as ``SIGMAS`` and the rest, float32; they sum up to the image, whose sides are a
+    multiple of 16 px. Each Gaussian is made of the one before, from 4 px on by a grid of half as
+    many px a side, whose means and linear interpolation are allowed for in the variance. Of a spot
+    each band is right to 0.04 of its peak.
     """
     import torch
 
@@ -71,18 +62,11 @@ def energies(parts: list[np.ndarray], region: np.ndarray) -> np.ndarray:
 def normalised(
     pixels: np.ndarray, region: np.ndarray
 ) -> tuple[np.ndarray, tuple[float, ...], float]:
-    """Give each band the energy that it has in NODE21's images, inside a region.
-
-    Parameters
-    ----------
-    pixels : numpy.ndarray, shape (row, column)
-        Grey levels of any scale; sides are a multiple of 16 px.
-    region : numpy.ndarray of bool, shape (row, column)
-        The lungs.
+    """Give each band the energy that it has in NODE21's images, inside a region (bool).
 
     Returns
     -------
-    pixels : numpy.ndarray of float32
+    pixels : numpy.ndarray of float32, shape (row, column)
         In grey levels of 0..4095, not yet cut off there.
     gains : tuple of float
         What each band was multiplied by, fine to coarse, and what the rest was.
@@ -114,14 +98,9 @@ def amplified(pixels: np.ndarray, gains: tuple[float, ...]) -> np.ndarray:
 def attenuated(change: np.ndarray, gains: tuple[float, ...]) -> np.ndarray:
     """The change that :func:`amplified` makes this one of: its inverse.
 
-    Each band is divided by its gain in Fourier space, where bands are weights that sum to 1.
-
-    Parameters
-    ----------
-    change : numpy.ndarray, shape (row, column)
-        In grey levels; zero near its edges, for at least three times the widest of ``SIGMAS``.
-    gains : tuple of float
-        What each band was multiplied by, fine to coarse, and what the rest was.
+    Each band is divided by its gain in Fourier space, where bands are weights that sum to 1. The
+    change, in grey levels, is zero near its edges, for at least three times the widest of
+    ``SIGMAS``.
 
     Examples
     --------

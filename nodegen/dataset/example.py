@@ -51,9 +51,7 @@ class DrawnNodule:
 class Example:
     """One image of a set; arrays are (row, column)."""
 
-    radiograph: (
-        Radiograph  # that nodules were drawn into; its window maps levels to what is written
-    )
+    radiograph: Radiograph  # that nodules were drawn into
     image: np.ndarray  # with nodules, in the radiograph's pixel type
     untouched: np.ndarray | None  # without, with the same noise and blur, where it is asked for
     change: np.ndarray  # float32: what nodules change before noise and blur, in grey levels

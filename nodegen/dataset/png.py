@@ -14,21 +14,10 @@ HEAD_BYTES = 33  # of a PNG, before its second chunk
 
 
 def windowed(pixels: np.ndarray, window: tuple[float, float], bits: int) -> np.ndarray:
-    """Bring grey levels to 8 or 16 bit.
+    """Bring grey levels (row, column) to 8, 12 or 16 bit, as uint8 or uint16.
 
-    Parameters
-    ----------
-    pixels : numpy.ndarray, shape (row, column)
-        Grey levels of any scale.
-    window : tuple of float
-        Levels that become 0 and the highest level, so that viewers show the image as it is; of 12
-        bit every level can be told from the others.
-    bits : {8, 12, 16}
-        The highest level is 255, 4095 or 65535.
-
-    Returns
-    -------
-    numpy.ndarray of uint8 or uint16, shape (row, column)
+    The window's levels become 0 and the highest level, so that viewers show the image as it is; of
+    12 bit every level can be told from the others.
 
     Examples
     --------
@@ -50,16 +39,9 @@ def windowed(pixels: np.ndarray, window: tuple[float, float], bits: int) -> np.n
 
 
 def png(pixels: np.ndarray, mark: Mark | None = None) -> bytes:
-    """A PNG of a uint8 or uint16 image, with a mark on what is synthetic in it.
+    """A PNG of a uint8 or uint16 image, grey or red, green and blue, with a mark as XMP.
 
     Differences of rows in runs: as small as zlib's third level, in a fifth of its time.
-
-    Parameters
-    ----------
-    pixels : numpy.ndarray, shape (row, column) or (row, column, 3)
-        Of uint8 or uint16, grey or red, green and blue.
-    mark : Mark, optional
-        Kept in the file as XMP; None: nothing is.
     """
     kinds = imagecodecs.PNG
     made = bytes(

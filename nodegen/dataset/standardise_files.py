@@ -31,26 +31,10 @@ def standardise_files(
 ) -> Iterator[Path]:
     """Standardise radiographs, each into an .mha of its own, and write ``crops.json``.
 
-    A run over a folder that holds some of them makes the others. Whatever is wrong with a
-    radiograph, it is left out; of a fault in nodegen itself ``faults.log`` says where it lies.
-
-    Parameters
-    ----------
-    inputs : list of pathlib.Path
-        Files and folders of radiographs, of any format that is read.
-    output : pathlib.Path
-        New or empty, or of an earlier run.
-    boxes : pathlib.Path, optional
-        Table of boxes in the radiographs' own pixels, as
-        :func:`nodegen.io.box_tables.read_box_table` takes it; ``boxes.csv`` gets them in those of
-        the standardised images.
-    say : callable
-        Is given a sentence about what is there, and about each radiograph and box that is left out.
-
-    Yields
-    ------
-    pathlib.Path
-        Of an image, as it is written.
+    A run over a folder that holds some of them makes the others, and yields the path of each.
+    Whatever is wrong with a radiograph, it is left out; of a fault in nodegen itself ``faults.log``
+    says where it lies. A table of boxes in the radiographs' own pixels becomes ``boxes.csv`` in those
+    of the standardised images. `say` is given a sentence about what is there and what is left out.
 
     Raises
     ------
@@ -58,8 +42,6 @@ def standardise_files(
         Where the folder holds other files.
     StackError
         Where no radiograph can be used.
-    NodegenError
-        One of its other classes, for each kind of fault.
     """
     table = None if boxes is None else read_box_table(boxes)
     entries = _entries_of(output)

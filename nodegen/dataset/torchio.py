@@ -76,15 +76,7 @@ class Nodules(Transform):
         self.args_names = ["add", "seed"]
 
     def apply_transform(self, subject: Subject) -> Subject:
-        """Draw the nodules.
-
-        Raises
-        ------
-        SettingError
-            Where the subject has no such image.
-        StackError
-            Where it is none of one channel and two dimensions.
-        """
+        """Draw the nodules."""
         if self.add.key not in subject:
             raise SettingError(
                 f"The subject has no image {self.add.key!r}; give AddNodules the image's key."

@@ -21,8 +21,8 @@ _WINDOW = ("PhotometricInterpretation", "BitsStored", "PixelRepresentation", "Wi
 class GreyScale:
     """How the stored values of one frame become grey levels, and how they come back.
 
-    What is negative or beyond 16 bit is brought into it, a range of less than 255 levels to 0..4095,
-    unless the source has 8 bit. Padding is no grey level: it is shown as the darkest one.
+    What is negative or beyond 16 bit is brought into it, a range of less than 255 levels to
+    0..4095, unless the source has 8 bit. Padding is no grey level: it is shown as the darkest one.
     """
 
     dataset: Any
@@ -73,18 +73,11 @@ class GreyScale:
         return np.asarray(np.rint(levels).astype(np.uint8 if self.eight_bit else np.uint16))
 
     def changed(self, stored: np.ndarray, change: np.ndarray) -> np.ndarray:
-        """Stored values after a change of what is shown.
+        """Stored values (row, column) after a change of what is shown, in grey levels.
 
         Of all values that can be stored the one is taken whose level lies nearest; of several with
         one level, as beyond the ends of a window, the nearest to what was stored. Where nothing
         changes, the stored value stays, bit for bit.
-
-        Parameters
-        ----------
-        stored : numpy.ndarray of int, shape (row, column)
-            Values as the file has them, before the change.
-        change : numpy.ndarray of float, shape (row, column)
-            In grey levels.
         """
         where = change != 0
         if not where.any():
