@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from radiographs import phantoms
 
 from nodegen.cli import main
-from nodegen.dataset.transformation import StandardisationTransform
+from nodegen.dataset.standardise import StandardisationTransform
 from nodegen.errors import BoxesError
 from nodegen.evaluation.boxed_images import read_real
 from nodegen.evaluation.utility.cases import read_folders, with_boxes

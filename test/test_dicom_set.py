@@ -13,7 +13,7 @@ from test_dicom_out import faults  # noqa: E402
 
 from nodegen.dataset.dataset_settings import DatasetSettings  # noqa: E402
 from nodegen.dataset.make_dataset import make_dataset  # noqa: E402
-from nodegen.dataset.transformation import REACH_PX, StandardisationTransform  # noqa: E402
+from nodegen.dataset.standardise import REACH_PX, StandardisationTransform  # noqa: E402
 from nodegen.io.radiograph import read_radiograph  # noqa: E402
 from nodegen.settings import Settings  # noqa: E402
 

@@ -13,8 +13,7 @@ from scipy import ndimage
 from nodegen.cli import main
 from nodegen.dataset import standardise_files
 from nodegen.dataset.energy import ENERGIES, MEAN, REST_ENERGY, SIGMAS, bands, energies
-from nodegen.dataset.standardise import standardise
-from nodegen.dataset.transformation import REACH_PX, StandardisationTransform
+from nodegen.dataset.standardise import REACH_PX, StandardisationTransform, standardise
 from nodegen.io.radiograph import Radiograph, read_radiograph
 from nodegen.lungs.fields import find_lungs
 from nodegen.lungs.frame import Frame, mapped

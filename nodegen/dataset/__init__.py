@@ -1,8 +1,8 @@
 """From a folder of radiographs to a training set: images with nodules, boxes and masks.
 
-The way of an image: :mod:`.sources` finds the radiographs, :mod:`.plan` draws all that is random,
-:mod:`.example` makes one image of it in memory, :mod:`.write` lays it down file by file, and
-:mod:`.finish` writes what tells of the whole set: the trainers' index files (:mod:`.formats`),
-manifest, data card, report and contact sheet. :mod:`.worker` does so for one radiograph, and
-:mod:`.run` has it done in one or several processes, or in a share of them, or by :mod:`.cluster`.
+:mod:`.sources` finds the radiographs, :mod:`.dataset_plan` draws all that is random,
+:mod:`.example` draws the nodules of one image in memory, :mod:`.image_maker` writes it with its
+record, and :mod:`.finalise` writes the files of the whole set: the trainers' index files
+(:mod:`.formats`), manifest, data card, report and contact sheet. :mod:`.make_dataset` has it done
+in one or several processes, in a share of them, or by :mod:`.cluster`.
 """

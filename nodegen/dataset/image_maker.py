@@ -22,8 +22,7 @@ from nodegen.dataset.example import DrawnNodule, Example, make_example
 from nodegen.dataset.formats import FORMS, Record
 from nodegen.dataset.png import mark_of, png, run_lengths, windowed
 from nodegen.dataset.sources import Source
-from nodegen.dataset.standardise import standardise
-from nodegen.dataset.transformation import StandardisationTransform, in_original
+from nodegen.dataset.standardise import StandardisationTransform, in_original, standardise
 from nodegen.errors import NodegenError, OutputError, StackError
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.radiograph import Radiograph, read_radiograph

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nodegen.dataset.standardise import standardise
-from nodegen.dataset.transformation import SIDE_PX, StandardisationTransform
+from nodegen.dataset.standardise import SIDE_PX, StandardisationTransform, standardise
 from nodegen.errors import NodegenError, OutputError, StackError
 from nodegen.io.box_tables import BoxTable, read_box_table
 from nodegen.io.files import write_text
@@ -33,8 +32,8 @@ def standardise_files(
 
     A run over a folder that holds some of them makes the others, and yields the path of each.
     Whatever is wrong with a radiograph, it is left out; of a fault in nodegen itself ``faults.log``
-    says where it lies. A table of boxes in the radiographs' own pixels becomes ``boxes.csv`` in those
-    of the standardised images. `say` is given a sentence about what is there and what is left out.
+    says where it lies. A table of boxes in the radiographs' own pixels becomes ``boxes.csv`` in
+    those of the standardised images. `say` is given sentences about what is there and left out.
 
     Raises
     ------
