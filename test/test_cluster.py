@@ -84,7 +84,7 @@ def test_a_worker_with_another_nodegen_refuses(radiographs, tmp_path):
     ],
 )
 def test_what_cannot_be(radiographs, tmp_path, monkeypatch, more, words):
-    monkeypatch.setattr("nodegen.dataset.cluster.CONNECT_S", 0.2)
+    monkeypatch.setattr("nodegen.dataset.make_dataset.CONNECT_S", 0.2)
     output = more.pop("output", tmp_path / "set")
     with pytest.raises(SettingError, match=words):
         make_dataset([radiographs], output, ASKED, progress=False, **more)

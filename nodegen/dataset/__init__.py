@@ -4,5 +4,5 @@
 :mod:`.example` draws the nodules of one image in memory, :mod:`.image_maker` writes it with its
 record, and :mod:`.finalise` writes the files of the whole set: the trainers' index files
 (:mod:`.formats`), manifest, data card, report and contact sheet. :mod:`.make_dataset` has it done
-in one or several processes, in a share of them, or by :mod:`.cluster`.
+in one or several processes, in a share of them, or by a cluster.
 """

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from traceback import format_exception
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,9 @@ from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.example import DrawnNodule, Example, make_example
 from nodegen.dataset.formats import FORMS, Record
 from nodegen.dataset.png import mark_of, png, run_lengths, windowed
-from nodegen.dataset.sources import Source
+from nodegen.dataset.sources import Source, left_out_for
 from nodegen.dataset.standardise import StandardisationTransform, in_original, standardise
-from nodegen.errors import NodegenError, OutputError, StackError
+from nodegen.errors import OutputError, StackError
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.radiograph import Radiograph, read_radiograph
 from nodegen.io.store import Store
@@ -73,10 +72,11 @@ class ImageMaker:
                     prepared = prepared or self._prepared(root, source, files)
                     self._draw(todo[0], source, prepared)
                 except Exception as error:
-                    why = _said(error, source, _record_name(todo[0]))
+                    why, trace = left_out_for(error, source.path, _record_name(todo[0]))
                     left_out = todo[:1] if prepared else todo
                     for image in left_out:
-                        self._write(image, {**_head(image, source), **why, "files": {}})
+                        record = {**_head(image, source), "skipped": why, "files": {}}
+                        self._write(image, record | ({"traceback": trace} if trace else {}))
                 yield from (image.name for image in left_out or todo[:1])
                 todo = todo[max(len(left_out), 1) :]
 
@@ -145,24 +145,6 @@ class ImageMaker:
             for name, content in (files or {}).items():
                 write_bytes(folder / name, content)
             write_text(folder / _record_name(image), json.dumps(record) + "\n")
-
-
-def _said(error: Exception, source: Source, record: str) -> Record:
-    """Why a radiograph is left out, for the record; what is no fault of its is raised.
-
-    Of a fault in nodegen itself the traceback stands in the record, and not in the manifest.
-    """
-    if isinstance(error, StackError):
-        return {"skipped": str(error)}
-    if isinstance(error, MemoryError):
-        return {"skipped": f"{source.path} is too large for this machine's memory; leave it out."}
-    if isinstance(error, NodegenError | OSError):  # of the output, the settings or the model
-        raise error
-    why = (
-        f"nodegen itself failed at it ({type(error).__name__}: {error}); please report it with "
-        f"{record}, which says where."
-    )
-    return {"skipped": why, "traceback": "".join(format_exception(error))}
 
 
 @lru_cache(maxsize=1)

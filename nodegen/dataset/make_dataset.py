@@ -3,7 +3,14 @@
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +19,6 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from nodegen import __version__
-from nodegen.dataset.cluster import cluster_executor
 from nodegen.dataset.dataset_plan import DatasetPlan, PlannedImage, draw_plan, keep_plan
 from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.finalise import finalise_set
@@ -23,6 +29,8 @@ from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.store import Store
 from nodegen.workers import track
 
+RETRIES = 3  # of an image at which a worker of a cluster failed, not counting lost workers
+CONNECT_S = 30.0  # to a cluster's scheduler
 AHEAD = 1000  # tasks that an executor holds: more keep no worker busier, and cost memory
 Task = tuple[Store, Source, list[PlannedImage]]  # a radiograph, and the images that it lacks
 
@@ -193,7 +201,7 @@ def _made(
 def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
     """The workers of a cluster, or processes of this machine; None for this process."""
     if scheduler:
-        with cluster_executor(scheduler) as executor:
+        with _cluster(scheduler) as executor:
             yield executor
     elif workers == 1:
         yield None
@@ -210,6 +218,41 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Executor]:
+    """An executor whose tasks the workers of a Dask cluster do.
+
+    A task holds all that it needs, so that no worker is indispensable: Dask gives the tasks of one
+    that is lost to others, and each begins by looking whether its image is there already.
+    """
+    from distributed import Client
+    from distributed.scheduler import KilledWorker
+
+    try:
+        where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+        client = Client(**where, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingError(
+            f"No Dask scheduler answers at {address} ({error}); give one such as "
+            "tcp://10.0.0.1:8786, which `dask scheduler` prints, or its scheduler file."
+        ) from error
+    with client:
+        if not client.scheduler_info(n_workers=1)["workers"]:
+            print("The cluster has no workers yet; waiting for them.", flush=True)
+        try:
+            yield client.get_executor(pure=False, retries=RETRIES)
+        except KilledWorker as error:
+            raise OutputError(
+                "Workers were lost at one image again and again, perhaps for want of memory; give "
+                "them more, and run the same command again to go on."
+            ) from error
+        except (CancelledError, OSError) as error:
+            raise OutputError(
+                f"The scheduler at {address} was lost, or a file could not be read or written "
+                f"({error or 'it was ended'}); run the same command again to go on."
+            ) from error
 
 
 def _watch_parent() -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from traceback import format_exception
 
 from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dicom.read import START_BYTES, begins_as_dicom
-from nodegen.errors import OutputError, SettingError, StackError
+from nodegen.errors import NodegenError, OutputError, SettingError, StackError
 from nodegen.io.radiograph import find_radiographs, reads_as_dicom
 from nodegen.io.stack import PICTURES, READABLE, count_slices, may_be_radiograph
 from nodegen.io.store import Store
@@ -206,3 +207,21 @@ def find_patient(path: Path, name: str, pattern: str | None = None) -> str:
 
 def _bare(name: str) -> str:
     return name.removesuffix(PurePosixPath(name).suffix)
+
+
+def left_out_for(error: Exception, name: str, log: str) -> tuple[str, str]:
+    """Why a radiograph is left out, and of a fault in nodegen itself the traceback, for the log.
+
+    What is no fault of the radiograph's, but of the output, the settings or the model, is raised.
+    """
+    if isinstance(error, StackError):
+        return str(error), ""
+    if isinstance(error, MemoryError):
+        return f"{name} is too large for this machine's memory; leave it out.", ""
+    if isinstance(error, NodegenError | OSError):
+        raise error
+    why = (
+        f"nodegen itself failed at it ({type(error).__name__}: {error}); please report it with "
+        f"{log}, which says where."
+    )
+    return why, "".join(format_exception(error))

@@ -4,13 +4,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from traceback import format_exception
 from typing import Any
 
 import numpy as np
 
+from nodegen.dataset.sources import left_out_for
 from nodegen.dataset.standardise import SIDE_PX, StandardisationTransform, standardise
-from nodegen.errors import NodegenError, OutputError, StackError
+from nodegen.errors import OutputError, StackError
 from nodegen.io.box_tables import BoxTable, read_box_table
 from nodegen.io.files import write_text
 from nodegen.io.image import Geometry
@@ -53,17 +53,12 @@ def standardise_files(
             source = path.relative_to(root).as_posix()
             try:
                 yield from _standardised(path, source, output, entries, taken)
-            except StackError as error:
-                say(f"left out {source}: {str(error).replace(str(path), source)}")
-            except (NodegenError, OSError):  # of the output
-                raise
             except Exception as error:
-                say(
-                    f"left out {source}: nodegen itself failed at it ({type(error).__name__}: "
-                    f"{error}); please report it with {output / FAULTS}, which says where."
-                )
-                with (output / FAULTS).open("a") as log:
-                    log.write(f"{source}: {''.join(format_exception(error))}\n")
+                why, trace = left_out_for(error, source, str(output / FAULTS))
+                say(f"left out {source}: {why.replace(str(path), source)}")
+                if trace:
+                    with (output / FAULTS).open("a") as log:
+                        log.write(f"{source}: {trace}\n")
     finally:
         if entries:
             write_text(output / CROPS, json.dumps(entries, indent=1) + "\n")
