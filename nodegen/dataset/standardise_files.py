@@ -73,7 +73,10 @@ def _standardised(
 ) -> Iterator[Path]:
     """Write those images of one file that are not there, and note how each was brought there."""
     stem = source.removesuffix(path.suffix).replace("/", "_")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise StackError(f"it cannot be read ({error.strerror}); make it readable.") from error
     output.mkdir(parents=True, exist_ok=True)
     for radiograph in read_radiographs(path):
         number = radiograph.slice
