@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image
 
 from nodegen.dataset.sources import find_patient
-from nodegen.dataset.standardise import standardise
-from nodegen.dataset.transformation import SIDE_PX, LungCrop
+from nodegen.dataset.standardise import SIDE_PX, LungCrop, standardise
 from nodegen.errors import StackError, UtilityError
 from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash
 from nodegen.io.box_tables import BoxTable
