@@ -629,6 +629,14 @@ def test_a_set_that_another_version_began_is_left_alone(radiographs, tmp_path):
         make_dataset([radiographs], tmp_path / "set", wanted, progress=False)
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"nodegen": "2.0.0", "settings": 5}', "{}"])
+def test_a_set_whose_plan_was_altered_is_left_alone(content, radiographs, tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "plan.json").write_text(content)
+    with pytest.raises(OutputError, match=r"plan\.json cannot be read"):
+        make_dataset([radiographs], tmp_path / "set", asked(images=1), progress=False)
+
+
 def test_a_set_of_other_radiographs_is_left_alone(tmp_path):
     folder = write_radiographs(tmp_path / "in")
     wanted = asked(images=1, nodules=(0, 0), formats=("csv",))

@@ -118,34 +118,31 @@ def keep_plan(plan: DatasetPlan, output: Store) -> None:
             output.create(PLAN, plan.text().encode())
             kept = _kept(output)
         if kept != plan.text():
-            why = _difference(kept or "", plan)
+            try:
+                why = _difference(json.loads(kept or ""), json.loads(plan.text()))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                why = "whose plan.json cannot be read; give that file back"
             if why:
                 raise OutputError(f"{output} holds a set {why}, or another --output.")
             with output.staged(PLAN) as folder:
                 write_bytes(folder / PLAN, plan.text().encode())
 
 
-def _difference(kept: str, plan: DatasetPlan) -> str | None:
+def _difference(one: dict[str, Any], other: dict[str, Any]) -> str | None:
     """What a plan that lies there has otherwise, with the remedy; None where it may be extended."""
-    try:
-        one, other = json.loads(kept), json.loads(plan.text())
-        version, before, sources = one["nodegen"], one["settings"], one["sources"]
-    except (ValueError, KeyError, TypeError):
-        return "whose plan.json cannot be read; give that file back"
+    version, before, now = one["nodegen"], one["settings"], other["settings"]
     if (one["format"], version) != (other["format"], other["nodegen"]):
         return f"that nodegen {version} began, and this is {__version__}; finish it by that version"
-    extended = all(
-        (other["settings"][name] or 0) >= (before.get(name) or 0) for name in ("images", "copies")
-    )
+    extended = all((now[name] or 0) >= (before.get(name) or 0) for name in ("images", "copies"))
     known = _options(before)
     differing = [
         f"{name} {known.get(name, 'not given')} (now {value})"
-        for name, value in _options(other["settings"]).items()
+        for name, value in _options(now).items()
         if known.get(name) != value and not (extended and name in ("--images", "--copies"))
     ]
     if differing:
         return f"that was begun with {', '.join(differing)}; give the same"
-    if sources != other["sources"]:
+    if one["sources"] != other["sources"]:
         paths = [
             {(s["path"], s["slice"], s["patient"]) for s in p["sources"]} for p in (one, other)
         ]
