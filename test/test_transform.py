@@ -331,7 +331,7 @@ def test_torchios_colours_and_volumes_are_refused(shape):
 
 
 @pytest.mark.parametrize(("change", "words"), [({"nodules": (2, 1)}, "smaller number first"),
-                                               ({"nodules": None}, "nodules is None"),
+                                               ({"nodules": "many"}, "nodules is 'many'"),
                                                ({"boxes": "loose"}, "'tight' or 'given'"),
                                                ({"axes": "yx"}, "'array' or 'xy'"),
                                                ({"signal": "bright"}, "hyposignal"),
