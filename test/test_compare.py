@@ -63,6 +63,7 @@ def test_methods_follow_the_same_recipes_and_are_judged(two_inputs, tmp_path, ti
     [
         (["--methods", "singan,magic"], "methods are singan, magic"),
         (["--methods", "paste,paste"], "each once"),
+        (["--seeds", "3,3"], "seeds are 3, 3"),
     ],
 )
 def test_wrong_choices_are_told(two_inputs, tmp_path, tiny_model, capfd, options, says):

@@ -279,7 +279,7 @@ def test_pairs_are_of_like_size():
     real = [view(image, square(half)) for half in (10, 20, 30)]
     synthetic = [view(image, square(half)) for half in (31, 11, 50, 21)]
     pairs = pairs_of_like_size(real, synthetic, 48)
-    assert sorted((a.side, b.side) for a, b in pairs) == [(20, 22), (40, 42), (60, 62)]
+    assert sorted((a[0], b[0]) for a, b in pairs) == [(20, 22), (40, 42), (60, 62)]
     assert len(pairs_of_like_size(real, synthetic, 2)) == 2
 
 

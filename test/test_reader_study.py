@@ -369,7 +369,7 @@ def test_what_is_missing_is_told(folder, tmp_path):
     with pytest.raises(BoxesError, match="cannot be read"):
         list(read_real(folder, folder / "none.csv"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(StackError, match="holds no radiograph"):
+    with pytest.raises(StackError, match="no radiograph in"):
         list(read_real(tmp_path / "empty"))
 
 

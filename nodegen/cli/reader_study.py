@@ -81,15 +81,23 @@ def reader_study(
     if analyse:
         if key is None:
             raise SettingError("--key is missing; give the study's key.json.")
-        _analyse(output, analyse, key)
+        from nodegen.evaluation.reader_study import analysis
+
+        for name in analysis.WRITTEN:
+            check_writable(output / name, overwrite=overwrite)
+        made = analysis.analyse(key, analyse, output)
+        print(analysis.markdown(made))
+        print(f"analysis: {output / analysis.PAGE}")
         return
     if real is None:
         raise SettingError("--real is missing; give it, or --plan alone.")
-    check_writable(output, overwrite=overwrite)
     from nodegen.evaluation.boxed_images import read_real, read_synthetic
     from nodegen.evaluation.reader_study import Material, plan_study, write_study
+    from nodegen.evaluation.reader_study.study_page import key_of
     from nodegen.renderer import Renderer
 
+    for path in (output, key_of(output)):
+        check_writable(path, overwrite=overwrite)
     methods = [name for name in METHODS[:3] if name in method]
     if set(methods) != set(method) or len(methods) < len(method):
         raise SettingError(
@@ -108,12 +116,3 @@ def reader_study(
     secret = write_study(output, cases, choices, view, title)
     print(f"study for the readers: {output}")
     print(f"key, not for them: {secret}")
-
-
-def _analyse(output: Path, answers: list[Path], key: Path) -> None:
-    from nodegen.evaluation.reader_study import analyse
-    from nodegen.evaluation.reader_study.analysis import PAGE, markdown
-
-    analysis = analyse(key, answers, output)
-    print(markdown(analysis))
-    print(f"analysis: {output / PAGE}")

@@ -11,7 +11,8 @@ import numpy as np
 from nodegen.errors import EvaluationError, StackError
 from nodegen.io.box_tables import TableBox, TableImage, read_box_table
 from nodegen.io.boxes import BOXES, RECIPES, Box, fit_boxes, read_boxes, read_recipes
-from nodegen.io.stack import READABLE, Stack, count_slices, find_image, radiographs_in, read_stack
+from nodegen.io.radiograph import find_radiographs
+from nodegen.io.stack import Stack, count_slices, find_image, read_stack
 from nodegen.workers import track
 
 
@@ -74,14 +75,10 @@ def read_real(
         Where the table is missing or malformed, its rows match no radiograph, or a box lies outside
         its own.
     """
-    paths = sorted(radiographs_in(folder))
-    if not paths:
-        raise StackError(
-            f"{folder} holds no radiograph ({', '.join(READABLE)}); give a folder of them."
-        )
+    roots = dict(find_radiographs([folder]))
     names: dict[Path, list[str]] = {}
-    for path in paths:
-        name = path.relative_to(folder).as_posix()
+    for path, root in roots.items():
+        name = path.relative_to(root).as_posix()
         with left_out(name):
             count = count_slices(path)
             names[path] = [f"{name}:{n}" for n in range(count)] if count > 1 else [name]
@@ -100,15 +97,15 @@ def read_real(
     files = [path for path, numbers in wanted.items() if numbers]
     used = False
     for path in track(files, len(files), "reading", "radiograph", show=progress):
-        stack, within = None, path.relative_to(folder)
-        with left_out(within.as_posix()):
+        stack, group = None, path.parent.relative_to(roots[path]).as_posix()
+        with left_out(path.name):
             stack = read_stack(path)
         for number in wanted[path] if stack else ():
             assert stack is not None
             used, row = True, rows.get(names[path][number])
             yield BoxedImage(
                 path.stem + (f":{number}" if len(names[path]) > 1 else ""),
-                folder.resolve().name if within == Path(path.name) else within.parent.as_posix(),
+                roots[path].resolve().name if group == "." else group,
                 stack.pixels[number],
                 _spacing(stack),
                 tuple(row.fitted(stack.pixels.shape[1:])) if row else (),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 from typing import cast
 
@@ -68,14 +69,16 @@ def compare(
     NodegenError
         As :func:`nodegen.pipeline.generate` and the report do.
     """
-    unknown = [method for method in methods if method not in COMPARED]
-    if unknown or not methods or len(set(methods)) < len(methods):
+    if not methods or set(methods) - set(COMPARED) or len(set(methods)) < len(methods):
         raise SettingError(
             f"The methods are {', '.join(methods) or 'none'}, where one or more of "
             f"{', '.join(COMPARED)} are allowed, each once; choose among them."
         )
-    if not seeds:
-        raise SettingError("There are no seeds, where one or more are wanted; give some.")
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise SettingError(
+            f"The seeds are {', '.join(map(str, seeds)) or 'none'}, where one or more are wanted, "
+            "each once; give others."
+        )
     folders = list({folder.resolve(): folder for given in inputs for folder in _cases(given)})
     names = _names(folders)
 
@@ -131,9 +134,6 @@ def _names(folders: Sequence[Path]) -> list[str]:
     """Each folder's own name, with a number where one before it has the same."""
     names: list[str] = []
     for folder in folders:
-        name, number = folder.name, 1
-        while name in names:
-            number += 1
-            name = f"{folder.name}-{number}"
-        names.append(name)
+        options = chain([folder.name], (f"{folder.name}-{number}" for number in count(2)))
+        names.append(next(name for name in options if name not in names))
     return names

@@ -6,7 +6,7 @@ bands in the box's disc, relative to those in the ring around it. A detector tra
 it succeeds learns the forgery.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -34,14 +34,12 @@ LEAF = 3  # boxes in a leaf at least
 Place = tuple[str, int, int, int, int]  # the radiograph's digest, and the box
 
 
-@dataclass(frozen=True)
-class Views:
-    """A crop around a box before and after, and each pixel's distance from the centre in px."""
+class Views(NamedTuple):
+    """A crop around a box before and after, and each pixel's distance from the centre in sides."""
 
     before: np.ndarray
     after: np.ndarray
     distance: np.ndarray
-    side: float
 
 
 def views(before: np.ndarray, after: np.ndarray, box: Box) -> Views:
@@ -52,7 +50,7 @@ def views(before: np.ndarray, after: np.ndarray, box: Box) -> Views:
     window = slice(top, int(y + half) + 1), slice(left, int(x + half) + 1)
     old, new = (image[window].astype(np.float64) for image in (before, after))
     rows, columns = np.indices(old.shape) + 0.5
-    return Views(old, new, np.hypot(rows - (y - top), columns - (x - left)), float(box.side))
+    return Views(old, new, np.hypot(rows - (y - top), columns - (x - left)) / box.side)
 
 
 def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -105,18 +103,15 @@ def features_of(v: Views) -> tuple[np.ndarray, np.ndarray]:
     -------
     untouched, treated : ndarray, shape (3,)
     """
-    disc = v.distance <= DISC * v.side
-    ring = (v.distance >= RING[0] * v.side) & (v.distance <= RING[1] * v.side)
-    both = []
-    for image in (v.before, v.after):
-        features = []
-        for fine, coarse in BANDS_PX:
+    disc, ring = v.distance <= DISC, (v.distance >= RING[0]) & (v.distance <= RING[1])
+    features = np.empty((2, len(BANDS_PX)))
+    for i, image in enumerate((v.before, v.after)):
+        for j, (fine, coarse) in enumerate(BANDS_PX):
             upper = ndimage.gaussian_filter(image, fine) if fine else image
             band = upper - ndimage.gaussian_filter(image, coarse)
             inside, around = (float(np.mean(band[part] ** 2)) for part in (disc, ring))
-            features.append(np.log((inside + 1e-6) / (around + 1e-6)))
-        both.append(np.array(features))
-    return both[0], both[1]
+            features[i, j] = np.log((inside + 1e-6) / (around + 1e-6))
+    return features[0], features[1]
 
 
 def detectability(

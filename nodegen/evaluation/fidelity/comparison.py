@@ -25,15 +25,8 @@ INTERVAL = (2.5, 97.5)  # percentiles of it
 class Distance(Estimate):
     """A Wasserstein distance in standard deviations of the real distribution.
 
-    Attributes
-    ----------
-    value : float
-        0 where both are alike.
-    low, high : float
-        95 % interval by bootstrap over radiographs.
-    alike : float
-        What as many nodules would be apart at the median, were they drawn from the real ones: with
-        few nodules, not 0.
+    Its interval is by bootstrap over radiographs. ``alike`` is what as many nodules would be apart
+    at the median, were they drawn from the real ones: with few nodules, not 0.
     """
 
     alike: float
@@ -41,46 +34,22 @@ class Distance(Estimate):
 
 @dataclass(frozen=True)
 class Comparison:
-    """How like real nodules the synthetic ones are.
+    """How like real nodules the synthetic ones are."""
 
-    Attributes
-    ----------
-    source : str
-        Of the reference.
-    annotation_sources : tuple of str
-        Of the real nodules that were compared with.
-    nodules, radiographs : int
-        Real ones.
-    real : dict
-        p5, p50 and p95 of each measure over the real nodules.
-    rests_on : dict of int
-        By measure: the real nodules that have it. Those whose loose box was tightened have none of
-        the measures against the box.
-    distances : dict of Distance
-        By measure; only of those that rest on ``FEWEST`` real nodules or more.
-    mean_distance : float
-        Of all measures; NaN where none rests on enough nodules.
-    groups : dict
-        By size or ground: ``nodules``, a dict of how many are ``real`` and ``synthetic``; and, of
-        each measure that rests on enough, the median of both, the quartiles of the real ones and
-        their distance.
-    profile_half_height : dict
-        Of the mean profile, of real nodules in tight boxes and of synthetic ones, half sides.
-    classifier_auc, classifier_auc_without_grain : Estimate
-        What a classifier makes of all measures, and of all but those of grain; of real nodules
-        whose boxes were tightened, without the measures against the box.
-    """
-
-    source: str
-    annotation_sources: tuple[str, ...]
-    nodules: int
+    source: str  # of the reference
+    annotation_sources: tuple[str, ...]  # of the real nodules that were compared with
+    nodules: int  # real ones
     radiographs: int
-    real: dict[str, dict[str, float]]
-    rests_on: dict[str, int]
-    distances: dict[str, Distance]
-    mean_distance: float
+    real: dict[str, dict[str, float]]  # p5, p50 and p95 of each measure
+    rests_on: dict[str, int]  # by measure: the real nodules that have it
+    distances: dict[str, Distance]  # of measures that rest on FEWEST real nodules or more
+    mean_distance: float  # of those; NaN where there is none
+    # By size or ground: how many are ``real`` and ``synthetic`` (``nodules``); of each measure that
+    # rests on enough the medians, the quartiles of the real ones, and their distance.
     groups: dict[str, dict[str, Any]]
+    # Of the mean profile, of real nodules in tight boxes and of synthetic ones, half sides.
     profile_half_height: dict[str, float]
+    # By all measures that every real nodule has, and by all of them but those of grain.
     classifier_auc: Estimate
     classifier_auc_without_grain: Estimate
 
@@ -96,9 +65,6 @@ def compare_with(reference: Reference, rows: Sequence[dict[str, Any]]) -> Compar
         At least one; of each nodule ``radiograph`` (digest), ``size_px``, ``ground``, ``profile``
         and the keys of ``MEASURES``.
 
-    Returns
-    -------
-    Comparison
     """
     real, synthetic = reference.table(), pd.DataFrame(rows)
     rests_on = {name: int(real[name].count()) for name in MEASURES}
@@ -201,10 +167,6 @@ def distance(
         Values and the digests of their radiographs; at least one each.
     seed : int
         Of the bootstrap.
-
-    Returns
-    -------
-    Distance
     """
     rng = np.random.default_rng(seed)
     values, others = real[0], synthetic[0]

@@ -1,7 +1,6 @@
 """A contact sheet: real and synthetic nodules of like size, side by side, to be looked at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +26,7 @@ LEAST_WINDOW = 1200  # grey levels: a quiet place is not stretched until it is a
 KINDS = ("real", "synthetic")  # of a pair, from the left; each view says which it is
 
 
-@dataclass(frozen=True)
-class SheetView:
-    """One nodule as it is shown: its size, and a tile of grey values 0..255."""
-
-    side: float
-    tile: Image.Image
+SheetView = tuple[float, Image.Image]  # of a nodule: the side of its box, px; how it is shown
 
 
 def view(image: np.ndarray, box: Box) -> SheetView:
@@ -49,7 +43,7 @@ def view(image: np.ndarray, box: Box) -> SheetView:
     grey = eight_bit(part, WINDOW_PERCENTILES, least_width=LEAST_WINDOW)
     tile = Image.new("L", (TILE_PX, TILE_PX))
     tile.paste(resized(Image.fromarray(grey), TILE_PX, Image.Resampling.BICUBIC)[0])
-    return SheetView(side_of(box), tile)
+    return side_of(box), tile
 
 
 def pairs_of_like_size(
@@ -68,7 +62,7 @@ def pairs_of_like_size(
             "is needed at least; give radiographs and stacks with boxes."
         )
     chosen = np.random.default_rng(seed).permutation(len(real))[: min(count, len(synthetic))]
-    sizes = np.log([[one.side for one in synthetic]]), np.log([[real[i].side] for i in chosen])
+    sizes = np.log([[side for side, _ in synthetic]]), np.log([[real[i][0]] for i in chosen])
     first, second = linear_sum_assignment(np.abs(sizes[0] - sizes[1]))
     return [(real[chosen[i]], synthetic[j]) for i, j in zip(first, second, strict=True)]
 
@@ -88,8 +82,8 @@ def write_sheet(path: Path, pairs: Sequence[tuple[SheetView, SheetView]]) -> Non
     for number, pair in enumerate(pairs):
         top = MARGIN_PX + number // PAIRS_ACROSS * down
         left = MARGIN_PX + number % PAIRS_ACROSS * across
-        for kind, shown in zip(KINDS, pair, strict=True):
-            sheet.paste(shown.tile, (left, top))
+        for kind, (_, tile) in zip(KINDS, pair, strict=True):
+            sheet.paste(tile, (left, top))
             pen.text((left + 4, top + 2), kind, fill=255, stroke_width=2, stroke_fill=0)
             left += TILE_PX + GAP_PX
     mark = Mark("Synthetic lung nodules beside real ones", __version__)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import ndimage, special
 
-from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop
+from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop, ring_medians
 
 SPAN = 0.6  # the edge is looked at so far to both sides of the outline, in its mean radius
 POINTS = 61  # along that span
@@ -70,12 +70,9 @@ def margin_of(crop: NoduleCrop) -> float:
     the outline is no ellipse, the margin is wider than across the outline (:func:`edge_of`), but no
     rib can be taken for it. 0 where nothing falls outwards.
     """
-    number = ((crop.radius - RINGS[0]) / 0.05 + 0.5).astype(int)
-    number[crop.radius < RINGS[0] - 0.025] = -1
-    found = [crop.pixels[number == ring] for ring in range(len(RINGS))]
-    known = np.array([len(levels) > 0 for levels in found])
+    number = np.floor((crop.radius - RINGS[0]) / 0.05 + 0.5).astype(int)
+    known, profile = ring_medians(crop.pixels, np.where(number < len(RINGS), number, -1))
     half = float(np.sqrt(crop.halves[0] * crop.halves[1]))
-    profile = np.array([np.median(levels) for levels in found if len(levels)])
     sigmas, radii = np.geomspace(*RING_SIGMAS, WIDTHS) * half, np.linspace(*RING_RADII, 31) * half
     step, sigma, _ = _best_step(RINGS[known] * half, profile, sigmas, radii)
     return TEN_TO_NINETY * sigma if step >= LEAST_STEP else 0.0

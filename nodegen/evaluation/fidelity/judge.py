@@ -35,7 +35,6 @@ from nodegen.io.stack import read_stack
 JUDGED = {  # all that is measured of a box
     **MEASURES,
     "grain": Measure(
-        "Grain kept",
         "The radiograph's finest noise at the nodule, after over before; 1 is untouched.",
         "after / before",
     ),
@@ -44,33 +43,15 @@ JUDGED = {  # all that is measured of a box
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge found.
+    """What the judge found."""
 
-    Attributes
-    ----------
-    boxes : int
-        How many were judged.
-    measures : dict
-        p5, p50 and p95 of each measure in ``JUDGED`` over all boxes; NaN without boxes.
-    detectability : float
-        AUC from fine grain alone, against the same places untouched; NaN for fewer than ten.
-    detectability_error : float
-        Its standard error, were nothing to detect.
-    far : float
-        Largest change far from any box, grey levels of 0..4095.
-    comparison : Comparison or None
-        Against the reference; None without boxes.
-    rows : list of dict
-        Every box of every pair: the keys of ``JUDGED``, its profile in rings, its radiograph's
-        digest, its ground, and where it lies.
-    """
-
-    boxes: int
-    measures: dict[str, dict[str, float]]
-    detectability: float
-    detectability_error: float
-    far: float
-    comparison: Comparison | None
+    boxes: int  # how many were judged
+    measures: dict[str, dict[str, float]]  # p5, p50, p95 of each in JUDGED; NaN without boxes
+    detectability: float  # AUC from fine grain alone; NaN for fewer than ten places
+    detectability_error: float  # its standard error, were nothing to detect
+    far: float  # largest change far from any box, grey levels of 0..4095
+    comparison: Comparison | None  # with the reference; None without boxes
+    # Of every box all in JUDGED, its profile, its radiograph's digest, its ground, where it lies.
     rows: list[dict[str, Any]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -81,24 +62,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class StackPair:
-    """The same stack before and after, and its boxes.
+    """The same stack before and after, and its boxes."""
 
-    Attributes
-    ----------
-    before, after : ndarray, shape (slice, row, column)
-        In grey levels of 0..4095.
-    boxes : list of Box
-    spacing : (float, float), optional
-        Of a pixel, x and y, mm; None where the file says 1, and so nothing.
-    right : {"left", "right"}
-        Where the patient's right is shown, by the file's direction of x.
-    """
-
-    before: np.ndarray
+    before: np.ndarray  # (slice, row, column), grey levels of 0..4095
     after: np.ndarray
     boxes: list[Box]
-    spacing: tuple[float, float] | None = None
-    right: str = "left"
+    spacing: tuple[float, float] | None = None  # x and y, mm; None where the file says none, or 1
+    right: str = "left"  # or "right": where the patient's right is shown, by the file's direction
 
 
 class Judge:

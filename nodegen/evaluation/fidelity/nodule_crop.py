@@ -97,10 +97,15 @@ class NoduleCrop:
         a box of a few px, gets what lies between its neighbours.
         """
         number = (self.radius / RING_WIDTH).astype(int)
-        rings = [self.pixels[number == ring] for ring in range(RINGS)]
-        known = [ring for ring, levels in enumerate(rings) if levels.size]
-        profile = np.interp(RADII, RADII[known], [np.median(rings[ring]) for ring in known])
+        rings, medians = ring_medians(self.pixels, np.where(number < RINGS, number, -1))
+        profile = np.interp(RADII, RADII[rings], medians)
         return np.asarray(profile - np.median(self.pixels[self.surround]))
+
+
+def ring_medians(pixels: np.ndarray, number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rings that have pixels, and the median of each; a pixel of ring -1 lies in none."""
+    rings = np.unique(number[number >= 0])
+    return rings, np.asarray(ndimage.median(pixels, number, rings))
 
 
 def angles() -> np.ndarray:

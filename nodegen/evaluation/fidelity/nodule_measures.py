@@ -13,9 +13,8 @@ from nodegen.io.boxes import Box
 
 @dataclass(frozen=True)
 class Measure:
-    """How a measure is shown: its name, what it says, its unit, digits behind the point."""
+    """How a measure is shown: what it says, its unit, digits behind the point."""
 
-    title: str
     sentence: str
     unit: str = ""
     digits: int = 2
@@ -23,82 +22,61 @@ class Measure:
 
 MEASURES = {
     "contrast": Measure(
-        "Contrast",
-        "How much brighter than its surround the middle of the nodule is.",
-        "grey levels",
-        0,
+        "How much brighter than its surround the middle of the nodule is.", "grey levels", 0
     ),
     "contrast_to_noise": Measure(
-        "Contrast to noise",
         "Contrast against the anatomy around it: below 0.5 hardly to be seen, above 2 obvious.",
         "standard deviations",
     ),
     "half_height": Measure(
-        "Half-height radius",
         "How far from the centre the nodule has lost half of its brightness; 1 is at the box's "
         "sides. A flat disc that fills its box has nearly 1, a pointed one about 0.5.",
         "half sides",
     ),
     "radius": Measure(
-        "Radius",
-        "How much of its box the nodule's outline fills; 1 touches the box's sides.",
-        "half sides",
+        "How much of its box the nodule's outline fills; 1 touches the box's sides.", "half sides"
     ),
     "edge_width": Measure(
-        "Edge width",
         "Over how many pixels the margin falls from nine tenths of its height to one tenth.",
         "px",
         1,
     ),
     "margin_width": Measure(
-        "Margin width",
-        "The same in rings around the box's centre: wider where the outline is no ellipse.",
-        "px",
-        1,
+        "The same in rings around the box's centre: wider where the outline is no ellipse.", "px", 1
     ),
     "edge_step": Measure(
-        "Edge height",
         "How much brighter the nodule is just inside its margin than just outside.",
         "grey levels",
         0,
     ),
-    "sharpness": Measure("Sharpness", "How steeply the margin falls.", "grey levels / px", 0),
+    "sharpness": Measure("How steeply the margin falls.", "grey levels / px", 0),
     "conspicuity": Measure(
-        "Conspicuity",
         "Steepness of the margin against that of ribs, vessels and noise around; about 1, the "
         "margin is lost among them.",
         "gradients of the surround",
     ),
-    "elongation": Measure("Elongation", "Longer over shorter diameter; 1 is round."),
+    "elongation": Measure("Longer over shorter diameter; 1 is round."),
     "irregularity": Measure(
-        "Irregularity",
         "How far the outline strays from an ellipse, as a part of the radius: 0.03 smooth, 0.1 "
         "ragged.",
         "radii",
     ),
-    "lobulation": Measure("Lobulation", "The same by three to six lobes alone.", "radii"),
+    "lobulation": Measure("The same by three to six lobes alone.", "radii"),
     "offset": Measure(
-        "Offset",
         "How far the outline's centre lies from that of its box; 0 is exactly in the middle.",
         "sides",
     ),
     "texture_inside": Measure(
-        "Texture inside",
         "Fine structure (1 to 3 px) inside the nodule against that around it; 1 is alike.",
         "inside / surround",
     ),
-    "texture_rim": Measure(
-        "Texture at the rim", "The same along the nodule's margin.", "rim / surround"
-    ),
+    "texture_rim": Measure("The same along the nodule's margin.", "rim / surround"),
     "grain_inside": Measure(
-        "Grain inside",
         "The radiograph's finest noise inside the nodule against that around it; far below 1, the "
         "nodule looks wiped.",
         "inside / surround",
     ),
-    "grain_rim": Measure(
-        "Grain at the rim", "The same along the nodule's margin.", "rim / surround"
-    ),
+    "grain_rim": Measure("The same along the nodule's margin.", "rim / surround"),
 }
 GRAIN = ("grain_inside", "grain_rim")
 # Measured against the box: of a nodule whose loose box was tightened they say nothing.
@@ -152,6 +130,11 @@ def measure_with_profile(image: np.ndarray, box: Box) -> tuple[dict[str, float],
         **texture_of(outline, crop),
     }
     return {name: measured[name] for name in MEASURES}, profile
+
+
+def title_of(name: str) -> str:
+    """A measure's name as it is read."""
+    return name.replace("_", " ").capitalize()
 
 
 def side_of(box: Box) -> float:

@@ -44,57 +44,27 @@ Tighten = Callable[[np.ndarray, Sequence[Box], Sequence[str]], Iterable[tuple[Bo
 
 
 class RealNodule(BaseModel):
-    """One measured nodule.
-
-    Attributes
-    ----------
-    annotation_source : str
-        Who or what drew its box.
-    tightened : bool
-        Whether that box was loose, and is tightened around the outline that was found in it: what
-        is measured against the box says nothing then.
-    ground : str
-        What it lies on, see :mod:`nodegen.evaluation.fidelity.ground`.
-    radiograph : str
-        Digest of its pixels.
-    size_px : float
-        Side of the square with its box's area.
-    mm_per_px : float or None
-        None where the image does not say (a spacing of 1).
-    measures : dict
-        The keys of ``MEASURES``.
-    profile : tuple of float
-        In rings, grey levels.
-    """
+    """One measured nodule."""
 
     model_config = ConfigDict(frozen=True)
-    annotation_source: str
-    tightened: bool
-    ground: str
-    radiograph: str
-    size_px: FiniteFloat
-    mm_per_px: FiniteFloat | None
-    measures: dict[str, FiniteFloat]
+    annotation_source: str  # who or what drew its box
+    tightened: bool  # its box was loose, and is tightened around the outline found in it
+    ground: str  # what it lies on
+    radiograph: str  # digest of its pixels
+    size_px: FiniteFloat  # side of the square with its box's area
+    mm_per_px: FiniteFloat | None  # None where the image does not say
+    measures: dict[str, FiniteFloat]  # the keys of MEASURES
+    # Grey levels in rings.
     profile: Annotated[tuple[FiniteFloat, ...], Field(min_length=RINGS, max_length=RINGS)]
 
 
 class Reference(BaseModel):
-    """Measured real nodules.
-
-    Attributes
-    ----------
-    source : str
-        Which radiographs and boxes, in words.
-    main : tuple of str
-        The annotation sources that synthetic nodules are compared with.
-    nodules : tuple of RealNodule
-        All of them.
-    """
+    """Measured real nodules, of which those from the ``main`` annotation sources are compared."""
 
     model_config = ConfigDict(frozen=True)
     format: Literal[3] = 3
     nodegen: str = __version__
-    source: str
+    source: str  # which radiographs and boxes, in words
     main: tuple[str, ...]
     nodules: tuple[RealNodule, ...]
 
@@ -104,18 +74,10 @@ class Reference(BaseModel):
         return tuple(dict.fromkeys(nodule.annotation_source for nodule in self.nodules))
 
     def table(self, *sources: str) -> pd.DataFrame:
-        """The nodules of some annotation sources, a row each, their measures as columns.
+        """The nodules of some annotation sources (the main ones, where none is named), a row each.
 
-        Parameters
-        ----------
-        *sources : str
-            The main ones, where none is named.
-
-        Returns
-        -------
-        pandas.DataFrame
-            The fields of :class:`RealNodule` and those of its ``measures``; what a tightened
-            nodule does not say is NaN.
+        Columns are the fields of :class:`RealNodule` and those of its ``measures``; what a
+        tightened nodule does not say is NaN.
         """
         wanted = sources or self.main
         table = pd.DataFrame(

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop, angles
+from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop, angles, ring_medians
 
 # Gaussian sigmas of the finer and of the coarser blur whose difference is the band, px.
 BANDS_PX = {"grain": (0.0, 1.0), "texture": (1.0, 3.0)}
@@ -37,7 +37,8 @@ def texture_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
         "inside": (share >= INSIDE[0]) & (share <= INSIDE[1]),
         "rim": (share >= RIM[0]) & (share <= RIM[1]),
     }
-    pixels = crop.pixels - _profile(share, crop.pixels)
+    shells, medians = ring_medians(crop.pixels, (share / SHELL).astype(int))
+    pixels = crop.pixels - np.interp(share, (shells + 0.5) * SHELL, medians)
     ratios = {}
     for name, (fine, coarse) in BANDS_PX.items():
         upper = ndimage.gaussian_filter(pixels, fine) if fine else pixels
@@ -47,15 +48,6 @@ def texture_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
             known = where.any() and outside >= LEAST_DEVIATION
             ratios[f"{name}_{place}"] = _deviation(band[where]) / outside if known else 1.0
     return ratios
-
-
-def _profile(share: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Of each pixel, the median grey level at its distance from the outline."""
-    shell = (share / SHELL).astype(int)
-    numbers = np.unique(shell)
-    medians = ndimage.median(pixels, shell, numbers)
-    levels: np.ndarray = np.interp(share, (numbers + 0.5) * SHELL, medians)
-    return levels
 
 
 def _deviation(values: np.ndarray) -> float:

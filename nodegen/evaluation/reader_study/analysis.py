@@ -14,7 +14,7 @@ from nodegen.evaluation.viewer.html_page import render, style
 from nodegen.io.files import write_text
 from nodegen.io.tables import csv_text, markdown_table
 
-PAGE, FIGURES, CASES = "analysis.html", "analysis.csv", "cases.csv"
+WRITTEN = PAGE, FIGURES, CASES = "analysis.html", "analysis.csv", "cases.csv"
 SUBGROUPS = ("size", "contrast to noise", "zone", "group", "source")
 
 

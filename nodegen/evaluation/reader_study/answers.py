@@ -15,27 +15,27 @@ from nodegen.errors import SettingError
 
 class _File(BaseModel):
     # Strict: true is no rating.
-    model_config = ConfigDict(strict=True, extra="allow")
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
 class _Mark(_File):
-    x: float = Field(allow_inf_nan=False)  # px
-    y: float = Field(allow_inf_nan=False)
-    confidence: int = Field(ge=1, le=4)  # of a nodule there: 1 unlikely to 4 definite
+    x: float  # px
+    y: float
+    confidence: Annotated[int, Field(ge=1, le=4)]  # of a nodule there: 1 unlikely to 4 definite
 
 
 class _Answer(_File):
     case: str
-    seconds: float = Field(default=float("nan"), ge=0)
+    seconds: Annotated[float, Field(ge=0)] | None = None
 
 
 class _Choice(_Answer):
-    side: int = Field(ge=0, le=1)  # that of the real one: 0 left, 1 right
-    confidence: int = Field(ge=1, le=3)
+    side: Annotated[int, Field(ge=0, le=1)]  # that of the real one: 0 left, 1 right
+    confidence: Annotated[int, Field(ge=1, le=3)]
 
 
 class _Rating(_Answer):
-    rating: int = Field(ge=0, le=6)  # 0: none seen; 1 definitely synthetic to 6 definitely real
+    rating: Annotated[int, Field(ge=0, le=6)]  # 0: none seen; 1 surely synthetic to 6 surely real
 
 
 class _Marking(_Answer):
@@ -47,8 +47,8 @@ _ANSWERS: dict[str, type[_Answer]] = {"choice": _Choice, "rating": _Rating, "mar
 
 class _Truth(_File):
     practice: bool
-    places: list[dict[str, Any]] = Field(default_factory=list)
-    nodules: list[dict[str, Any]] = Field(default_factory=list)
+    places: list[dict[str, Any]] = []
+    nodules: list[dict[str, Any]] = []
 
 
 class _Plan(_File):
@@ -144,20 +144,16 @@ def _answers(path: Path, given: _AnswersFile, truth: _Key) -> dict[str, dict[str
         try:
             answer = _ANSWERS[truth.plan.kind].model_validate(entry)
         except ValidationError as error:
-            raise SettingError(
-                f"{path} has an answer that the page cannot give, number {number} "
-                f"({_fault(error)}); give the file that the page saved."
-            ) from error
-        if answer.case not in truth.cases:
-            raise SettingError(
-                f"{path} answers the case {answer.case!r}, which the study does not have; give the "
-                "file that the page saved."
-            )
-        if answer.case in found:
-            raise SettingError(
-                f"{path} answers the case {answer.case} twice; give the file that the page saved."
-            )
-        found[answer.case] = answer.model_dump()
+            fault = f"has an answer that the page cannot give, number {number} ({_fault(error)})"
+        else:
+            fault = ""
+            if answer.case not in truth.cases:
+                fault = f"answers the case {answer.case!r}, which the study does not have"
+            elif answer.case in found:
+                fault = f"answers the case {answer.case} twice"
+            found[answer.case] = answer.model_dump()
+        if fault:
+            raise SettingError(f"{path} {fault}; give the file that the page saved.")
     return found
 
 

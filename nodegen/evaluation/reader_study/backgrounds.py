@@ -23,19 +23,7 @@ ALIKE = 5  # radiographs from which one is drawn: those whose surround is most l
 class Backgrounds:
     """The radiographs of a study, into which synthetic nodules may be drawn.
 
-    Parameters
-    ----------
-    images : list of BoxedImage
-        With the boxes of every nodule that is known in them.
-    rng : numpy.random.Generator
-        Of the choice among those that are alike.
-    find : callable
-        As :func:`nodegen.lungs.fields.find_lungs`.
-
-    Attributes
-    ----------
-    used : Counter of str
-        How often each radiograph was shown, by name: a reader who meets one again may remember it.
+    ``used`` counts how often each was shown, by name: a reader who meets one again may remember it.
     """
 
     def __init__(
@@ -63,12 +51,8 @@ class Backgrounds:
         """The box in which a nodule like this would lie in another radiograph.
 
         It is as large, and lies where the real one lies in the lungs' own coordinates: in the lung,
-        behind the heart, or under the diaphragm, as that one does.
-
-        Returns
-        -------
-        Box or None
-            None where it would lie off the lungs, on other tissue, or at a known nodule.
+        behind the heart, or under the diaphragm, as that one does. None where it would lie off the
+        lungs, on other tissue, or at a known nodule.
         """
         found, own = self._lungs(image), self._lungs(nodule.image)
         if found is None:
@@ -91,11 +75,6 @@ class Backgrounds:
 
         Of all radiographs with room there, those five are taken whose surround is most like the
         real nodule's in brightness and evenness; of these, the one that was shown least.
-
-        Raises
-        ------
-        SettingError
-            Where no radiograph has room.
         """
         others = [image for image in self.images if image.name != nodule.image.name]
         same = [image for image in others if image.group == nodule.image.group]
@@ -128,13 +107,7 @@ class Backgrounds:
         return chosen
 
     def boxes_in(self, image: BoxedImage, nodules: Sequence[Place], count: int) -> list[Box]:
-        """Up to ``count`` boxes of real nodules that fit into a radiograph, with a like surround.
-
-        Raises
-        ------
-        SettingError
-            Where none fits.
-        """
+        """Up to ``count`` boxes of real nodules that fit into a radiograph with a like surround."""
         boxes: list[Box] = []
         while len(boxes) < count:
             taken = replace(image, boxes=tuple(boxes))
@@ -178,13 +151,7 @@ def drawn_into(
 
 
 def nearest(nodule: Place, pool: Sequence[Place]) -> Place:
-    """Of given synthetic nodules, the one closest in size, place and contrast to noise.
-
-    Raises
-    ------
-    SettingError
-        Where there is none.
-    """
+    """Of given synthetic nodules, the one closest in size, place and contrast to noise."""
     if not pool:
         raise SettingError(
             "There are fewer synthetic nodules than real ones are wanted; give more, or ask for "

@@ -32,26 +32,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Material:
-    """What a study is drawn from.
+    """What a study is drawn from."""
 
-    Attributes
-    ----------
-    real : list of BoxedImage
-        With the boxes of their nodules.
-    untouched : list of BoxedImage
-        Without nodules.
-    made : list of BoxedImage
-        With synthetic nodules, of each group as many as can be; where there are none,
-        ``renderers`` draw them.
-    renderers : dict of Renderer
-        By the name of its method; of several, each draws as many nodules as the others.
-    find_lungs : callable
-        As :func:`nodegen.lungs.fields.find_lungs`.
-    """
-
-    real: Sequence[BoxedImage]
-    untouched: Sequence[BoxedImage] = ()
+    real: Sequence[BoxedImage]  # with the boxes of their nodules
+    untouched: Sequence[BoxedImage] = ()  # without nodules
+    # With synthetic nodules, as many of each group as can be; without them, renderers draw some.
     made: Sequence[BoxedImage] = ()
+    # By method; of several, each draws as many nodules as the others.
     renderers: Mapping[str, Renderer] = field(default_factory=dict)
     find_lungs: Callable[[np.ndarray], Lungs] = find_lungs
 

@@ -116,7 +116,7 @@ def seconds(study: Study) -> dict[str, tuple[float, float, float]]:
     """Quartiles of each reader's seconds a case; a reader without times is left out."""
     found = {}
     for reader, mine in study.answers.items():
-        times = np.array([mine[case]["seconds"] for case in study.cases])
+        times = np.array([mine[case]["seconds"] for case in study.cases], dtype=float)
         if not np.isnan(times).all():
             low, middle, high = np.nanpercentile(times, (25, 50, 75))
             found[reader] = float(low), float(middle), float(high)

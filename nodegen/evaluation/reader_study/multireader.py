@@ -121,13 +121,8 @@ def share_over_readers(right: np.ndarray) -> ReaderEstimate:
 class MarkedImage:
     """One reader's marks on one radiograph.
 
-    Attributes
-    ----------
-    lesions : tuple of float
-        Of each nodule in the radiograph the confidence of the mark that hit it; minus infinity
-        where none did. Empty: a radiograph without nodules.
-    false : tuple of float
-        Confidence of each mark that hit none.
+    Of each nodule in it (``lesions``) the confidence of the mark that hit it, minus infinity where
+    none did; and the confidence of each mark that hit none (``false``).
     """
 
     lesions: tuple[float, ...]

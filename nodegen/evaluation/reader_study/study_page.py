@@ -86,10 +86,15 @@ def write_study(
             "count": plan.cases,
         },
     )
-    beside = path.with_name(f"{path.stem}.key.json")
+    beside = key_of(path)
     content = {"study": study, "nodegen": __version__, "title": title, "plan": asdict(plan)}
     write_text(beside, json.dumps({**content, "view": view, "cases": key}, indent=1) + "\n")
     return beside
+
+
+def key_of(page: Path) -> Path:
+    """The key beside a page."""
+    return page.with_name(f"{page.stem}.key.json")
 
 
 def _names(seed: int, count: int) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from nodegen.evaluation.fidelity.comparison import Comparison
 from nodegen.evaluation.fidelity.judge import JUDGED, Verdict
+from nodegen.evaluation.fidelity.nodule_measures import title_of
 
 LABELS = {  # methods as people know them
     "singan": "nodegen (SinGAN)",
@@ -27,13 +28,14 @@ def measures_of(real: Comparison | None) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict of dict
-        The fields of :class:`~nodegen.evaluation.fidelity.nodule_measures.Measure`; ``reference``:
+        ``title`` and the fields of :class:`nodegen.evaluation.fidelity.nodule_measures.Measure`;
+        ``reference``:
         of real nodules the 5th and 95th percentile (``low``, ``high``), the median (``middle``) and
         how many there are (``n``), None where none are known; ``range``: the same as text.
     """
     made = {}
     for name, measure in JUDGED.items():
-        shown = {**asdict(measure), "reference": None, "range": "–"}
+        shown = {**asdict(measure), "title": title_of(name), "reference": None, "range": "–"}
         if real and name in real.real:
             low, middle, high = (real.real[name][p] for p in ("p5", "p50", "p95"))
             n = real.rests_on[name]
@@ -65,7 +67,7 @@ def standing(verdict: Verdict) -> str:
         return ""
     ranges = verdict.comparison.real
     outside = [
-        JUDGED[name].title.lower()
+        title_of(name).lower()
         for name, real in ranges.items()
         if not real["p5"] <= verdict.measures[name]["p50"] <= real["p95"]
     ]
