@@ -85,8 +85,7 @@ def reader_study(
 
         for name in analysis.WRITTEN:
             check_writable(output / name, overwrite=overwrite)
-        made = analysis.analyse(key, analyse, output)
-        print(analysis.markdown(made))
+        print(analysis.markdown(analysis.analyse(key, analyse, output)))
         print(f"analysis: {output / analysis.PAGE}")
         return
     if real is None:
