@@ -109,7 +109,9 @@ def test_only_a_plausible_pair_counts(left, sure, lungs, words):
         if ellipse:
             column, row, wide, high = ellipse
             labels[np.hypot((x - column) / wide, (y - row) / high) < 1] = lung
-    grid = np.where(labels > 0, lungs, 0.5).astype(np.float32)
+    # Between them it gets brighter downwards, of an inverted radiograph darker.
+    between = 0.5 + np.sign(0.5 - lungs) * (y / 255 - 0.5) * 0.6
+    grid = np.where(labels > 0, lungs, between).astype(np.float32)
     chances = np.full((3, 256, 256), 0.02, np.float32)
     chances[2] = np.where(labels == 2, sure, 0.96)
     why = implausible(grid, chances, labels, 256.0 * 256)

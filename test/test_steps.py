@@ -283,7 +283,7 @@ def test_grain_adds_nothing_for_a_nodule_of_no_contrast():
 def test_the_finishs_blur_is_scipys(shape):
     image = np.random.default_rng(0).random(shape, dtype=np.float32)
     wanted = gaussian_filter(image, BLUR_PX, mode="nearest", truncate=BLUR_TRUNCATE)
-    np.testing.assert_allclose(blur(image), wanted, atol=1e-6)
+    np.testing.assert_allclose(blur(image, BLUR_PX), wanted, atol=1e-6)
 
 
 def test_the_finish_is_noise_blur_noise():

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
 
 from nodegen.io.boxes import Box
 from nodegen.lungs.fields import Lungs
 from nodegen.lungs.frame import Frame
-from nodegen.lungs.region import hull
+from nodegen.lungs.region import hull, off_border
 
 STEP_PX = 4  # between samples
 # Chosen, not fitted, but for HULL_SHARE.
@@ -52,10 +51,8 @@ class Body:
         labels = lungs.labels[::STEP_PX, ::STEP_PX].copy()
         low, high = float(pixels.min()), float(pixels.max())
         blank = pixels[::STEP_PX, ::STEP_PX] <= low + PADDING_LEVELS * (high - low)
-        parts, _ = ndimage.label(np.pad(blank, 1, constant_values=True))
-        shown = parts[1:-1, 1:-1] != parts[0, 0]
         rows, columns = pixels.shape
-        return cls(labels, hull(labels > 0), shown, (rows, columns), Frame.of(lungs))
+        return cls(labels, hull(labels > 0), off_border(blank), (rows, columns), Frame.of(lungs))
 
     @cached_property
     def hidden(self) -> np.ndarray:

@@ -90,8 +90,7 @@ def find_lungs(pixels: np.ndarray, model: Path | None = None) -> Lungs:
     grid, scale = to_grid(pixels)
     chances = mean_of_views(open_network(model or LUNGS), grid)
     small = labelled(chances)
-    rows, columns = (length * scale for length in pixels.shape)
-    if why := implausible(grid, chances, small, rows * columns):
+    if why := implausible(grid, chances, small, pixels.size * scale**2):
         raise StackError(
             f"No plausible pair of lungs was found in the radiograph: {why}; give an upright chest "
             "radiograph from the front."

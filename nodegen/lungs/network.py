@@ -104,31 +104,27 @@ def read_weights(folder: Path = LUNGS) -> dict[str, torch.Tensor]:
     return {name: values.float() for name, values in load(data).items()}
 
 
+@torch.inference_mode()
 def probabilities(network: LungNet, grid: np.ndarray) -> np.ndarray:
     """Probability of each class, `(class, row, column)` float32, of one grid."""
-    with torch.inference_mode():
-        logits = network(torch.from_numpy(grid)[None, None])
-        return np.asarray(logits.softmax(1)[0])
+    return np.asarray(network(torch.from_numpy(grid)[None, None]).softmax(1)[0])
 
 
+@torch.inference_mode()
 def mean_of_views(network: LungNet, grid: np.ndarray) -> np.ndarray:
     """Probabilities `(class, row, column)`: the mean over a grid, smaller and mirrored ones."""
-    total = np.zeros((CLASSES, GRID_PX, GRID_PX), np.float32)
+    total = torch.zeros(1, CLASSES, GRID_PX, GRID_PX)
     for zoom in ZOOMS:
         side = round(GRID_PX * zoom)
-        small = nn.functional.interpolate(
-            torch.from_numpy(grid)[None, None], side, mode="bilinear", antialias=True
-        )[0, 0].numpy()
-        padded = np.full((GRID_PX, GRID_PX), -1, np.float32)
         before = (GRID_PX - side) // 2
         here = slice(before, before + side)
-        padded[here, here] = small
-        for mirrored in (False, True):
-            seen = padded[:, ::-1].copy() if mirrored else padded
-            chances = probabilities(network, seen)
-            if mirrored:
-                chances = chances[[0, 2, 1], :, ::-1].copy()
-            total += nn.functional.interpolate(
-                torch.from_numpy(chances[:, here, here].copy())[None], GRID_PX, mode="bilinear"
-            )[0].numpy()
-    return total / (2 * len(ZOOMS))
+        seen = torch.full((1, 1, GRID_PX, GRID_PX), -1.0)
+        seen[..., here, here] = _resized(torch.from_numpy(grid)[None, None], side)
+        total += _resized(network(seen).softmax(1)[..., here, here], GRID_PX)
+        mirrored = network(seen.flip(3)).softmax(1)[:, [0, 2, 1]].flip(3)
+        total += _resized(mirrored[..., here, here], GRID_PX)
+    return np.asarray(total[0] / (2 * len(ZOOMS)))
+
+
+def _resized(image: torch.Tensor, side: int) -> torch.Tensor:
+    return nn.functional.interpolate(image, side, mode="bilinear", antialias=True)

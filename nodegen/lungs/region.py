@@ -8,13 +8,13 @@ see :mod:`nodegen.lungs.fields`.
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
+from scipy.spatial import ConvexHull
 
 GRID_PX = 256  # side of the network's input; a radiograph's longer side fills it
 CLASSES = 3  # elsewhere, the patient's right lung, the left one
 RIGHT, LEFT = 1, 2  # labels: the patient's lungs; in the image the right one lies on the left
-# Of a lung's outline what is thinner than this is no lung: a disc of 9 px across.
-DISC = np.hypot(*np.mgrid[-4:5, -4:5]) <= 4.2
 RANGE_PERCENTILES = (1.0, 99.0)  # of the pixels that are no padding; they become -1 and 1
 
 
@@ -61,20 +61,29 @@ def find_region(pixels: np.ndarray) -> Region | None:
     grid, scale = to_grid(pixels)
     chances = probabilities(open_network(), grid)
     labels = labelled(chances)
-    rows, columns = (length * scale for length in pixels.shape)
-    if implausible(grid, chances, labels, rows * columns):
+    if implausible(grid, chances, labels, pixels.size * scale**2):
         return None
     return Region(hull(labels > 0), scale)
 
 
 def hull(mask: np.ndarray) -> np.ndarray:
     """The convex hull of a mask (row, column), as a mask; empty where that is."""
-    from skimage.morphology import convex_hull_image  # slow to import
-
     found = np.zeros(mask.shape, bool)
-    if mask.any():
-        window = ndimage.find_objects(mask.astype(np.uint8))[0]
-        found[window] = convex_hull_image(mask[window])
+    rows = np.flatnonzero(mask.any(1))
+    if not len(rows):
+        return found
+    first, last = mask[rows].argmax(1), mask.shape[1] - 1 - mask[rows, ::-1].argmax(1)
+    # The middles of the pixels' edges, as scikit-image has it.
+    ends = np.concatenate([np.stack([rows, columns], 1) for columns in (first, last)])
+    edges = [[0.5, 0], [-0.5, 0], [0, 0.5], [0, -0.5]]
+    down, across, offset = ConvexHull((ends[:, None] + edges).reshape(-1, 2)).equations.T
+    within = np.arange(rows[0], rows[-1] + 1)
+    sloping = np.abs(across) > 1e-9
+    limits = -(offset + within[:, None] * down)[:, sloping] / across[sloping]
+    rightwards = across[sloping] > 0
+    left, right = limits[:, ~rightwards].max(1), limits[:, rightwards].min(1)
+    columns = np.arange(mask.shape[1])
+    found[within] = (columns >= left[:, None] - 1e-9) & (columns <= right[:, None] + 1e-9)
     return found
 
 
@@ -98,7 +107,10 @@ def to_grid(pixels: np.ndarray) -> tuple[np.ndarray, float]:
     """
     scale = GRID_PX / max(pixels.shape)
     grid = np.full((GRID_PX, GRID_PX), -1, np.float32)
-    small = _reduced(pixels.astype(np.float32), scale)
+    size = [max(1, round(length * scale)) for length in pixels.shape]
+    # Means over the pixels whose middle lies in each cell.
+    whole = Image.fromarray(pixels.astype(np.float32, copy=False))
+    small = np.asarray(whole.resize(size[::-1], Image.Resampling.BOX))
     grid[: small.shape[0], : small.shape[1]] = standardised(small)
     return grid, scale
 
@@ -112,23 +124,6 @@ def standardised(pixels: np.ndarray) -> np.ndarray:
         np.float32
     )
     return made
-
-
-def _reduced(pixels: np.ndarray, scale: float) -> np.ndarray:
-    """Means over the pixels whose middle lies in each cell; of a small image, its nearest pixel."""
-    for axis in (1, 0):
-        length = pixels.shape[axis]
-        cells = max(1, round(length * scale))
-        edges = np.floor(np.arange(cells + 1) * (length / cells) + 0.5).astype(int)
-        if cells >= length:
-            nearest = ((np.arange(cells) + 0.5) * (length / cells)).astype(int)
-            pixels = pixels.take(nearest, axis)
-            continue
-        shape = [1, 1]
-        shape[axis] = cells
-        sums = np.add.reduceat(pixels, edges[:-1], axis=axis, dtype=np.float64)
-        pixels = (sums / np.diff(edges).reshape(shape)).astype(np.float32)
-    return pixels
 
 
 def labelled(chances: np.ndarray) -> np.ndarray:
@@ -145,18 +140,35 @@ def labelled(chances: np.ndarray) -> np.ndarray:
     numpy.ndarray of uint8, shape (row, column)
         0 elsewhere, 1 the lung on the left of the image, 2 the one on its right.
     """
-    best = chances.argmax(0)
+    elsewhere, right, left = chances
+    best = np.where(left > np.maximum(right, elsewhere), LEFT, RIGHT * (right > elsewhere))
     labels = np.zeros(best.shape, np.uint8)
     for lung, window in zip((RIGHT, LEFT), ndimage.find_objects(best, LEFT), strict=True):
         if window is None:
             continue
-        smooth = ndimage.binary_opening(best[window] == lung, DISC)
+        # Of the outline what is thinner than a disc of 9 px across is no lung.
+        smooth = ~_eroded(~_eroded(np.pad(best[window] == lung, 8)))
         parts, count = ndimage.label(smooth)
         if count:
-            sizes = np.bincount(parts.ravel())[1:]
-            whole = ndimage.binary_fill_holes(parts == 1 + sizes.argmax())
-            labels[window][whole & (labels[window] == 0)] = lung
+            largest = 1 + np.bincount(parts.ravel())[1:].argmax()
+            labels[window][off_border(parts != largest) & (labels[window] == 0)] = lung
     return labels
+
+
+def _eroded(mask: np.ndarray) -> np.ndarray:
+    """Erode a mask by a disc of 9 px across: a square of 3 px and three crosses; 4 px are lost."""
+    mask = mask[1:-1] & mask[:-2] & mask[2:]
+    mask = mask[:, 1:-1] & mask[:, :-2] & mask[:, 2:]
+    for _ in range(3):
+        inner, rows, columns = mask[1:-1, 1:-1], mask[:, 1:-1], mask[1:-1]
+        mask = inner & rows[:-2] & rows[2:] & columns[:, :-2] & columns[:, 2:]
+    return mask
+
+
+def off_border(mask: np.ndarray) -> np.ndarray:
+    """All but those parts of a mask (row, column) that hang together with the image's border."""
+    parts, _ = ndimage.label(np.pad(mask, 1, constant_values=True))
+    return np.asarray(parts[1:-1, 1:-1] != parts[0, 0])
 
 
 # --- a pair of lungs -----------------------------------------------------------------------------

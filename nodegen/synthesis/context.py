@@ -16,12 +16,12 @@ from nodegen.io.boxes import Box, Recipe
 from nodegen.io.library import Library
 from nodegen.lungs.region import Region, find_region
 from nodegen.synthesis.contribution import FittedNodule, fit_nodule
-from nodegen.synthesis.fit_to_box import bounds
 from nodegen.synthesis.visibility import surround
 
 OTSU_CLASSES = 4
 OTSU_BINS = 256  # scikit-image's default, and the baseline's 8 bit
 HYPERSIGNAL_SHARE = 0.5  # of the box's pixels above the top threshold ("a majority")
+BAND_ROWS = 64  # at a time, so that what lies between stays in the processor's cache
 _HALF = np.finfo(np.float64).max / 4  # beyond it, a difference of two numbers may overflow
 
 
@@ -85,13 +85,20 @@ class SliceContext:
 # --- grey levels ---------------------------------------------------------------------------------
 
 
-def to_unit(pixels: np.ndarray) -> np.ndarray:
+def to_unit(pixels: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
     """Map a slice's own minimum and maximum to 0..1 (float32); a flat slice becomes 0.
 
     Right over the whole range of every pixel type: what single precision cannot hold, whole numbers
     of 32 bit and floats of any size, is brought down in double precision.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (row, column)
+        Grey levels.
+    limits : (float, float), optional
+        Minimum and maximum of the whole slice, where `pixels` are a part of it.
     """
-    low, high = float(pixels.min()), float(pixels.max())
+    low, high = limits or (float(pixels.min()), float(pixels.max()))
     if high <= low:
         return np.zeros(pixels.shape, dtype=np.float32)
     if _narrow(pixels.dtype):
@@ -139,13 +146,14 @@ def to_output(untouched: np.ndarray, slice01: np.ndarray, intensity: str) -> np.
         changed keeps its value, bit for bit.
     """
     if intensity == "challenge":
-        return np.asarray(np.rint(slice01 * CHALLENGE_MAX).astype(np.uint8))
-    unit, output = to_unit(untouched), untouched.copy()
-    changed = slice01 != unit
-    if changed.any():
-        window = bounds(changed)
-        limits = float(untouched.min()), float(untouched.max())
-        output[window] = _changed(untouched[window], slice01[window] - unit[window], *limits)
+        levels = slice01 * np.float32(CHALLENGE_MAX)
+        return np.rint(levels, out=levels).astype(np.uint8)
+    limits, output = (float(untouched.min()), float(untouched.max())), untouched.copy()
+    for top in range(0, len(output), BAND_ROWS):
+        rows = slice(top, top + BAND_ROWS)
+        change = slice01[rows] - to_unit(untouched[rows], limits)
+        if change.any():
+            output[rows] = _changed(untouched[rows], change, *limits)
     return output
 
 
@@ -184,12 +192,20 @@ def top_threshold(slice01: np.ndarray) -> float:
         In 0..1; infinite where the slice has too few grey levels to part them into four classes.
     """
     # A slice in 0..1 needs no search for its bins: truncation to the bin's number is enough.
-    bins = np.minimum((slice01 * OTSU_BINS).astype(np.uint16), OTSU_BINS - 1)
-    counts = np.bincount(bins.ravel(), minlength=OTSU_BINS)
+    bins = np.minimum(slice01 * np.float32(OTSU_BINS), OTSU_BINS - 1).astype(np.uint8)
+    counts = _histogram(bins.ravel())
     if np.count_nonzero(counts) < OTSU_CLASSES:
         return float("inf")
     # The threshold is the last bin of its class: all of that bin lies below it.
     return (last_bins(counts, OTSU_CLASSES)[-1] + 1) / OTSU_BINS
+
+
+def _histogram(bins: np.ndarray) -> np.ndarray:
+    """How often each number comes in an array of uint8: two at a time, which halves the work."""
+    even = bins[: len(bins) // 2 * 2]
+    pairs = np.bincount(even.view(np.uint16), minlength=2**16).reshape(OTSU_BINS, OTSU_BINS)
+    odd = np.bincount(bins[len(even) :], minlength=OTSU_BINS)
+    return np.asarray(pairs.sum(0) + pairs.sum(1) + odd)
 
 
 def last_bins(counts: np.ndarray, classes: int) -> list[int]:
@@ -210,15 +226,15 @@ def last_bins(counts: np.ndarray, classes: int) -> list[int]:
     share = counts / counts.sum()
     weight = np.append(0, np.cumsum(share))
     moment = np.append(0, np.cumsum(share * np.arange(len(counts))))
-    # Of a class from bin i up to, not including, bin j: its weight times its mean squared.
-    mass = weight - weight[:, None]
-    held = np.where(mass > 0, (moment - moment[:, None]) ** 2 / np.where(mass > 0, mass, 1), 0)
-    held[np.tril_indices(len(held), 0)] = -np.inf
-    best, cuts = held[0], []
+    # Of a class from bin j up to, not including, bin i: its weight times its mean squared.
+    mass = weight[:, None] - weight
+    held = np.where(mass > 0, (moment[:, None] - moment) ** 2 / np.where(mass > 0, mass, 1), 0)
+    held[np.triu_indices(len(held), 0)] = -np.inf
+    best, cuts = held[:, 0], []
     for _ in range(classes - 1):
-        total = best[:, None] + held
-        cuts.append(total.argmax(axis=0))
-        best = total.max(axis=0)
+        total = best + held
+        cuts.append(total.argmax(axis=1))
+        best = total.max(axis=1)
     ends = [len(counts)]
     for cut in reversed(cuts):
         ends.append(int(cut[ends[-1]]))
