@@ -2,13 +2,13 @@
 
 # Packages by the name that is imported, with the extra of pyproject.toml that brings them.
 EXTRAS = {
-    "PIL": "report",
     "jinja2": "report",
     "matplotlib": "evaluation",
     "sklearn": "report",
     "SimpleITK": "data",
     "mlcroissant": "data",
     "pandas": "report",
+    "skimage": "report",
     "pydicom": "dicom",
     "highdicom": "dicom",
     "evalutils": "exec",

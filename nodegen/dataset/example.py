@@ -76,6 +76,7 @@ def make_example(
     *,
     boxes: Sequence[Box] | None = None,
     beside: Sequence[Box] = (),
+    top_threshold: float | None = None,
 ) -> Example:
     """Draw nodules into a radiograph; those that do not pass the gate are drawn again.
 
@@ -100,6 +101,8 @@ def make_example(
         Places of the nodules, which then all stay; None: drawn from `places`.
     beside : sequence of Box
         Boxes that drawn ones keep away from.
+    top_threshold : float, optional
+        Of the radiograph, from :class:`nodegen.synthesis.context.SliceContext`, where it is known.
 
     Returns
     -------
@@ -107,11 +110,11 @@ def make_example(
     """
     pixels = radiograph.pixels
     mm = mm_per_px(places.body.frame, radiograph.spacing)
-    context = SliceContext(pixels)
+    context = SliceContext(pixels, top_threshold)
     unit = context.slice01
-    slice01, alone = unit.copy(), unit.copy()
+    slice01 = unit.copy()  # each nodule is drawn here and taken away again, at last all of them
     kept: list[DrawnNodule] = []
-    windows: list[Window] = []
+    changes: list[tuple[Window, np.ndarray]] = []
     faults: list[list[str]] = []
     for attempt in range(ATTEMPTS):
         last = attempt == ATTEMPTS - 1 or boxes is not None
@@ -129,9 +132,9 @@ def make_example(
         found = [f"room for {count - missing} of {count} nodules"] if missing > 0 else []
         for planned in renderer.plan_slice(context, drawn, own, choices.signal):
             window = crop_window(planned.box, pixels.shape)
-            fitted = renderer.render_box(context, alone, planned)
-            change = alone[window] - unit[window]
-            alone[window] = unit[window]
+            fitted = renderer.render_box(context, slice01, planned)
+            change = slice01[window] - unit[window]
+            slice01[window] = unit[window]
             recipe = with_visibility(planned, context, change)
             nodule = _measured(recipe, window, fitted, change, places.body, mm)
             why = _fault(nodule, choices)
@@ -139,14 +142,17 @@ def make_example(
                 found.append(why)
             if last or not why:
                 kept.append(nodule)
-                windows.append(window)
-                slice01[window] += change
+                changes.append((window, change))
         faults.append(found)
         if last or not found:
             break
+    for window, change in changes:
+        slice01[window] += change
+    levels, windows = np.zeros_like(unit), [window for window, _ in changes]
     for window in windows:
         np.clip(slice01[window], 0, 1, out=slice01[window])
-    levels = (slice01 - unit) * (float(pixels.max()) - float(pixels.min()))
+        levels[window] = slice01[window] - unit[window]
+        levels[window] *= np.float32(float(pixels.max()) - float(pixels.min()))
     made, plain = slice01, unit
     if renderer.settings.noise_and_blur:  # with and without differ by the nodules alone
         made = noise_and_blur(slice01, noise_and_blur_stream(seed, 0))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from nodegen.lungs.fields import find_lungs
 from nodegen.lungs.prior import Places, Prior
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
+from nodegen.synthesis.context import SliceContext
 
 # Radiographs whose lungs and places are kept in memory, of each copy of a transform: 260 KB of one
 # of 1024 × 1024 px, so half a gigabyte at most in each worker of a loader.
@@ -56,6 +57,14 @@ class ObviousFirst:
             return "real"
         grades = list(reversed(GRADES))
         return ",".join(grades[: 1 + epoch * len(grades) // self.epochs])
+
+
+class _Known(NamedTuple):
+    """What belongs to a radiograph: found once, and kept for later epochs."""
+
+    places: Places
+    swapped: bool  # whether it lies on its side
+    top_threshold: float
 
 
 class AddNodules:
@@ -145,7 +154,7 @@ class AddNodules:
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
         self._rng: np.random.Generator | None = None
         self._stream: int | None = None
-        self._known: OrderedDict[bytes, tuple[Places, bool] | str] = OrderedDict()
+        self._known: OrderedDict[bytes, _Known | str] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was found in radiographs: copies find their own."""
@@ -201,7 +210,7 @@ class AddNodules:
         found = self._find(flat, on_side)
         if isinstance(found, str):
             return {**data, **self._annotated(data, flat.shape, False, [], [])}
-        places, swapped = found
+        places, swapped, top_threshold = found
         upright = np.ascontiguousarray(flat.T) if swapped else flat
         known = self._boxes_of(data.get(BOX), upright.shape, swapped)
         boxes = self._chosen(data, upright, places, swapped, rng)
@@ -216,6 +225,7 @@ class AddNodules:
             self.choices,
             boxes=boxes,
             beside=known,
+            top_threshold=top_threshold,
         )
         corners = [n.tight if self.choices.boxes == "tight" else n.given for n in example.nodules]
         masks = [n.mask.T if swapped else n.mask for n in example.nodules]
@@ -302,8 +312,8 @@ class AddNodules:
             self._rng, self._stream = np.random.default_rng(key), stream
         return self._rng
 
-    def _find(self, flat: np.ndarray, on_side: bool) -> tuple[Places, bool] | str:
-        """Where nodules lie and whether the radiograph lies on its side; or why it has no lungs.
+    def _find(self, flat: np.ndarray, on_side: bool) -> _Known | str:
+        """What is known of a radiograph; or why it has no lungs.
 
         Kept from an earlier epoch where the same radiograph came: by every fourth pixel, which is
         what places are made of.
@@ -320,12 +330,13 @@ class AddNodules:
         return self._known[key]
 
 
-def _look(flat: np.ndarray, on_side: bool) -> tuple[Places, bool] | str:
+def _look(flat: np.ndarray, on_side: bool) -> _Known | str:
     faults = []
     for swapped in (on_side, not on_side):
         upright = np.ascontiguousarray(flat.T) if swapped else flat
         try:
-            return Prior.load().places(find_lungs(upright), upright), swapped
+            places = Prior.load().places(find_lungs(upright), upright)
+            return _Known(places, swapped, SliceContext(upright).top_threshold)
         except StackError as error:
             faults.append(str(error))
     return faults[0]

@@ -28,7 +28,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple, get_type_hints
 
@@ -45,6 +45,7 @@ INDEX, TABLE, ARRAY, WATER = "library.json", "nodules.csv", "nodules.npy", "wate
 PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])
 SAMPLE = np.dtype("|u1")
 MOST = 255  # of a sample
+KEPT = 512  # nodules in memory, which were read last: 15 MiB
 TOLERANCE = np.float32(1e-3)  # of a projection's range: rounding of its mean
 FAINTEST = 0.02  # of the peak: what is thinner is no part of the nodule
 VISIBLE = 0.5  # of the plateau: the visible disc ends at half its height
@@ -173,6 +174,7 @@ class Library:
         self.axes = np.array([row.axis for row in rows], dtype=np.int64)
         self.diameters_mm = np.array([row.diameter_mm for row in rows], dtype=np.int64)
         self._rows, self._pixels, self._samples = rows, pixels, samples
+        self._kept = lru_cache(maxsize=KEPT)(self._read)
 
     @classmethod
     def open(cls, folder: Path) -> Library:
@@ -215,7 +217,7 @@ class Library:
         return len(self._rows)
 
     def __getitem__(self, index: int) -> Nodule:
-        """Read one entry.
+        """Read one entry, or take it from those that were read last.
 
         Raises
         ------
@@ -224,6 +226,9 @@ class Library:
         IndexError
             Where there is no such entry.
         """
+        return self._kept(index)
+
+    def _read(self, index: int) -> Nodule:
         row = self._rows[index]
         pixels, samples = np.array(self._pixels[row.pixels]), np.array(self._samples[row.samples])
         which = f"has a nodule {index} ({row.name}, axis {row.axis}) that is"

@@ -250,7 +250,12 @@ def larger(library: Library, size_px: float) -> np.ndarray:
 
 
 def _enough(library: Library, chosen: np.ndarray) -> bool:
-    return len({library.names[index] for index in chosen}) >= CANDIDATES_MIN_NODULES
+    names: set[str] = set()
+    for index in chosen:
+        names.add(library.names[index])
+        if len(names) >= CANDIDATES_MIN_NODULES:
+            return True
+    return False
 
 
 def _first_nodules(library: Library, order: np.ndarray) -> np.ndarray:

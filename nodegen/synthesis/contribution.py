@@ -227,24 +227,29 @@ def tapered(change: np.ndarray, mask: np.ndarray) -> np.ndarray:
     falls = []
     for window, length in zip(bounds(mask), mask.shape, strict=True):
         places = np.arange(length)
-        beyond = np.maximum(np.maximum(window.start - places, places - window.stop + 1), 0)
-        falls.append(beyond)
-    away = np.hypot(falls[0][:, None], falls[1])
+        beyond = np.maximum(window.start - places, places - window.stop + 1)
+        falls.append(beyond.clip(0, MASK_REACH_PX) ** 2)
+    return np.asarray(change * _taper()[falls[0][:, None] + falls[1]], dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def _taper() -> np.ndarray:
+    """What is left of a change, by the square of how many px it lies beyond its mask."""
+    away = np.sqrt(np.arange(2 * MASK_REACH_PX**2 + 1))
     share = np.clip((away - 1) / (MASK_REACH_PX - 1), 0, 1)
-    return np.asarray(change * np.cos(0.5 * np.pi * share) ** 2 * (share < 1), dtype=np.float32)
+    return np.asarray(np.cos(0.5 * np.pi * share) ** 2 * (share < 1))
 
 
 @lru_cache(maxsize=64)
 def transfer(shape: tuple[int, int], blur_px: float) -> np.ndarray:
     """Gain of every frequency of a real transform of this shape (row, column)."""
-    rows, columns = fft.fftfreq(shape[0]), fft.rfftfreq(shape[1])
-    squared = -2 * np.pi**2 * (rows[:, None] ** 2 + columns**2)
-    passed = [np.exp(squared * sigma**2) for sigma in BAND_SIGMAS_PX]
-    gain = sum(
-        g * (fine - coarse) for g, fine, coarse in zip(BAND_GAINS, passed, passed[1:], strict=False)
+    squares = np.square(BAND_SIGMAS_PX[: len(BAND_GAINS)]) + blur_px**2
+    down, across = (
+        np.exp(-2 * np.pi**2 * frequencies[:, None] ** 2 * squares)
+        for frequencies in (fft.fftfreq(shape[0]), fft.rfftfreq(shape[1]))
     )
-    gain = gain + BAND_GAINS[-1] * passed[-1]
-    return np.asarray(gain * np.exp(squared * blur_px**2), dtype=np.float32)
+    # Of each Gaussian, its own band's gain less that of the finer one: they part the bands.
+    return np.asarray(down * np.diff(BAND_GAINS, prepend=0) @ across.T, dtype=np.float32)
 
 
 def through_tone(nodule: FittedNodule, crop: np.ndarray) -> FittedNodule:
@@ -265,10 +270,10 @@ def through_tone(nodule: FittedNodule, crop: np.ndarray) -> FittedNodule:
     FittedNodule
         With the same mask.
     """
-    changed = np.nonzero(nodule.contribution)
-    if nodule.central_disc is None or not len(changed[0]):
+    changed = nodule.contribution != 0
+    if nodule.central_disc is None or not changed.any():
         return nodule
-    window = tuple(slice(int(at.min()), int(at.max()) + 1) for at in changed)
+    window = bounds(changed)
     pixels, drawn, disc = crop[window], nodule.contribution[window], nodule.central_disc[window]
     ground = gaussian_filter(pixels, GROUND_SIGMA_PX, mode="nearest")
     weakened = drawn * shown(ground).astype(np.float32)

@@ -105,9 +105,13 @@ def turned_extent(nodule: Nodule, mirror: bool, turn_deg: float) -> tuple[np.nda
     centre, size : ndarray, shape (2,)
         (down, across) from the middle of the thickness's array, in its samples.
     """
-    places = np.argwhere(nodule.disc) + 0.5 - np.divide(nodule.water_mm.shape, 2)
-    turned = places @ _turn(mirror, turn_deg).T
-    low, high = turned.min(axis=0), turned.max(axis=0)
+    disc = nodule.disc
+    rows = np.flatnonzero(disc.any(axis=1))
+    # In each row its ends reach farthest, whatever the turn.
+    ends = disc[rows].argmax(axis=1), disc.shape[1] - 1 - disc[rows, ::-1].argmax(axis=1)
+    places = np.stack([np.tile(rows, 2), np.concatenate(ends)]) + 0.5
+    turned = _turn(mirror, turn_deg) @ (places - np.divide(disc.shape, 2)[:, None])
+    low, high = turned.min(axis=1), turned.max(axis=1)
     return (low + high) / 2, high - low + 1
 
 

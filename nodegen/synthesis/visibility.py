@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -151,11 +152,14 @@ def surround(slice01: np.ndarray, box: Box) -> tuple[float, float]:
     return float(np.median(grey)), max(float((grey - fitted @ table).std()), LEAST_SPREAD)
 
 
+@lru_cache(maxsize=64)
 def central_disc(shape: tuple[int, int], row: float, column: float, side: float) -> np.ndarray:
     """The disc in which contrast is measured, as a mask of ``shape`` (row, column); never empty."""
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     away = (rows + 0.5 - row) ** 2 + (columns + 0.5 - column) ** 2
-    return np.asarray(away <= max(DISC * side, 1.0) ** 2)
+    disc = np.asarray(away <= max(DISC * side, 1.0) ** 2)
+    disc.setflags(write=False)  # it is shared
+    return disc
 
 
 # --- flags ---------------------------------------------------------------------------------------
