@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -122,8 +122,6 @@ class Renderer:
 
     def __init__(self, settings: Settings | None = None):
         self.settings = settings or Settings()
-        self._lock = threading.RLock()
-        self._opened: dict[str, Any] = {}
         if self.settings.device == "cuda":
             choose_device("cuda")  # said now where there is none, not after the reading
 
@@ -135,32 +133,19 @@ class Renderer:
 
     # --- what is opened once ----------------------------------------------------------------------
 
-    def _once(self, name: str, make: Any) -> Any:
-        with self._lock:
-            if name not in self._opened:
-                self._opened[name] = make()
-            return self._opened[name]
-
-    @property
+    @cached_property
     def device(self) -> torch.device:
         """Where the cascades run."""
-        device: torch.device = self._once("device", lambda: choose_device(self.settings.device))
-        return device
+        return choose_device(self.settings.device)
 
-    @property
+    @cached_property
     def library(self) -> Library:
         """The nodules."""
-        folder = self.settings.library or MODEL / "nodules"
-        library: Library = self._once("library", lambda: Library.open(folder))
-        return library
+        return Library.open(self.settings.library or MODEL / "nodules")
 
-    @property
+    @cached_property
     def cascades(self) -> dict[str, Cascade]:
         """The cascade of each class of signal."""
-        cascades: dict[str, Cascade] = self._once("cascades", self._open_cascades)
-        return cascades
-
-    def _open_cascades(self) -> dict[str, Cascade]:
         from nodegen.cascade.cascade import Cascade  # imports torch
 
         if self.settings.windows != "default" or self.settings.add_back == "paper":
@@ -171,13 +156,9 @@ class Renderer:
         folder = self.settings.model or MODEL
         return {name: Cascade.open(folder / name, self.device) for name in CLASSES}
 
-    @property
+    @cached_property
     def blend(self) -> Blend:
         """The method of blending."""
-        blend: Blend = self._once("blend", self._make_blend)
-        return blend
-
-    def _make_blend(self) -> Blend:
         plain: dict[str, Blend] = {"poisson": poisson, "paste": paste}
         if self.settings.method in plain:
             return plain[self.settings.method]
@@ -203,7 +184,8 @@ class Renderer:
             Where it is none that :class:`Settings` takes.
         """
         other = Renderer(replace(self.settings, subtlety=subtlety))
-        other._lock, other._opened = self._lock, self._opened
+        self.open()
+        other.__dict__ = {**self.__dict__, "settings": other.settings}
         return other
 
     def open(self) -> None:

@@ -7,7 +7,9 @@ that it comes from.
 """
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import fft
+
+from nodegen.synthesis.noise_and_blur import blur
 
 SIGMAS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # of the Gaussians that part the bands, px
 # Mean over 24 of NODE21's images: standard deviation of each band inside the lungs, that of what is
@@ -31,18 +33,19 @@ def bands(pixels: np.ndarray) -> list[np.ndarray]:
     """
     import torch
 
-    low = level = pixels.astype(np.float32)
+    level: np.ndarray = pixels.astype(np.float32)
+    low = level
     found, step, variance = [], 1, 0.0  # px of a cell; px², of what the level was blurred by
     for sigma in SIGMAS:
         interpolated = 0.0
         if sigma >= 4:
-            rows, columns = level.shape
-            level = level.reshape(rows // 2, 2, columns // 2, 2).mean((1, 3))
+            rows = level[::2] + level[1::2]
+            level = (rows[:, ::2] + rows[:, 1::2]) / 4
             variance += step**2 / 4
             step *= 2
             interpolated = step**2 / 6
         more = np.sqrt(sigma**2 - interpolated - variance) / step
-        level = ndimage.gaussian_filter(level, more, mode="nearest", truncate=3)
+        level = blur(level, more)
         variance = sigma**2 - interpolated
         smoother = level
         if step > 1:

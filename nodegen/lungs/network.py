@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from nodegen.errors import ModelError
 from nodegen.io.files import check_weights
 from nodegen.lungs.region import CLASSES, GRID_PX
-from nodegen.settings import MODEL
+from nodegen.settings import MODEL, quick_dtype
 
 LUNGS = MODEL / "lungs"
 INDEX, FORMAT = "lungs.json", "nodegen-lungs-1"
@@ -62,9 +62,16 @@ def _doubled(features: torch.Tensor) -> torch.Tensor:
     return nn.functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-@lru_cache(maxsize=2)
-def open_network(folder: Path = LUNGS) -> LungNet:
+@lru_cache(maxsize=4)
+def open_network(folder: Path = LUNGS, quick: bool = False) -> LungNet:
     """Open the trained network, batch norm folded into its convolutions.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of the weights.
+    quick : bool
+        Whether it computes in half precision, where that is quicker.
 
     Raises
     ------
@@ -78,7 +85,8 @@ def open_network(folder: Path = LUNGS) -> LungNet:
         for i in (0, 3):  # a convolution, then its norm
             block[i] = fuse_conv_bn_eval(block[i], block[i + 1])
             block[i + 1] = nn.Identity()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    dtype = quick_dtype(torch.device("cpu")) if quick else torch.float32
+    network.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 
@@ -107,7 +115,8 @@ def read_weights(folder: Path = LUNGS) -> dict[str, torch.Tensor]:
 @torch.inference_mode()
 def probabilities(network: LungNet, grid: np.ndarray) -> np.ndarray:
     """Probability of each class, `(class, row, column)` float32, of one grid."""
-    return np.asarray(network(torch.from_numpy(grid)[None, None]).softmax(1)[0])
+    seen = torch.from_numpy(grid)[None, None].to(network.head.weight.dtype)
+    return np.asarray(network(seen).float().softmax(1)[0])
 
 
 @torch.inference_mode()

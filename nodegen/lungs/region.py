@@ -59,7 +59,7 @@ def find_region(pixels: np.ndarray) -> Region | None:
     from nodegen.lungs.network import open_network, probabilities  # imports torch
 
     grid, scale = to_grid(pixels)
-    chances = probabilities(open_network(), grid)
+    chances = probabilities(open_network(quick=True), grid)
     labels = labelled(chances)
     if implausible(grid, chances, labels, pixels.size * scale**2):
         return None
