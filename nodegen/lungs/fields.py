@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from nodegen.errors import StackError
 from nodegen.lungs.region import LEFT, RIGHT, implausible, labelled, to_grid
@@ -41,12 +42,6 @@ class Lungs:
     def edges(self) -> tuple[Edges, Edges]:
         """The frames of both lungs."""
         return _edges(self.labels == RIGHT), _edges(self.labels == LEFT)
-
-    @property
-    def width(self) -> float:
-        """From the outer edge of one lung to that of the other, px."""
-        right, left = self.edges
-        return left.right - right.left
 
 
 def find_lungs(pixels: np.ndarray, model: Path | None = None) -> Lungs:
@@ -103,19 +98,17 @@ def _enlarged(
     chances: np.ndarray, small: np.ndarray, scale: float, shape: tuple[int, ...]
 ) -> np.ndarray:
     """Labels in the radiograph's pixels: the grid's probabilities, interpolated."""
-    from PIL import Image
-
     rows, columns = (max(1, round(length * scale)) for length in shape)
-    labels = np.zeros(shape, np.uint8)
+    large = []
     for lung in (RIGHT, LEFT):
         # What was cleaned away is out, and holes that were filled are in.
         chance = np.where(small == lung, np.maximum(chances[lung], 0.55), chances[lung])
         chance = np.where(small == lung, chance, np.minimum(chance, 0.45))[:rows, :columns]
-        large = Image.fromarray(np.ascontiguousarray(chance, dtype=np.float32)).resize(
-            (shape[1], shape[0]), Image.Resampling.BILINEAR
+        image = Image.fromarray(np.ascontiguousarray(chance, dtype=np.float32))
+        large.append(
+            np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)) > 0.5
         )
-        labels[(np.asarray(large) > 0.5) & (labels == 0)] = lung
-    return labels
+    return np.where(large[0], np.uint8(RIGHT), np.uint8(LEFT) * large[1])
 
 
 def _edges(lung: np.ndarray) -> Edges:
