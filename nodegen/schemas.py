@@ -146,7 +146,7 @@ class Strand:
     """
 
     angle_deg: float = Field(ge=-360, le=360, description="a number of degrees, -360 to 360")
-    root_px: float = Field(ge=0, le=2000, description="a number of px, 0 to 2000")
+    root_px: float = Field(ge=0, description="a number of px, 0 or more")
     length_px: float = Field(gt=0, le=100, description="a number of px above 0 and up to 100")
     width_px: float = Field(gt=0, le=50, description="a number of px above 0 and up to 50")
     height: float = Field(ge=0, le=2, description="a number of 0 to 2, plateaus")
@@ -170,7 +170,7 @@ class Satellite:
     """
 
     angle_deg: float = Field(ge=-360, le=360, description="a number of degrees, -360 to 360")
-    away_px: float = Field(ge=0, le=2000, description="a number of px, 0 to 2000")
+    away_px: float = Field(ge=0, description="a number of px, 0 or more")
     radius_px: float = Field(gt=0, le=100, description="a number of px above 0 and up to 100")
     height: float = Field(ge=0, le=2, description="a number of 0 to 2, plateaus")
 

@@ -120,3 +120,14 @@ def test_lobes_move_the_outline_and_are_drawn():
     ends = [np.flatnonzero(mask[145]) for mask in masks]
     assert ends[2][-1] > ends[0][-1] > ends[3][-1]
     assert ends[2][0] > ends[0][0] > ends[3][0]
+
+
+@pytest.mark.parametrize(("side", "at"), [(5, 0), (5, 295), (290, 5), (6000, 0)])
+def test_they_are_drawn_around_boxes_of_any_size_at_any_place(side, at):
+    ground = np.full((300, 300), 0.5, np.float32)
+    rng, box = np.random.default_rng(2), Box(0, at, at, at + side, at + side, 0)
+    for _ in range(60):
+        strands, satellites = draw_surroundings(rng, ground, box, 0.76)
+        drawn = thickness_of(strands, satellites, SHAPE, AT)
+        assert np.isfinite(drawn).all()
+        assert 0 <= drawn.min() <= drawn.max() <= 1
