@@ -67,31 +67,20 @@ class Cache:
         """Where the arrays of ``key`` lie, or will."""
         return self.folder / kind / f"{key}.npz"
 
-    def load(self, kind: str, key: str) -> Arrays | None:
-        """The arrays of ``key``; None where there are none, or the file is damaged."""
-        try:
-            with np.load(self.path(kind, key), allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        except (OSError, ValueError, zipfile.BadZipFile, EOFError):
-            return None
-
-    def save(self, kind: str, key: str, arrays: Arrays) -> None:
-        """Keep arrays; the file appears whole or not at all.
+    def once(self, kind: str, parts: Sequence[Any], make: Callable[[], Arrays]) -> Arrays:
+        """The arrays made from ``parts``: kept ones, or those that ``make`` gives now.
 
         Raises
         ------
         OutputError
-            Where it cannot be written.
+            Where they cannot be written, which they are wholly or not at all.
         """
-        made = io.BytesIO()
-        np.savez_compressed(made, allow_pickle=False, **arrays)
-        write_bytes(self.path(kind, key), made.getvalue())
-
-    def once(self, kind: str, parts: Sequence[Any], make: Callable[[], Arrays]) -> Arrays:
-        """The arrays made from ``parts``: kept ones, or those that ``make`` gives now."""
-        key = content_hash(*parts)
-        kept = self.load(kind, key)
-        if kept is None:
-            kept = make()
-            self.save(kind, key, kept)
-        return kept
+        path = self.path(kind, content_hash(*parts))
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (OSError, ValueError, zipfile.BadZipFile, EOFError):  # none, or it is damaged
+            made, packed = make(), io.BytesIO()
+        np.savez_compressed(packed, allow_pickle=False, **made)
+        write_bytes(path, packed.getvalue())
+        return made

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from nodegen.evaluation.utility.arms import Arm, synthetic
-from nodegen.evaluation.utility.cache import Cache, content_hash
+from nodegen.evaluation.utility.cache import Arrays, content_hash
 from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.scoring import Scores, patients
 from nodegen.evaluation.utility.trained_detector import (
@@ -66,73 +67,72 @@ def folds_of(test: Sequence[BoxedRadiograph], folds: int) -> np.ndarray:
 Network = tuple[Callable[[], State], str]  # gives its weights when it is called; its key
 
 
+@dataclass
 class Trial:
     """Trains and tests networks of one detector, and keeps all that they are made of.
 
-    Parameters
+    Attributes
     ----------
     detector : Detector
     maker : TrainingImages
-    backgrounds, test : sequence of BoxedRadiograph
+    backgrounds, test : list of BoxedRadiograph
         Of different patients.
     folds : int
         Of the cross-validation of arms that train on real nodules.
     """
 
-    def __init__(
-        self,
-        detector: Detector,
-        maker: TrainingImages,
-        backgrounds: Sequence[BoxedRadiograph],
-        test: Sequence[BoxedRadiograph],
-        folds: int,
-    ):
-        self.detector, self.maker = detector, maker
-        self.cache: Cache = maker.cache
-        self.backgrounds, self.radiographs = list(backgrounds), list(test)
-        self.fold = folds_of(self.radiographs, folds)
-        self._prepared: dict[str, list[ScaledRadiograph]] = {}
-        self._scaled: dict[int, ScaledRadiograph] = {}
+    detector: Detector
+    maker: TrainingImages
+    backgrounds: list[BoxedRadiograph]
+    test: list[BoxedRadiograph]
+    folds: int
+
+    @cached_property
+    def fold(self) -> np.ndarray:
+        """The fold of each real radiograph."""
+        return folds_of(self.test, self.folds)
+
+    @cached_property
+    def real(self) -> list[ScaledRadiograph]:
+        """The real radiographs at the networks' size."""
+        return [scaled(one.load(), one.nodules) for one in self.test]
+
+    @cached_property
+    def _made(self) -> dict[str, list[ScaledRadiograph]]:
+        return {}
 
     def learned_from(self, arm: Arm) -> dict[str, int]:
         """How many radiographs and nodules an arm's network learns from, synthetic and real.
 
         Of the real ones, the mean over the folds.
         """
-        synthetic = self._synthetic(arm)
-        part = arm.real * (1 - 1 / len(set(self.fold)))
+        made, part = self._synthetic(arm), arm.real * (1 - 1 / len(set(self.fold)))
         return {
-            "synthetic radiographs": len(synthetic),
-            "synthetic nodules": sum(len(one.boxes) for one in synthetic),
-            "real radiographs": round(part * len(self.radiographs)),
-            "real nodules": round(part * sum(len(one.nodules) for one in self.radiographs)),
+            "synthetic radiographs": len(made),
+            "synthetic nodules": sum(len(one.boxes) for one in made),
+            "real radiographs": round(part * len(self.test)),
+            "real nodules": round(part * sum(len(one.nodules) for one in self.test)),
         }
 
     def outcome(self, job: NetworkJob) -> tuple[list[int], Scores]:
         """Do a job: the numbers of the radiographs that it is tested on, and their scores."""
-        tested = [
-            number
-            for number in range(len(self.radiographs))
-            if job.fold is None or self.fold[number] == job.fold
-        ]
-        images = [self._real(number) for number in tested]
+        tested = [i for i, fold in enumerate(self.fold) if job.fold in (None, fold)]
+        images = [self.real[i] for i in tested]
         state, key = self.network(job)
-        kept = self.cache.once(
-            "scores",
-            [key, content_of(images)],
-            lambda: {f"{i}": s for i, s in enumerate(self.detector.detect(state(), images))},
-        )
+
+        def scores() -> Arrays:
+            return {f"{i}": found for i, found in enumerate(self.detector.detect(state(), images))}
+
+        kept = self.maker.cache.once("scores", [key, content_of(images)], scores)
         return tested, [kept[f"{i}"] for i in range(len(tested))]
 
     def network(self, job: NetworkJob) -> Network:
         """The network of a job, which is trained when it is asked for."""
         arm, seed = job.arm, job.seed
-        made = self._synthetic(arm)
+        made, real = self._synthetic(arm), self._others(job) if arm.real else []
         shown = synthetic(arm.made or "").shown
-        start = self._trained(made, seed, shown) if arm.then else None
-        real = self._others(job) if arm.real else []
         if arm.then:
-            return self._trained(real, seed, shown, start)
+            return self._trained(real, seed, shown, self._trained(made, seed, shown))
         if arm.ratio is not None:  # a radiograph keeps all its nodules
             order = np.random.default_rng(seed).permutation(len(made))
             made = [made[i] for i in order[: round(arm.ratio * len(real))]]
@@ -146,47 +146,38 @@ class Trial:
         start: Network | None = None,
     ) -> Network:
         identity = self.detector.identity(), asdict(shown), start[1] if start else None
-        key = content_hash(content_of(images), seed, *identity)
+        key, cache = content_hash(content_of(images), seed, *identity), self.maker.cache
+
+        def train() -> Arrays:
+            checkpoint = cache.path("training", key).with_suffix(".pt")
+            begin = start[0]() if start else None
+            learned = self.detector.train(images, seed, shown, begin, checkpoint)
+            return {name: value.numpy() for name, value in learned.items()}
 
         def state() -> State:
-            kept = self.cache.load("trained", key)
-            if kept is None:
-                checkpoint = self.cache.path("training", key).with_suffix(".pt")
-                begin = start[0]() if start else None
-                learned = self.detector.train(images, seed, shown, begin, checkpoint)
-                kept = {name: value.numpy() for name, value in learned.items()}
-                self.cache.save("trained", key, kept)
+            kept = cache.once("trained", [key], train)
             return {name: torch.from_numpy(np.asarray(value)) for name, value in kept.items()}
 
         return state, key
 
     def _synthetic(self, arm: Arm) -> list[ScaledRadiograph]:
         """Radiographs with the arm's synthetic nodules; the last that were asked for are held."""
-        if arm.made is None:
-            return []
-        if arm.made not in self._prepared:
-            if arm.folder:
-                images = made_elsewhere(arm.folder, self.backgrounds)
-            else:
-                images = [self.maker.image(arm.made, one) for one in self.backgrounds]
-            self._prepared = {arm.made: images}
-        return self._prepared[arm.made]
+        if arm.made is not None and arm.made not in self._made:
+            self._made.clear()
+            self._made[arm.made] = (
+                made_elsewhere(arm.folder, self.backgrounds)
+                if arm.folder
+                else [self.maker.image(arm.made, one) for one in self.backgrounds]
+            )
+        return self._made[arm.made] if arm.made is not None else []
 
     def _others(self, job: NetworkJob) -> list[ScaledRadiograph]:
         """The real radiographs of the other folds, or the part of them that the arm takes."""
-        others = [int(number) for number in np.flatnonzero(self.fold != job.fold)]
-        names = patients([self.radiographs[number] for number in others])
+        others = np.flatnonzero(self.fold != job.fold)
+        names = patients([self.test[i] for i in others])
         order = np.random.default_rng((job.seed, 1)).permutation(len(names))
-        count = max(round(job.arm.real * len(names)), 1)
-        taken = {names[i] for i in order[:count]}
-        return [self._real(n) for n in others if self.radiographs[n].patient in taken]
-
-    def _real(self, number: int) -> ScaledRadiograph:
-        """A real radiograph at the network's size, which every network is given."""
-        if number not in self._scaled:
-            one = self.radiographs[number]
-            self._scaled[number] = scaled(one.load(), one.nodules)
-        return self._scaled[number]
+        taken = {names[i] for i in order[: max(round(job.arm.real * len(names)), 1)]}
+        return [self.real[i] for i in others if self.test[i].patient in taken]
 
 
 def content_of(images: Sequence[ScaledRadiograph]) -> str:

@@ -156,13 +156,8 @@ def utility(
     halved = None
     if options.check_steps:
         first = next((arm for arm in arms if arm.name == options.primary[0]), arms[0])
-        half = Trial(
-            replace(detector, steps=max(detector.steps // 2, 1)),
-            maker,
-            training,
-            test,
-            options.folds,
-        )
+        fewer = replace(detector, steps=max(detector.steps // 2, 1))
+        half = replace(trial, detector=fewer)
         halved = first.name, run_jobs(half, [first], options, progress)[first.name]
     tested = TestSet(test, patient_weights(len(patients(test))))
     learned_from = {arm.name: trial.learned_from(arm) for arm in arms}
@@ -185,7 +180,7 @@ def run_jobs(
 ) -> dict[str, list[Scores]]:
     """All arms' scores, seed by seed, of every radiograph of the test."""
     todo = jobs(arms, options.seeds, options.folds)
-    count = len(trial.radiographs)
+    count = len(trial.test)
     scores: dict[str, list[list[Any]]] = {
         arm.name: [[np.zeros(0)] * count for _ in range(options.seeds)] for arm in arms
     }
