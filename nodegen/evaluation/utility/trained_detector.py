@@ -63,7 +63,7 @@ class ScaledRadiograph:
         Mean and standard deviation of the radiograph, in its own grey levels.
     change : ndarray of float16, shape (SIDE_PX, SIDE_PX), or None
         What synthetic nodules add to ``image``, which does not hold them; None: it holds its own.
-    nearest : ndarray of int8, shape (SIDE_PX, SIDE_PX), or None
+    nearest : ndarray of int16, shape (SIDE_PX, SIDE_PX), or None
         The number of the box that is nearest to each pixel, beside ``change``.
     """
 
@@ -121,7 +121,7 @@ def scaled(
 def with_change(untouched: ScaledRadiograph, change: np.ndarray) -> ScaledRadiograph:
     """The same with what all its nodules add together, parted by the nearest box."""
     least = np.full((SIDE_PX, SIDE_PX), np.inf, np.float32)
-    nearest = np.full((SIDE_PX, SIDE_PX), -1, np.int8)
+    nearest = np.full((SIDE_PX, SIDE_PX), -1, np.int16)
     x, y = np.arange(SIDE_PX) + 0.5, np.arange(SIDE_PX)[:, None] + 0.5
     for number, (left, top, width, height) in enumerate(untouched.boxes):
         u, v = np.abs(x - left - width / 2) - width / 2, np.abs(y - top - height / 2) - height / 2
