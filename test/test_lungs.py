@@ -6,12 +6,13 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter, read_stack
 from nodegen.lungs.network import LungNet, open_network, probabilities, read_weights
-from nodegen.lungs.region import find_region, hull, to_grid
+from nodegen.lungs.region import find_region, hull, labelled, to_grid
 from nodegen.pipeline import generate
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
@@ -67,6 +68,27 @@ def test_the_hull_of_two_lungs_holds_what_lies_between_and_no_more():
     wanted = np.zeros_like(mask)
     wanted[5:15, 4:26] = True
     np.testing.assert_array_equal(hull(mask), wanted)
+
+
+def blobs(seed):
+    noise = np.random.default_rng(seed).normal(0, 1, (90, 70))
+    return ndimage.gaussian_filter(noise, 3) > 0.05
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_hull_is_that_of_scikit_image(seed):
+    morphology = pytest.importorskip("skimage.morphology")
+    mask = blobs(seed) & blobs(seed + 9)
+    np.testing.assert_array_equal(hull(mask), morphology.convex_hull_image(mask))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_lung_is_its_largest_part_without_spurs_and_holes(seed):
+    mask, disc = blobs(seed), np.hypot(*np.mgrid[-4:5, -4:5]) <= 4.2
+    parts, _ = ndimage.label(ndimage.binary_opening(mask, disc))
+    largest = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
+    chances = np.stack([~mask, np.zeros_like(mask), mask]).astype(np.float32)
+    np.testing.assert_array_equal(labelled(chances), 2 * ndimage.binary_fill_holes(largest))
 
 
 def test_what_lies_off_the_lungs_is_flagged(chest, places):

@@ -279,11 +279,12 @@ def test_grain_adds_nothing_for_a_nodule_of_no_contrast():
 # --- noise and blur -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(40, 50), (3, 9), (1, 1)])
-def test_the_finishs_blur_is_scipys(shape):
+@pytest.mark.parametrize("sigma", [BLUR_PX, 1.73, 3.4])
+@pytest.mark.parametrize("shape", [(150, 50), (3, 9), (1, 1)])
+def test_the_blur_is_scipys(shape, sigma):
     image = np.random.default_rng(0).random(shape, dtype=np.float32)
-    wanted = gaussian_filter(image, BLUR_PX, mode="nearest", truncate=BLUR_TRUNCATE)
-    np.testing.assert_allclose(blur(image, BLUR_PX), wanted, atol=1e-6)
+    wanted = gaussian_filter(image, sigma, mode="nearest", truncate=BLUR_TRUNCATE)
+    np.testing.assert_allclose(blur(image, sigma), wanted, atol=1e-6)
 
 
 def test_the_finish_is_noise_blur_noise():

@@ -112,16 +112,11 @@ def _enlarged(
 
 
 def _edges(lung: np.ndarray) -> Edges:
-    (left, right), (top, bottom) = (_quantiles(np.count_nonzero(lung, axis)) for axis in (0, 1))
+    (left, right), (top, bottom) = (
+        np.quantile(
+            np.repeat(np.arange(lung.shape[1 - axis]), np.count_nonzero(lung, axis)),
+            (EDGE_QUANTILE, 1 - EDGE_QUANTILE),
+        ).tolist()
+        for axis in (0, 1)
+    )
     return Edges(left, top, right + 1, bottom + 1)
-
-
-def _quantiles(counts: np.ndarray) -> tuple[float, float]:
-    """Places in a histogram beyond which a hundredth lies, by linear interpolation."""
-    totals = counts.cumsum()
-    found = []
-    for part in (EDGE_QUANTILE, 1 - EDGE_QUANTILE):
-        rank = part * (totals[-1] - 1)
-        low, high = np.searchsorted(totals, [np.floor(rank), np.ceil(rank)], side="right")
-        found.append(float(low + (high - low) * (rank % 1)))
-    return found[0], found[1]

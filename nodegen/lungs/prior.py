@@ -60,6 +60,7 @@ class Prior:
     hidden: float = 1.0
 
     @classmethod
+    @lru_cache(maxsize=2)
     def load(cls, path: Path | None = None) -> "Prior":
         """Read the fitted law; None: the one that nodegen ships.
 
@@ -68,7 +69,26 @@ class Prior:
         ModelError
             Where the file is missing or malformed.
         """
-        return _loaded(path or PRIOR)
+        path = path or PRIOR
+        try:
+            content: dict[str, Any] = json.loads(path.read_bytes())
+            if content["format"] != FORMAT:
+                raise ValueError(f"its form is {content['format']!r}")
+            chest = content["mean_chest"]
+            return cls(
+                mean_chest=Frame(Edges(*chest["right"]), Edges(*chest["left"])),
+                weights=np.array(content["weights"]),
+                means=np.array(content["means"]),
+                covariances=np.array(content["covariances"]),
+                log_side=(float(content["log_side"][0]), float(content["log_side"][1])),
+                side_limits=(float(content["side_limits"][0]), float(content["side_limits"][1])),
+                log_ratio=float(content["log_ratio"]),
+                hidden=float(content.get("hidden", 1.0)),
+            )
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise ModelError(
+                f"The density of places {path} cannot be read ({error}); copy the model anew."
+            ) from error
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Density at points of the mean chest, per px²."""
@@ -193,26 +213,3 @@ class Places:
 def _around(x: float, y: float, width: float, height: float, index: int) -> Box:
     left, top = round(x - width / 2), round(y - height / 2)
     return Box(0, left, top, left + max(round(width), 1), top + max(round(height), 1), index)
-
-
-@lru_cache(maxsize=2)
-def _loaded(path: Path) -> Prior:
-    try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
-        if content["format"] != FORMAT:
-            raise ValueError(f"its form is {content['format']!r}")
-        chest = content["mean_chest"]
-        return Prior(
-            mean_chest=Frame(Edges(*chest["right"]), Edges(*chest["left"])),
-            weights=np.array(content["weights"]),
-            means=np.array(content["means"]),
-            covariances=np.array(content["covariances"]),
-            log_side=(float(content["log_side"][0]), float(content["log_side"][1])),
-            side_limits=(float(content["side_limits"][0]), float(content["side_limits"][1])),
-            log_ratio=float(content["log_ratio"]),
-            hidden=float(content.get("hidden", 1.0)),
-        )
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise ModelError(
-            f"The density of places {path} cannot be read ({error}); copy the model anew."
-        ) from error
