@@ -86,9 +86,8 @@ class Cascade:
             [(weight.to(device), bias.to(device)) for weight, bias in scale]
             for scale in load_layers(folder, index)
         ]
-        return cls(
-            layers, index["amplitudes"], _margins(index), index["sha256"], quick_dtype(device)
-        )
+        margins = tuple(index.get("margins") or [HALF_WIDTH_PX] * SCALES)
+        return cls(layers, index["amplitudes"], margins, index["sha256"], quick_dtype(device))
 
     @property
     def channels(self) -> list[int]:
@@ -215,10 +214,6 @@ def _spans(rows: Axis, columns: Axis, what: str) -> list[tuple[int, Span]]:
     return [(axis.size, getattr(axis, what)) for axis in (rows, columns)]
 
 
-def _margins(index: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(index.get("margins") or [HALF_WIDTH_PX] * SCALES)
-
-
 # --- weights -------------------------------------------------------------------------------------
 
 
@@ -237,18 +232,13 @@ def read_index(folder: Path) -> dict[str, Any]:
             f"{fault}; give a folder with hyposignal and hypersignal as nodegen ships it, or copy "
             "the model anew."
         ) from None
-    index["sha256"] = _identity(index)
-    return index
-
-
-def _identity(index: dict[str, Any]) -> str:
-    """A hash of what decides a cascade's pixels: not of its card, which has a date."""
-    decides = {
+    decides = {  # the card does not, and has a date
         "amplitudes": index["amplitudes"],
         "margins": index.get("margins"),
         "files": [file["sha256"] for file in index["files"]],
     }
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    index["sha256"] = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    return index
 
 
 def load_layers(folder: Path, index: dict[str, Any]) -> list[list[Layer]]:
