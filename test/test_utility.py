@@ -27,7 +27,6 @@ from nodegen.evaluation.utility.places import GAP_PX, place_all
 from nodegen.evaluation.utility.protocol import folds_of, jobs
 from nodegen.evaluation.utility.run_utility import split
 from nodegen.evaluation.utility.scoring import TestSet, detector_measures, hits_of
-from nodegen.evaluation.utility.trained_detector import Shown
 from nodegen.evaluation.utility.training_images import NULL_CONTRAST, TrainingImages
 from nodegen.evaluation.utility.utility_options import Options
 from nodegen.io.box_tables import read_box_table
@@ -256,8 +255,8 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
     (weighted,) = parse_arms(["singan@subtlety:obvious=1"])
     assert (weighted.made, weighted.folder) == ("singan@subtlety:obvious=1", None)
     assert parse_arms(["poisson@contrast:300", "poisson"])[0].made == "poisson@contrast:300"
-    shown = [synthetic(f"singan@{own}").shown for own in ("nodules:0-3", "recipe:detector")]
-    assert shown == [Shown((0, 3)), Shown((4, 4), obvious_first=True)]
+    shown = [synthetic(arm).nodules for arm in ("singan@nodules:0-3", "singan")]
+    assert shown == [(0, 3), (4, 4)]
     assert synthetic("singan@nodules:2").drawn_as == "singan"
     with pytest.raises(SettingError, match="contrast is 'x'"):
         parse_arms(["poisson@contrast:x"])
@@ -276,7 +275,6 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
         ["x+real"],
         ["singan-then-magic"],
         ["singan@nodules:x"],
-        ["singan@recipe:magic"],
     ],
 )
 def test_unknown_arms_are_refused(words):
@@ -422,7 +420,7 @@ def written(folders):
 
 
 def test_the_command_writes_tables_a_curve_and_pictures(folders, capfd):
-    arms = "baseline,null,real,discs+real-1,discs-then-real,poisson@recipe:detector"
+    arms = "baseline,null,real,discs+real-1,discs-then-real,poisson@nodules:1-2"
     assert command(folders, "--arms", arms, "--primary", "null,baseline") == 0
     said = capfd.readouterr()
     assert said.err == ""

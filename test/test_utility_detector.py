@@ -2,7 +2,7 @@
 
 import importlib.abc
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from nodegen.evaluation.utility import fasterrcnn, segresnet, trained_detector
 from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.fasterrcnn import FasterRCNN
 from nodegen.evaluation.utility.segresnet import SegResNet
-from nodegen.evaluation.utility.trained_detector import ScaledRadiograph, scaled
+from nodegen.evaluation.utility.trained_detector import ScaledRadiograph, scaled, with_change
 from nodegen.io.boxes import Box
 
 SIDE = 64
@@ -56,6 +56,20 @@ def test_a_radiograph_is_brought_to_the_networks_size_with_its_boxes():
     inside = seen.image[:, :24].astype(float)
     assert abs(inside.mean()) < 0.3  # where padding begins, pixels are mixed
     assert (seen.image[:, 33:] == 0).all()
+
+
+def test_a_view_holds_the_change_of_the_chosen_nodules_alone():
+    ground = scaled(np.full((64, 64), 100, np.uint16) + np.eye(64, dtype=np.uint16))
+    boxes = np.array([[4.0, 4, 10, 10], [40, 40, 12, 12]], np.float32)
+    change = np.zeros((SIDE, SIDE), np.float16)
+    change[4:14, 4:14], change[40:52, 40:52] = -1, -2
+    one = with_change(replace(ground, boxes=boxes), change)
+    seen = [one.view((1, 1), np.random.default_rng(seed)) for seed in range(8)]
+    assert {float((view.image - one.image).min()) for view in seen} == {-1.0, -2.0}
+    assert all(len(view.boxes) == 1 and view.change is None for view in seen)
+    assert len(one.view((0, 0), np.random.default_rng(0)).boxes) == 0
+    both = one.view((4, 4), np.random.default_rng(0))
+    np.testing.assert_allclose(both.image, one.image + change, atol=0.01)
 
 
 def test_the_mask_is_the_ellipse_of_the_box():

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nodegen.dataset.dataset_settings import RECIPES
 from nodegen.errors import UtilityError
-from nodegen.evaluation.utility.trained_detector import Shown
+from nodegen.evaluation.utility.trained_detector import SHOWN
 from nodegen.settings import METHODS, Settings
 
 REAL = "real"
@@ -121,12 +120,13 @@ class Synthetic:
         The same for all that differ only in which nodules are shown.
     settings : dict
         Settings that differ from those of the run.
-    shown : Shown
+    nodules : (int, int)
+        Of a radiograph, shown at a time: fewest and most.
     """
 
     drawn_as: str
     settings: dict[str, str]
-    shown: Shown = Shown()
+    nodules: tuple[int, int] = SHOWN
 
 
 def synthetic(made: str) -> Synthetic:
@@ -148,7 +148,7 @@ def synthetic(made: str) -> Synthetic:
     --------
     >>> synthetic("poisson@contrast:200-500").settings
     {'method': 'poisson', 'contrast': '200-500'}
-    >>> synthetic("singan@nodules:1-3").shown.nodules
+    >>> synthetic("singan@nodules:1-3").nodules
     (1, 3)
     """
     if made in NAMED:
@@ -162,11 +162,9 @@ def synthetic(made: str) -> Synthetic:
         own[name] = value
         Settings(**own)  # type: ignore[arg-type]  # refuses what is not allowed
         return Synthetic(made, own)
-    if method in METHODS and name == "recipe" and value in RECIPES:
-        return Synthetic(method, own, Shown(RECIPES[value], obvious_first=value == "detector"))
     if method in METHODS and name == "nodules" and number:
-        return Synthetic(method, own, Shown((int(number[1]), int(number[2] or number[1]))))
+        return Synthetic(method, own, (int(number[1]), int(number[2] or number[1])))
     raise UtilityError(
         f"{made!r} is no arm; write METHOD@SETTING:VALUE with one of {', '.join(METHODS)} and one "
-        f"of {', '.join(VARIED)}, nodules:1-3 or recipe:{' or recipe:'.join(RECIPES)}."
+        f"of {', '.join(VARIED)}, or nodules:1-3."
     )

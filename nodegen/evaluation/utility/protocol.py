@@ -8,7 +8,7 @@ folds, and each fold is tested by a network that has seen none of its patients.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,6 @@ from nodegen.evaluation.utility.scoring import Scores, patients
 from nodegen.evaluation.utility.trained_detector import (
     Detector,
     ScaledRadiograph,
-    Shown,
     State,
     scaled,
 )
@@ -130,7 +129,7 @@ class Trial:
         """The network of a job, which is trained when it is asked for."""
         arm, seed = job.arm, job.seed
         made, real = self._synthetic(arm), self._others(job) if arm.real else []
-        shown = synthetic(arm.made or "").shown
+        shown = synthetic(arm.made or "").nodules
         if arm.then:
             return self._trained(real, seed, shown, self._trained(made, seed, shown))
         if arm.ratio is not None:  # a radiograph keeps all its nodules
@@ -142,16 +141,16 @@ class Trial:
         self,
         images: Sequence[ScaledRadiograph],
         seed: int,
-        shown: Shown,
+        nodules: tuple[int, int],
         start: Network | None = None,
     ) -> Network:
-        identity = self.detector.identity(), asdict(shown), start[1] if start else None
+        identity = self.detector.identity(), nodules, start[1] if start else None
         key, cache = content_hash(content_of(images), seed, *identity), self.maker.cache
 
         def train() -> Arrays:
             checkpoint = cache.path("training", key).with_suffix(".pt")
             begin = start[0]() if start else None
-            learned = self.detector.train(images, seed, shown, begin, checkpoint)
+            learned = self.detector.train(images, seed, nodules, begin, checkpoint)
             return {name: value.numpy() for name, value in learned.items()}
 
         def state() -> State:

@@ -13,38 +13,17 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from nodegen.dataset.dataset_settings import RECIPES
 from nodegen.evaluation.utility.cache import code_hash
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
 
 SIDE_PX = 512  # of what a network sees; radiographs are padded to a square
-OBVIOUS = 2.5  # times the contrast at the start, where obvious nodules come first
-OBVIOUS_UNTIL = 0.6  # of the training; from then on, as drawn
+SHOWN = RECIPES["detector"]  # of a radiograph's synthetic nodules at a time, fewest and most
 MODULE = Path(__file__).stem
 CLIP = 1.0  # largest norm of the gradient
 
 State = dict[str, torch.Tensor]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Which of a radiograph's synthetic nodules a network is shown at a time.
-
-    Attributes
-    ----------
-    nodules : (int, int)
-        Fewest and most, each number as likely.
-    obvious_first : bool
-        Whether their contrast is ``OBVIOUS`` times at the start.
-    """
-
-    nodules: tuple[int, int] = (4, 4)
-    obvious_first: bool = False
-
-    def times(self, progress: float) -> float:
-        """The factor of the contrast at a part of the training, 0..1."""
-        early = max(1 - progress / OBVIOUS_UNTIL, 0.0) if self.obvious_first else 0.0
-        return 1 + (OBVIOUS - 1) * early
 
 
 @dataclass(frozen=True)
@@ -74,19 +53,14 @@ class ScaledRadiograph:
     change: np.ndarray | None = None
     nearest: np.ndarray | None = None
 
-    def view(self, shown: Shown, progress: float, rng: np.random.Generator) -> ScaledRadiograph:
-        """The image with some of its synthetic nodules, which ``rng`` chooses.
-
-        ``progress`` is that of the training, 0..1.
-        """
+    def view(self, nodules: tuple[int, int], rng: np.random.Generator) -> ScaledRadiograph:
+        """The image with some of its synthetic nodules, fewest to most, which ``rng`` chooses."""
         if self.change is None or self.nearest is None:
             return self
-        number = int(rng.integers(shown.nodules[0], shown.nodules[1] + 1))
+        number = int(rng.integers(nodules[0], nodules[1] + 1))
         chosen = rng.permutation(len(self.boxes))[:number]
-        times = np.zeros(len(self.boxes) + 1, np.float32)
-        times[chosen] = shown.times(progress)
-        added = self.image + self.change * times[self.nearest]
-        image = np.minimum(added, self.image.max()).astype(np.float16)
+        change = np.where(np.isin(self.nearest, chosen), self.change, 0)
+        image = np.minimum(self.image + change, self.image.max())
         return ScaledRadiograph(image, self.boxes[chosen], self.scale)
 
 
@@ -179,7 +153,7 @@ class Detector(ABC):
         self,
         images: Sequence[ScaledRadiograph],
         seed: int,
-        shown: Shown = Shown(),
+        nodules: tuple[int, int] = SHOWN,
         start: State | None = None,
         checkpoint: Path | None = None,
     ) -> State:
@@ -191,8 +165,8 @@ class Detector(ABC):
             What is learned from, each with the boxes of its nodules.
         seed : int
             Of the weights at the start, the order of the radiographs and the augmentation.
-        shown : Shown
-            Which synthetic nodules a step shows.
+        nodules : (int, int)
+            Synthetic nodules of a radiograph that a step shows, fewest and most.
         start : dict of Tensor, optional
             Where to go on from; None: from scratch.
         checkpoint : Path, optional
@@ -220,7 +194,7 @@ class Detector(ABC):
             order = rng.permutation(len(images))
             for first in range(0, min(len(order), (self.steps - step) * self.batch), self.batch):
                 taken = order[first : first + self.batch]
-                batch = [images[i].view(shown, step / self.steps, choice) for i in taken]
+                batch = [images[i].view(nodules, choice) for i in taken]
                 loss = self.loss(network, batch, rng)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
