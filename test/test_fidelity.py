@@ -13,11 +13,10 @@ from nodegen.cli import main
 from nodegen.evaluation.fidelity.classifier import two_sample_auc
 from nodegen.evaluation.fidelity.comparison import _drawn, deviation_of, distance
 from nodegen.evaluation.fidelity.contact_sheet import pairs_of_like_size, view
-from nodegen.evaluation.fidelity.nodule_crop import RADII, half_height_of
+from nodegen.evaluation.fidelity.nodule_crop import RADII, crop_around, half_height_of
 from nodegen.evaluation.fidelity.nodule_measures import (
     MEASURES,
     measure_nodule,
-    measure_with_profile,
     size_class,
 )
 from nodegen.io.boxes import Box
@@ -66,7 +65,7 @@ def test_a_disc_gives_back_what_it_was_made_with(radius, sigma):
 
 
 def test_the_profile_of_a_disc_is_flat_then_nothing():
-    _, profile = measure_with_profile(disc(24, 1), square())
+    profile = crop_around(disc(24, 1), square()).profile
     np.testing.assert_allclose(profile[:6], HEIGHT, atol=1)
     np.testing.assert_allclose(profile[7:], 0, atol=1)
 
@@ -74,7 +73,7 @@ def test_the_profile_of_a_disc_is_flat_then_nothing():
 @pytest.mark.parametrize(("power", "half"), [(1.0, 0.64), (0.5, 0.78)])
 def test_a_dome_falls_to_half_where_it_should(power, half):
     """Half of the mean over the inner 0.375 is reached at sqrt(1 - h ** (1 / power)) * 0.9."""
-    _, profile = measure_with_profile(dome(power=power), square())
+    profile = crop_around(dome(power=power), square()).profile
     wanted = 0.9 * np.sqrt(1 - (half_of(profile) / HEIGHT) ** (1 / power))
     assert half_height_of(profile) == pytest.approx(wanted, abs=0.015)
     assert wanted == pytest.approx(half, abs=0.02)

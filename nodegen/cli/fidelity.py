@@ -220,15 +220,11 @@ def sheet(
 
     from nodegen.evaluation.boxed_images import read_real, read_synthetic
     from nodegen.evaluation.fidelity.contact_sheet import pairs_of_like_size, view, write_sheet
-    from nodegen.evaluation.fidelity.grey_levels import full_range, to_grey_levels
+    from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
 
     check_writable(output, overwrite=overwrite)
     left, right = (
-        [
-            view(to_grey_levels(image.pixels[None], *full_range(image.pixels))[0], box)
-            for image in images
-            for box in image.boxes
-        ]
+        [view(to_grey_levels(image.pixels), box) for image in images for box in image.boxes]
         for images in (read_real(real, boxes), chain.from_iterable(map(read_synthetic, synthetic)))
     )
     write_sheet(output, pairs_of_like_size(left, right, count, seed))

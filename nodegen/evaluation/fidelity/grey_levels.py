@@ -21,11 +21,12 @@ def full_range(pixels: np.ndarray) -> tuple[float, float]:
     return next((r for r in ranges if r[0] <= low and high <= r[1]), (low, high))
 
 
-def to_grey_levels(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Map ``low``..``high`` to 0..4095; what is that already stays in its own type."""
+def to_grey_levels(pixels: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
+    """Map ``limits`` (None: the full range) to 0..4095; what is that already stays as it is."""
+    low, high = limits or full_range(pixels)
     if low == 0 and high == GREY_MAX:
         return pixels
-    return np.stack([rescale(slice_, low, high, GREY_MAX) for slice_ in pixels])
+    return np.stack([rescale(part, low, high, GREY_MAX) for part in pixels])
 
 
 def grey_levels_of_pair(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -43,8 +44,8 @@ def grey_levels_of_pair(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarr
         # Of an 8-bit stack, both scales are possible: the one in which less changed is meant.
         if before.dtype != np.uint8 or _changed(as_written, after) < _changed(before, after):
             before = as_written
-    low, high = full_range(before)
-    return to_grey_levels(before, low, high), to_grey_levels(after, low, high)
+    limits = full_range(before)
+    return to_grey_levels(before, limits), to_grey_levels(after, limits)
 
 
 def _changed(before: np.ndarray, after: np.ndarray) -> int:

@@ -22,10 +22,11 @@ from nodegen.evaluation.fidelity.before_after import (
 from nodegen.evaluation.fidelity.comparison import Comparison, compare_with, quantiles
 from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
 from nodegen.evaluation.fidelity.ground import ground_of, lungs_of
+from nodegen.evaluation.fidelity.nodule_crop import crop_around
 from nodegen.evaluation.fidelity.nodule_measures import (
     MEASURES,
     Measure,
-    measure_with_profile,
+    measure_nodule,
     side_of,
 )
 from nodegen.evaluation.fidelity.reference import Reference, digest_of
@@ -99,7 +100,7 @@ class Judge:
             digest = digest_of(before) if here else ""
             lungs = lungs_of(before) if here else None
             for i, box in here:
-                v, (measures, profile) = views(before, after, box), measure_with_profile(after, box)
+                v = views(before, after, box)
                 rows[i] = {
                     "pair": self._pairs,
                     "index": box.index,
@@ -108,9 +109,9 @@ class Judge:
                     "ground": ground_of(lungs, before, box),
                     "side": box.side,
                     "size_px": side_of(box),
-                    **measures,
+                    **measure_nodule(after, box),
                     "grain": grain_of(v),
-                    "profile": profile.tolist(),
+                    "profile": crop_around(after, box).profile.tolist(),
                 }
                 self._features.append(features_of(v))
                 self._places.append((digest, box.left, box.top, box.right, box.bottom))

@@ -111,11 +111,6 @@ def measure_nodule(image: np.ndarray, box: Box) -> dict[str, float]:
     >>> round(measured["contrast"]), round(measured["half_height"], 1), round(measured["radius"], 1)
     (300, 0.8, 0.8)
     """
-    return measure_with_profile(image, box)[0]
-
-
-def measure_with_profile(image: np.ndarray, box: Box) -> tuple[dict[str, float], np.ndarray]:
-    """All measures of one box, and its profile in rings."""
     crop = crop_around(image, box)
     profile, outline = crop.profile, find_outline(crop)
     edge, contrast = edge_of(outline, crop), contrast_of(profile)
@@ -129,7 +124,7 @@ def measure_with_profile(image: np.ndarray, box: Box) -> tuple[dict[str, float],
         **shape_of(outline, crop),
         **texture_of(outline, crop),
     }
-    return {name: measured[name] for name in MEASURES}, profile
+    return {name: measured[name] for name in MEASURES}
 
 
 def title_of(name: str) -> str:

@@ -12,20 +12,20 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 
 from nodegen import __version__
 from nodegen.dataset.standardise import standardise
 from nodegen.errors import EvaluationError, SettingError
 from nodegen.evaluation.boxed_images import BoxedImage, left_out, read_real
-from nodegen.evaluation.fidelity.grey_levels import full_range, to_grey_levels
+from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
 from nodegen.evaluation.fidelity.ground import GROUNDS, ground_of, lungs_of
-from nodegen.evaluation.fidelity.nodule_crop import RINGS
+from nodegen.evaluation.fidelity.nodule_crop import RINGS, crop_around
 from nodegen.evaluation.fidelity.nodule_measures import (
     MEASURES,
     OF_BOX,
     SIZE_NAMES,
-    measure_with_profile,
+    measure_nodule,
     side_of,
     size_class,
 )
@@ -43,6 +43,12 @@ NODE21_SHAPE = (1024, 1024)
 Tighten = Callable[[np.ndarray, Sequence[Box], Sequence[str]], Iterable[tuple[Box, str, bool]]]
 
 
+def _all_measures(measures: dict[str, float]) -> dict[str, float]:
+    if measures.keys() != MEASURES.keys():
+        raise ValueError("other measures")
+    return measures
+
+
 class RealNodule(BaseModel):
     """One measured nodule."""
 
@@ -53,7 +59,7 @@ class RealNodule(BaseModel):
     radiograph: str  # digest of its pixels
     size_px: FiniteFloat  # side of the square with its box's area
     mm_per_px: FiniteFloat | None  # None where the image does not say
-    measures: dict[str, FiniteFloat]  # the keys of MEASURES
+    measures: Annotated[dict[str, FiniteFloat], AfterValidator(_all_measures)]
     # Grey levels in rings.
     profile: Annotated[tuple[FiniteFloat, ...], Field(min_length=RINGS, max_length=RINGS)]
 
@@ -115,36 +121,23 @@ class Reference(BaseModel):
         """
         try:
             reference = cls.model_validate_json(path.read_bytes())
+            if not set(reference.main) & set(reference.annotation_sources):
+                raise ValueError("no nodules")
         except OSError as error:
             raise EvaluationError(
                 f"The reference {path} cannot be read ({error.strerror}); {REMEDY}."
             ) from error
-        except ValidationError as error:
+        except ValueError as error:
             raise EvaluationError(
                 f"{path} is no reference of this version of nodegen; {REMEDY}."
             ) from error
-        measured = all(nodule.measures.keys() == MEASURES.keys() for nodule in reference.nodules)
-        if not measured or not set(reference.main) & set(reference.annotation_sources):
-            raise EvaluationError(
-                f"The reference {path} holds no nodule, or other measures; {REMEDY}."
-            )
         return reference
 
-    def dump(self) -> str:
-        """The file's text, every nodule on a line."""
+    def write(self, path: Path) -> None:
+        """Write the file, every nodule on a line."""
         head = self.model_dump_json(exclude={"nodules"})[:-1]
         lines = ",\n".join(nodule.model_dump_json() for nodule in self.nodules)
-        return f'{head},"nodules":[\n{lines}\n]}}\n'
-
-    def write(self, path: Path) -> None:
-        """Write the file.
-
-        Raises
-        ------
-        OutputError
-            Where it cannot be written.
-        """
-        write_text(path, self.dump())
+        write_text(path, f'{head},"nodules":[\n{lines}\n]}}\n')
 
     def summary(self) -> dict[str, dict[str, Any]]:
         """Percentiles of each measure, by source and, of the main ones, by size and ground."""
@@ -226,7 +219,7 @@ def _in_grey_levels(image: BoxedImage, to_node21: bool) -> tuple[BoxedImage, Lun
     """The radiograph in grey levels of 0..4095, and its lungs."""
     pixels = image.pixels
     if not to_node21 or (pixels.shape == NODE21_SHAPE and pixels.dtype.itemsize > 1):
-        pixels = to_grey_levels(pixels[None], *full_range(pixels))[0]
+        pixels = to_grey_levels(pixels)
         return replace(image, pixels=pixels), lungs_of(pixels)
     made = standardise(Radiograph(pixels, image.spacing, Path(image.name)))
     crop, boxes = made.transformation.crop, []
@@ -250,7 +243,6 @@ def _measured(
         sources.append(f"{first}-loose" if "loose" in others else first)
     given = zip(image.boxes, sources, [False] * len(sources), strict=True)
     for box, source, tightened in tighten(pixels, image.boxes, sources) if tighten else given:
-        measures, profile = measure_with_profile(pixels, box)
         yield RealNodule(
             annotation_source=source,
             tightened=tightened,
@@ -258,8 +250,8 @@ def _measured(
             radiograph=digest,
             size_px=_short(side_of(box)),
             mm_per_px=_short(image.spacing[0]) if image.spacing else None,
-            measures={name: _short(value) for name, value in measures.items()},
-            profile=tuple(round(float(level), 1) for level in profile),
+            measures={name: _short(value) for name, value in measure_nodule(pixels, box).items()},
+            profile=tuple(round(float(level), 1) for level in crop_around(pixels, box).profile),
         )
 
 

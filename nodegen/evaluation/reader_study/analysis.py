@@ -37,14 +37,6 @@ class Analysis:
     kappa: float
     seconds: dict[str, tuple[float, float, float]]  # of each reader: quartiles a case
 
-    def of(self, figure: str, subgroup: str = "all") -> ReaderEstimate:
-        """A figure over all readers."""
-        return next(
-            row.estimate
-            for row in self.rows
-            if (row.figure, row.subgroup, row.reader) == (figure, subgroup, "all")
-        )
-
 
 def analyse(key: Path, answers: Sequence[Path], output: Path) -> Analysis:
     """Analyse a study and write ``analysis.html``, ``analysis.csv`` and ``cases.csv``.

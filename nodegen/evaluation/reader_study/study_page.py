@@ -70,8 +70,11 @@ def write_study(
             truth = {"places": [_told(place) for place in case.places]}
         truth |= {"practice": case.practice, **case.strata}
         entry: dict[str, Any] = {"case": name, "practice": case.practice, "panes": panes}
-        if case.practice:
-            entry["truth"] = _answer(plan.kind, truth)
+        if case.practice and plan.kind == "marking":
+            boxes = [nodule["box"] for nodule in truth["nodules"]]
+            entry["truth"] = {"kind": truth["kind"], "boxes": boxes}
+        elif case.practice:
+            entry["truth"] = {"kinds": [place["kind"] for place in truth["places"]]}
         shown.append(entry)
         key[name] = truth
     study = run_hash(names, key)
@@ -84,6 +87,7 @@ def write_study(
             "version": __version__,
             "study": study,
             "count": plan.cases,
+            "practice": plan.practice,
         },
     )
     beside = key_of(path)
@@ -107,14 +111,8 @@ def _pane(page: Page, pixels: np.ndarray, image: BoxedImage) -> dict[str, Any]:
     slope = slope_of(pixels)
     name = f"p{page.count}"
     page.add(name, pack(stored(pixels, slope)))
-    height, width = pixels.shape
-    return {
-        "pixels": name,
-        "width": width,
-        "height": height,
-        "slope": slope,
-        "spacing": image.spacing,
-    }
+    sides = dict(zip(("height", "width"), pixels.shape, strict=True))
+    return {"pixels": name, **sides, "slope": slope, "spacing": image.spacing}
 
 
 def _place(page: Page, place: Place, view: str) -> dict[str, Any]:
@@ -146,10 +144,3 @@ def _told(place: Place) -> dict[str, Any]:
         "seed": place.seed,
         "method": place.method,
     }
-
-
-def _answer(kind: str, truth: dict[str, Any]) -> dict[str, Any]:
-    """What a practice case tells after it was answered."""
-    if kind == "marking":
-        return {"kind": truth["kind"], "boxes": [nodule["box"] for nodule in truth["nodules"]]}
-    return {"kinds": [place["kind"] for place in truth["places"]]}

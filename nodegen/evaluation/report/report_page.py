@@ -35,27 +35,14 @@ FEW_SLICES = 20  # packed within a few seconds, without a word
 
 @dataclass(frozen=True)
 class Treated:
-    """A stack before and after one treatment, as the report shows it.
+    """A stack before and after one treatment, as the report shows it."""
 
-    Attributes
-    ----------
-    method : str
-        The treatment's name; runs of one method are judged together.
-    stack : str
-        The stack's name; runs of one stack share its pictures.
-    header : dict
-        What ``recipes.json`` says beside the recipes.
-    recipes : list of dict
-        As in ``recipes.json``; empty where none are known.
-    lungs : dict of ndarray
-        By slice, a mask (row, column) of the lungs, whose outline may be shown; none where unknown.
-    """
-
-    method: str
-    stack: str
+    method: str  # the treatment's name; runs of one method are judged together
+    stack: str  # the stack's name; runs of one stack share its pictures
     pair: StackPair
-    header: Mapping[str, Any] = field(default_factory=dict)
-    recipes: Sequence[Mapping[str, Any]] = ()
+    header: Mapping[str, Any] = field(default_factory=dict)  # what recipes.json says beside recipes
+    recipes: Sequence[Mapping[str, Any]] = ()  # as in recipes.json; empty where none are known
+    # By slice, a mask (row, column) of the lungs, whose outline may be shown; none where unknown.
     lungs: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
