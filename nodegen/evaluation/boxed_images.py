@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.errors import EvaluationError, StackError
-from nodegen.io.box_tables import TableBox, TableImage, read_box_table
+from nodegen.io.box_tables import TableImage, read_box_table
 from nodegen.io.boxes import BOXES, RECIPES, Box, fit_boxes, read_boxes, read_recipes
 from nodegen.io.radiograph import find_radiographs
 from nodegen.io.stack import Stack, count_slices, find_image, read_stack
@@ -76,47 +76,42 @@ def read_real(
         its own.
     """
     roots = dict(find_radiographs([folder]))
-    names: dict[Path, list[str]] = {}
+    slices: list[tuple[Path, int, str]] = []
     for path, root in roots.items():
         name = path.relative_to(root).as_posix()
         with left_out(name):
             count = count_slices(path)
-            names[path] = [f"{name}:{n}" for n in range(count)] if count > 1 else [name]
-    rows: dict[str, TableImage | None] = {}
+            slices += [(path, n, f"{name}:{n}" if count > 1 else name) for n in range(count)]
+    rows = [TableImage(name) for *_, name in slices]
     if boxes is not None:
-        listed = [name for each in names.values() for name in each]
-        rows = dict(zip(listed, read_box_table(boxes).match(listed), strict=True))
-        if not any(row and row.boxes for row in rows.values()):
+        found = read_box_table(boxes).match([name for *_, name in slices])
+        rows = [row or TableImage("") for row in found]
+        if not any(row.boxes for row in rows):
             raise EvaluationError(
                 f"{boxes} holds no boxes of images in {folder}; give one at least."
             )
-    wanted = {
-        path: [n for n, name in enumerate(slices) if boxes is None or _nodules(rows[name])]
-        for path, slices in names.items()
-    }
-    files = [path for path, numbers in wanted.items() if numbers]
+    wanted: dict[Path, list[tuple[int, str, TableImage]]] = {}
+    for (path, number, name), row in zip(slices, rows, strict=True):
+        if boxes is None or row.boxes:
+            wanted.setdefault(path, []).append((number, name, row))
     used = False
-    for path in track(files, len(files), "reading", "radiograph", show=progress):
+    for path in track(wanted, len(wanted), "reading", "radiograph", show=progress):
         stack, group = None, path.parent.relative_to(roots[path]).as_posix()
         with left_out(path.name):
             stack = read_stack(path)
-        for number in wanted[path] if stack else ():
+        for number, name, row in wanted[path] if stack else ():
             assert stack is not None
-            used, row = True, rows.get(names[path][number])
+            used = True
             yield BoxedImage(
-                path.stem + (f":{number}" if len(names[path]) > 1 else ""),
+                path.stem + (f":{number}" if name.endswith(f":{number}") else ""),
                 roots[path].resolve().name if group == "." else group,
                 stack.pixels[number],
                 _spacing(stack),
-                tuple(row.fitted(stack.pixels.shape[1:])) if row else (),
-                tuple(box.source for box in _nodules(row)),
+                tuple(row.fitted(stack.pixels.shape[1:])),
+                tuple(box.source for box in row.boxes),
             )
     if not used:
         raise StackError(f"None of the radiographs in {folder} can be used; see why above.")
-
-
-def _nodules(row: TableImage | None) -> tuple[TableBox, ...]:
-    return row.boxes if row else ()
 
 
 def _spacing(stack: Stack) -> tuple[float, float] | None:
