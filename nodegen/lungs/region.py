@@ -12,6 +12,8 @@ from PIL import Image
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
+from nodegen.io.image import largest_part
+
 GRID_PX = 256  # side of the network's input; a radiograph's longer side fills it
 CLASSES = 3  # elsewhere, the patient's right lung, the left one
 RIGHT, LEFT = 1, 2  # labels: the patient's lungs; in the image the right one lies on the left
@@ -148,10 +150,9 @@ def labelled(chances: np.ndarray) -> np.ndarray:
             continue
         # Of the outline what is thinner than a disc of 9 px across is no lung.
         smooth = ~_eroded(~_eroded(np.pad(best[window] == lung, 8)))
-        parts, count = ndimage.label(smooth)
-        if count:
-            largest = 1 + np.bincount(parts.ravel())[1:].argmax()
-            labels[window][off_border(parts != largest) & (labels[window] == 0)] = lung
+        if smooth.any():
+            whole = off_border(~largest_part(smooth))
+            labels[window][whole & (labels[window] == 0)] = lung
     return labels
 
 
