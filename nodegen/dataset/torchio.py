@@ -30,18 +30,6 @@ class RandomNodules(RandomTransform):
     **kwargs
         As for any of TorchIO's transforms: ``p``, ``keep``, …
 
-    Examples
-    --------
-    >>> from torchio import ScalarImage, Subject
-    >>> from nodegen import Settings
-    >>> from nodegen.phantom.anatomy import draw_anatomy
-    >>> from nodegen.phantom.render import radiograph
-    >>> pixels = radiograph(draw_anatomy(np.random.default_rng(0)))
-    >>> subject = Subject(image=ScalarImage(tensor=pixels.T[None, ..., None].astype("float32")))
-    >>> random = RandomNodules(AddNodules(nodules=(2, 2), settings=Settings(method="paste")))
-    >>> made = random(subject)
-    >>> made.image.shape, made.mask.shape, made["box"].shape, int(made.mask.data.max())
-    ((1, 1024, 1024, 1), (1, 1024, 1024, 1), torch.Size([2, 4]), 2)
     """
 
     def __init__(self, add: AddNodules | None = None, **kwargs: Any):

@@ -153,7 +153,7 @@ class AddNodules:
         self._epoch = torch.zeros(1, dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
         self._rng: np.random.Generator | None = None
-        self._stream: int | None = None
+        self._stream: list[int] = []
         self._known: OrderedDict[bytes, _Known | str] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -213,15 +213,23 @@ class AddNodules:
         places, swapped, top_threshold = found
         upright = np.ascontiguousarray(flat.T) if swapped else flat
         known = self._boxes_of(data.get(BOX), upright.shape, swapped)
-        boxes = self._chosen(data, upright, places, swapped, rng)
+        boxes = None  # they are drawn
+        if isinstance(self.places, str):
+            if (corners := data.get(self.places)) is not None:
+                boxes = self._boxes_of(corners, upright.shape, swapped)
+        elif self.places and (chosen := self.places(upright, places, rng)) is not None:
+            boxes = fit_boxes(chosen, (1, *upright.shape))
         low, high = self.choices.per_image
         count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
+        renderer = self.renderer
+        if self.subtlety is not None:
+            renderer = renderer.with_subtlety(self.subtlety(int(self._epoch[0])))
         example = make_example(
             Radiograph(upright, None, Path()),
             places,
             count,
             int(rng.integers(2**63)),
-            self._renderer(),
+            renderer,
             self.choices,
             boxes=boxes,
             beside=known,
@@ -244,9 +252,7 @@ class AddNodules:
         masks: list[np.ndarray],
     ) -> dict[str, Any]:
         """Boxes, labels and masks of the dictionary, with those of drawn nodules behind them."""
-        boxes = np.array(corners, np.float32).reshape(-1, 4)
-        if self._rows_first(swapped):
-            boxes = boxes[:, [1, 0, 3, 2]]
+        boxes = self._turned(np.array(corners, np.float32).reshape(-1, 4), swapped)
         known = self._boxes_of(data.get(BOX), shape[::-1] if swapped else shape, swapped)
         before = len(known) if data.get(LABEL) is None else 0
         if known and data.get(MASK) is None:
@@ -261,28 +267,9 @@ class AddNodules:
             MASK: _extended(data, MASK, np.array(masks, np.uint8).reshape(-1, *shape)),
         }
 
-    def _rows_first(self, swapped: bool) -> bool:
-        return self.axes == "array" and not swapped
-
-    def _renderer(self) -> Renderer:
-        if self.subtlety is None:
-            return self.renderer
-        return self.renderer.with_subtlety(self.subtlety(int(self._epoch[0])))
-
-    def _chosen(
-        self,
-        data: Mapping[str, Any],
-        upright: np.ndarray,
-        places: Places,
-        swapped: bool,
-        rng: np.random.Generator,
-    ) -> list[Box] | None:
-        """Boxes that are asked for; None where they are to be drawn."""
-        if isinstance(self.places, str):
-            corners = data.get(self.places)
-            return None if corners is None else self._boxes_of(corners, upright.shape, swapped)
-        boxes = self.places(upright, places, rng) if self.places else None
-        return None if boxes is None else fit_boxes(boxes, (1, *upright.shape))
+    def _turned(self, boxes: np.ndarray, swapped: bool) -> np.ndarray:
+        """Boxes from x, y of the upright radiograph to the order of ``axes``, and back."""
+        return boxes[:, [1, 0, 3, 2]] if self.axes == "array" and not swapped else boxes
 
     def _boxes_of(self, corners: Any, shape: tuple[int, ...], swapped: bool) -> list[Box]:
         """Boxes of the upright radiograph from `(nodule, 4)` numbers in the order of ``axes``."""
@@ -297,19 +284,17 @@ class AddNodules:
             ) from error
         if not np.isfinite(numbers).all():
             raise BoxesError("A box holds a number that is NaN or infinite; give pixels.")
-        if self._rows_first(swapped):
-            numbers = numbers[:, [1, 0, 3, 2]]
-        return fit_boxes([Box(0, *map(round, box)) for box in numbers], (1, *shape))
+        turned = self._turned(numbers, swapped)
+        return fit_boxes([Box(0, *map(round, box)) for box in turned], (1, *shape))
 
     def _random(self) -> np.random.Generator:
         """The stream of this process; a new one where a loader has started a new epoch."""
         from torch.utils.data import get_worker_info
 
         worker = get_worker_info()
-        stream = None if worker is None else int(worker.seed)
-        if self._rng is None or stream != self._stream:
-            key = [self.choices.seed] if stream is None else [self.choices.seed, stream]
-            self._rng, self._stream = np.random.default_rng(key), stream
+        key = [self.choices.seed, *([] if worker is None else [int(worker.seed)])]
+        if self._rng is None or key != self._stream:
+            self._rng, self._stream = np.random.default_rng(key), key
         return self._rng
 
     def _find(self, flat: np.ndarray, on_side: bool) -> _Known | str:

@@ -82,22 +82,10 @@ def in_new_form(
 ) -> "Dataset":
     """An image whose stored values are the grey levels themselves, MONOCHROME2.
 
-    Parameters
-    ----------
-    source : pydicom.Dataset or None
-        None: the radiograph came from a file that is no DICOM.
-    pixels : numpy.ndarray of uint8 or uint16, shape (row, column)
-        Grey levels, dark to bright; ``BitsStored`` is 12 where uint16 stays in 0..4095.
-    window : (float, float)
-        Grey levels that are shown black and white.
-    mm : float
-        Size of a pixel, mm.
-    derivation : Derivation
-        What the image says besides pixels and technique.
-    resampled : float
-        px of `pixels` for each px of the source, by which its pixel sizes are divided.
-    calibrated : bool
-        Whether `mm` follows from the width of the lungs, because no file says it.
+    ``BitsStored`` is 12 where uint16 stays in 0..4095. The source is None where the radiograph came
+    from a file that is no DICOM. `window` is what is shown black and white, `mm` the size of a
+    pixel, `resampled` the px for each px of the source, by which its pixel sizes are divided;
+    `calibrated` says that `mm` follows from the width of the lungs, because no file says it.
     """
     made = _begun(source, derivation)
     for name in elements.PIXELS:
