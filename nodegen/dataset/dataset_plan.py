@@ -68,8 +68,7 @@ def draw_plan(
     StackError
         Where there are no radiographs.
     SettingError
-        Where the pattern of patients does not fit, two files have the same name, or the output
-        lies inside an input.
+        Where the pattern of patients does not fit, files have one name, or the output lies within.
     """
     if output is not None:
         _check_apart(inputs, output)

@@ -80,33 +80,10 @@ def make_example(
 ) -> Example:
     """Draw nodules into a radiograph; those that do not pass the gate are drawn again.
 
-    Each nodule is rendered over the untouched radiograph, and what it changes is added up.
-
-    Parameters
-    ----------
-    radiograph : Radiograph
-        What nodules are drawn into, in grey levels of any scale; left as it is.
-    places : Places
-        Of the radiograph, from :meth:`nodegen.lungs.prior.Prior.places`.
-    count : int
-        Nodules.
-    seed : int
-        Of all that is random.
-    renderer : Renderer
-        Draws the nodules; its settings decide on noise and blur, too.
-    choices : DatasetSettings
-        Sizes, class and visibility of nodules, and whether the example holds the radiograph without
-        them, too (pairs).
-    boxes : sequence of Box, optional
-        Places of the nodules, which then all stay; None: drawn from `places`.
-    beside : sequence of Box
-        Boxes that drawn ones keep away from.
-    top_threshold : float, optional
-        Of the radiograph, from :class:`nodegen.synthesis.context.SliceContext`, where it is known.
-
-    Returns
-    -------
-    Example
+    Each nodule is rendered over the untouched radiograph, and what it changes is added up. The
+    choices are sizes, class and visibility of nodules, and whether the example holds the radiograph
+    without them, too (pairs); noise and blur are the renderer's. Nodules at given boxes all stay;
+    drawn ones keep away from those beside. `top_threshold` is the context's, where it is known.
     """
     pixels = radiograph.pixels
     mm = mm_per_px(places.body.frame, radiograph.spacing)

@@ -21,13 +21,6 @@ from nodegen.io.tables import markdown_table
 
 SUMS = "SHA256SUMS"  # written last
 ENCODINGS = {".json": "application/json", ".csv": "text/csv", ".jsonl": "application/jsonlines"}
-DESCRIPTION = (
-    "{images} chest radiographs with {nodules} synthetic lung nodules, drawn by nodegen {version} "
-    "into {sources} radiographs of {patients} patients. The nodules are synthetic: the set is for "
-    "training detectors, not for diagnosis. The license is that of the radiographs, which nodegen "
-    "does not know."
-)
-
 # Of the report: percentiles, and what is measured, with its digits.
 AT = (5, 25, 50, 75, 95)
 MEASURED = (
@@ -89,12 +82,12 @@ def _data_card(plan: DatasetPlan, records: list[Record], files: dict[str, bytes]
     kinds |= dict.fromkeys(FLOATS, types.FLOAT)
     card = mlcroissant.Metadata(
         name="radiographs-with-synthetic-nodules",
-        description=DESCRIPTION.format(
-            images=len(records),
-            nodules=sum(len(record["nodules"]) for record in records),
-            version=__version__,
-            sources=len(plan.sources),
-            patients=len({record["patient"] for record in records}),
+        description=(
+            f"{len(records)} chest radiographs with {sum(len(r['nodules']) for r in records)} "
+            f"synthetic lung nodules, drawn by nodegen {__version__} into {len(plan.sources)} "
+            f"radiographs of {len({r['patient'] for r in records})} patients. The nodules are "
+            "synthetic: the set is for training detectors, not for diagnosis. The license is that "
+            "of the radiographs, which nodegen does not know."
         ),
         version="1.0.0",
         license=["https://choosealicense.com/no-permission/"],
@@ -201,18 +194,17 @@ def _contact_sheet(output: Store, records: list[Record]) -> bytes:
     """A PNG: of each image the whole with its boxes, and under it its nodules enlarged."""
     step = max(len(records) / SHOWN, 1)
     chosen = [records[int(i * step)] for i in range(min(SHOWN, len(records)))]
-    tiles = [_tile(output, record) for record in chosen]
-    blank = np.zeros((TILE_PX + ENLARGED, TILE_PX, 3), np.uint8)
-    while len(tiles) % ACROSS or not tiles:
-        tiles.append(blank)
-    rows = [np.hstack(tiles[i : i + ACROSS]) for i in range(0, len(tiles), ACROSS)]
-    head = Image.new("RGB", (ACROSS * TILE_PX, HEAD_PX))
+    height, down = TILE_PX + ENLARGED, -(-max(len(chosen), 1) // ACROSS)
+    sheet = Image.new("RGB", (ACROSS * TILE_PX, HEAD_PX + down * height))
     said = f"{len(chosen)} of {len(records)} images; each nodule below, windowed by itself"
-    ImageDraw.Draw(head).text((4, 4), said, fill=INK, font=ImageFont.load_default(14))
-    return png(np.vstack([np.asarray(head), *rows]))
+    ImageDraw.Draw(sheet).text((4, 4), said, fill=INK, font=ImageFont.load_default(14))
+    for number, record in enumerate(chosen):
+        row, column = divmod(number, ACROSS)
+        sheet.paste(_tile(output, record), (column * TILE_PX, HEAD_PX + row * height))
+    return png(np.asarray(sheet))
 
 
-def _tile(output: Store, record: Record) -> np.ndarray:
+def _tile(output: Store, record: Record) -> Image.Image:
     pixels = _pixels(output, record)
     tile = Image.new("RGB", (TILE_PX, TILE_PX + ENLARGED))
     small, scale = resized(Image.fromarray(pixels), TILE_PX, Image.Resampling.BOX)
@@ -227,7 +219,7 @@ def _tile(output: Store, record: Record) -> np.ndarray:
             close, _ = resized(Image.fromarray(eight_bit(cut)), side, Image.Resampling.BICUBIC)
             tile.paste(close, (number * side, TILE_PX))
     pen.text((4, 4), record["name"], fill=INK, font=ImageFont.load_default(12))
-    return np.asarray(tile)
+    return tile
 
 
 def _pixels(output: Store, record: Record) -> np.ndarray:
