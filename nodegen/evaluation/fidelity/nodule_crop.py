@@ -21,26 +21,13 @@ RADII = (np.arange(RINGS) + 0.5) * RING_WIDTH  # the rings' middles
 
 @dataclass(frozen=True)
 class NoduleCrop:
-    """A box and what lies around it.
+    """A box and what lies around it."""
 
-    Attributes
-    ----------
-    pixels : ndarray of float64, shape (row, column)
-        Grey levels.
-    radius, angle : ndarray, shape (row, column)
-        Of each pixel: distance from the box's centre in half sides, and the angle in the same
-        units, 0 to 2 pi.
-    centre : tuple of float
-        (row, column) in the crop, px from its top left edge.
-    halves : tuple of float
-        Half of the box's height and of its width, px.
-    """
-
-    pixels: np.ndarray
-    radius: np.ndarray
-    angle: np.ndarray
-    centre: tuple[float, float]
-    halves: tuple[float, float]
+    pixels: np.ndarray  # (row, column), float64, grey levels
+    radius: np.ndarray  # of each pixel from the box's centre, in half sides
+    angle: np.ndarray  # of each pixel, in the same units, 0 to 2 pi
+    centre: tuple[float, float]  # (row, column) in the crop, px from its top left edge
+    halves: tuple[float, float]  # half of the box's height and of its width, px
 
     @property
     def surround(self) -> np.ndarray:

@@ -95,13 +95,7 @@ class Reference(BaseModel):
         return table
 
     def with_sources(self, sources: Sequence[str]) -> Self:
-        """The same reference with other main annotation sources; itself, where none is given.
-
-        Raises
-        ------
-        EvaluationError
-            Where one does not occur.
-        """
+        """The same reference with other main annotation sources; itself, where none is given."""
         for source in sources:
             if source not in self.annotation_sources:
                 raise EvaluationError(
@@ -112,13 +106,7 @@ class Reference(BaseModel):
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> Self:
-        """Read a reference; without a path, the one that is shipped.
-
-        Raises
-        ------
-        EvaluationError
-            Where the file cannot be read or is no reference.
-        """
+        """Read a reference; without a path, the one that is shipped."""
         try:
             reference = cls.model_validate_json(path.read_bytes())
             if not set(reference.main) & set(reference.annotation_sources):
