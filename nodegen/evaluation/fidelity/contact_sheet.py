@@ -68,7 +68,7 @@ def pairs_of_like_size(
 
 
 def write_sheet(path: Path, pairs: Sequence[tuple[SheetView, SheetView]]) -> None:
-    """Write the sheet, a PNG: in each pair the real nodule on the left; each view says which it is."""
+    """Write the sheet, a PNG: in each pair the real nodule is on the left; each view is named."""
     across, down = 2 * TILE_PX + GAP_PX + MARGIN_PX, TILE_PX + MARGIN_PX
     columns, rows = min(len(pairs), PAIRS_ACROSS), -(-len(pairs) // PAIRS_ACROSS)
     sheet = Image.new("L", (columns * across + MARGIN_PX, rows * down + MARGIN_PX), 90)
