@@ -25,7 +25,7 @@ def shell(line, *arguments, **env):
 
 
 @pytest.mark.parametrize(
-    ("redirect", "code"), [(">&-", 0), ("2>&-", 0), (">&- 2>&- <&-", 0), ("> /dev/full", 2)]
+    ("redirect", "code"), [(">&-", 0), (">&- 2>&- <&-", 0), ("> /dev/full", 2)]
 )
 def test_closed_and_full_outputs_are_no_traceback(make_input, tmp_path, redirect, code):
     arguments = ["--input", str(make_input()), "--output", str(tmp_path / "out")]
