@@ -17,6 +17,7 @@ import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import process
 from nodegen.cli import main
 from nodegen.errors import BoxesError
 from nodegen.io.boxes import Box, read_boxes
@@ -296,19 +297,13 @@ def test_a_full_disk_is_told_and_leaves_nothing(make_input, tmp_path, capfd, mon
 
 
 @pytest.mark.parametrize("fault", ["two images", "truncated", "slice too high"])
-def test_process_tells_faults_alike(make_input, tmp_path, fault):
+def test_process_tells_faults_alike(make_input, tmp_path, capfd, fault):
     break_it, says = (STACKS | BOXES)[fault]
     folder, output = make_input(), tmp_path / "out"
     output.mkdir()
     break_it(folder)
-    command = [sys.executable, str(ROOT / "process.py")]
-    done = subprocess.run(
-        [*command, "--input", str(folder), "--output", str(output)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    check(done.returncode, done.stderr, says, output)
+    code = process.main(["--input", str(folder), "--output", str(output)])
+    check(code, capfd.readouterr().err, says, output)
     assert not (output / "results.json").exists()
 
 

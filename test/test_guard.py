@@ -25,16 +25,22 @@ def shell(line, *arguments, **env):
 
 
 @pytest.mark.parametrize(
-    ("redirect", "code"), [(">&-", 0), (">&- 2>&- <&-", 0), ("> /dev/full", 2)]
+    ("redirect", "code"), [(">&-", 0), ("2>&-", 0), (">&- 2>&- <&-", 0), ("> /dev/full", 2)]
 )
-def test_closed_and_full_outputs_are_no_traceback(make_input, tmp_path, redirect, code):
-    arguments = ["--input", str(make_input()), "--output", str(tmp_path / "out")]
-    done = shell(f'"$@" {redirect}', *COMMAND, *arguments)
+def test_closed_and_full_outputs_are_no_traceback(redirect, code):
+    done = shell(f'"$@" {redirect}', *COMMAND[:3], "--version")
     assert done.returncode == code
     assert b"Traceback" not in done.stderr
     assert b"Exception ignored" not in done.stderr
     if code:
         assert b"stdout cannot be written (No space left on device)" in done.stderr
+
+
+def test_a_run_needs_no_streams(make_input, tmp_path):
+    arguments = ["--input", str(make_input()), "--output", str(tmp_path / "out")]
+    done = shell('"$@" >&- 2>&- <&-', *COMMAND, *arguments)
+    assert done.returncode == 0
+    assert (tmp_path / "out" / "77.mha").is_file()
 
 
 def test_names_that_are_not_utf8_go_through_an_ascii_terminal(make_input, tmp_path):

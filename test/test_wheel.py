@@ -91,14 +91,12 @@ def test_the_wheel_is_not_the_clone(run):
     assert "site-packages" in home.parts
 
 
-def test_it_generates_with_its_own_model_and_judges(run, make_input):
+def test_it_generates_with_its_own_model(run, make_input):
     case = make_input()
     options = ["--intensity", "input", "--no-noise-and-blur", "--seed", "1"]
     run("-m", "nodegen", "generate", "--input", case, "--output", "out", *options)
     header = json.loads((run.folder / "out" / "recipes.json").read_text())
     assert header["model_sha256"]
-    table = run("-m", "nodegen", "judge", "--radiographs", case, "--synthetic", "out/77.mha")
-    assert "contrast" in table
 
 
 def test_its_command_is_there(installed):
