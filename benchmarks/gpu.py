@@ -119,7 +119,7 @@ def compare(pixels: np.ndarray, boxes: list[Box], device: Any) -> dict[str, floa
     span = np.ptp(pixels, axis=(1, 2)).mean()
     return {
         "levels_apart_at_most": float(apart.max() / span * 4095),
-        "levels_apart_where_changed": float(apart[apart > 0].mean() / span * 4095),
+        "levels_apart_where_changed": float(apart.sum() / max((apart > 0).sum(), 1) / span * 4095),
         "nodules_change_by_at_most": float(np.abs(images[0] - pixels).max() / span * 4095),
     }
 
