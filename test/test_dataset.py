@@ -112,7 +112,7 @@ def test_with_and_without_differ_around_the_nodules_alone(made):
         near = np.zeros(image.shape, bool)
         for nodule in record["nodules"]:
             left, top, right, bottom = nodule["given"]
-            reach = 33  # of what Poisson blends, and 3 px of blur
+            reach = 33 + 57  # of what Poisson blends and 3 px of blur; of what surrounds a nodule
             near[max(top - reach, 0) : bottom + reach, max(left - reach, 0) : right + reach] = True
         assert (image == untouched)[~near].all()
         for nodule in record["nodules"]:
