@@ -194,7 +194,7 @@ def test_without_a_terminal_a_scale_prints_plain_lines(tmp_path, monkeypatch, ca
 @pytest.mark.parametrize("count", [1, 4, 9, 25])
 def test_a_training_crop_holds_its_nodules_and_changes_nothing_else(count):
     stack = read_stack(find_image(SAMPLE)).pixels[0]
-    settings = Settings(subtlety="obvious", device="cpu")
+    settings = Settings(subtlety="obvious", surroundings=False, device="cpu")
     crop = training_crop(stack, (300, 500), count, 3, settings)
     before = to_unit(stack)[372:628, 172:428]
     assert crop.shape == (256, 256)
