@@ -204,8 +204,8 @@ def test_a_training_crop_holds_its_nodules_and_changes_nothing_else(count):
     outside = np.ones(crop.shape, bool)
     for box in boxes:
         place = (
-            slice(max(box.top - 10, 0), box.bottom + 10),
-            slice(max(box.left - 10, 0), box.right + 10),
+            slice(max(box.top - 14, 0), box.bottom + 14),
+            slice(max(box.left - 14, 0), box.right + 14),
         )
         outside[place] = False
         assert (crop - before)[box.top : box.bottom, box.left : box.right].max() > 0.05
