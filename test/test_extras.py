@@ -8,6 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from without import finders_without
 
 from nodegen.cli import guarded
 from nodegen.cli.extras import EXTRAS
@@ -25,12 +26,12 @@ OUTSIDE = [
 # An entry on a stack, with some of what can be imported taken away.
 ENTRIES = """
 import json, sys
-sys.path.insert(0, {root!r})
-for name in {blocked!r}:
-    sys.modules[name] = None
+sys.path[:0] = {root!r}, {root!r} + "/test"
+from without import finders_without
+sys.meta_path[:] = finders_without(*{blocked!r})
 import {entry}
 {call}
-print(json.dumps(sorted(name for name, module in sys.modules.items() if module)))
+print(json.dumps(sorted(sys.modules)))
 """
 
 
@@ -50,9 +51,14 @@ def test_every_package_is_in_the_extra_that_is_named(package):
     assert distributions(package) & requirements(EXTRAS[package])
 
 
+def take_away(package, monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", finders_without(package))
+    monkeypatch.delitem(sys.modules, package, raising=False)
+
+
 @pytest.mark.parametrize("package", EXTRAS)
 def test_a_missing_extra_is_told_in_one_sentence(package, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, package, None)
+    take_away(package, monkeypatch)
     assert guarded(lambda: __import__(package)) == 2
     said = capsys.readouterr().err
     assert said.splitlines() == [said.strip()]
@@ -60,13 +66,13 @@ def test_a_missing_extra_is_told_in_one_sentence(package, monkeypatch, capsys):
 
 
 def test_what_is_no_extra_keeps_its_traceback(monkeypatch):
-    monkeypatch.setitem(sys.modules, "numpy", None)
+    take_away("numpy", monkeypatch)
     with pytest.raises(ModuleNotFoundError):
         guarded(lambda: __import__("numpy"))
 
 
 def test_a_command_that_the_image_lacks_is_told(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "nodegen.phantom", None)
+    take_away("nodegen.phantom", monkeypatch)
     assert guarded(lambda: __import__("nodegen.phantom")) == 2
     assert "by pip for its other commands" in capsys.readouterr().err
 
