@@ -247,14 +247,15 @@ def implausible(
     if not GAP[0] <= gap <= GAP[1]:
         return f"the gap between the lungs is {gap:.2f} of their width"
     between = (columns > inner[0][:, None]) & (columns < inner[1][:, None])
-    middle = float(np.median(grid[beside][between]))
+    seen = grid[beside]
+    middle = float(np.median(seen[between]))
     steps = [middle - float(np.median(grid[lung])) for lung in lungs]
     if min(map(abs, steps)) < LEAST_MEDIASTINUM or steps[0] * steps[1] < 0:
         return "there is no mediastinum between the lungs"
     third = max(len(gaps) // 3, 1)
     upper, lower = slice(None, third), slice(-third, None)
     wider = np.median(gaps[upper]) / max(np.median(gaps[lower]), 1)
-    brighter = [float(np.median(grid[beside][rows][between[rows]])) for rows in (upper, lower)]
+    brighter = [float(np.median(seen[rows][between[rows]])) for rows in (upper, lower)]
     turned = np.log(max(wider, 1e-3)) + np.sign(steps[0]) * (brighter[0] - brighter[1])
     if turned > MOST_UPSIDE_DOWN:
         return "the radiograph is upside down"

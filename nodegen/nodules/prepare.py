@@ -21,7 +21,7 @@ SKIPPED = "skipped.csv"
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedLibrary:
     """What a run of :func:`prepare` did."""
 
     sha256: str  # of the library
@@ -71,7 +71,7 @@ def prepare(
     axes: Sequence[int] = (0, 1, 2),
     overwrite: bool = False,
     progress: bool = True,
-) -> Prepared:
+) -> PreparedLibrary:
     """Turn folders of CT patches and segmentations into a nodule library.
 
     Parameters
@@ -132,7 +132,7 @@ def prepare(
             staged[output / DIAMETERS], csv_text(("img_name", "diameter"), diameters.items())
         )
         sha256 = write_library(staged[output / INDEX].parent, nodules)
-    return Prepared(sha256, len(pairs) - len(skipped), len(nodules), skipped)
+    return PreparedLibrary(sha256, len(pairs) - len(skipped), len(nodules), skipped)
 
 
 def _projected(pair: Pair, axes: Sequence[int]) -> tuple[int, list[Nodule]] | str:

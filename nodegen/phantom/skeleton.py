@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from nodegen.phantom.anatomy import Anatomy
 from nodegen.phantom.splat import cast, tube
-from nodegen.phantom.tissue import Frame, cage_half_width, chord, lean
+from nodegen.phantom.tissue import Coordinates, cage_half_width, chord, lean
 
 RIBS = 11  # a side; the twelfth lies below the image
 CORTEX, CORE = 5.4, 0.85  # excess density over soft tissue, in its units
@@ -74,7 +74,7 @@ def ribs_and_clavicles(anatomy: Anatomy) -> np.ndarray:
     return cast(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
-def spine(anatomy: Anatomy, at: Frame) -> np.ndarray:
+def spine(anatomy: Anatomy, at: Coordinates) -> np.ndarray:
     """Path length of bone through the vertebrae: bodies with end plates, pedicles, processes."""
     pitch = anatomy.rib_pitch * 0.92
     phase = (at.y - anatomy.rib_first - 10) / pitch
@@ -99,7 +99,7 @@ def spine(anatomy: Anatomy, at: Frame) -> np.ndarray:
     return np.asarray(ndimage.gaussian_filter(whole, 1.6))
 
 
-def scapulae(anatomy: Anatomy, at: Frame) -> np.ndarray:
+def scapulae(anatomy: Anatomy, at: Coordinates) -> np.ndarray:
     """Path length of bone through the shoulder blades: a thin plate with a dense outer border."""
     result = np.zeros_like(at.x)
     for side, sign in ((0, -1), (1, 1)):

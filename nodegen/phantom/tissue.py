@@ -26,7 +26,7 @@ APEX = 8  # rows under the lungs' tops where they are wide enough to be seen
 
 
 @dataclass(frozen=True)
-class Frame:
+class Coordinates:
     """Coordinates of every pixel relative to the patient, each `(row, column)` float32."""
 
     x: np.ndarray  # columns from the midline, positive towards the patient's left
@@ -44,11 +44,11 @@ def lean(anatomy: Anatomy, y: np.ndarray) -> np.ndarray:
     return np.asarray(anatomy.tilt * (t + 0.6 * np.sin(7 * t)))
 
 
-def frame(anatomy: Anatomy) -> Frame:
+def frame(anatomy: Anatomy) -> Coordinates:
     """Lay the patient's coordinates over the image."""
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     x = x - anatomy.midline - lean(anatomy, y)
-    return Frame(x, y)
+    return Coordinates(x, y)
 
 
 def cage_half_width(
@@ -65,7 +65,7 @@ def chord(depth: np.ndarray, radius: np.ndarray | float) -> np.ndarray:
     return np.asarray(2 * np.sqrt(inside * (2 * radius - inside)))
 
 
-def body(anatomy: Anatomy, at: Frame) -> np.ndarray:
+def body(anatomy: Anatomy, at: Coordinates) -> np.ndarray:
     """Path length through the whole body, air included: trunk, shoulders, neck, breasts."""
     distance = np.abs(at.x)
     width = at.both(anatomy.half_width)
@@ -88,7 +88,7 @@ def body(anatomy: Anatomy, at: Frame) -> np.ndarray:
     return np.asarray(whole + breast + fold)
 
 
-def domes(anatomy: Anatomy, at: Frame) -> np.ndarray:
+def domes(anatomy: Anatomy, at: Coordinates) -> np.ndarray:
     """Row of the diaphragm's top at every column of every row."""
     distance = np.abs(at.x)
     width = at.both(anatomy.half_width)
@@ -116,7 +116,7 @@ def borders(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
     return result[0], result[1]
 
 
-def mediastinum(anatomy: Anatomy, at: Frame) -> np.ndarray:
+def mediastinum(anatomy: Anatomy, at: Coordinates) -> np.ndarray:
     """Path length through heart and vessels where they stand in the lungs' place."""
     right, left = borders(anatomy)
     row = at.y[:, :1].astype(int)
@@ -127,7 +127,7 @@ def mediastinum(anatomy: Anatomy, at: Frame) -> np.ndarray:
     return np.asarray(0.9 * chord(inside, radius) + 480 * under)
 
 
-def _lung_sides(anatomy: Anatomy, at: Frame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _lung_sides(anatomy: Anatomy, at: Coordinates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distances from the midline between which lung lies, and 0..1 down from its narrow apex."""
     apex, width = at.both(anatomy.apex), at.both(anatomy.half_width)
     outer = cage_half_width(at.y, apex, width, anatomy.cage_bottom) - PLEURA
@@ -135,7 +135,7 @@ def _lung_sides(anatomy: Anatomy, at: Frame) -> tuple[np.ndarray, np.ndarray, np
     return 138 * (1 - np.sqrt(1 - (1 - below) ** 2)), outer, below
 
 
-def lungs(anatomy: Anatomy, at: Frame) -> np.ndarray:
+def lungs(anatomy: Anatomy, at: Coordinates) -> np.ndarray:
     """Path length through lung, mediastinum not yet taken out of it."""
     apex, width = at.both(anatomy.apex), at.both(anatomy.half_width)
     inner, outer, below = _lung_sides(anatomy, at)
@@ -176,7 +176,7 @@ def lung_fields(anatomy: Anatomy) -> np.ndarray:
     return fields
 
 
-def airways(anatomy: Anatomy, at: Frame) -> np.ndarray:
+def airways(anatomy: Anatomy, at: Coordinates) -> np.ndarray:
     """Path length through trachea and main bronchi."""
     result = chord(TRACHEA_RADIUS + 2 - np.abs(at.x + 4 + 0.02 * at.y), TRACHEA_RADIUS)
     result = result * np.clip((CARINA - at.y) / 12 + 0.5, 0, 1)
@@ -188,7 +188,7 @@ def airways(anatomy: Anatomy, at: Frame) -> np.ndarray:
     return result
 
 
-def stomach(anatomy: Anatomy, at: Frame) -> np.ndarray:
+def stomach(anatomy: Anatomy, at: Coordinates) -> np.ndarray:
     """Path length through the gas bubble of the stomach, under the left dome."""
     x, depth, radius = anatomy.stomach
     top = anatomy.dome[1] + depth - 0.75 * radius

@@ -4,7 +4,7 @@ import numpy as np
 
 from nodegen.phantom.anatomy import SIDE, Anatomy
 from nodegen.phantom.splat import GOLDEN, PLASTIC, cast
-from nodegen.phantom.tissue import Frame
+from nodegen.phantom.tissue import Coordinates
 
 ROOTS = 18  # arteries and veins that leave a hilum
 GENERATIONS = 13
@@ -98,7 +98,7 @@ def vessels(anatomy: Anatomy) -> np.ndarray:
     return result
 
 
-def hila(at: Frame) -> np.ndarray:
+def hila(at: Coordinates) -> np.ndarray:
     """Path length through the soft tissue in which the roots of both lungs lie."""
     result = np.zeros_like(at.x)
     for x, y in HILUM:

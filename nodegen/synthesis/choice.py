@@ -49,9 +49,9 @@ STEEPER_ON_BRIGHT = 0.7
 # Detector's blur, standard deviation in px, both ends drawn; edges become as wide as real ones.
 DETECTOR_BLUR_PX = (0.6, 1.4)
 
-# Cosine and sine of waves around an outline, standard deviation over its radius. They fall with the
-# number of waves: of equal strength, 0.03 each, one in six outlines looks like a star.
-LOBES = {3: 0.04, 4: 0.03, 5: 0.024, 6: 0.02}
+# Cosine and sine of 3, 4, 5 and 6 waves around an outline, standard deviation over its radius. They
+# fall with their number: of equal strength, 0.03 each, one in six outlines looks like a star.
+LOBES = (0.04, 0.03, 0.024, 0.02)
 OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
 
 
@@ -100,7 +100,7 @@ def plan_box(
     deviate = float(rng.standard_normal())
     grade_share, within_share = float(rng.random()), float(rng.random())
     margin_exponent = round(float(rng.uniform(*MARGIN_EXPONENT)), 3)
-    strengths = np.repeat(list(LOBES.values()), 2)
+    strengths = np.repeat(LOBES, 2)
     lobes = [round(float(lobe), 4) for lobe in strengths * rng.standard_normal(len(strengths))]
     recipe = Recipe(
         **asdict(box),

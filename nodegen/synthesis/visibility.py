@@ -80,8 +80,7 @@ def as_real(
     deviate : float
         Drawn, standard normal.
     density : float
-        The nodule's relative density, from
-        :func:X.
+        The nodule's relative density, :attr:`nodegen.io.library.Nodule.density`.
     level : float
         Of its ground, in 0..1: the brighter of its surround's and of what it covers.
     """

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from nodegen.constants import LUNG_HU, PROJECTION_AXIS
 from nodegen.errors import LibraryError
+from nodegen.io.image import largest_part
 from nodegen.synthesis.projection import diameter_mm, project
 from research.nodule_model.harmonics import harmonics
 from research.nodule_model.measure import (
@@ -188,9 +189,7 @@ def _uncap(mask: np.ndarray, share: float) -> None:
 
 def _join(mask: np.ndarray) -> None:
     """Empty all but the largest piece of the mask, in place; corners that touch join."""
-    pieces, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
-    if count > 1:
-        mask[pieces != np.bincount(pieces[mask > 0]).argmax()] = 0
+    mask[~largest_part(mask, np.ones((3, 3, 3)))] = 0
 
 
 def _outermost_mm(radius_mm: float) -> float:

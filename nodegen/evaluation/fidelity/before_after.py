@@ -13,6 +13,7 @@ from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from nodegen.evaluation.fidelity.texture import band_of
 from nodegen.evaluation.statistics import auc
 from nodegen.io.boxes import Box
 from nodegen.io.image import largest_part
@@ -76,10 +77,7 @@ def grain_of(v: Views) -> float:
     _, core = region_of(v.after - v.before)
     if not core.any():
         return 1.0
-    old, new = (
-        (image - ndimage.gaussian_filter(image, GRAIN_PX))[core].std()
-        for image in (v.before, v.after)
-    )
+    old, new = (band_of(image, 0, GRAIN_PX)[core].std() for image in (v.before, v.after))
     return float(new / old) if old > 0 else 1.0
 
 
@@ -107,8 +105,7 @@ def features_of(v: Views) -> tuple[np.ndarray, np.ndarray]:
     features = np.empty((2, len(BANDS_PX)))
     for i, image in enumerate((v.before, v.after)):
         for j, (fine, coarse) in enumerate(BANDS_PX):
-            upper = ndimage.gaussian_filter(image, fine) if fine else image
-            band = upper - ndimage.gaussian_filter(image, coarse)
+            band = band_of(image, fine, coarse)
             inside, around = (float(np.mean(band[part] ** 2)) for part in (disc, ring))
             features[i, j] = np.log((inside + 1e-6) / (around + 1e-6))
     return features[0], features[1]

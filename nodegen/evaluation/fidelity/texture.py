@@ -41,13 +41,26 @@ def texture_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
     pixels = crop.pixels - np.interp(share, (shells + 0.5) * SHELL, medians)
     ratios = {}
     for name, (fine, coarse) in BANDS_PX.items():
-        upper = ndimage.gaussian_filter(pixels, fine) if fine else pixels
-        band = upper - ndimage.gaussian_filter(pixels, coarse)
+        band = band_of(pixels, fine, coarse)
         outside = _deviation(band[crop.surround])
         for place, where in places.items():
             known = where.any() and outside >= LEAST_DEVIATION
             ratios[f"{name}_{place}"] = _deviation(band[where]) / outside if known else 1.0
     return ratios
+
+
+def band_of(image: np.ndarray, fine_px: float, coarse_px: float) -> np.ndarray:
+    """Detail between two Gaussian blurs.
+
+    Parameters
+    ----------
+    image : ndarray, shape (row, column)
+        Of any range.
+    fine_px, coarse_px : float
+        Standard deviations of the blurs, px; without the finer one where it is 0.
+    """
+    upper = ndimage.gaussian_filter(image, fine_px) if fine_px else image
+    return np.asarray(upper - ndimage.gaussian_filter(image, coarse_px))
 
 
 def _deviation(values: np.ndarray) -> float:
