@@ -17,7 +17,8 @@ from nodegen.io.box_tables import BoxTable
 from nodegen.io.boxes import Box
 from nodegen.io.radiograph import NODE21_MAX, Radiograph, find_radiographs, read_radiographs
 
-CODE = code_hash("dataset/standardise.py", "dataset/energy.py", "lungs")
+CODE = code_hash("dataset/standardise.py", "dataset/energy.py", "lungs", "io/image.py",
+                 "synthesis/noise_and_blur.py")  # fmt: skip
 THUMB_PX = 32  # side of the thumbnails that are compared
 # Of 115 radiographs no two of different patients correlate above 0.955; the same one at half the
 # size, in a grey scale stretched or with noise of 100 grey levels stays above 0.999.

@@ -21,8 +21,8 @@ from nodegen.settings import Settings
 from nodegen.synthesis.context import SliceContext, to_output
 
 NULL_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
-METHODS_CODE = code_hash("cascade", "synthesis", "renderer.py", "constants.py",
-                         "evaluation/utility/training_images.py")  # fmt: skip
+METHODS_CODE = code_hash("cascade", "synthesis", "renderer.py", "constants.py", "io/library.py",
+                         "io/image.py", "evaluation/utility/training_images.py")  # fmt: skip
 DISCS_CODE = code_hash("evaluation/utility/discs.py", "synthesis/context.py")
 
 
