@@ -215,6 +215,22 @@ def test_rows_of_other_images_are_left_out_and_named(tmp_path, caplog):
     assert "n3" in caplog.text
 
 
+def test_nodules_json_is_the_table_of_its_stack(make_input):
+    place = make_input(boxes=((1, 60, 60, 100, 110), (1, 9, 8, 40, 50)), shape=(3, 300, 320))
+    found = read_box_table(place / "nodules.json")
+    whole = [f"77.mha:{number}" for number in range(3)]
+    rows = found.match(whole)
+    assert [len(row.boxes) for row in rows] == [0, 2, 0]
+    assert rows[1].fitted((300, 320)) == [Box(0, 60, 60, 100, 110), Box(0, 9, 8, 40, 50, 1)]
+    assert found.match([f"{place}/{name}" for name in whole] + ["b/c.png"]) == [*rows, None]
+    images = read_real(place, place / "nodules.json", progress=False)
+    assert [(one.name, list(one.boxes)) for one in images] == [("77:1", rows[1].fitted((300, 320)))]
+    with pytest.raises(BoxesError, match="boxes in slice 1, and the stack has 1 slices"):
+        found.match(["77.mha"])
+    with pytest.raises(BoxesError, match="of one stack, and 2 files are given"):
+        found.match(["a.mha", "b.mha"])
+
+
 # --- every command --------------------------------------------------------------------------------
 
 

@@ -29,7 +29,7 @@ from nodegen.dataset.dataset_plan import draw_plan
 from nodegen.dataset.dataset_settings import FORMATS as ALL_FORMATS
 from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.make_dataset import make_dataset
-from nodegen.dataset.png import run_lengths
+from nodegen.dataset.png import mark_of, run_lengths
 from nodegen.errors import NodegenError, OutputError, SettingError
 from nodegen.io.store import Store
 from nodegen.settings import Settings
@@ -366,6 +366,8 @@ def test_nndetection_labels_number_the_nodules(made):
             str(task / f"raw_splitted/images{part}/{record['name']}_0000.nii.gz")
         )
         assert labels.GetSize() == image.GetSize()
+        said = image["ITK_FileNotes"]  # NIfTI's "descrip"
+        assert said == mark_of(record).text.partition(" by ")[2] if record["nodules"] else not said
         values = np.unique(sitk.GetArrayFromImage(labels)).tolist()
         assert values == list(range(len(record["nodules"]) + 1))
 
@@ -451,6 +453,8 @@ def test_an_image_whose_file_was_cut_short_is_made_anew(made, radiographs, tmp_p
     whole = sums(tmp_path / "set")
     broken = next((tmp_path / "set/images").rglob("*.png"))
     broken.write_bytes(broken.read_bytes()[:100])
+    altered = tmp_path / "set/records/s00001.json"  # by hand
+    altered.write_text(json.dumps(json.loads(altered.read_text()) | {"nodules": [{}]}))
     make_dataset([radiographs], tmp_path / "set", wanted, progress=False)
     assert sums(tmp_path / "set") == whole
 
@@ -529,10 +533,29 @@ def test_a_set_with_other_settings_is_left_alone(made, radiographs):
     assert sums(made) == before
 
 
+@pytest.mark.parametrize("service", ["local", "memory"])
+def test_a_set_is_replaced_where_that_is_asked_for(service, radiographs, tmp_path, request):
+    local = service == "local"
+    output = str(tmp_path / "set") if local else f"{request.getfixturevalue(service)}/out"
+    make_dataset([radiographs], output, asked(formats=FORMATS, pairs=True), progress=False)
+    store = Store.at(output)
+    with store.staged("") as folder:
+        (folder / "thesis.txt").write_text("mine")
+    wanted = asked(images=4, seed=4, formats=("csv",))
+    with pytest.raises(OutputError, match="or --overwrite to replace it"):
+        make_dataset([radiographs], output, wanted, progress=False)
+    with pytest.raises(SettingError, match="one of several shards"):
+        make_dataset([radiographs], output, wanted, shard=(1, 2), overwrite=True)
+    make_dataset([radiographs], output, wanted, overwrite=True, progress=False)
+    make_dataset([radiographs], tmp_path / "anew", wanted, progress=False)
+    assert store.read("SHA256SUMS").decode() == sums(tmp_path / "anew")
+    assert store.sizes() == Store.at(tmp_path / "anew").sizes() | {"thesis.txt": 4}
+
+
 def test_a_folder_with_other_files_is_left_alone(radiographs, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(OutputError, match="is not empty"):
-        make_dataset([radiographs], tmp_path, asked(), progress=False)
+        make_dataset([radiographs], tmp_path, asked(), overwrite=True, progress=False)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 

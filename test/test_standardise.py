@@ -1,6 +1,7 @@
 """NODE21's form: the energies it asks for, the crop, and the inverse."""
 
 import csv
+import hashlib
 import json
 
 import numpy as np
@@ -117,6 +118,10 @@ def test_the_command_resumes_and_leaves_bad_radiographs_out(film, tmp_path, caps
     assert main(command) == 0
     assert "a.mha was made of another file" in capsys.readouterr().out
     assert (out / "a.mha").stat().st_mtime_ns == before["a.mha"]
+    assert main([*command, "--overwrite"]) == 0
+    assert not {(out / name).stat().st_mtime_ns for name in crops} & set(before.values())
+    digest = hashlib.sha256((tmp_path / "in" / "a.png").read_bytes()).hexdigest()
+    assert json.loads((out / "crops.json").read_text())["a.mha"]["source_sha256"] == digest
 
 
 def test_a_fault_in_nodegen_itself_leaves_one_radiograph_out(film, tmp_path, capsys, monkeypatch):

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import Annotated
 
-from nodegen.cli.options import AnyDevice, Positive, flat
+from nodegen.cli.options import AnyDevice, Overwrite, Positive, flat
 from nodegen.dataset.dataset_settings import OPTIONS, DatasetSettings
 from nodegen.errors import SettingError
 from nodegen.settings import Method, Settings
@@ -24,10 +24,11 @@ def dataset(
     workers: Positive = 1,
     shard: str = "1/1",
     scheduler: str | None = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Make a training set from radiographs.
 
-    Run an interrupted command again to resume.
+    Run an interrupted command again to resume; --overwrite begins anew.
 
     Parameters
     ----------
@@ -64,7 +65,13 @@ def dataset(
         subtlety=tuple(text.partition(":")[::2] for text in subtlety or () if ":" in text),
     )
     made = make_dataset(
-        radiographs, output, settings, workers=workers, shard=_share(shard), scheduler=scheduler
+        radiographs,
+        output,
+        settings,
+        workers=workers,
+        shard=_share(shard),
+        scheduler=scheduler,
+        overwrite=overwrite,
     )
     for name, why in made.skipped.items():
         print(f"left out {name}: {why}")

@@ -48,10 +48,16 @@ def place(
         print(f"{boxes} in {slices} slice{'s' * (slices != 1)}: {folder}")
 
 
-def standardise(radiographs: list[Path], *, output: Path, boxes: Path | None = None) -> None:
+def standardise(
+    radiographs: list[Path],
+    *,
+    output: Path,
+    boxes: Path | None = None,
+    overwrite: Overwrite = False,
+) -> None:
     """Bring radiographs to NODE21's grey scale and crop.
 
-    Run an interrupted command again to resume.
+    Run an interrupted command again to resume; --overwrite standardises all of them anew.
 
     Parameters
     ----------
@@ -66,7 +72,7 @@ def standardise(radiographs: list[Path], *, output: Path, boxes: Path | None = N
     """
     from nodegen.dataset.standardise_files import standardise_files
 
-    for path in standardise_files(radiographs, output, boxes):
+    for path in standardise_files(radiographs, output, boxes, overwrite=overwrite):
         print(path)
 
 

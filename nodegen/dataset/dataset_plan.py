@@ -99,8 +99,10 @@ def draw_plan(
     return DatasetPlan(settings, roots, sources, images, copies)
 
 
-def keep_plan(plan: DatasetPlan, output: Store) -> None:
+def keep_plan(plan: DatasetPlan, output: Store, *, overwrite: bool = False) -> None:
     """Write the plan, or see that the one that lies there is the same, or the beginning of it.
+
+    With `overwrite` any plan that lies there is replaced.
 
     Raises
     ------
@@ -121,8 +123,10 @@ def keep_plan(plan: DatasetPlan, output: Store) -> None:
                 why = _difference(json.loads(kept or ""), json.loads(plan.text()))
             except (ValueError, KeyError, TypeError, AttributeError):
                 why = "whose plan.json cannot be read; give that file back"
-            if why:
-                raise OutputError(f"{output} holds a set {why}, or another --output.")
+            if why and not overwrite:
+                raise OutputError(
+                    f"{output} holds a set {why}, another --output, or --overwrite to replace it."
+                )
             with output.staged(PLAN) as folder:
                 write_bytes(folder / PLAN, plan.text().encode())
 

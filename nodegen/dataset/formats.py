@@ -235,6 +235,7 @@ def _nndetection_files(record: Record, example: Example, settings: DatasetSettin
 
     part = "Ts" if record["split"] == "test" else "Tr"
     raw, name = f"nndetection/{TASK}/raw_splitted", record["name"]
+    mark = mark_of(record)
     labels = np.zeros(example.image.shape, np.uint8)
     for number, nodule in enumerate(example.nodules, 1):
         labels[nodule.mask] = number
@@ -242,6 +243,8 @@ def _nndetection_files(record: Record, example: Example, settings: DatasetSettin
     for place, each in ((f"images{part}/{name}_0000", pixels), (f"labels{part}/{name}", labels)):
         image = sitk.GetImageFromArray(each)
         image.SetSpacing((example.mm, example.mm))
+        if mark is not None and each is pixels:  # NIfTI's "descrip" takes 79 characters
+            image["ITK_FileNotes"] = mark.text.partition(" by ")[2][:79]
 
         def write(path: Path, image: Any = image) -> None:
             sitk.WriteImage(image, str(path), useCompression=True)

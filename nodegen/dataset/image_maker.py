@@ -24,12 +24,15 @@ from nodegen.dataset.sources import Source, left_out_for
 from nodegen.dataset.standardise import StandardisationTransform, in_original, standardise
 from nodegen.errors import OutputError, StackError
 from nodegen.io.files import write_bytes, write_text
+from nodegen.io.image import run_hash
 from nodegen.io.radiograph import Radiograph, read_radiograph
 from nodegen.io.store import Store
 from nodegen.lungs.fields import find_lungs
 from nodegen.lungs.prior import Places, Prior
 from nodegen.renderer import Renderer
 from nodegen.synthesis.visibility import grade_of
+
+RECORDS = "records/"  # in the set
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ class ImageMaker:
     def _write(
         self, image: PlannedImage, record: Record, files: Mapping[str, bytes] | None = None
     ) -> None:
+        record = record | {"sha256": run_hash(record)}
         with self.store.staged(_record_name(image)) as folder:
             for name, content in (files or {}).items():
                 write_bytes(folder / name, content)
@@ -192,7 +196,7 @@ def _pictures(
 
 
 def _record_name(image: PlannedImage) -> str:
-    return f"records/{image.name}.json"
+    return f"{RECORDS}{image.name}.json"
 
 
 def _is_done(output: Store, image: PlannedImage) -> bool:
@@ -227,10 +231,11 @@ def _whole(content: bytes | None, size: Callable[[str], int | None]) -> Record |
     """A record as it was written, where the files that it names have the sizes that it says."""
     try:
         record: Record = json.loads(content or b"")
+        whole = record.pop("sha256") == run_hash(record)
         files = record["files"].items()
-        return record if all(size(name) == entry["bytes"] for name, entry in files) else None
+        return record if whole and all(size(n) == entry["bytes"] for n, entry in files) else None
     except (ValueError, KeyError, TypeError, AttributeError):
-        return None  # cut short: not written by one step
+        return None  # cut short or altered: made anew
 
 
 def _entry(nodule: DrawnNodule, settings: DatasetSettings) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Make a set: in one process, in several, or a share of it; and go on where a run was stopped."""
 
+import json
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,18 +13,18 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from nodegen import __version__
-from nodegen.dataset.dataset_plan import DatasetPlan, PlannedImage, draw_plan, keep_plan
+from nodegen.dataset.dataset_plan import PLAN, DatasetPlan, PlannedImage, draw_plan, keep_plan
 from nodegen.dataset.dataset_settings import DatasetSettings
-from nodegen.dataset.finalise import finalise_set
+from nodegen.dataset.finalise import SUMS, finalise_set
 from nodegen.dataset.formats import Record
-from nodegen.dataset.image_maker import make_elsewhere, make_images, read_records
+from nodegen.dataset.image_maker import RECORDS, make_elsewhere, make_images, read_records
 from nodegen.dataset.sources import Source
 from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.store import Store
@@ -63,6 +64,7 @@ def make_dataset(
     workers: int = 1,
     shard: tuple[int, int] = (1, 1),
     scheduler: str | None = None,
+    overwrite: bool = False,
     progress: bool = True,
 ) -> DatasetRun:
     """Make a training set, or go on with one.
@@ -86,6 +88,8 @@ def make_dataset(
         complete finishes it.
     scheduler : str, optional
         Address of a Dask cluster's scheduler, whose workers make the images.
+    overwrite : bool
+        Whether a set that lies there is removed, and begun anew.
     progress : bool
         Whether stdout shows how far it is, and what is there already.
 
@@ -95,6 +99,11 @@ def make_dataset(
         One of its classes, for each kind of fault.
     """
     number, of = shard
+    if overwrite and of > 1:
+        raise SettingError(
+            "--overwrite is given for one of several shards, and would remove what the others "
+            "made; give another --output."
+        )
     if workers < 1 or not 1 <= number <= of:
         raise SettingError(
             f"--workers is {workers} and --shard {number}/{of}; give at least one worker, and a "
@@ -113,7 +122,9 @@ def make_dataset(
                 f"{place} lies in the memory of one process, which others do not see; leave "
                 "--workers and --scheduler out, or give another address."
             )
-    keep_plan(plan, store)
+    if overwrite:
+        _remove_set(store)
+    keep_plan(plan, store, overwrite=overwrite)
     done = {r["name"] for r in read_records(store, plan.images) if "skipped" not in r}
     if done and progress:
         print(f"{store} holds {len(done)} of the {len(plan.images)} images already", flush=True)
@@ -135,6 +146,20 @@ def make_dataset(
     return _finished(plan, store, records, str(output))
 
 
+def _remove_set(store: Store) -> None:
+    """Remove the files of a set but its plan: those that its records and sums name, no others."""
+    with store.locked():
+        there = store.sizes()
+        own = {name for name in there if name.startswith(RECORDS)} if PLAN in there else set()
+        named = own | ({SUMS} if own else set())
+        for content in store.read_many(sorted(own)):
+            with suppress(ValueError, KeyError, TypeError):  # cut short, or altered
+                named |= set(json.loads(content or b"")["files"])
+        if own and SUMS in there:
+            named |= {line[66:] for line in store.read(SUMS).decode().splitlines()}
+        store.remove(sorted(named & there.keys() - {PLAN}))
+
+
 def _finished(plan: DatasetPlan, store: Store, records: list[Record], output: str) -> DatasetRun:
     """Write the files of the whole set, where all its images are there; and count."""
     skipped = {r["source"]: r["skipped"] for r in records if "skipped" in r}
@@ -148,8 +173,8 @@ def _finished(plan: DatasetPlan, store: Store, records: list[Record], output: st
     if len(records) == len(plan.images):
         if asked and not nodules:
             raise SettingError(
-                f"No nodule found room in any of {len(made)} images; give a smaller --size-mm "
-                "and another --output."
+                f"No nodule found room in any of {len(made)} images; give a smaller "
+                "--size-mm, and another --output or --overwrite."
             )
         keep_plan(plan, store)  # where there are no locks another run may have begun another set
         finalise_set(plan, store, records)

@@ -27,10 +27,13 @@ def standardise_files(
     output: Path,
     boxes: Path | None = None,
     say: Callable[[str], None] = print,
+    *,
+    overwrite: bool = False,
 ) -> Iterator[Path]:
     """Standardise radiographs, each into an .mha of its own, and write ``crops.json``.
 
-    A run over a folder that holds some of them makes the others, and yields the path of each.
+    A run over a folder that holds some of them makes the others, and yields the path of each; with
+    `overwrite` it makes all of them.
     Whatever is wrong with a radiograph, it is left out; of a fault in nodegen itself ``faults.log``
     says where it lies. A table of boxes in the radiographs' own pixels becomes ``boxes.csv`` in
     those of the standardised images. `say` is given sentences about what is there and left out.
@@ -52,7 +55,7 @@ def standardise_files(
         for path, root in find_radiographs(inputs):
             source = path.relative_to(root).as_posix()
             try:
-                yield from _standardised(path, source, output, entries, taken)
+                yield from _standardised(path, source, output, entries, taken, overwrite)
             except Exception as error:
                 why, trace = left_out_for(error, source, str(output / FAULTS))
                 say(f"left out {source}: {why.replace(str(path), source)}")
@@ -69,7 +72,12 @@ def standardise_files(
 
 
 def _standardised(
-    path: Path, source: str, output: Path, entries: dict[str, Entry], taken: set[str]
+    path: Path,
+    source: str,
+    output: Path,
+    entries: dict[str, Entry],
+    taken: set[str],
+    overwrite: bool,
 ) -> Iterator[Path]:
     """Write those images of one file that are not there, and note how each was brought there."""
     stem = source.removesuffix(path.suffix).replace("/", "_")
@@ -84,11 +92,11 @@ def _standardised(
         if name in taken:
             raise StackError(f"another radiograph is written as {name}; rename one")
         taken.add(name)
-        if name in entries and (output / name).exists():
+        if name in entries and (output / name).exists() and not overwrite:
             if entries[name]["source_sha256"] != digest:
                 raise StackError(
-                    f"{output / name} was made of another file; remove it, or give another "
-                    "--output."
+                    f"{output / name} was made of another file; give another --output, or "
+                    "--overwrite to replace it."
                 )
             continue
         made = standardise(radiograph)

@@ -1,4 +1,4 @@
-"""Tables of boxes as others publish them: NODE21's ``metadata.csv``, COCO, or any plain CSV.
+"""Tables of boxes: NODE21's ``metadata.csv``, COCO, any plain CSV, or a stack's ``nodules.json``.
 
 One reader for every command that takes boxes of many images. It knows which rows say that an image
 has no nodule, which findings are other than nodules, and in what image size the boxes are given;
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from nodegen.errors import BoxesError
-from nodegen.io.boxes import Box, fit_boxes
+from nodegen.io.boxes import Box, ends_of, fit_boxes, read_entries
+from nodegen.schemas import KIND
 
 # Names of columns, in the order in which they are looked for, without case, blanks and signs.
 NAMES = (
@@ -39,7 +40,7 @@ ASPECT = 0.02  # relative difference of the two scales above which an image is n
 LISTED = 4  # names that a message lists
 FORMS = (
     "a CSV with the columns img_name, x, y, width and height (or x_min, y_min, x_max, y_max), as "
-    "NODE21's metadata.csv, or COCO as JSON"
+    "NODE21's metadata.csv, COCO as JSON, or a stack's nodules.json"
 )
 
 logger = logging.getLogger(__name__)
@@ -139,10 +140,13 @@ class BoxTable:
         Of the table.
     images : tuple of TableImage
         In the order of the table.
+    of_stack : bool
+        Whether its images are the slices of one stack, named by their numbers.
     """
 
     path: Path
     images: tuple[TableImage, ...]
+    of_stack: bool = False
 
     def match(self, names: Sequence[str]) -> list[TableImage | None]:
         """Find each image's row, by its file's name.
@@ -166,6 +170,8 @@ class BoxTable:
             Where no row matches; where rows match no image and images have no row, so that a
             nodule may have been lost; or where several images are meant.
         """
+        if self.of_stack:
+            return self._slices(names)
         exact: dict[str, list[int]] = {}
         folded: dict[str, list[int]] = {}
         for number, name in enumerate(names):
@@ -192,6 +198,28 @@ class BoxTable:
         if unmatched:
             logger.warning("%s names %s, which is not given.", self.path, _listed(unmatched))
         return found
+
+    def _slices(self, names: Sequence[str]) -> list[TableImage | None]:
+        """Each slice's row, of the only stack among the images or the one beside the table."""
+        parts = [re.fullmatch(r"(.*?)(?::(\d+))?", name, re.DOTALL) for name in names]
+        places = [(Path(part[1]), part[2] or "0") for part in parts if part]
+        files = {file for file, _ in places}
+        beside = {file for file in files if file.parent == self.path.parent}
+        stack = files if len(files) == 1 else beside
+        if len(stack) != 1:
+            raise BoxesError(
+                f"{self.path} holds the boxes of one stack, and {len(files)} files are given; give "
+                "a table that names its images."
+            )
+        slices = [number if file in stack else None for file, number in places]
+        lost = [image.name for image in self.images if image.name not in slices]
+        if lost:
+            raise BoxesError(
+                f"{self.path} has boxes in slice {_listed(lost)}, and the stack has "
+                f"{len(slices) - slices.count(None)} slices; give the boxes of this stack."
+            )
+        rows = {image.name: image for image in self.images}
+        return [rows.get(name, TableImage(name)) if name else None for name in slices]
 
     def _one(self, image: TableImage, names: Sequence[str], numbers: list[int]) -> int | None:
         """The one of these images whose folders are those of the row."""
@@ -233,7 +261,7 @@ def read_box_table(path: Path) -> BoxTable:
     path : Path
         A CSV with a row for each box, separated by commas, semicolons or tabs; a row without a box,
         or with a label that says none, lists an image without a nodule. Or COCO, of whose
-        categories those count whose name holds "nodul".
+        categories those count whose name holds "nodul". Or the ``nodules.json`` of a stack.
 
     Raises
     ------
@@ -244,6 +272,8 @@ def read_box_table(path: Path) -> BoxTable:
         text = _decoded(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise BoxesError(f"The boxes {path} cannot be read ({error}); give {FORMS}.") from error
+    if KIND in text:
+        return BoxTable(path, tuple(_of_stack(path)), of_stack=True)
     images = _coco(text, path) if text.lstrip()[:1] in ("{", "[") else _csv(text, path)
     return BoxTable(path, tuple(images))
 
@@ -444,6 +474,19 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{value!r} for a name")
     return value
+
+
+# --- the boxes of a stack -------------------------------------------------------------------------
+
+
+def _of_stack(path: Path) -> list[TableImage]:
+    slices: dict[str, TableImage] = {}
+    for index, entry in enumerate(read_entries(path)):
+        number, (left, right), (top, bottom) = ends_of(entry.corners, index)
+        box = _box((left, top, right - left, bottom - top), f"Box {index} of {path}")
+        image = slices.get(str(number), TableImage(str(number)))
+        slices[image.name] = replace(image, boxes=(*image.boxes, box))
+    return list(slices.values())
 
 
 # --- names ----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from typing import Any
 from nodegen.constants import SMALLEST_BOX_PX
 from nodegen.errors import BoxesError, RecipeError
 from nodegen.io.files import write_text
-from nodegen.schemas import KIND, BoxesFile, RecipesFile, SchemaFault, read_json
+from nodegen.schemas import KIND, BoxEntry, BoxesFile, RecipesFile, SchemaFault, read_json
 from nodegen.schemas import Box as Box
 from nodegen.schemas import Recipe as Recipe
 
@@ -45,12 +45,18 @@ def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
         Where the file is missing, is not JSON or not of the form, or a box lies wholly outside; the
         message names the box and the field.
     """
+    return [
+        _fitted(*ends_of(entry.corners, index), index, shape)
+        for index, entry in enumerate(read_entries(path))
+    ]
+
+
+def read_entries(path: Path) -> list[BoxEntry]:
+    """Read the boxes of ``nodules.json`` as they stand there; see :func:`read_boxes`."""
     try:
-        _, checked = read_json(BoxesFile, path)
+        return read_json(BoxesFile, path)[1].boxes
     except SchemaFault as fault:
         raise BoxesError(f"{fault}; {REMEDY}.") from None
-    entries = checked.boxes
-    return [_box(entry.corners, index, shape) for index, entry in enumerate(entries)]
 
 
 def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
@@ -116,15 +122,17 @@ def write_boxes(path: Path, boxes: list[Box]) -> None:
     write_text(path, json.dumps(content) + "\n")
 
 
-def _box(corners: list[list[float]], index: int, shape: tuple[int, int, int]) -> Box:
-    # A single image's boxes may lack z.
+def ends_of(
+    corners: list[list[float]], index: int
+) -> tuple[int, tuple[float, float], tuple[float, float]]:
+    """The slice of a box, and its ends along x and y, px; a single image's boxes may lack z."""
     x, y, z = zip(*((*corner, 0.0)[:3] for corner in corners), strict=True)
     if max(z) != min(z) or not float(z[0]).is_integer():
         raise BoxesError(
             f"The corners of box {index} have z {', '.join(f'{v:g}' for v in z)} where one whole "
             "number, the index of a slice, is wanted; give all four the same."
         )
-    return _fitted(int(z[0]), (min(x), max(x)), (min(y), max(y)), index, shape)
+    return int(z[0]), (min(x), max(x)), (min(y), max(y))
 
 
 def _fitted(

@@ -232,6 +232,16 @@ class Store:
                     if some:
                         _pipe(files, some)
 
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files that are there, one after the other."""
+        if self.folder is not None:
+            for name in names:
+                (self.folder / name).unlink(missing_ok=True)
+        elif names:
+            with self._told():
+                files, root = self._opened()
+                files.rm([f"{root}/{name}" for name in names])
+
     def locked(self) -> AbstractContextManager[None]:
         """Wait for, and hold, the folder against others; elsewhere than on a disk nothing is held.
 
