@@ -32,8 +32,8 @@ RealFolder = Annotated[
 BoxTable = Annotated[
     Path,
     Parameter(
-        help="Table of their boxes: NODE21's metadata.csv, COCO, a CSV of stem, x, y, width, height "
-        "in px, or a stack's nodules.json."
+        help="Table of their boxes: NODE21's metadata.csv, COCO, a CSV of stem, x, y, width, "
+        "height in px, or a stack's nodules.json."
     ),
 ]
 SyntheticFolders = Annotated[
