@@ -15,7 +15,7 @@ from nodegen.cli import main
 from nodegen.dataset.standardise import StandardisationTransform
 from nodegen.errors import BoxesError
 from nodegen.evaluation.boxed_images import read_real
-from nodegen.evaluation.utility.cases import read_folders, with_boxes
+from nodegen.evaluation.utility.cases import read_cases
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
 from nodegen.io.image import Geometry
@@ -262,7 +262,7 @@ def test_every_command_reads_the_same_boxes(real, tmp_path, make_input, capfd):
     with_nodules = {name: list(found) for name, found in FOUND.items() if found}
     images = read_real(folder, boxes, progress=False)
     assert {one.name: list(one.boxes) for one in images} == with_nodules
-    cases = with_boxes(read_folders([folder]), [read_box_table(boxes)], (20, 400))
+    cases = read_cases([folder], None, [read_box_table(boxes)], (20, 400))
     assert {case.name: case.nodules for case in cases} == FOUND
     given = ["--real", str(folder), "--boxes", str(boxes)]
     assert main(["reference", *given, "--output", str(tmp_path / "reference.json")]) == 0

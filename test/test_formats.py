@@ -8,7 +8,7 @@ from PIL import Image
 
 from nodegen.errors import StackError
 from nodegen.evaluation.boxed_images import read_real
-from nodegen.evaluation.utility.cases import read_folders
+from nodegen.evaluation.utility.cases import read_cases
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.radiograph import find_radiographs, read_radiograph, read_radiographs
 from nodegen.io.stack import count_slices, find_image, output_name, read_stack
@@ -148,7 +148,7 @@ def radiographs(tmp_path):
 def test_every_command_that_takes_radiographs_takes_any_format(radiographs):
     folder, boxes = radiographs
     names = sorted(["a", "b", "c", "d", "IM0001"])
-    assert sorted(one.name for one in read_folders([folder])) == names
+    assert sorted(one.name for one in read_cases([folder])) == names
     assert sorted(one.name for one in read_real(folder, boxes, progress=False)) == names
     assert sorted(path.stem for path, _ in find_radiographs([folder])) == names
 

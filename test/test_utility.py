@@ -13,19 +13,14 @@ from sklearn.metrics import roc_auc_score
 
 from nodegen.cli import main
 from nodegen.errors import SettingError, StackError, UtilityError
-from nodegen.evaluation.utility import bootstrap, run_utility, scoring, segresnet, trained_detector
-from nodegen.evaluation.utility.arms import MADE, parse_arms, synthetic
+from nodegen.evaluation.statistics import estimate
+from nodegen.evaluation.utility import run_utility, scoring, segresnet, trained_detector
+from nodegen.evaluation.utility.arms import MADE, parse_arms
 from nodegen.evaluation.utility.cache import Cache, content_hash
-from nodegen.evaluation.utility.cases import (
-    BoxedRadiograph,
-    check_leaks,
-    read_folders,
-    with_boxes,
-)
+from nodegen.evaluation.utility.cases import BoxedRadiograph, check_leaks, read_cases, split
 from nodegen.evaluation.utility.discs import draw_discs
 from nodegen.evaluation.utility.places import GAP_PX, place_all
 from nodegen.evaluation.utility.protocol import folds_of, jobs
-from nodegen.evaluation.utility.run_utility import split
 from nodegen.evaluation.utility.scoring import TestSet, detector_measures, hits_of
 from nodegen.evaluation.utility.training_images import NULL_CONTRAST, TrainingImages
 from nodegen.evaluation.utility.utility_options import Options
@@ -67,11 +62,6 @@ def with_nodules(seeds, nodules=4):
     return made
 
 
-def outcome_on(radiographs):
-    count = len(scoring.patients(radiographs))
-    return TestSet(radiographs, bootstrap.patient_weights(count))
-
-
 # --- the figures ----------------------------------------------------------------------------------
 
 
@@ -80,7 +70,7 @@ def test_auc_is_that_of_scikit_learn_with_any_ties_and_weights(items):
     scores, labels = np.array(items).T.astype(float)
     labels = labels.astype(bool)
     weights = np.random.default_rng(0).integers(1, 4, (3, len(items)))
-    found = bootstrap.weighted_auc(scores, labels, weights)
+    found = scoring.weighted_auc(scores, labels, weights)
     if labels.all() or not labels.any():
         assert np.isnan(found).all()
     else:
@@ -96,25 +86,25 @@ def random_hits(rng, alarms, images, nodules, **more):
         "true_image": np.arange(nodules) % images,
         "counted": np.ones(images, bool),
     }
-    return bootstrap.Hits(**made | more)
+    return scoring.Hits(**made | more)
 
 
 def test_froc_is_that_of_monai():
     metrics = pytest.importorskip("monai.metrics")
     hits = random_hits(np.random.default_rng(3), 60, 8, 20)
     rates, sensitivity = metrics.compute_froc_curve_data(hits.false, hits.true, 20, 8)
-    own = bootstrap.froc(hits, np.ones((1, 8)))
+    own = scoring.froc(hits, np.ones((1, 8)))
     np.testing.assert_allclose(own[0][0], rates)
     np.testing.assert_allclose(own[1][0], sensitivity)
-    wanted = metrics.compute_froc_score(rates, sensitivity, bootstrap.FROC_AT)
-    assert bootstrap.sensitivities(hits, np.ones((1, 8))).mean() == pytest.approx(wanted)
+    wanted = metrics.compute_froc_score(rates, sensitivity, scoring.FROC_AT)
+    assert scoring.sensitivities(hits, np.ones((1, 8))).mean() == pytest.approx(wanted)
 
 
 def test_an_image_drawn_twice_counts_twice_in_the_froc():
     hits = random_hits(np.random.default_rng(4), 30, 4, 9)
     copies = [np.flatnonzero(hits.false_image == i) for i in (0, 0, 1, 3)]
     true = [np.flatnonzero(hits.true_image == i) for i in (0, 0, 1, 3)]
-    copied = bootstrap.Hits(
+    copied = scoring.Hits(
         hits.false[np.concatenate(copies)],
         np.repeat(np.arange(4), [len(c) for c in copies]),
         hits.true[np.concatenate(true)],
@@ -123,7 +113,7 @@ def test_an_image_drawn_twice_counts_twice_in_the_froc():
     )
     # The lowest level of all is no threshold; image 2 has it or not.
     weights = np.array([[2, 1, 0, 1]]), np.ones((1, 4))
-    at = [bootstrap.sensitivities(h, w) for h, w in zip((hits, copied), weights, strict=True)]
+    at = [scoring.sensitivities(h, w) for h, w in zip((hits, copied), weights, strict=True)]
     np.testing.assert_allclose(at[0], at[1], atol=0.12)
 
 
@@ -131,7 +121,7 @@ def test_rates_are_of_the_radiographs_whose_false_alarms_count():
     rng = np.random.default_rng(5)
     all_count = random_hits(rng, 0, 4, 8, false=np.array([0.5, 0.6]), false_image=np.array([0, 1]))
     half = replace(all_count, counted=np.array([True, True, False, False]))
-    rates = [bootstrap.froc(hits, np.ones((1, 4)))[0][0].max() for hits in (all_count, half)]
+    rates = [scoring.froc(hits, np.ones((1, 4)))[0][0].max() for hits in (all_count, half)]
     assert rates[1] == 2 * rates[0]
 
 
@@ -146,13 +136,11 @@ def test_a_hit_is_a_centre_in_the_box_and_what_is_not_counted_is_neither():
         [160, 160, 10, 10, 0.7],  # in the box that is not counted
     ])  # fmt: skip
     empty = np.zeros((0, 5))
-    hits = hits_of(outcome_on([one, radiograph(1)]), [found, empty])
+    hits = hits_of([one, radiograph(1)], [found, empty])
     np.testing.assert_allclose(hits.true, [0.9], rtol=1e-6)
     np.testing.assert_allclose(hits.false, [0.8], rtol=1e-6)
     assert hits.false_image.tolist() == [0]
-    unboxed = hits_of(
-        outcome_on([replace(one, others_unboxed=True), radiograph(1)]), [found, empty]
-    )
+    unboxed = hits_of([replace(one, others_unboxed=True), radiograph(1)], [found, empty])
     np.testing.assert_allclose(unboxed.true, [0.9], rtol=1e-6)
     assert not len(unboxed.false)
     assert unboxed.counted.tolist() == [False, True]
@@ -160,7 +148,7 @@ def test_a_hit_is_a_centre_in_the_box_and_what_is_not_counted_is_neither():
 
 def test_the_interval_holds_the_figure_and_the_draws_are_paired():
     pytest.importorskip("monai.metrics")
-    test = outcome_on([*with_nodules(range(6)), radiograph(7), radiograph(8)])
+    test = TestSet([*with_nodules(range(6)), radiograph(7), radiograph(8)])
     rng = np.random.default_rng(0)
     scores = [
         np.array([[b.left, b.top, b.width, b.height, rng.random()] for b in one.nodules]
@@ -169,7 +157,7 @@ def test_the_interval_holds_the_figure_and_the_draws_are_paired():
     ]  # fmt: skip
     first, again = (detector_measures(test, scores)["FROC"] for _ in range(2))
     assert (first == again).all()
-    found = bootstrap.estimate(first)
+    found = estimate(first[0], first[1:])
     assert found.low <= found.value <= found.high
 
 
@@ -187,7 +175,7 @@ def test_patients_follow_from_names_and_folders(tmp_path):
     for name in ("00002361_008", "00002361_011", "n0044", "patient00012/view1"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / f"{name}.png")
-    found = {one.name: one.patient for one in read_folders([tmp_path])}
+    found = {one.name: one.patient for one in read_cases([tmp_path])}
     assert found == {"00002361_008": "00002361", "00002361_011": "00002361", "n0044": "n0044",
                      "view1": "patient00012"}  # fmt: skip
 
@@ -255,9 +243,9 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
     (weighted,) = parse_arms(["singan@subtlety:obvious=1"])
     assert (weighted.made, weighted.folder) == ("singan@subtlety:obvious=1", None)
     assert parse_arms(["poisson@contrast:300", "poisson"])[0].made == "poisson@contrast:300"
-    shown = [synthetic(arm).nodules for arm in ("singan@nodules:0-3", "singan")]
-    assert shown == [(0, 3), (4, 4)]
-    assert synthetic("singan@nodules:2").drawn_as == "singan"
+    fewer, default = parse_arms(["singan@nodules:0-3", "singan"])
+    assert (fewer.nodules, default.nodules) == ((0, 3), (4, 4))
+    assert fewer.made == default.made == "singan", "drawn once"
     with pytest.raises(SettingError, match="contrast is 'x'"):
         parse_arms(["poisson@contrast:x"])
     assert len(jobs(arms, seeds=2, folds=5)) == 2 * (2 + 3 * 5)
@@ -288,7 +276,8 @@ def test_every_method_changes_its_boxes_and_the_null_control_changes_nothing(
 ):
     settings = Settings(noise_and_blur=False, intensity="input", model=tiny_model)
     image, boxes = ground(0), [Box(0, 60, 60, 110, 120), Box(0, 160, 150, 210, 200, 1)]
-    changed = TrainingImages(Cache(tmp_path), settings, seed=1).make(made, image, boxes) != image
+    (arm,) = parse_arms([made])
+    changed = TrainingImages(Cache(tmp_path), settings, seed=1).make(arm, image, boxes) != image
     outside = np.ones_like(changed)
     for box in boxes:
         outside[box.top - 50 : box.bottom + 50, box.left - 50 : box.right + 50] = False
@@ -329,9 +318,8 @@ def test_several_folders_and_tables_with_sources_and_others_unboxed(tmp_path):
     for folder, lines in rows.items():
         (tmp_path / f"{folder}.csv").write_text(head + "\n".join(lines) + "\n")
         tables.append(read_box_table(tmp_path / f"{folder}.csv"))
-    found = with_boxes(
-        read_folders([tmp_path / "first", tmp_path / "second"]), tables, (30, 130), ("doubtful",)
-    )
+    both = [tmp_path / "first", tmp_path / "second"]
+    found = read_cases(both, None, tables, (30, 130), ("doubtful",))
     by_name = {one.name: one for one in found}
     assert [len(by_name[f"r{i}"].nodules) for i in range(4)] == [1, 0, 1, 0]
     assert [len(by_name[f"r{i}"].ignored) for i in range(4)] == [1, 0, 1, 0]
@@ -342,10 +330,10 @@ def test_what_cannot_be_read_is_named_and_left_out(tmp_path, caplog):
     write(tmp_path / "a", "good", ground(0))
     (tmp_path / "a" / "torn.mha").write_bytes(b"ObjectType = Image\nNDims = 2\n")
     write(tmp_path / "b", "no_lungs", ground(1)[:200])
-    assert [one.name for one in read_folders([tmp_path / "a"])] == ["good"]
+    assert [one.name for one in read_cases([tmp_path / "a"])] == ["good"]
     assert "torn.mha is left out" in caplog.text
     with pytest.raises(StackError, match="No file in"):
-        read_folders([tmp_path / "b"], Cache(tmp_path / "store"))
+        read_cases([tmp_path / "b"], Cache(tmp_path / "store"))
     assert "no_lungs.mha is left out" in caplog.text
 
 
@@ -359,15 +347,15 @@ def test_a_radiograph_in_another_form_is_standardised_with_its_boxes(tmp_path, c
     Image.fromarray(eight_bit).save(tmp_path / "png" / "a.png")
     (tmp_path / "boxes.csv").write_text(f"stem,x,y,width,height\na,{x - 30},{y - 30},60,60\n")
     table = read_box_table(tmp_path / "boxes.csv")
-    found = read_folders([tmp_path / "png"], Cache(tmp_path / "store"))
-    (one,) = with_boxes(found, [table], (30, 300))
+    store = Cache(tmp_path / "store")
+    (one,) = read_cases([tmp_path / "png"], store, [table], (30, 300))
     assert one.load().shape == (1024, 1024)
     assert one.load().dtype == np.uint16
     (box,) = one.nodules
     part = one.load()[box.top : box.bottom, box.left : box.right]
     peak = np.array(np.unravel_index(part.argmax(), part.shape)) / part.shape
     np.testing.assert_allclose(peak, 0.5, atol=0.1)
-    (untouched,) = with_boxes(read_folders([tmp_path / "png"]), [table], (30, 300))
+    (untouched,) = read_cases([tmp_path / "png"], None, [table], (30, 300))
     assert (untouched.load() == eight_bit).all()
 
 

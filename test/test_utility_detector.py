@@ -99,8 +99,9 @@ def test_an_empty_map_gives_no_box():
     assert segresnet.boxes_with_scores(np.zeros((SIDE, SIDE), np.float32)).shape == (0, 5)
 
 
-def test_a_bright_disc_is_learned_and_found():
-    model = SegResNet(steps=120, batch=4, learning_rate=1e-2)
+def test_a_bright_disc_is_learned_and_found(monkeypatch):
+    monkeypatch.setattr(segresnet, "LEARNING_RATE", 1e-2)
+    model = SegResNet(steps=120, batch=4)
     state = model.train(images(range(24)), 0)
     test = [bright_disc(s) for s in range(100, 106)]
     hit = 0

@@ -53,13 +53,13 @@ def utility(
     """
     from nodegen.evaluation.utility.cache import Cache
     from nodegen.evaluation.utility.results import markdown
-    from nodegen.evaluation.utility.run_utility import read_cases, utility
+    from nodegen.evaluation.utility.run_utility import read_sides, utility
     from nodegen.evaluation.utility.training_images import write_places as write
 
     options = replace(choices, settings=Settings(device=device, model=model, library=library))
     given = real, boxes, radiographs or []
     if write_places:
-        read = read_cases(*given, options, places, Cache(output / "store"))
+        read = read_sides(*given, options, places, Cache(output / "store"))
         write(write_places, read[0])
         print(f"radiographs and places: {write_places}")
         return

@@ -56,6 +56,20 @@ class LungCrop:
         """A point of the original in the standardised image, px."""
         return (x - self.left) * self.scale + self.x, (y - self.top) * self.scale + self.y
 
+    def apply_box(self, box: Corners) -> Corners | None:
+        """Bring a box (left, top, right, bottom) of the original to the standardised image.
+
+        Clipped to the crop; None where its centre lies outside.
+        """
+        width, height = self.size
+        x, y = self.apply((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+        if not (self.x <= x < self.x + width and self.y <= y < self.y + height):
+            return None
+        left, top = (round(value) for value in self.apply(box[0], box[1]))
+        right, bottom = (round(value) for value in self.apply(box[2], box[3]))
+        left, top = max(left, self.x), max(top, self.y)
+        return left, top, min(right, self.x + width), min(bottom, self.y + height)
+
     def inverse(self, x: float, y: float) -> tuple[float, float]:
         """A point of the standardised image in the original, px."""
         return (x - self.x) / self.scale + self.left, (y - self.y) / self.scale + self.top
@@ -123,20 +137,6 @@ class StandardisationTransform:
     def inverse_mask(self, mask: np.ndarray) -> np.ndarray:
         """Bring a mask of the standardised image to the original, bool (row, column)."""
         return self._resampled(mask.astype(np.float32), Image.Resampling.BILINEAR) >= 0.5
-
-    def apply_box(self, box: Corners) -> Corners | None:
-        """Bring a box (left, top, right, bottom) of the original to the standardised image.
-
-        Clipped to the crop; None where its centre lies outside.
-        """
-        crop, (width, height) = self.crop, self.crop.size
-        x, y = crop.apply((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-        if not (crop.x <= x < crop.x + width and crop.y <= y < crop.y + height):
-            return None
-        left, top = (round(value) for value in crop.apply(box[0], box[1]))
-        right, bottom = (round(value) for value in crop.apply(box[2], box[3]))
-        left, top = max(left, crop.x), max(top, crop.y)
-        return left, top, min(right, crop.x + width), min(bottom, crop.y + height)
 
     def inverse_box(self, box: Corners) -> Corners:
         """Bring a box (left, top, right, bottom) to the original, to the nearest px inside it."""

@@ -141,7 +141,7 @@ def _boxes_of(entries: dict[str, Entry], table: BoxTable, say: Callable[[str], N
         transformation = StandardisationTransform.from_dict(entries[name])
         kept: list[tuple[object, ...]] = []
         for box in image.fitted(transformation.shape) if image else ():
-            corners = transformation.apply_box((box.left, box.top, box.right, box.bottom))
+            corners = transformation.crop.apply_box((box.left, box.top, box.right, box.bottom))
             if corners is None:
                 say(f"left out box {box.index} of {name}: it lies outside the crop to the lungs")
             else:

@@ -1,9 +1,12 @@
-"""What every part of the evaluation counts with: a figure with its interval, and the AUC."""
+"""What every part of the evaluation counts with: a figure with its interval, bootstrap, AUC."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import rankdata
+
+INTERVAL = (2.5, 97.5)  # percentiles of a bootstrap's draws: 95 %
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,23 @@ class Estimate:
     def signed(self) -> str:
         """With its sign, as a difference is shown."""
         return format(self, "+.3f")
+
+
+def estimate(value: float, draws: Sequence[float] | np.ndarray) -> Estimate:
+    """A figure with the interval of a bootstrap's draws; draws that are NaN are left out."""
+    known = np.asarray(draws)[np.isfinite(draws)]
+    low, high = np.percentile(known, INTERVAL) if len(known) else (np.nan, np.nan)
+    return Estimate(float(value), float(low), float(high))
+
+
+def resampled(values: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One draw of a bootstrap: the values of as many groups, drawn with replacement.
+
+    ``groups`` names what each of the ``values`` belongs to, such as its radiograph.
+    """
+    names, number = np.unique(groups, return_inverse=True)
+    drawn = rng.integers(len(names), size=len(names))
+    return np.repeat(values, np.bincount(drawn, minlength=len(names))[number])
 
 
 def auc(positive: np.ndarray, negative: np.ndarray) -> float:

@@ -1,60 +1,48 @@
-"""Arms: what a network is trained on. Their names, and what each of them says."""
+"""Arms: what a network is trained on, as their names say it."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from nodegen.dataset.dataset_settings import RECIPES
 from nodegen.errors import UtilityError
-from nodegen.evaluation.utility.trained_detector import SHOWN
 from nodegen.settings import METHODS, Settings
 
 REAL = "real"
 DISCS = "discs"  # analytic-disc baseline
 NULL = "null"  # null control: nodules of no contrast
-# Methods with settings of their own: the paper's contrast and add-back as written; the organisers'.
-NAMED = {
+# Each with its settings: the methods, the paper's contrast and add-back, the organisers' baseline.
+MADE: dict[str, dict[str, str]] = {
+    **{method: {"method": method} for method in METHODS},
     "singan-paper": {"method": "singan", "add_back": "paper", "contrast": "paper"},
     "baseline": {"method": "poisson", "contrast": "paper"},
+    DISCS: {},
+    NULL: {},
 }
-MADE = (*METHODS, *NAMED, DISCS, NULL)
 VARIED = ("add_back", "contrast", "subtlety", "windows")  # settings that an arm may have of its own
 DEFAULT = (REAL, "singan", "singan-then-real", "singan+real-1", "baseline")
+SHOWN = RECIPES["detector"]  # of a radiograph's synthetic nodules at a time, fewest and most
 GRAMMAR = (
-    f"{', '.join(MADE)}, METHOD@SETTING:VALUE (singan@subtlety:obvious), NAME=FOLDER, {REAL}, "
-    f"{REAL}-PERCENT (real-25), ARM+{REAL} or ARM+{REAL}-RATIO (singan+real-3: three synthetic "
-    f"nodules to a real one), ARM-then-{REAL}"
+    f"{', '.join(MADE)}, METHOD@SETTING:VALUE with one of {', '.join(VARIED)} or nodules "
+    f"(singan@subtlety:obvious, singan@nodules:1-3), NAME=FOLDER, {REAL}, {REAL}-PERCENT "
+    f"(real-25), ARM+{REAL} or ARM+{REAL}-RATIO (singan+real-3: three synthetic radiographs to a "
+    f"real one), ARM-then-{REAL}"
 )
 
 
 @dataclass(frozen=True)
 class Arm:
-    """What one network is trained on.
+    """What one network is trained on."""
 
-    Attributes
-    ----------
-    name : str
-        As it was asked for.
-    made : str or None
-        Which synthetic nodules: one of ``MADE``, a method with a setting of its own, or the name of
-        a folder; None: none.
-    folder : Path or None
-        Where the stack lies that was made elsewhere.
-    real : float
-        Part of the real radiographs that is trained on, 0..1; 0: none.
-    ratio : float or None
-        Synthetic nodules to a real one in a mix; None: all of them.
-    then : bool
-        Whether the network is trained on the synthetic ones first, then on the real ones.
-    """
-
-    name: str
-    made: str | None = None
-    folder: Path | None = None
-    real: float = 0.0
-    ratio: float | None = None
-    then: bool = False
+    name: str  # as it was asked for
+    made: str | None = None  # names how synthetic nodules are drawn; None: there are none
+    settings: Mapping[str, str] = field(default_factory=dict)  # that differ from those of the run
+    nodules: tuple[int, int] = SHOWN  # synthetic, of a radiograph, shown at a time: fewest and most
+    folder: Path | None = None  # of the stack, where it was made elsewhere
+    real: float = 0.0  # part of the real radiographs that is trained on, 0..1
+    ratio: float | None = None  # synthetic radiographs to a real one in a mix; None: all
+    then: bool = False  # the synthetic ones first, then the real ones
 
 
 def parse_arms(words: Sequence[str]) -> list[Arm]:
@@ -69,11 +57,16 @@ def parse_arms(words: Sequence[str]) -> list[Arm]:
     ------
     UtilityError
         Where there are none, one is unknown, or one comes twice.
+    SettingError
+        Where the value of an arm's own setting is not allowed.
 
     Examples
     --------
     >>> [arm.ratio for arm in parse_arms(["singan", "singan+real-3"])]
     [None, 3.0]
+    >>> arm, = parse_arms(["poisson@contrast:200-500"])
+    >>> arm.settings
+    {'method': 'poisson', 'contrast': '200-500'}
     """
     folders = {}
     for word in words:
@@ -90,81 +83,35 @@ def parse_arms(words: Sequence[str]) -> list[Arm]:
     return arms
 
 
-def _parse(name: str, folders: dict[str, Path]) -> Arm:
-    def arm(made: str, **more: Any) -> Arm:
-        if made not in (*folders, *MADE) and "@" not in made:
-            raise UtilityError(f"{name!r} is no arm; choose among {GRAMMAR}.")
-        synthetic(made)  # refuses what is not allowed
-        return Arm(name, made, folders.get(made), **more)
-
+def _parse(name: str, folders: Mapping[str, Path]) -> Arm:
     if name in folders:
-        return arm(name)
+        return _synthetic(name, folders)
     percent = re.fullmatch(rf"{REAL}(?:-(\d+))?", name)
     if percent and 1 <= int(percent[1] or 100) <= 100:
         return Arm(name, real=int(percent[1] or 100) / 100)
     mix = re.fullmatch(rf"(.+)\+{REAL}(?:-(\d+(?:\.\d+)?))?", name)
     if mix and float(mix[2] or 1) > 0:
-        return arm(mix[1], real=1.0, ratio=float(mix[2] or 1))
+        own = _synthetic(mix[1], folders)
+        return replace(own, name=name, real=1.0, ratio=float(mix[2] or 1))
     if name.endswith(f"-then-{REAL}"):
-        return arm(name.removesuffix(f"-then-{REAL}"), real=1.0, then=True)
-    return arm(name)
+        own = _synthetic(name.removesuffix(f"-then-{REAL}"), folders)
+        return replace(own, name=name, real=1.0, then=True)
+    return _synthetic(name, folders)
 
 
-@dataclass(frozen=True)
-class Synthetic:
-    """How the synthetic nodules of an arm are drawn and shown.
-
-    Attributes
-    ----------
-    drawn_as : str
-        The same for all that differ only in which nodules are shown.
-    settings : dict
-        Settings that differ from those of the run.
-    nodules : (int, int)
-        Of a radiograph, shown at a time: fewest and most.
-    """
-
-    drawn_as: str
-    settings: dict[str, str]
-    nodules: tuple[int, int] = SHOWN
-
-
-def synthetic(made: str) -> Synthetic:
-    """Read how synthetic nodules are drawn and shown.
-
-    Parameters
-    ----------
-    made : str
-        One of ``MADE``, METHOD@SETTING:VALUE, or the name of a folder.
-
-    Raises
-    ------
-    UtilityError
-        Where a method or a setting is not known.
-    SettingError
-        Where the setting's value is not allowed.
-
-    Examples
-    --------
-    >>> synthetic("poisson@contrast:200-500").settings
-    {'method': 'poisson', 'contrast': '200-500'}
-    >>> synthetic("singan@nodules:1-3").nodules
-    (1, 3)
-    """
-    if made in NAMED:
-        return Synthetic(made, NAMED[made])
-    method, varied, rest = made.partition("@")
-    name, _, value = rest.partition(":")
-    if not varied:
-        return Synthetic(made, {"method": method} if method in METHODS else {})
-    own, number = {"method": method}, re.fullmatch(r"(\d+)(?:-(\d+))?", value)
-    if method in METHODS and name in VARIED:
-        own[name] = value
+def _synthetic(name: str, folders: Mapping[str, Path]) -> Arm:
+    """An arm of synthetic nodules alone."""
+    if name in folders:
+        return Arm(name, name, folder=folders[name])
+    if name in MADE:
+        return Arm(name, name, MADE[name])
+    method, _, varied = name.partition("@")
+    setting, _, value = varied.partition(":")
+    number = re.fullmatch(r"(\d+)(?:-(\d+))?", value)
+    if method in METHODS and setting in VARIED:
+        own = {"method": method, setting: value}
         Settings(**own)  # type: ignore[arg-type]  # refuses what is not allowed
-        return Synthetic(made, own)
-    if method in METHODS and name == "nodules" and number:
-        return Synthetic(method, own, (int(number[1]), int(number[2] or number[1])))
-    raise UtilityError(
-        f"{made!r} is no arm; write METHOD@SETTING:VALUE with one of {', '.join(METHODS)} and one "
-        f"of {', '.join(VARIED)}, or nodules:1-3."
-    )
+        return Arm(name, name, own)
+    if method in METHODS and setting == "nodules" and number:
+        return Arm(name, method, MADE[method], (int(number[1]), int(number[2] or number[1])))
+    raise UtilityError(f"{name!r} is no arm; choose among {GRAMMAR}.")

@@ -1,6 +1,6 @@
-"""What has been made is kept, under the hash of all that it was made from.
+"""What was computed is kept under the hash of all that it depends on.
 
-A kill loses at most the piece in work; a second run finds the others, and makes anew only what
+A kill loses at most the piece in work; a second run finds the others, and computes anew only what
 has changed: pixels, boxes, settings, model, library, or the code itself.
 """
 
@@ -23,13 +23,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def content_hash(*parts: Any) -> str:
-    """Hash of arrays, and of whatever ``json`` can write.
-
-    Examples
-    --------
-    >>> content_hash("a", 1) == content_hash("a", 1), content_hash("a", 1) == content_hash("a", 2)
-    (True, False)
-    """
+    """Hash of arrays, and of whatever ``json`` can write."""
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -52,13 +46,7 @@ def code_hash(*names: str) -> str:
 
 
 class Cache:
-    """Arrays under content hashes, in a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Made when first written to. May be deleted at any time.
-    """
+    """Arrays under content hashes, in a folder that may be deleted at any time."""
 
     def __init__(self, folder: Path):
         self.folder = folder

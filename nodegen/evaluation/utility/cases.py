@@ -1,4 +1,4 @@
-"""Radiographs with their patients and boxes, and the check that no patient is on both sides."""
+"""Real radiographs with their patients and boxes, and the check that none is on both sides."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -12,13 +12,14 @@ from PIL import Image
 from nodegen.dataset.sources import find_patient
 from nodegen.dataset.standardise import SIDE_PX, LungCrop, standardise
 from nodegen.errors import StackError, UtilityError
-from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash
-from nodegen.io.box_tables import BoxTable
+from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash, content_hash
+from nodegen.io.box_tables import BoxTable, TableImage
 from nodegen.io.boxes import Box
 from nodegen.io.radiograph import NODE21_MAX, Radiograph, find_radiographs, read_radiographs
 
 CODE = code_hash("dataset/standardise.py", "dataset/energy.py", "lungs", "io/image.py",
                  "synthesis/noise_and_blur.py")  # fmt: skip
+BACKGROUND_SHARE = 0.75  # of the patients without a nodule, where no backgrounds are given
 THUMB_PX = 32  # side of the thumbnails that are compared
 # Of 115 radiographs no two of different patients correlate above 0.955; the same one at half the
 # size, in a grey scale stretched or with noise of 100 grey levels stays above 0.999.
@@ -29,36 +30,69 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BoxedRadiograph:
-    """One radiograph, read when its pixels are asked for.
+    """One radiograph, whose pixels are read when they are asked for."""
 
-    Attributes
-    ----------
-    name : str
-        The file's stem, with the slice's number in a stack.
-    patient : str
-    load : callable
-        Gives the pixels, (row, column).
-    nodules : tuple of Box
-        In slice 0.
-    ignored : tuple of Box
-        Boxes that do not count: neither a nodule nor a false alarm.
-    others_unboxed : bool
-        Whether other nodules are seen that have no box: false positives do not count.
-    path : str
-        Of the file, with the slice's number in a stack; what a table of boxes is matched with.
-    """
-
-    name: str
+    name: str  # the file's stem, with the slice's number in a stack
     patient: str
-    load: Callable[[], np.ndarray] = field(compare=False, repr=False)
-    nodules: tuple[Box, ...] = ()
-    ignored: tuple[Box, ...] = ()
-    others_unboxed: bool = False
-    path: str = ""
+    load: Callable[[], np.ndarray] = field(compare=False, repr=False)  # gives pixels (row, column)
+    nodules: tuple[Box, ...] = ()  # in slice 0
+    ignored: tuple[Box, ...] = ()  # boxes that do not count: neither a nodule nor a false alarm
+    others_unboxed: bool = False  # other nodules have no box: false positives do not count
 
 
-def read_folders(folders: Sequence[Path], cache: Cache | None = None) -> list[BoxedRadiograph]:
-    """All radiographs in folders and the folders in them; each slice of a stack is one.
+@lru_cache(maxsize=128)  # files; each is asked for several times, and 128 take 256 MB
+def _radiographs(path: Path) -> list[Radiograph]:
+    return list(read_radiographs(path))
+
+
+@dataclass(frozen=True)
+class PixelSource:
+    """Loads a radiograph (row, column); with a cache, it is brought to NODE21's form first."""
+
+    path: Path
+    number: int  # of the slice
+    cache: Cache | None = None
+
+    def __call__(self) -> np.ndarray:
+        """The pixels."""
+        made = self._standardised()
+        return self._original.pixels if made is None else made["pixels"]
+
+    def fitted(self, row: TableImage) -> list[Box | None]:
+        """The boxes of a table's row in the pixels; None where the crop leaves one out."""
+        boxes, made = row.fitted(self._original.pixels.shape), self._standardised()
+        if made is None:
+            return list(boxes)
+        crop = LungCrop(*made["crop"].tolist())
+        corners = [crop.apply_box((box.left, box.top, box.right, box.bottom)) for box in boxes]
+        return [Box(0, *found) if found else None for found in corners]
+
+    @property
+    def _original(self) -> Radiograph:
+        return _radiographs(self.path)[self.number]
+
+    def _standardised(self) -> Arrays | None:
+        pixels = self._original.pixels
+        is_node21 = pixels.shape == (SIDE_PX,) * 2 and pixels.dtype == np.uint16
+        if self.cache is None or (is_node21 and pixels.max() <= NODE21_MAX):
+            return None
+
+        def make() -> Arrays:
+            made = standardise(self._original)
+            crop = astuple(made.transformation.crop)
+            return {"pixels": made.radiograph.pixels, "crop": np.array(crop, dtype=np.float64)}
+
+        return self.cache.once("standardised", [pixels, CODE], make)
+
+
+def read_cases(
+    folders: Sequence[Path],
+    cache: Cache | None = None,
+    tables: Sequence[BoxTable] = (),
+    sizes_px: tuple[float, float] = (0, np.inf),
+    ignored_sources: Collection[str] = (),
+) -> list[BoxedRadiograph]:
+    """Read the radiographs in folders, each slice of a stack by itself, with their boxes.
 
     One that cannot be read or standardised is named and left out.
 
@@ -69,98 +103,8 @@ def read_folders(folders: Sequence[Path], cache: Cache | None = None) -> list[Bo
     cache : Cache, optional
         Radiographs that are not in NODE21's form (1024 × 1024 px, 12 bit in 16) are brought to it,
         and kept here; None leaves all as they are.
-
-    Raises
-    ------
-    StackError
-        Where there are none.
-    """
-    found = []
-    for path, folder in find_radiographs(list(folders)):
-        try:
-            patient = Path(find_patient(path, path.relative_to(folder).as_posix())).name
-            slices = len(_radiographs(path))
-            sources = [PixelSource(path, number, cache) for number in range(slices)]
-            for source in sources if cache else ():
-                source()
-        except StackError as fault:
-            logger.warning("%s is left out: %s", path, fault)
-            continue
-        for source in sources:
-            part = f":{source.number}" if slices > 1 else ""
-            where = f"{path}{part}"
-            found.append(BoxedRadiograph(path.stem + part, patient + part, source, path=where))
-    if not found:
-        raise StackError(
-            f"No file in {', '.join(map(str, folders))} is a radiograph that can be used; "
-            "give other folders."
-        )
-    return found
-
-
-@lru_cache(maxsize=128)  # files; each is asked for several times, and 128 take 256 MB
-def _radiographs(path: Path) -> list[Radiograph]:
-    return list(read_radiographs(path))
-
-
-@dataclass(frozen=True)
-class PixelSource:
-    """Loads a radiograph, standardised where a cache is given and it is in another form."""
-
-    path: Path
-    number: int
-    cache: Cache | None = None
-
-    def __call__(self) -> np.ndarray:
-        """The pixels, (row, column)."""
-        made = self._standardised()
-        return self.original.pixels if made is None else made["pixels"]
-
-    @property
-    def original(self) -> Radiograph:
-        """The radiograph as the file has it."""
-        return _radiographs(self.path)[self.number]
-
-    def carried(self, boxes: Sequence[Box]) -> list[Box]:
-        """Boxes of the file in the image that is loaded; one that the crop leaves out is empty."""
-        made = self._standardised()
-        if made is None:
-            return list(boxes)
-        crop = LungCrop(*made["crop"].tolist())
-        moved = []
-        for box in boxes:
-            ends = *crop.apply(box.left, box.top), *crop.apply(box.right, box.bottom)
-            left, top, right, bottom = (min(max(round(end), 0), SIDE_PX) for end in ends)
-            moved.append(replace(box, left=left, top=top, right=right, bottom=bottom))
-        return moved
-
-    def _standardised(self) -> Arrays | None:
-        pixels = self.original.pixels
-        is_node21 = pixels.shape == (SIDE_PX,) * 2 and pixels.dtype == np.uint16
-        if self.cache is None or (is_node21 and pixels.max() <= NODE21_MAX):
-            return None
-        return self.cache.once("standardised", [pixels, CODE], self._standardise)
-
-    def _standardise(self) -> Arrays:
-        made = standardise(self.original)
-        crop = astuple(made.transformation.crop)
-        return {"pixels": made.radiograph.pixels, "crop": np.array(crop, dtype=np.float64)}
-
-
-def with_boxes(
-    radiographs: Sequence[BoxedRadiograph],
-    tables: Sequence[BoxTable],
-    sizes_px: tuple[float, float],
-    ignored_sources: Collection[str] = (),
-) -> list[BoxedRadiograph]:
-    """Give each radiograph its boxes; those of which no table knows anything have none.
-
-    Parameters
-    ----------
-    radiographs : sequence of BoxedRadiograph
-        As :func:`read_folders` gives them.
     tables : sequence of BoxTable
-        Each may be about some of the radiographs.
+        Each may be about some of the radiographs; one that no table names has no nodule.
     sizes_px : (least, most)
         Of a box's larger side; others are ignored.
     ignored_sources : collection of str
@@ -168,31 +112,47 @@ def with_boxes(
 
     Raises
     ------
+    StackError
+        Where there are none.
     UtilityError
-        Where not one box belongs to a radiograph.
+        Where there are tables, and no box of them counts.
     BoxesError
         Where a box lies wholly outside its radiograph, or rows match no radiograph.
     """
-    paths = [one.path or one.name for one in radiographs]
-    matched = [table.match(paths) for table in tables]
-    found = []
-    for one, *rows in zip(radiographs, *matched, strict=True):
-        nodules, ignored = list[Box](), list[Box]()
-        source = one.load if isinstance(one.load, PixelSource) else None
-        known = [row for row in rows if row]
-        for row in known:
-            pixels = source.original.pixels if source else one.load()
-            boxes = row.fitted(pixels.shape)
-            carried = source.carried(boxes) if source else boxes
-            for box, drawn in zip(carried, row.boxes, strict=True):
-                counts = sizes_px[0] <= max(box.width, box.height) <= sizes_px[1]
-                if min(box.width, box.height) > 0:
-                    kind = nodules if counts and drawn.source not in ignored_sources else ignored
-                    kind.append(box)
-        unboxed = any(row.others_unboxed for row in known)
-        boxed = replace(one, nodules=tuple(nodules), ignored=tuple(ignored))
-        found.append(replace(boxed, others_unboxed=unboxed))
-    if not any(one.nodules for one in found):
+    found: list[BoxedRadiograph] = []
+    sources: list[PixelSource] = []
+    names: list[str] = []
+    for path, folder in find_radiographs(list(folders)):
+        try:
+            patient = Path(find_patient(path, path.relative_to(folder).as_posix())).name
+            own = [PixelSource(path, number, cache) for number in range(len(_radiographs(path)))]
+            for source in own if cache else ():
+                source()
+        except StackError as fault:
+            logger.warning("%s is left out: %s", path, fault)
+            continue
+        parts = [f":{number}" for number in range(len(own))] if len(own) > 1 else [""]
+        sources += own
+        names += [f"{path}{part}" for part in parts]
+        found += [
+            BoxedRadiograph(path.stem + part, patient + part, source)
+            for part, source in zip(parts, own, strict=True)
+        ]
+    if not found:
+        raise StackError(
+            f"No file in {', '.join(map(str, folders))} is a radiograph that can be used; "
+            "give other folders."
+        )
+
+    def counts(box: Box, source: str) -> bool:
+        fits = sizes_px[0] <= max(box.width, box.height) <= sizes_px[1]
+        return fits and source not in ignored_sources
+
+    for table in tables:
+        for i, row in enumerate(table.match(names)):
+            if row:
+                found[i] = _with_boxes(found[i], row, sources[i].fitted(row), counts)
+    if tables and not any(one.nodules for one in found):
         raise UtilityError(
             f"None of the {len(found)} real radiographs has a nodule of {sizes_px[0]:g} to "
             f"{sizes_px[1]:g} px in the table of boxes; give images and boxes of the same names."
@@ -200,14 +160,55 @@ def with_boxes(
     return found
 
 
-def check_leaks(training: Sequence[BoxedRadiograph], test: Sequence[BoxedRadiograph]) -> None:
-    """Refuse a patient, or a radiograph under whatever name, that is on both sides.
+def _with_boxes(
+    one: BoxedRadiograph,
+    row: TableImage,
+    boxes: Sequence[Box | None],
+    counts: Callable[[Box, str], bool],
+) -> BoxedRadiograph:
+    """Add a table's row, by whether a box ``counts`` with its annotation source."""
+    kinds: dict[bool, list[Box]] = {True: [*one.nodules], False: [*one.ignored]}
+    for box, drawn in zip(boxes, row.boxes, strict=True):
+        if box:
+            kinds[counts(box, drawn.source)].append(box)
+    unboxed = one.others_unboxed or row.others_unboxed
+    return replace(
+        one, nodules=tuple(kinds[True]), ignored=tuple(kinds[False]), others_unboxed=unboxed
+    )
+
+
+def split(
+    real: Sequence[BoxedRadiograph], backgrounds: Sequence[BoxedRadiograph] | None, seed: int
+) -> tuple[list[BoxedRadiograph], list[BoxedRadiograph]]:
+    """Part real radiographs into backgrounds and test, no patient on both sides.
+
+    Without backgrounds of their own three quarters of the patients of ``real`` that have no nodule
+    are taken, chosen by ``seed``.
 
     Raises
     ------
     UtilityError
-        Where there is one; the message names both files.
+        Where a patient, or a radiograph, is on both sides, or there are no backgrounds.
     """
+    test = list(real)
+    if backgrounds is None:
+        sick = {one.patient for one in real if one.nodules or one.ignored or one.others_unboxed}
+        healthy = {one.patient for one in real} - sick
+        order = sorted(healthy, key=lambda name: content_hash("split", name, seed))
+        taken = set(order[: round(BACKGROUND_SHARE * len(order))])
+        backgrounds = [one for one in real if one.patient in taken]
+        test = [one for one in real if one.patient not in taken]
+    if not backgrounds:
+        raise UtilityError(
+            "There are no radiographs to draw nodules into; give a folder of backgrounds, or real "
+            "radiographs without a nodule."
+        )
+    check_leaks(backgrounds, test)
+    return list(backgrounds), test
+
+
+def check_leaks(training: Sequence[BoxedRadiograph], test: Sequence[BoxedRadiograph]) -> None:
+    """Refuse a patient, or a radiograph under whatever name, that is on both sides."""
     patients = {one.patient: one.name for one in test}
     for one in training:
         if one.patient in patients:
@@ -215,7 +216,7 @@ def check_leaks(training: Sequence[BoxedRadiograph], test: Sequence[BoxedRadiogr
                 f"Patient {one.patient} is among the backgrounds ({one.name}) and in the test "
                 f"({patients[one.patient]}); take one of them out."
             )
-    likeness = thumbnails(training) @ thumbnails(test).T
+    likeness = _thumbnails(training) @ _thumbnails(test).T
     if likeness.size and likeness.max() > SAME_RADIOGRAPH:
         i, k = divmod(int(likeness.argmax()), len(test))
         raise UtilityError(
@@ -224,7 +225,7 @@ def check_leaks(training: Sequence[BoxedRadiograph], test: Sequence[BoxedRadiogr
         )
 
 
-def thumbnails(radiographs: Sequence[BoxedRadiograph]) -> np.ndarray:
+def _thumbnails(radiographs: Sequence[BoxedRadiograph]) -> np.ndarray:
     """Thumbnails as unit vectors, shape (radiograph, pixel): their products are correlations."""
     rows = []
     for one in radiographs:

@@ -12,7 +12,7 @@ from nodegen.constants import GREY_MAX
 from nodegen.io.boxes import Box
 from nodegen.synthesis.context import to_unit
 
-POWER = (0.6, 1.2)  # of sqrt(1 - r^2): below 1 flatter than a sphere's shadow
+POWER = (0.6, 1.2)  # of sqrt(1 - r^2): below 1 flatter than what a sphere adds
 RADIUS = (0.75, 0.95)  # of the box's half sides
 HARMONICS = (2, 3, 4, 5)  # of the outline
 HARMONIC_SIGMA = 0.05  # of each one's amplitude, in radii
@@ -23,16 +23,9 @@ RIM_PX = 12  # beyond the box that the blur may reach
 
 
 def draw_discs(pixels: np.ndarray, boxes: Sequence[Box], seed: int) -> np.ndarray:
-    """Add a disc to the slice in each box.
+    """Add a disc to a slice (row, column) in each box.
 
-    Parameters
-    ----------
-    pixels : ndarray, shape (row, column)
-        Left as it is.
-    boxes : sequence of Box
-        Where the discs go, in px of the slice.
-    seed : int
-        With the box's corners it decides the disc.
+    The seed and the box's corners decide the disc.
 
     Returns
     -------
@@ -42,14 +35,13 @@ def draw_discs(pixels: np.ndarray, boxes: Sequence[Box], seed: int) -> np.ndarra
     made = np.pad(to_unit(pixels), RIM_PX)
     for box in boxes:
         rng = np.random.default_rng((seed, box.left, box.top, box.right, box.bottom))
-        density = disc(box.width, box.height, rng)
         window = np.s_[box.top : box.bottom + 2 * RIM_PX, box.left : box.right + 2 * RIM_PX]
-        made[window] += density
+        made[window] += _disc(box.width, box.height, rng)
     inner = made[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX]
     return np.asarray(np.clip(inner, 0.0, 1.0))
 
 
-def disc(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
+def _disc(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
     """One disc for a box of ``width`` x ``height`` px, with ``RIM_PX`` around it, in 0..1."""
     power, radius = rng.uniform(*POWER), rng.uniform(*RADIUS)
     amplitudes = rng.normal(0.0, HARMONIC_SIGMA, len(HARMONICS))

@@ -12,6 +12,8 @@ from nodegen.errors import SettingError
 from nodegen.evaluation.utility.trained_detector import SIDE_PX, Detector, ScaledRadiograph
 
 SHOWN_STDS = 2.5  # standard deviations to either side of the mean that 0..1 stands for
+LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.005, 0.9, 5e-4
+DECAY_EVERY, DECAY = 375, 0.1  # batches, three epochs of the ten, and the rate's factor
 
 
 @dataclass(frozen=True)
@@ -19,33 +21,15 @@ class FasterRCNN(Detector):
     """ResNet-50 with a feature pyramid, one class, from scratch.
 
     It learns as the organisers' detection baseline does, which the paper takes as it is.
-
-    Attributes
-    ----------
-    learning_rate, momentum, weight_decay : float
-    decay_every : int
-        Batches, after which the learning rate is multiplied by ``decay``: three epochs of the ten.
-    decay : float
     """
 
     name = "fasterrcnn"
 
     steps: int = 1250  # ten epochs of NODE21's 1,000 radiographs
     batch: int = 8
-    learning_rate: float = 0.005
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    decay_every: int = 375
-    decay: float = 0.1
 
     def network(self) -> torch.nn.Module:
-        """Torchvision's Faster R-CNN.
-
-        Raises
-        ------
-        SettingError
-            Where torchvision does not load beside this torch.
-        """
+        """Torchvision's Faster R-CNN."""
         try:
             from torchvision.models.detection import fasterrcnn_resnet50_fpn
         except (RuntimeError, OSError) as error:
@@ -60,11 +44,9 @@ class FasterRCNN(Detector):
 
     def optimiser(self, network: torch.nn.Module) -> tuple[torch.optim.Optimizer, Any]:
         """Gradient descent with momentum; the learning rate falls in steps."""
-        optimiser = torch.optim.SGD(
-            network.parameters(), self.learning_rate, self.momentum, weight_decay=self.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.StepLR(optimiser, self.decay_every, self.decay)
-        return optimiser, schedule
+        weights = network.parameters()
+        optimiser = torch.optim.SGD(weights, LEARNING_RATE, MOMENTUM, weight_decay=WEIGHT_DECAY)
+        return optimiser, torch.optim.lr_scheduler.StepLR(optimiser, DECAY_EVERY, DECAY)
 
     def loss(
         self, network: torch.nn.Module, images: list[ScaledRadiograph], rng: np.random.Generator

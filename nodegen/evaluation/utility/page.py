@@ -12,9 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from nodegen import __version__
-from nodegen.evaluation.utility.bootstrap import FROC_AT, froc
 from nodegen.evaluation.utility.results import UtilityResults, kinds_table, main_table, markdown
-from nodegen.evaluation.utility.scoring import Scores, TestSet, hits_of
+from nodegen.evaluation.utility.scoring import FROC_AT, Scores, TestSet, froc, hits_of
 from nodegen.evaluation.viewer.html_page import render
 from nodegen.io.files import write_text
 from nodegen.io.preview import around, data_uri, eight_bit, resized
@@ -31,51 +30,23 @@ ArmScores = Mapping[str, Sequence[Scores]]
 def write_results(
     folder: Path, results: UtilityResults, test: TestSet, scores: ArmScores, model: str
 ) -> None:
-    """Write ``utility-MODEL.md``, ``.json`` and ``.html``.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the three files go.
-    results : UtilityResults
-        Figures of all arms.
-    test : TestSet
-        The radiographs that the arms were tested on.
-    scores : dict
-        Of each arm, seed by seed: boxes with scores of each radiograph of the test, (box, 5).
-    model : str
-        The detector's name.
-
-    Raises
-    ------
-    OutputError
-        Where they cannot be written.
-    """
+    """Write ``utility-MODEL.md``, ``.json`` and ``.html``; scores are each arm's, seed by seed."""
     first = results.primary[0] if results.primary[0] in results.arms else next(iter(results.arms))
     words = {
         "version": __version__, "model": model, "results": results, "first": first,
         "main": main_table(results), "kinds": kinds_table(results),
-        "plot": froc_plot(test, scores), "pictures": pictures(test, scores, first),
+        "plot": _froc_plot(test, scores), "pictures": _pictures(test, scores, first),
     }  # fmt: skip
     contents = {
         "md": markdown(results),
-        "json": json.dumps(_finite(results.as_dict()), indent=2) + "\n",
+        "json": json.dumps(results.as_dict(), indent=2) + "\n",
         "html": render("nodegen.evaluation.utility", "utility.html.j2", words),
     }
     for suffix, content in contents.items():
         write_text(folder / f"utility-{model}.{suffix}", content)
 
 
-def _finite(value: object) -> object:
-    """NaN becomes null, which JSON knows."""
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and value != value else value
-
-
-def froc_plot(test: TestSet, scores: ArmScores) -> str:
+def _froc_plot(test: TestSet, scores: ArmScores) -> str:
     """FROC curve of each arm as SVG: sensitivity at false positives an image, mean of the seeds."""
     import matplotlib
 
@@ -88,7 +59,7 @@ def froc_plot(test: TestSet, scores: ArmScores) -> str:
     with pyplot.rc_context(style):
         figure, axis = pyplot.subplots(figsize=(6.4, 4.6), layout="constrained")
         for name, of_seeds in scores.items():
-            curves = [froc(hits_of(test, one), once) for one in of_seeds]
+            curves = [froc(hits_of(test.radiographs, one), once) for one in of_seeds]
             each = [np.interp(RATES, rates[0, ::-1], found[0, ::-1]) for rates, found in curves]
             axis.plot(RATES, np.mean(each, axis=0), label=name, lw=1.4)
         axis.set_xscale("log", base=2)
@@ -106,11 +77,11 @@ def froc_plot(test: TestSet, scores: ArmScores) -> str:
     return text[text.index("<svg") :]
 
 
-def pictures(test: TestSet, scores: ArmScores, arm: str) -> list[dict[str, Any]]:
+def _pictures(test: TestSet, scores: ArmScores, arm: str) -> list[dict[str, Any]]:
     """The nodules that ``arm`` scores lowest, with the best score of each arm's hits."""
     nodules = [(one, box) for one in test.radiographs for box in one.nodules]
     best = {
-        name: np.mean([hits_of(test, one).true for one in of_seeds], axis=0)
+        name: np.mean([hits_of(test.radiographs, one).true for one in of_seeds], axis=0)
         for name, of_seeds in scores.items()
     }
     found = []

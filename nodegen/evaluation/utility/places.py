@@ -11,33 +11,29 @@ from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.io.box_tables import BoxTable
 from nodegen.io.boxes import Box, fit_boxes
 
-XYWH = tuple[float, float, float, float]
-
 TABLE_PX = 1024  # side of the images that the table of places is about: NODE21's
 TRIES = 2000  # of a radiograph; 24 places are found in a lung field by a few hundred
 GAP_PX = 4  # between boxes
 PADDING = 0.02  # largest part of a box that may lie on the padding, whose grey level is the least
 
 
-def boxes_of(tables: Sequence[BoxTable], sizes_px: tuple[float, float]) -> list[XYWH]:
-    """The boxes of tables from which places are drawn: those of a size that counts."""
-    found = [
-        (box.x, box.y, box.width, box.height)
-        for table in tables
-        for image in table.images
-        for box in image.scaled(TABLE_PX, TABLE_PX)
-        if sizes_px[0] <= max(box.width, box.height) <= sizes_px[1]
-    ]
-    if not found:
+def boxes_of(tables: Sequence[BoxTable], sizes_px: tuple[float, float]) -> np.ndarray:
+    """Boxes of a size that counts, (box, 4): x, y, width, height, px of ``TABLE_PX`` squared."""
+    images = [image for table in tables for image in table.images]
+    every = [box for image in images for box in image.scaled(TABLE_PX, TABLE_PX)]
+    boxes = np.reshape([(box.x, box.y, box.width, box.height) for box in every], (-1, 4))
+    larger = boxes[:, 2:].max(axis=1)
+    found = boxes[(larger >= sizes_px[0]) & (larger <= sizes_px[1])]
+    if not len(found):
         raise UtilityError(
             f"The table of places holds no box of {sizes_px[0]:g} to {sizes_px[1]:g} px; give one "
             "with boxes of that size."
         )
-    return found
+    return np.asarray(found)
 
 
 def place_all(
-    radiographs: Sequence[BoxedRadiograph], source: Sequence[XYWH], nodules: int, seed: int
+    radiographs: Sequence[BoxedRadiograph], source: np.ndarray, nodules: int, seed: int
 ) -> list[BoxedRadiograph]:
     """Draw places of nodules into radiographs.
 
@@ -45,8 +41,8 @@ def place_all(
     ----------
     radiographs : sequence of BoxedRadiograph
         Nodules and ignored boxes that they have are kept, and places keep away from them.
-    source : list of (x, y, width, height)
-        px of a square of ``TABLE_PX``: what is drawn from.
+    source : ndarray, shape (box, 4)
+        What is drawn from, as :func:`boxes_of` gives it.
     nodules : int
         In each radiograph at most; as many as find room.
     seed : int
@@ -64,7 +60,7 @@ def place_all(
 def _draw(
     rng: np.random.Generator,
     padding: np.ndarray,
-    source: Sequence[XYWH],
+    source: np.ndarray,
     count: int,
     taken: Sequence[Box],
 ) -> list[Box]:

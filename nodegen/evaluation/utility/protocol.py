@@ -7,6 +7,7 @@ folds, and each fold is tested by a network that has seen none of its patients.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,16 +15,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from nodegen.evaluation.utility.arms import Arm, synthetic
+from nodegen.evaluation.utility.arms import Arm
 from nodegen.evaluation.utility.cache import Arrays, content_hash
 from nodegen.evaluation.utility.cases import BoxedRadiograph
-from nodegen.evaluation.utility.scoring import Scores, patients
-from nodegen.evaluation.utility.trained_detector import (
-    Detector,
-    ScaledRadiograph,
-    State,
-    scaled,
-)
+from nodegen.evaluation.utility.scoring import Scores
+from nodegen.evaluation.utility.trained_detector import Detector, ScaledRadiograph, State, scaled
 from nodegen.evaluation.utility.training_images import TrainingImages, made_elsewhere
 
 
@@ -51,7 +47,7 @@ def folds_of(test: Sequence[BoxedRadiograph], folds: int) -> np.ndarray:
 
     Patients come by their number of nodules, the most first, and go to the fold with the fewest.
     """
-    nodules = dict.fromkeys(patients(test), 0)
+    nodules = Counter[str]()
     for one in test:
         nodules[one.patient] += len(one.nodules)
     fold_of: dict[str, int] = {}
@@ -68,23 +64,13 @@ Network = tuple[Callable[[], State], str]  # gives its weights when it is called
 
 @dataclass
 class Trial:
-    """Trains and tests networks of one detector, and keeps all that they are made of.
-
-    Attributes
-    ----------
-    detector : Detector
-    maker : TrainingImages
-    backgrounds, test : list of BoxedRadiograph
-        Of different patients.
-    folds : int
-        Of the cross-validation of arms that train on real nodules.
-    """
+    """Trains and tests networks of one detector, and keeps all that they are made of."""
 
     detector: Detector
     maker: TrainingImages
-    backgrounds: list[BoxedRadiograph]
+    backgrounds: list[BoxedRadiograph]  # of other patients than the test's
     test: list[BoxedRadiograph]
-    folds: int
+    folds: int  # of the cross-validation of arms that train on real nodules
 
     @cached_property
     def fold(self) -> np.ndarray:
@@ -117,25 +103,25 @@ class Trial:
         """Do a job: the numbers of the radiographs that it is tested on, and their scores."""
         tested = [i for i, fold in enumerate(self.fold) if job.fold in (None, fold)]
         images = [self.real[i] for i in tested]
-        state, key = self.network(job)
+        state, key = self._network(job)
 
         def scores() -> Arrays:
             return {f"{i}": found for i, found in enumerate(self.detector.detect(state(), images))}
 
-        kept = self.maker.cache.once("scores", [key, content_of(images)], scores)
+        kept = self.maker.cache.once("scores", [key, _content_of(images)], scores)
         return tested, [kept[f"{i}"] for i in range(len(tested))]
 
-    def network(self, job: NetworkJob) -> Network:
+    def _network(self, job: NetworkJob) -> Network:
         """The network of a job, which is trained when it is asked for."""
         arm, seed = job.arm, job.seed
         made, real = self._synthetic(arm), self._others(job) if arm.real else []
-        shown = synthetic(arm.made or "").nodules
         if arm.then:
-            return self._trained(real, seed, shown, self._trained(made, seed, shown))
+            start = self._trained(made, seed, arm.nodules)
+            return self._trained(real, seed, arm.nodules, start)
         if arm.ratio is not None:  # a radiograph keeps all its nodules
             order = np.random.default_rng(seed).permutation(len(made))
             made = [made[i] for i in order[: round(arm.ratio * len(real))]]
-        return self._trained([*made, *real], seed, shown)
+        return self._trained([*made, *real], seed, arm.nodules)
 
     def _trained(
         self,
@@ -145,7 +131,7 @@ class Trial:
         start: Network | None = None,
     ) -> Network:
         identity = self.detector.identity(), nodules, start[1] if start else None
-        key, cache = content_hash(content_of(images), seed, *identity), self.maker.cache
+        key, cache = content_hash(_content_of(images), seed, *identity), self.maker.cache
 
         def train() -> Arrays:
             checkpoint = cache.path("training", key).with_suffix(".pt")
@@ -161,24 +147,25 @@ class Trial:
 
     def _synthetic(self, arm: Arm) -> list[ScaledRadiograph]:
         """Radiographs with the arm's synthetic nodules; the last that were asked for are held."""
-        if arm.made is not None and arm.made not in self._made:
+        if arm.made is None:
+            return []
+        if arm.made not in self._made:
             self._made.clear()
             self._made[arm.made] = (
                 made_elsewhere(arm.folder, self.backgrounds)
                 if arm.folder
-                else [self.maker.image(arm.made, one) for one in self.backgrounds]
+                else [self.maker.image(arm, one) for one in self.backgrounds]
             )
-        return self._made[arm.made] if arm.made is not None else []
+        return self._made[arm.made]
 
     def _others(self, job: NetworkJob) -> list[ScaledRadiograph]:
         """The real radiographs of the other folds, or the part of them that the arm takes."""
         others = np.flatnonzero(self.fold != job.fold)
-        names = patients([self.test[i] for i in others])
+        names = sorted({self.test[i].patient for i in others})
         order = np.random.default_rng((job.seed, 1)).permutation(len(names))
         taken = {names[i] for i in order[: max(round(job.arm.real * len(names)), 1)]}
         return [self.real[i] for i in others if self.test[i].patient in taken]
 
 
-def content_of(images: Sequence[ScaledRadiograph]) -> str:
-    """Hash of images and boxes."""
+def _content_of(images: Sequence[ScaledRadiograph]) -> str:
     return content_hash(*(part for one in images for part in (one.image, one.boxes, one.change)))

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic_core import to_jsonable_python
 
-from nodegen.evaluation.statistics import Estimate
-from nodegen.evaluation.utility.bootstrap import estimate, over_seeds
-from nodegen.evaluation.utility.scoring import MAIN, Draws, Scores, TestSet, detector_measures
+from nodegen.evaluation.statistics import Estimate, estimate
+from nodegen.evaluation.utility.scoring import (
+    MAIN,
+    Draws,
+    Scores,
+    TestSet,
+    detector_measures,
+    draw_weights,
+)
 from nodegen.io.tables import markdown_table
 
 Table = tuple[list[str], list[list[str]]]  # head, rows
@@ -18,46 +25,22 @@ Table = tuple[list[str], list[list[str]]]  # head, rows
 
 @dataclass(frozen=True)
 class ArmResult:
-    """One arm.
+    """One arm, by measure."""
 
-    Attributes
-    ----------
-    figures : dict of Estimate
-        By measure: the mean over the seeds.
-    differences : dict of Estimate
-        By measure: this arm minus the reference, on the same draws.
-    seeds : dict of list of float
-        By measure: each seed's own figure.
-    learned_from : dict of int
-        Synthetic and real radiographs and nodules.
-    """
-
-    figures: dict[str, Estimate]
-    differences: dict[str, Estimate]
-    seeds: dict[str, list[float]]
-    learned_from: dict[str, int]
+    figures: dict[str, Estimate]  # means over the seeds
+    differences: dict[str, Estimate]  # this arm minus the reference, on the same draws
+    seeds: dict[str, list[float]]  # each seed's own figure
+    learned_from: dict[str, int]  # synthetic and real radiographs and nodules
 
 
 @dataclass(frozen=True)
 class UtilityResults:
-    """All arms.
+    """All arms."""
 
-    Attributes
-    ----------
-    arms : dict of ArmResult
-        In their order.
-    primary : (str, str)
-        The comparison that was named beforehand.
-    counts : dict of int
-        What the test holds, and how many seeds there are.
-    second_half : (str, Estimate) or None
-        An arm, and what the second half of its steps adds to the first measure; None where that was
-        not asked for.
-    """
-
-    arms: dict[str, ArmResult]
-    primary: tuple[str, str]
-    counts: dict[str, int]
+    arms: dict[str, ArmResult]  # in their order
+    primary: tuple[str, str]  # the comparison that was named beforehand
+    counts: dict[str, int]  # what the test holds, and how many seeds there are
+    # An arm, and what the second half of its steps adds to the first measure, where asked for.
     second_half: tuple[str, Estimate] | None = None
 
     @property
@@ -84,14 +67,33 @@ class UtilityResults:
         return lines
 
     def as_dict(self) -> dict[str, Any]:
-        """What goes into JSON."""
-        first, half = self.first_comparison, self.second_half
-        return {
-            "counts": self.counts,
-            "primary": {"arms": self.primary, "difference": asdict(first) if first else None},
-            "second_half": {"arm": half[0], "difference": asdict(half[1])} if half else None,
-            "arms": {name: asdict(one) for name, one in self.arms.items()},
-        }
+        """What goes into JSON; NaN becomes null."""
+        half = self.second_half
+        content: dict[str, Any] = to_jsonable_python(
+            {
+                "counts": self.counts,
+                "primary": {"arms": self.primary, "difference": self.first_comparison},
+                "second_half": {"arm": half[0], "difference": half[1]} if half else None,
+                "arms": self.arms,
+            },
+            inf_nan_mode="null",
+        )
+        return content
+
+
+def _estimated(draws: np.ndarray) -> Estimate:
+    """A figure and its interval, from draws (draw,) of which the first is the figure itself."""
+    return estimate(draws[0], draws[1:])
+
+
+def _over_seeds(draws: np.ndarray) -> np.ndarray:
+    """The mean over the seeds (seed, draw), which each draw but the first draws anew.
+
+    All arms have the same draws of seeds, so that an interval holds what radiographs and seeds do.
+    """
+    seeds, count = draws.shape
+    weights = draw_weights(seeds, seed=1, draws=count - 1)
+    return np.asarray((draws * weights.T).sum(axis=0) / seeds)
 
 
 def summarise(
@@ -120,13 +122,13 @@ def summarise(
     seeds: dict[str, dict[str, list[float]]] = {}
     for name, of_seeds in scores.items():
         found = [detector_measures(test, one) for one in of_seeds]
-        draws[name] = {k: over_seeds(np.stack([one[k] for one in found])) for k in found[0]}
+        draws[name] = {k: _over_seeds(np.stack([one[k] for one in found])) for k in found[0]}
         seeds[name] = {k: [float(one[k][0]) for one in found] for k in found[0]}
     reference = primary[1] if primary[1] in scores else next(iter(scores))
     arms = {
         name: ArmResult(
-            figures={k: estimate(v) for k, v in own.items()},
-            differences={k: estimate(v - draws[reference][k]) for k, v in own.items()
+            figures={k: _estimated(v) for k, v in own.items()},
+            differences={k: _estimated(v - draws[reference][k]) for k, v in own.items()
                          if name != reference},
             seeds=seeds[name],
             learned_from=learned_from[name],
@@ -142,7 +144,7 @@ def summarise(
     if halved:
         name, of_seeds = halved
         half = np.stack([detector_measures(test, one)[MAIN[0]] for one in of_seeds])
-        second = name, estimate(draws[name][MAIN[0]] - over_seeds(half))
+        second = name, _estimated(draws[name][MAIN[0]] - _over_seeds(half))
     return UtilityResults(arms, (primary[0], reference), counts, second)
 
 

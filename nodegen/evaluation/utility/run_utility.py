@@ -13,95 +13,20 @@ import numpy as np
 import torch
 
 from nodegen.errors import UtilityError
-from nodegen.evaluation.utility import cases, places
 from nodegen.evaluation.utility.arms import Arm, parse_arms
-from nodegen.evaluation.utility.bootstrap import patient_weights
-from nodegen.evaluation.utility.cache import Cache, content_hash
-from nodegen.evaluation.utility.cases import BoxedRadiograph
+from nodegen.evaluation.utility.cache import Cache
+from nodegen.evaluation.utility.cases import BoxedRadiograph, read_cases, split
 from nodegen.evaluation.utility.fasterrcnn import FasterRCNN
+from nodegen.evaluation.utility.places import boxes_of, place_all
 from nodegen.evaluation.utility.protocol import NetworkJob, Trial, jobs
 from nodegen.evaluation.utility.results import UtilityResults, summarise
-from nodegen.evaluation.utility.scoring import Scores, TestSet, patients
+from nodegen.evaluation.utility.scoring import Scores, TestSet
 from nodegen.evaluation.utility.segresnet import SegResNet
-from nodegen.evaluation.utility.trained_detector import Detector
 from nodegen.evaluation.utility.training_images import TrainingImages
 from nodegen.evaluation.utility.utility_options import PRIMARY, Options
 from nodegen.io.box_tables import read_box_table
 from nodegen.settings import choose_device
 from nodegen.workers import track, workers_for
-
-BACKGROUND_SHARE = 0.75  # of the radiographs without a nodule, where no backgrounds are given
-
-
-def split(
-    real: Sequence[BoxedRadiograph], backgrounds: Sequence[BoxedRadiograph] | None, seed: int
-) -> tuple[list[BoxedRadiograph], list[BoxedRadiograph]]:
-    """Part radiographs into backgrounds and test, no patient on both sides.
-
-    Parameters
-    ----------
-    real : sequence of BoxedRadiograph
-        Real radiographs: the test, less what is taken from them as backgrounds.
-    backgrounds : sequence of BoxedRadiograph or None
-        None: three quarters of the patients of ``real`` that have no nodule.
-    seed : int
-        Of the choice of those.
-
-    Raises
-    ------
-    UtilityError
-        Where a patient, or a radiograph, is on both sides; or one side, or a class of the test,
-        is empty.
-    """
-    test = list(real)
-    if backgrounds is None:
-        sick = {one.patient for one in real if one.nodules or one.ignored or one.others_unboxed}
-        healthy = [name for name in patients(real) if name not in sick]
-        order = sorted(healthy, key=lambda name: content_hash("split", name, seed))
-        taken = set(order[: round(BACKGROUND_SHARE * len(order))])
-        backgrounds = [one for one in real if one.patient in taken]
-        test = [one for one in real if one.patient not in taken]
-    if not backgrounds:
-        raise UtilityError(
-            "There are no radiographs to draw nodules into; give a folder of backgrounds, or real "
-            "radiographs without a nodule."
-        )
-    cases.check_leaks(backgrounds, test)
-    return list(backgrounds), test
-
-
-def read_cases(
-    real: Sequence[Path],
-    boxes: Sequence[Path],
-    backgrounds: Sequence[Path],
-    options: Options,
-    place_boxes: Path | None,
-    cache: Cache,
-) -> tuple[list[BoxedRadiograph], list[BoxedRadiograph]]:
-    """Read all radiographs, split them, and draw the places: backgrounds and test.
-
-    Parameters
-    ----------
-    real, boxes, backgrounds, options, place_boxes
-        As :func:`utility` takes them.
-    cache : Cache
-        Keeps what is standardised.
-
-    Raises
-    ------
-    NodegenError
-        Where something cannot be read, or does not do; see the modules of the steps.
-    """
-    tables = [read_box_table(path) for path in boxes]
-    kept = cache if options.standardise else None
-    known = cases.with_boxes(
-        cases.read_folders(real, kept), tables, options.sizes_px, options.ignored_sources
-    )
-    grounds = cases.read_folders(backgrounds, kept) if backgrounds else None
-    training, test = split(known, grounds, options.seed)
-    given = [read_box_table(place_boxes)] if place_boxes else tables
-    source = places.boxes_of(given, options.sizes_px)
-    return places.place_all(training, source, options.nodules, options.seed), test
 
 
 def utility(
@@ -147,19 +72,20 @@ def utility(
             f"{' and '.join(sorted(missing))} is no arm of this run; name arms of "
             f"{', '.join(arm.name for arm in arms)}."
         )
-    detector = make_detector(options)
-    cache = Cache(output / "store")
-    training, test = read_cases(real, boxes, backgrounds, options, place_boxes, cache)
+    cache, device = Cache(output / "store"), str(choose_device(options.settings.device))
+    kind = SegResNet if options.model == "segresnet" else FasterRCNN
+    detector = kind(device=device, **({"steps": options.steps} if options.steps else {}))
+    training, test = read_sides(real, boxes, backgrounds, options, place_boxes, cache)
     maker = TrainingImages(cache, options.settings, options.seed)
     trial = Trial(detector, maker, training, test, options.folds)
-    scores = run_jobs(trial, arms, options, progress)
+    scores = _run_jobs(trial, arms, options, progress)
     halved = None
     if options.check_steps:
         first = next((arm for arm in arms if arm.name == options.primary[0]), arms[0])
         fewer = replace(detector, steps=max(detector.steps // 2, 1))
         half = replace(trial, detector=fewer)
-        halved = first.name, run_jobs(half, [first], options, progress)[first.name]
-    tested = TestSet(test, patient_weights(len(patients(test))))
+        halved = first.name, _run_jobs(half, [first], options, progress)[first.name]
+    tested = TestSet(test)
     learned_from = {arm.name: trial.learned_from(arm) for arm in arms}
     results = summarise(tested, scores, options.primary, learned_from, halved)
     from nodegen.evaluation.utility.page import write_results
@@ -168,14 +94,28 @@ def utility(
     return results
 
 
-def make_detector(options: Options) -> Detector:
-    """The detector that the options ask for."""
-    device = str(choose_device(options.settings.device))
-    kind = SegResNet if options.model == "segresnet" else FasterRCNN
-    return kind(device=device, **({"steps": options.steps} if options.steps else {}))
+def read_sides(
+    real: Sequence[Path],
+    boxes: Sequence[Path],
+    backgrounds: Sequence[Path],
+    options: Options,
+    place_boxes: Path | None,
+    cache: Cache,
+) -> tuple[list[BoxedRadiograph], list[BoxedRadiograph]]:
+    """Read all radiographs, split them, and draw the places: backgrounds and test.
+
+    It takes what :func:`utility` does; ``cache`` keeps what is standardised.
+    """
+    tables = [read_box_table(path) for path in boxes]
+    kept = cache if options.standardise else None
+    known = read_cases(real, kept, tables, options.sizes_px, options.ignored_sources)
+    grounds = read_cases(backgrounds, kept) if backgrounds else None
+    training, test = split(known, grounds, options.seed)
+    source = boxes_of([read_box_table(place_boxes)] if place_boxes else tables, options.sizes_px)
+    return place_all(training, source, options.nodules, options.seed), test
 
 
-def run_jobs(
+def _run_jobs(
     trial: Trial, arms: Sequence[Arm], options: Options, progress: bool
 ) -> dict[str, list[Scores]]:
     """All arms' scores, seed by seed, of every radiograph of the test."""
@@ -184,7 +124,7 @@ def run_jobs(
     scores: dict[str, list[list[Any]]] = {
         arm.name: [[np.zeros(0)] * count for _ in range(options.seeds)] for arm in arms
     }
-    on_cpu = str(choose_device(options.settings.device)) == "cpu"
+    on_cpu = trial.detector.device == "cpu"
     processes = workers_for(options.processes, len(todo)) if on_cpu else 1
     outcomes = _outcomes(trial, todo, processes)
     for job, tested, found in track(outcomes, len(todo), options.model, "network", show=progress):

@@ -25,6 +25,7 @@ LEAST_SCORE = 0.02  # of a box that is given
 PEAK_SIGMA_PX = 2.0  # blur of the probability before its peaks are sought
 PEAK_PX = 25  # side of the square around a peak in which no other is sought: a small nodule
 BOXES = 30  # of a radiograph at most
+LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1e-4  # the highest of the one cycle
 # Augmentation; set by eye, so that a radiograph stays one.
 TURN_RAD, ZOOM, SHIFT_PX = 0.15, 0.15, 24
 GAMMA = (0.7, 1.4)
@@ -32,21 +33,12 @@ GAMMA = (0.7, 1.4)
 
 @dataclass(frozen=True)
 class SegResNet(Detector):
-    """MONAI's SegResNet behind a strided convolution, 396 thousand weights, from scratch.
-
-    Attributes
-    ----------
-    learning_rate : float
-        The highest of the one cycle.
-    weight_decay : float
-    """
+    """MONAI's SegResNet behind a strided convolution, 396 thousand weights, from scratch."""
 
     name = "segresnet"
 
     steps: int = 900
     batch: int = 4
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
 
     def network(self) -> torch.nn.Module:
         """A network from images (radiograph, 1, row, column) to logits, STRIDE times smaller."""
@@ -65,11 +57,9 @@ class SegResNet(Detector):
 
     def optimiser(self, network: torch.nn.Module) -> tuple[torch.optim.Optimizer, Any]:
         """AdamW with one cycle of the learning rate."""
-        optimiser = torch.optim.AdamW(
-            network.parameters(), self.learning_rate, weight_decay=self.weight_decay
-        )
-        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, self.steps)
-        return optimiser, cycle
+        weights = network.parameters()
+        optimiser = torch.optim.AdamW(weights, LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, self.steps)
 
     def loss(
         self, network: torch.nn.Module, images: list[ScaledRadiograph], rng: np.random.Generator
@@ -133,10 +123,7 @@ def nodule_mask(one: ScaledRadiograph) -> np.ndarray:
 def boxes_with_scores(probability: np.ndarray) -> np.ndarray:
     """The peaks of a map (row, column), each with the box of what is at least half as probable.
 
-    Returns
-    -------
-    ndarray, shape (box, 5)
-        x, y, width, height in px of the map, and the score.
+    Boxes (box, 5) are x, y, width, height in px of the map, and the score.
     """
     nms = transforms.ProbNMS(spatial_dims=2, prob_threshold=LEAST_SCORE, box_size=PEAK_PX)
     blurred = gaussian_filter(probability, PEAK_SIGMA_PX)

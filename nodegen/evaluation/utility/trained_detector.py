@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,14 +13,12 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from nodegen.dataset.dataset_settings import RECIPES
+from nodegen.evaluation.utility.arms import SHOWN
 from nodegen.evaluation.utility.cache import code_hash
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
 
 SIDE_PX = 512  # of what a network sees; radiographs are padded to a square
-SHOWN = RECIPES["detector"]  # of a radiograph's synthetic nodules at a time, fewest and most
-MODULE = Path(__file__).stem
 CLIP = 1.0  # largest norm of the gradient
 
 State = dict[str, torch.Tensor]
@@ -28,28 +26,14 @@ State = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class ScaledRadiograph:
-    """A radiograph as a network sees it.
+    """A radiograph as a network sees it; its arrays have the shape (SIDE_PX, SIDE_PX)."""
 
-    Attributes
-    ----------
-    image : ndarray of float16, shape (SIDE_PX, SIDE_PX)
-        Mean 0 and standard deviation 1 beside the padding.
-    boxes : ndarray, shape (nodule, 4)
-        x, y, width, height of the nodules, px of ``image``.
-    scale : float
-        px of the radiograph to one of ``image``.
-    grey : (float, float)
-        Mean and standard deviation of the radiograph, in its own grey levels.
-    change : ndarray of float16, shape (SIDE_PX, SIDE_PX), or None
-        What synthetic nodules add to ``image``, which does not hold them; None: it holds its own.
-    nearest : ndarray of int16, shape (SIDE_PX, SIDE_PX), or None
-        The number of the box that is nearest to each pixel, beside ``change``.
-    """
-
-    image: np.ndarray
-    boxes: np.ndarray
-    scale: float
-    grey: tuple[float, float] = (0.0, 1.0)
+    image: np.ndarray  # float16, mean 0 and standard deviation 1 beside the padding
+    boxes: np.ndarray  # (nodule, 4): x, y, width, height, px of ``image``
+    scale: float  # px of the radiograph to one of ``image``
+    grey: tuple[float, float] = (0.0, 1.0)  # its mean and standard deviation, own grey levels
+    # What synthetic nodules add to ``image``, which does not hold them, float16, and the number of
+    # the box that is nearest to each pixel, int16; None: it holds its own.
     change: np.ndarray | None = None
     nearest: np.ndarray | None = None
 
@@ -107,23 +91,13 @@ def with_change(untouched: ScaledRadiograph, change: np.ndarray) -> ScaledRadiog
 
 @dataclass(frozen=True)
 class Detector(ABC):
-    """A detector and how it learns; the same for every arm.
+    """A detector and how it learns; the same for every arm."""
 
-    Attributes
-    ----------
-    steps : int
-        Batches.
-    batch : int
-        Radiographs.
-    device : str
-        As torch names it.
-    """
+    name: ClassVar[str]  # its module's
 
-    name: ClassVar[str]
-
-    steps: int
-    batch: int
-    device: str = "cpu"
+    steps: int  # batches
+    batch: int  # radiographs
+    device: str = "cpu"  # as torch names it
 
     @abstractmethod
     def network(self) -> torch.nn.Module:
@@ -145,9 +119,8 @@ class Detector(ABC):
 
     def identity(self) -> list[Any]:
         """What a trained network depends on besides its data and seed."""
-        settings = {k: v for k, v in asdict(self).items() if k != "device"}
-        code = [code_hash(f"evaluation/utility/{name}.py") for name in (MODULE, self.name)]
-        return [self.name, settings, *code, torch.__version__]
+        files = (f"evaluation/utility/{name}.py" for name in (Path(__file__).stem, self.name))
+        return [self.name, self.steps, self.batch, code_hash(*files), torch.__version__]
 
     def train(
         self,

@@ -1,4 +1,4 @@
-"""Making an arm's radiographs: the same places and the same nodules for each method."""
+"""An arm's radiographs with nodules: the same places and the same nodules for each method."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nodegen.errors import UtilityError
-from nodegen.evaluation.utility.arms import DISCS, NULL, synthetic
+from nodegen.evaluation.utility.arms import DISCS, NULL, Arm
 from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash
 from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.discs import draw_discs
@@ -27,77 +27,53 @@ DISCS_CODE = code_hash("evaluation/utility/discs.py", "synthesis/context.py")
 
 
 class TrainingImages:
-    """Draws synthetic nodules into radiographs, and keeps what they change.
-
-    Parameters
-    ----------
-    cache : Cache
-    settings : Settings
-        Of the methods; ``method`` is set for each arm.
-    seed : int
-        Of all nodules.
-    """
+    """Draws synthetic nodules into radiographs, and keeps what they change in a cache."""
 
     def __init__(self, cache: Cache, settings: Settings, seed: int):
         self.cache, self.seed = cache, seed
         self.settings = replace(settings, noise_and_blur=False, intensity="input")
-        self._renderers: dict[str, Renderer] = {}
+        self._renderers: dict[str | None, Renderer] = {}
 
-    def make(self, made: str, pixels: np.ndarray, nodules: Sequence[Box]) -> np.ndarray:
-        """Draw nodules into a radiograph.
-
-        Parameters
-        ----------
-        made : str
-            One of :data:`nodegen.evaluation.utility.arms.MADE`.
-        pixels : ndarray, shape (row, column)
-            The radiograph, in its own grey levels; left as it is.
-        nodules : sequence of Box
-            Where the nodules go: boxes in slice 0, px of the radiograph.
-
-        Returns
-        -------
-        ndarray, shape (row, column)
-            In the radiograph's own grey scale.
-        """
-        if made == DISCS:
+    def make(self, arm: Arm, pixels: np.ndarray, nodules: Sequence[Box]) -> np.ndarray:
+        """A radiograph (row, column) with an arm's nodules, in its own grey levels."""
+        if arm.made == DISCS:
             return to_output(pixels, draw_discs(pixels, nodules, self.seed), "input")
-        renderer = self._renderer(made)
+        renderer = self._renderer(arm)
         recipes = renderer.plan(pixels[None], nodules, self.seed)
-        if made == NULL:
+        if arm.made == NULL:
             recipes = [replace(recipe, contrast_fraction=NULL_CONTRAST) for recipe in recipes]
         return to_output(pixels, renderer.render(SliceContext(pixels), recipes)[0], "input")
 
-    def image(self, made: str, one: BoxedRadiograph) -> ScaledRadiograph:
+    def image(self, arm: Arm, one: BoxedRadiograph) -> ScaledRadiograph:
         """A background at the network's size, with what its nodules change, drawn now or before."""
-        made, pixels = synthetic(made).drawn_as, one.load()
+        pixels = one.load()
         untouched = scaled(pixels, one.nodules)
 
         def draw() -> Arrays:
-            drawn = scaled(self.make(made, pixels, one.nodules), like=untouched)
+            drawn = scaled(self.make(arm, pixels, one.nodules), like=untouched)
             return {"change": drawn.image - untouched.image}
 
         boxes = [(box.left, box.top, box.right, box.bottom) for box in one.nodules]
-        parts = pixels, boxes, made, self.seed, self._identity(made)
+        parts = pixels, boxes, arm.made, self.seed, self._identity(arm)
         return with_change(untouched, self.cache.once("drawn", parts, draw)["change"])
 
-    def _renderer(self, made: str) -> Renderer:
-        """The renderer of a method; the null control goes the default way.
+    def _renderer(self, arm: Arm) -> Renderer:
+        """The renderer of an arm; the null control goes the default way.
 
         With the add-back ``grain`` the default's change without contrast is the difference of two
         equal images, so the generators may be left out: nothing comes of nothing.
         """
-        if made not in self._renderers:
+        if arm.made not in self._renderers:
             default = "none" if self.settings.add_back == "grain" else "singan"
-            own = {"method": default} if made == NULL else synthetic(made).settings
-            self._renderers[made] = Renderer(replace(self.settings, **own))  # type: ignore[arg-type]
-        return self._renderers[made]
+            own = {"method": default} if arm.made == NULL else arm.settings
+            self._renderers[arm.made] = Renderer(replace(self.settings, **own))  # type: ignore[arg-type]
+        return self._renderers[arm.made]
 
-    def _identity(self, made: str) -> list[Any]:
-        """What a method's nodules depend on besides radiograph, boxes and seed."""
-        if made == DISCS:
+    def _identity(self, arm: Arm) -> list[Any]:
+        """What an arm's nodules depend on besides radiograph, boxes and seed."""
+        if arm.made == DISCS:
             return [DISCS_CODE]
-        renderer = self._renderer(made)
+        renderer = self._renderer(arm)
         left = ("device", "workers", "seed", "model", "library", "intensity", "noise_and_blur")
         choices = {k: v for k, v in asdict(renderer.settings).items() if k not in left}
         return [renderer.model_sha256, renderer.library.sha256, METHODS_CODE, choices]
@@ -112,7 +88,7 @@ def write_places(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> None:
     Raises
     ------
     UtilityError
-        Where the backgrounds have different shapes or pixel types.
+        Where the backgrounds differ in shape or pixel type.
     """
     forms = {(one.load().shape, one.load().dtype) for one in backgrounds}
     if len(forms) != 1:
@@ -130,13 +106,7 @@ def write_places(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> None:
 
 
 def made_elsewhere(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> list[ScaledRadiograph]:
-    """The slices of a stack that was made from the one of :func:`write_places`.
-
-    Raises
-    ------
-    UtilityError
-        Where it does not fit the backgrounds.
-    """
+    """The slices of a stack that was made from the one of :func:`write_places`."""
     pixels = read_stack(find_image(folder)).pixels
     shape = (len(backgrounds), *backgrounds[0].load().shape)
     if pixels.shape != shape:
@@ -144,9 +114,8 @@ def made_elsewhere(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> list
             f"The stack in {folder} has the shape {pixels.shape} and the backgrounds have {shape} "
             "(slice, row, column); make it from the stack that --write-places writes."
         )
-    if not (folder / BOXES).is_file():
-        return [
-            scaled(*pair) for pair in zip(pixels, (b.nodules for b in backgrounds), strict=True)
-        ]
-    own = read_boxes(folder / BOXES, shape)
-    return [scaled(one, [b for b in own if b.slice == i]) for i, one in enumerate(pixels)]
+    boxes: Sequence[Sequence[Box]] = [one.nodules for one in backgrounds]
+    if (folder / BOXES).is_file():
+        own = read_boxes(folder / BOXES, shape)
+        boxes = [[box for box in own if box.slice == i] for i in range(len(pixels))]
+    return [scaled(*pair) for pair in zip(pixels, boxes, strict=True)]

@@ -11,7 +11,7 @@ from nodegen.errors import UtilityError
 from nodegen.evaluation.utility.arms import DEFAULT
 from nodegen.settings import Range, Seed, Settings, Words, check
 
-ModelName = Literal["segresnet", "fasterrcnn"]
+AtLeastOne = Annotated[int, Field(ge=1)]
 # "Does it help?" It is left out where one of the two arms is not run.
 PRIMARY = Words(("singan-then-real", "real"))
 
@@ -60,19 +60,19 @@ class Options:
         How nodules are drawn.
     """
 
-    model: ModelName = "segresnet"
+    model: Literal["segresnet", "fasterrcnn"] = "segresnet"
     arms: Words = Words(DEFAULT)
     primary: Words = PRIMARY
-    seeds: Annotated[int, Field(ge=1)] = 3
+    seeds: AtLeastOne = 3
     folds: Annotated[int, Field(ge=2)] = 3
-    nodules: Annotated[int, Field(ge=1)] = 10
+    nodules: AtLeastOne = 10
     sizes_px: Range = Range((30, 130))
     ignored_sources: Words = Words(("doubtful",))
     standardise: bool = False
     seed: Seed = 0
-    steps: Annotated[int, Field(ge=1)] | None = None
+    steps: AtLeastOne | None = None
     check_steps: bool = True
-    processes: Annotated[int, Field(ge=1)] | None = None
+    processes: AtLeastOne | None = None
     settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
