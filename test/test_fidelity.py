@@ -10,8 +10,7 @@ from PIL import Image
 from scipy.special import erf
 
 from nodegen.cli import main
-from nodegen.evaluation.fidelity.classifier import two_sample_auc
-from nodegen.evaluation.fidelity.comparison import _drawn, deviation_of, distance
+from nodegen.evaluation.fidelity.comparison import deviation_of, distance, two_sample_auc
 from nodegen.evaluation.fidelity.contact_sheet import pairs_of_like_size, view
 from nodegen.evaluation.fidelity.nodule_crop import RADII, crop_around, half_height_of
 from nodegen.evaluation.fidelity.nodule_measures import (
@@ -19,6 +18,7 @@ from nodegen.evaluation.fidelity.nodule_measures import (
     measure_nodule,
     size_class,
 )
+from nodegen.evaluation.statistics import resampled
 from nodegen.io.boxes import Box
 
 SHAPE = (220, 240)
@@ -234,7 +234,7 @@ def test_the_interval_holds_the_distance_and_tells_chance():
 
 def test_nodules_of_one_radiograph_are_drawn_together():
     values = np.array([1.0, 2, 3, 10, 20]), np.array(["a", "a", "a", "b", "b"])
-    drawn = _drawn(values, np.random.default_rng(0))
+    drawn = resampled(*values, np.random.default_rng(0))
     counts = {v: int(np.sum(drawn == v)) for v in (1, 2, 3, 10, 20)}
     assert counts[1] == counts[2] == counts[3]
     assert counts[10] == counts[20]

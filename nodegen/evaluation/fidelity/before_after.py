@@ -95,12 +95,7 @@ def far_change(before: np.ndarray, after: np.ndarray, boxes: list[Box]) -> float
 
 
 def features_of(v: Views) -> tuple[np.ndarray, np.ndarray]:
-    """Log ratios of the band energies in the disc to those in the ring, before and after.
-
-    Returns
-    -------
-    untouched, treated : ndarray, shape (3,)
-    """
+    """Log ratios of the band energies in the disc to those in the ring, before and after, (3,)."""
     disc, ring = v.distance <= DISC, (v.distance >= RING[0]) & (v.distance <= RING[1])
     features = np.empty((2, len(BANDS_PX)))
     for i, image in enumerate((v.before, v.after)):
@@ -114,21 +109,10 @@ def features_of(v: Views) -> tuple[np.ndarray, np.ndarray]:
 def detectability(
     untouched: np.ndarray, treated: np.ndarray, places: list[Place], seed: int = 0
 ) -> float:
-    """Cross-validated AUC of a random forest, grouped by place.
+    """Cross-validated AUC of a random forest, from features (box, feature) of each box.
 
-    Parameters
-    ----------
-    untouched, treated : ndarray, shape (box, feature)
-        Boxes treated several times are listed as often.
-    places : list
-        Of each row; the same place never lies in training and in test at once.
-    seed : int
-        Of the places' order in the folds, and of the forest.
-
-    Returns
-    -------
-    float
-        0.5 where no grain gives a nodule away; NaN for fewer than ``FEWEST`` places.
+    It is 0.5 where no grain gives a nodule away, and NaN for fewer than ``FEWEST`` places. Boxes
+    treated several times are listed as often; a place never lies in training and in test at once.
     """
     names = sorted(set(places))
     if len(names) < FEWEST:

@@ -1,4 +1,4 @@
-"""Synthetic nodules compared with the reference, by size and by ground, and by a classifier."""
+"""Synthetic nodules compared with real ones: by each measure, and by a classifier."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import wasserstein_distance
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer
+from sklearn.svm import SVC
 
-from nodegen.evaluation.fidelity.classifier import two_sample_auc
 from nodegen.evaluation.fidelity.edge import TEN_TO_NINETY
 from nodegen.evaluation.fidelity.ground import GROUNDS
 from nodegen.evaluation.fidelity.nodule_crop import half_height_of
 from nodegen.evaluation.fidelity.nodule_measures import GRAIN, MEASURES, SIZE_NAMES, size_class
 from nodegen.evaluation.fidelity.reference import Reference
-from nodegen.evaluation.statistics import Estimate
+from nodegen.evaluation.statistics import Estimate, auc, estimate, resampled
 
 FEWEST = 10  # real nodules: a measure that rests on fewer is not compared
-RESAMPLES = 200  # of the bootstrap
-INTERVAL = (2.5, 97.5)  # percentiles of it
+RESAMPLES, AUC_RESAMPLES = 200, 500  # draws of radiographs for a distance, and for an AUC
+FOLDS = 5
+QUANTILES = 50  # with which each measure is made normal: no outlier counts for more than a rank
+PENALTY = 0.1  # inverse strength of the regression's regularisation: few nodules, many measures
+REPEATS = 3  # ways of parting the radiographs, whose scores are averaged
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,8 @@ class Comparison:
 def compare_with(reference: Reference, rows: Sequence[dict[str, Any]]) -> Comparison:
     """Compare measured synthetic nodules with a reference.
 
-    Parameters
-    ----------
-    reference : Reference
-        Real nodules, of all annotation sources that it compares with.
-    rows : list of dict
-        At least one; of each nodule ``radiograph`` (digest), ``size_px``, ``ground``, ``profile``
-        and the keys of ``MEASURES``.
-
+    There is at least one row, each with ``radiograph`` (digest), ``size_px``, ``ground``,
+    ``profile`` and the keys of ``MEASURES``.
     """
     real, synthetic = reference.table(), pd.DataFrame(rows)
     rests_on = {name: int(real[name].count()) for name in MEASURES}
@@ -84,11 +85,9 @@ def compare_with(reference: Reference, rows: Sequence[dict[str, Any]]) -> Compar
         real=quantiles(real[[*MEASURES]]),
         rests_on=rests_on,
         distances=distances,
-        mean_distance=(
-            float(np.mean([found.value for found in distances.values()]))
-            if distances
-            else float("nan")
-        ),
+        mean_distance=float(np.mean([d.value for d in distances.values()]))
+        if distances
+        else np.nan,
         groups=_groups(real, synthetic),
         profile_half_height={
             kind: half_height_of(np.mean(table["profile"].tolist(), axis=0))
@@ -133,7 +132,7 @@ def _groups(real: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, dict[str, 
                     "real": float(middle),
                     "quartiles": [float(low), float(high)],
                     "synthetic": float(np.median(drawn)),
-                    "distance": apart(values, drawn, values),
+                    "distance": _apart(values, drawn, values),
                 }
     return groups
 
@@ -159,34 +158,68 @@ def deviation_of(values: np.ndarray) -> float:
 def distance(
     real: tuple[np.ndarray, np.ndarray], synthetic: tuple[np.ndarray, np.ndarray], seed: int = 0
 ) -> Distance:
-    """Distance with its interval.
-
-    Parameters
-    ----------
-    real, synthetic : (ndarray, ndarray)
-        Values and the digests of their radiographs; at least one each.
-    seed : int
-        Of the bootstrap.
-    """
+    """Distance with its interval, from values and the digests of their radiographs."""
     rng = np.random.default_rng(seed)
     values, others = real[0], synthetic[0]
-    resampled, alike = [], []
+    draws, alike = [], []
     for _ in range(RESAMPLES):
-        drawn = _drawn(real, rng)
-        resampled.append(apart(drawn, _drawn(synthetic, rng), values))
-        alike.append(apart(drawn, rng.choice(values, len(others)), values))
-    low, high = np.percentile(resampled, INTERVAL)
-    value = apart(values, others, values)
-    return Distance(value, float(low), float(high), float(np.median(alike)))
+        drawn = resampled(*real, rng)
+        draws.append(_apart(drawn, resampled(*synthetic, rng), values))
+        alike.append(_apart(drawn, rng.choice(values, len(others)), values))
+    found = estimate(_apart(values, others, values), draws)
+    return Distance(found.value, found.low, found.high, float(np.median(alike)))
 
 
-def apart(one: np.ndarray, other: np.ndarray, real: np.ndarray) -> float:
+def _apart(one: np.ndarray, other: np.ndarray, real: np.ndarray) -> float:
     """Wasserstein distance in standard deviations of the ``real`` values."""
     return float(wasserstein_distance(one, other)) / deviation_of(real)
 
 
-def _drawn(sample: tuple[np.ndarray, np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """Values of as many radiographs, drawn with replacement."""
-    names, number = np.unique(sample[1], return_inverse=True)
-    times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
-    return np.repeat(sample[0], times[number])
+def two_sample_auc(
+    real: np.ndarray,
+    synthetic: np.ndarray,
+    real_radiographs: Sequence[str],
+    synthetic_radiographs: Sequence[str],
+    seed: int = 0,
+) -> Estimate:
+    """Train classifiers to tell synthetic nodules (nodule, measure) from real ones.
+
+    Two, whose scores are summed: a logistic regression, which sees a measure that is too large or
+    too small, and a support vector machine with radial basis functions, which sees one that varies
+    too little or goes wrongly with another. On some hundred nodules both do as well as a forest of
+    random trees, in a tenth of the time. Real and synthetic nodules count alike, however many there
+    are; a radiograph never lies in training and in test at once.
+
+    Returns
+    -------
+    Estimate
+        Cross-validated area under the ROC curve, 0.5 where they cannot be told apart, with its
+        95 % interval by bootstrap over radiographs. NaN for fewer than five radiographs of a kind.
+    """
+    nothing = estimate(np.nan, [])
+    names = np.array([*real_radiographs, *synthetic_radiographs])
+    y = np.repeat([0, 1], [len(real), len(synthetic)])
+    if min(len(set(names[y == kind])) for kind in (0, 1)) < FOLDS:
+        return nothing
+    x = np.concatenate([real, synthetic])
+    scores = np.zeros(len(y))
+    for repeat in range(REPEATS):
+        folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed + repeat)
+        training = [train for train, _ in folds.split(x, y, names)]
+        if any(len(set(y[train])) < 2 for train in training):
+            return nothing  # nearly all nodules of a kind lie in one radiograph
+        quantiles = min(QUANTILES, *map(len, training))
+        for last in (
+            LogisticRegression(C=PENALTY, class_weight="balanced"),
+            SVC(class_weight="balanced"),
+        ):
+            normal = QuantileTransformer(n_quantiles=quantiles, output_distribution="normal")
+            scores += cross_val_predict(
+                make_pipeline(normal, last), x, y,
+                groups=names, cv=folds, method="decision_function",
+            )  # fmt: skip
+    rng, aucs = np.random.default_rng(seed), []
+    for _ in range(AUC_RESAMPLES):
+        negative, positive = (resampled(scores[y == k], names[y == k], rng) for k in (0, 1))
+        aucs.append(auc(positive, negative))
+    return estimate(auc(scores[y == 1], scores[y == 0]), aucs)

@@ -30,15 +30,7 @@ SheetView = tuple[float, Image.Image]  # of a nodule: the side of its box, px; h
 
 
 def view(image: np.ndarray, box: Box) -> SheetView:
-    """Enlarge a box with its surround, windowed to what is shown.
-
-    Parameters
-    ----------
-    image : ndarray, shape (row, column)
-        In grey levels of 0..4095.
-    box : Box
-        In px of the image.
-    """
+    """Enlarge a box of an image (row, column; 0..4095), windowed to what is shown."""
     part = image[around(box, image.shape, AROUND)]
     grey = eight_bit(part, WINDOW_PERCENTILES, least_width=LEAST_WINDOW)
     tile = Image.new("L", (TILE_PX, TILE_PX))

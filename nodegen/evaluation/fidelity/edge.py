@@ -23,22 +23,11 @@ TEN_TO_NINETY = 2 * 1.2815515655446004  # 10 to 90 % of an error function, in si
 def edge_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
     """Fit the profile across an outline with an error function.
 
-    Every ray is shifted so that the outline lies at 0, and freed of its own mean; the median of all
-    rays is the profile. A blurred step is an error function; a dome, which has no step, is fitted
-    by a wide one.
-
-    Parameters
-    ----------
-    outline : ndarray, shape (ANGLES,)
-        Distance from the box's centre along each ray, in the box's half sides.
-    crop : NoduleCrop
-        The box with its surround, in grey levels.
-
-    Returns
-    -------
-    dict
-        ``edge_width``: from 10 to 90 % of the step, px. ``edge_step``: grey levels. ``sharpness``:
-        the steepest slope, grey levels / px. All 0 where nothing falls outwards.
+    Every ray is shifted so that the outline (half sides, by ray) lies at 0, and freed of its own
+    mean; the median of all rays is the profile. A blurred step is an error function; a dome, which
+    has no step, is fitted by a wide one. ``edge_width`` is from 10 to 90 % of the step, px,
+    ``edge_step`` in grey levels, ``sharpness`` the steepest slope, grey levels / px; all are 0
+    where nothing falls outwards.
     """
     radius = float(np.mean(outline * crop.ray_px))  # px
     place = np.linspace(-SPAN, SPAN, POINTS) * radius  # px, inside is negative

@@ -30,14 +30,11 @@ def to_grey_levels(pixels: np.ndarray, limits: tuple[float, float] | None = None
 
 
 def grey_levels_of_pair(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bring a stack before and after to the same grey levels of 0..4095.
+    """Bring a stack (slice, row, column) before and after to the same grey levels of 0..4095.
 
-    Parameters
-    ----------
-    before, after : ndarray, shape (slice, row, column)
-        ``after`` may be what ``--intensity challenge`` writes: uint8, in which every slice's own
-        untouched minimum and maximum became 0 and 255. The stack before is then brought to the same
-        steps, so that a pixel that nothing changed differs by 0.
+    ``after`` may be what ``--intensity challenge`` writes: uint8, in which every slice's own
+    untouched minimum and maximum became 0 and 255. The stack before is then brought to the same
+    steps, so that a pixel that nothing changed differs by 0.
     """
     if after.dtype == np.uint8:
         as_written = np.stack([to_output(s, to_unit(s), "challenge") for s in before])

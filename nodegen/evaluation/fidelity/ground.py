@@ -32,16 +32,9 @@ def lungs_of(pixels: np.ndarray) -> Lungs | None:
 
 
 def ground_of(lungs: Lungs | None, pixels: np.ndarray, box: Box) -> str:
-    """What a box lies on, one of ``GROUNDS``, or ``UNKNOWN`` without lungs.
+    """What a box of a radiograph (row, column) lies on: one of ``GROUNDS``, by its lung fields.
 
-    Parameters
-    ----------
-    lungs : Lungs or None
-        The radiograph's lung fields, on its own pixels; None where they were not found.
-    pixels : ndarray, shape (row, column)
-        The radiograph; of a box, its surround alone counts.
-    box : Box
-        In px of the radiograph.
+    ``UNKNOWN`` without lungs. Of the pixels those around the box count alone.
     """
     if lungs is None:
         return UNKNOWN

@@ -36,18 +36,9 @@ class NoduleCrop:
         return ring if ring.any() else np.ones_like(ring)
 
     def along_rays(self, radius: np.ndarray, order: int = 1) -> np.ndarray:
-        """Grey levels along the rays.
+        """Grey levels along the rays, (ANGLES, point), by a spline of ``order``.
 
-        Parameters
-        ----------
-        radius : ndarray, shape (point,) or (ANGLES, point)
-            In half sides.
-        order : int
-            Of the interpolating spline.
-
-        Returns
-        -------
-        ndarray, shape (ANGLES, point)
+        ``radius``, (point,) or (ANGLES, point), is in half sides.
         """
         sine, cosine = (f(angles())[:, None] for f in (np.sin, np.cos))
         rows = self.centre[0] + self.halves[0] * radius * sine - 0.5

@@ -44,15 +44,12 @@ def _best_path(gain: np.ndarray) -> np.ndarray:
 
 
 def shape_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
-    """Radius, offset, elongation, irregularity and lobulation of an outline.
+    """Measures of an outline's shape.
 
-    Returns
-    -------
-    dict
-        ``radius``: mean, in half sides. ``offset``: of its centre from the box's, in the box's
-        smaller side. ``elongation``: longer over shorter axis. ``irregularity`` and ``lobulation``:
-        root mean square of its distance from an ellipse, over its mean radius in px, by all
-        harmonics from the third and by the third to the sixth.
+    ``radius``: mean, in half sides. ``offset``: of its centre from the box's, in the box's smaller
+    side. ``elongation``: longer over shorter axis. ``irregularity`` and ``lobulation``: root mean
+    square of its distance from an ellipse, over its mean radius, by all harmonics from the third
+    and by the third to the sixth.
     """
     x = crop.halves[1] * outline * np.cos(angles())
     y = crop.halves[0] * outline * np.sin(angles())

@@ -1,10 +1,7 @@
-"""The reference: measured real nodules, which synthetic ones are compared with.
-
-What is kept of a nodule is its measures, its profile, its size and its ground; of a radiograph, a
-digest that says which nodules share it. No pixel is kept.
-"""
+"""The reference: measured real nodules, which synthetic ones are compared with; no pixels."""
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +77,7 @@ class Reference(BaseModel):
         return tuple(dict.fromkeys(nodule.annotation_source for nodule in self.nodules))
 
     def table(self, *sources: str) -> pd.DataFrame:
-        """The nodules of some annotation sources (the main ones, where none is named), a row each.
+        """The nodules of some annotation sources (none named: the main ones), a row each.
 
         Columns are the fields of :class:`RealNodule` and those of its ``measures``; what a
         tightened nodule does not say is NaN.
@@ -180,11 +177,9 @@ def measure_folders(
 
     Raises
     ------
-    SettingError
-        Where there are not as many tables as folders.
-    EvaluationError, StackError, BoxesError
-        As ``read_real`` does; where nothing could be measured; and where a main annotation source
-        does not occur.
+    SettingError, EvaluationError, StackError, BoxesError
+        Where there are not as many tables as folders, as ``read_real`` does, where nothing could be
+        measured, and where a main annotation source does not occur.
     """
     if len(folders) != len(boxes):
         raise SettingError(
@@ -210,14 +205,18 @@ def _in_grey_levels(image: BoxedImage, to_node21: bool) -> tuple[BoxedImage, Lun
         pixels = to_grey_levels(pixels)
         return replace(image, pixels=pixels), lungs_of(pixels)
     made = standardise(Radiograph(pixels, image.spacing, Path(image.name)))
-    crop, boxes = made.transformation.crop, []
-    for box in image.boxes:
-        left, top = map(round, crop.apply(box.left, box.top))
-        right, bottom = map(round, crop.apply(box.right, box.bottom))
-        boxes.append(Box(0, left, top, right, bottom, box.index))
+    crop, kept = made.transformation.crop, {}
+    for box, source in zip(image.boxes, image.sources, strict=True):
+        if corners := crop.apply_box((box.left, box.top, box.right, box.bottom)):
+            kept[Box(0, *corners, box.index)] = source
+        else:
+            said = (
+                f"left out box {box.index} of {image.name}: it lies outside the crop to the lungs"
+            )
+            print(said, file=sys.stderr)
     pixels, spacing = made.radiograph.pixels, made.radiograph.spacing
-    fitted = tuple(fit_boxes(boxes, (1, *pixels.shape)))
-    return replace(image, pixels=pixels, spacing=spacing, boxes=fitted), made.lungs
+    boxes, sources = tuple(fit_boxes([*kept], (1, *pixels.shape))), tuple(kept.values())
+    return BoxedImage(image.name, image.group, pixels, spacing, boxes, sources), made.lungs
 
 
 def _measured(

@@ -14,22 +14,12 @@ LEAST_DEVIATION = 0.1  # grey levels: what is flatter has no texture to compare 
 
 
 def texture_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
-    """Spread of two bands of detail, inside and at the rim, over that of the surround.
+    """Deviation of two bands of detail, inside an outline and at its rim, over the surround's.
 
-    Parameters
-    ----------
-    outline : ndarray, shape (ANGLES,)
-        Distance from the box's centre along each ray, in the box's half sides.
-    crop : NoduleCrop
-        The box with its surround, in grey levels.
-
-    Returns
-    -------
-    dict
-        ``grain_inside``, ``grain_rim``: of what is finer than 1 px. ``texture_inside``,
-        ``texture_rim``: of 1 to 3 px. Spreads are median absolute deviations, which a vessel or a
-        rib's border hardly moves. The profile along the outline is taken off before, so that a
-        sharp edge is no texture of the rim. 1 where the surround has none.
+    ``grain_...`` is of what is finer than 1 px, ``texture_...`` of 1 to 3 px; 1 where the surround
+    has none. Deviations are median absolute ones, which a vessel or a rib's border hardly moves.
+    The profile along the outline (half sides, by ray) is taken off before, so that a sharp edge is
+    no texture of the rim.
     """
     around = np.interp(crop.angle, angles(), outline, period=2 * np.pi)
     share = crop.radius / around
@@ -50,15 +40,7 @@ def texture_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
 
 
 def band_of(image: np.ndarray, fine_px: float, coarse_px: float) -> np.ndarray:
-    """Detail between two Gaussian blurs.
-
-    Parameters
-    ----------
-    image : ndarray, shape (row, column)
-        Of any range.
-    fine_px, coarse_px : float
-        Standard deviations of the blurs, px; without the finer one where it is 0.
-    """
+    """Detail of an image (row, column) between two Gaussian blurs, sigma in px; 0: no blur."""
     upper = ndimage.gaussian_filter(image, fine_px) if fine_px else image
     return np.asarray(upper - ndimage.gaussian_filter(image, coarse_px))
 

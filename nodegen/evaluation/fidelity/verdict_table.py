@@ -17,13 +17,7 @@ Row = list[object]
 
 
 def markdown(verdicts: Mapping[str, Verdict]) -> str:
-    """Markdown tables: what was measured, how far from real nodules, and medians by group.
-
-    Parameters
-    ----------
-    verdicts : dict of Verdict
-        By method.
-    """
+    """Verdicts by method in Markdown: what was measured, how far from real, medians by group."""
     judged = list(verdicts.values())
     real = next((v.comparison for v in judged if v.comparison), None)
     rows: list[Row] = [
@@ -122,13 +116,7 @@ def classifier_text(verdict: Verdict, field: str) -> str:
 
 
 def comma_separated(verdicts: Mapping[str, Verdict]) -> str:
-    """The figures as CSV, one row for each method and measure.
-
-    Parameters
-    ----------
-    verdicts : dict of Verdict
-        By method.
-    """
+    """The figures of verdicts by method as CSV, one row for each method and measure."""
     head = (
         "method", "measure", "p5", "p50", "p95", "real_p5", "real_p50", "real_p95",
         "distance", "distance_low", "distance_high", "real_nodules",
