@@ -1,11 +1,8 @@
 """Simulated chest radiographs with boxes, made by calculation: no patient's data is in them.
 
-The path of a pixel is :mod:`nodegen.phantom.render`: the patient is drawn (`anatomy`), tissue,
-bones and vessels are summed along the rays (`tissue`, `skeleton`, `vessels`), and the exposure
-turns them into grey levels (`exposure`). `box_places` draws where nodules may lie.
-
-Lengths, densities and curves in these modules were set by eye, by how the chest looks beside real
-radiographs, but for the grey scale and the boxes, which say what they were fitted to.
+The path of a pixel is :mod:`nodegen.phantom.render`. Lengths, densities and curves were set by eye,
+by how the chest looks beside real radiographs, but for the grey scale and the boxes, which say what
+they were fitted to.
 """
 
 from dataclasses import replace
@@ -24,10 +21,8 @@ from nodegen.phantom.render import radiograph
 from nodegen.workers import track
 
 IMAGE_NAME = "phantom.mha"
-# As the organisers' sample stack has it.
-GEOMETRY = Geometry(
-    (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), 3
-)
+ONES = (1.0, 1.0, 1.0)
+GEOMETRY = Geometry(ONES, ONES, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), 3)  # the organisers'
 
 
 def write_phantom(

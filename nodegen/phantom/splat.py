@@ -39,23 +39,11 @@ def tube(
     core: np.ndarray | float,
     upper: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sample a bone: an elliptical tube with a dense cortex around a loose core.
+    """Sample a bone, an elliptical tube with a dense cortex: columns, rows, volumes for `cast`.
 
-    Parameters
-    ----------
-    path : numpy.ndarray
-        `(point, 3)`: column, row and depth of the centre line.
-    height, thickness : numpy.ndarray
-        Half-axes of the cross-section, upright and across, px.
-    shell, core : float or numpy.ndarray
-        Density of the cortex and of what it holds, over that of soft tissue.
-    upper : float
-        How much denser the cortex is above, and less dense below.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Column, row and weight of each sample, ready for :func:`cast`.
+    `path` is the centre line, `(point, 3)`: column, row, depth; `height` and `thickness` are the
+    half-axes of its cross-section, px; `shell` and `core` the densities of the cortex and of what
+    it holds, over soft tissue's; the cortex is denser above, and less dense below, by `upper`.
     """
     tangent = np.gradient(path, axis=0)
     step = np.linalg.norm(tangent, axis=1, keepdims=True)

@@ -15,13 +15,9 @@ HILUM = ((-84.0, 482.0), (92.0, 456.0))  # column from the midline, row; right a
 
 
 def tree(anatomy: Anatomy, side: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Segments of one lung's vessels.
+    """Segments of one lung's vessels, px: start, end, bend `(segment, 3)`, radius at both ends.
 
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Start `(segment, 3)`, end `(segment, 3)`, bend `(segment, 3)`, radius at the start and at
-        the end, in px; columns are those of the image.
+    Columns are those of the image.
     """
     sign = (-1, 1)[side]
     x, y = HILUM[side]

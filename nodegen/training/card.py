@@ -10,7 +10,7 @@ from safetensors.torch import save
 
 from nodegen.cascade.cascade import INDEX, read_index
 from nodegen.cascade.pyramid import scale_sizes
-from nodegen.constants import CHANNELS_DOUBLE_EVERY
+from nodegen.constants import CHANNELS_DOUBLE_EVERY, SCALES
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.tables import markdown_table
 from nodegen.schemas import CASCADE_FORMAT
@@ -18,9 +18,9 @@ from nodegen.schemas import CASCADE_FORMAT
 PAGE = "README.md"
 GROUP = CHANNELS_DOUBLE_EVERY  # scales in a file: those of one width in the paper
 SCALE_COLUMNS = (
-    *("scale", "side, px", "channels", "iterations", "noise amplitude"),
-    *("reconstruction RMSE (of 0..1)", "margin, px"),
-)
+    "scale", "side, px", "channels", "iterations", "noise amplitude",
+    "reconstruction RMSE (of 0..1)", "margin, px",
+)  # fmt: skip
 
 
 def save_cascade(
@@ -31,16 +31,8 @@ def save_cascade(
 ) -> None:
     """Write a cascade: convolutions in half precision, batch norm's statistics in single.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where the files and their index go.
-    scales : list of dict
-        State of each generator, coarse to fine.
-    amplitudes : list of float
-        Of the noise at each scale, in units of -1..1.
-    card : dict
-        What is written beside them: profile, source, seed, figures.
+    Scales are the states of the generators, coarse to fine, with the amplitudes of their noise, in
+    units of -1..1; the card says profile, source, seed and figures.
     """
     files = []
     for first in range(0, len(scales), GROUP):
@@ -83,8 +75,8 @@ def write_page(folder: Path) -> Path:
     margins = index.get("margins", ["not measured"] * len(index["amplitudes"]))
     rows = [
         (n, side, channels, iterations, f"{amplitude:.4f}", f"{error:.4f}", margin)
-        for n, (side, channels, iterations, amplitude, error, margin) in enumerate(
-            zip(scale_sizes(), *figures, margins, strict=True)
+        for n, side, channels, iterations, amplitude, error, margin in zip(
+            range(SCALES), scale_sizes(), *figures, margins, strict=True
         )
     ]
     lines = [

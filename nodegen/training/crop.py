@@ -26,14 +26,12 @@ def draw_boxes(rng: np.random.Generator, count: int, left: int, top: int) -> lis
     order = rng.permutation(cells * cells)[:count]
     sides = np.minimum(rng.permutation(np.resize(SIDES_PX, count)), int(pitch * FILL))
     boxes: list[Box] = []
-    for cell, side, shift in zip(
-        order, sides, rng.uniform(-JITTER, JITTER, (count, 2)), strict=True
-    ):
-        y, x = (
-            ((np.array(divmod(cell, cells)) + 0.5 + shift) * pitch - side / 2).round().astype(int)
-        )
-        x, y = int(x) + left, int(y) + top
-        boxes.append(Box(0, x, y, x + int(side), y + int(side), len(boxes)))
+    shifts = rng.uniform(-JITTER, JITTER, (count, 2))
+    for cell, side, shift in zip(order, sides.tolist(), shifts, strict=True):
+        corner = (np.array(divmod(cell, cells)) + 0.5 + shift) * pitch - side / 2
+        y, x = corner.round().astype(int).tolist()
+        x, y = x + left, y + top
+        boxes.append(Box(0, x, y, x + side, y + side, len(boxes)))
     return boxes
 
 

@@ -1,12 +1,18 @@
-"""One iteration of a scale's training: steps of the discriminator, then of the generator."""
+"""A scale in training, its checkpoint, and one iteration of both its networks."""
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nodegen.training.checkpoint import Networks
+from nodegen.errors import TrainingError
+from nodegen.io.files import write_bytes
 from nodegen.training.networks import Discriminator, Generator
 
 LEARNING_RATE = 5e-4  # SinGAN
@@ -17,40 +23,71 @@ RECONSTRUCTION_WEIGHT = 10.0  # SinGAN
 LOSSES = ("real", "fake", "penalty", "adversarial", "reconstruction")
 
 
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Save tensors and numbers, whole or not at all; reading them runs no code of the file."""
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    write_bytes(path, stream.getvalue())
+
+
+@contextmanager
+def readable(path: Path, remedy: str) -> Iterator[None]:
+    """Say of a damaged file, or one of other networks, that it is to be deleted."""
+    try:
+        yield
+    except Exception as error:  # of pickle and zipfile, and torch's for other shapes
+        raise TrainingError(
+            f"{path} cannot be read ({type(error).__name__}); delete it {remedy}."
+        ) from error
+
+
 @dataclass
 class ScaleInTraining:
-    """The scale in training: its networks, their optimisers, and its images in -1..1.
-
-    Attributes
-    ----------
-    real : Tensor, shape (1, 1, row, column)
-        The training image at this scale.
-    rebuilt, fixed_noise : Tensor, shape (1, 1, row + 20, column + 20)
-        The reconstruction from the scale below, and the noise that it is rebuilt with; padded.
-    amplitude : float
-        Standard deviation of the noise.
-    """
+    """The scale in training: its networks, their optimisers, and its images in -1..1."""
 
     generator: Generator
     adam_g: torch.optim.Optimizer
     discriminator: Discriminator
     adam_d: torch.optim.Optimizer
-    real: torch.Tensor
+    real: torch.Tensor  # (1, 1, row, column): the training image at this scale
+    # (1, 1, row + 20, column + 20): the reconstruction from the scale below, and its noise.
     rebuilt: torch.Tensor
     fixed_noise: torch.Tensor
-    amplitude: float
+    amplitude: float  # standard deviation of the noise
 
     @property
-    def networks(self) -> Networks:
+    def networks(self) -> dict[str, tuple[nn.Module, torch.optim.Optimizer]]:
         """Each network with its optimiser, by name."""
         return {
             "generator": (self.generator, self.adam_g),
             "discriminator": (self.discriminator, self.adam_d),
         }
 
+    def save(self, path: Path, number: int, iteration: int) -> None:
+        """Write the checkpoint of scale ``number`` after ``iteration`` iterations."""
+        states = {
+            name: (network.state_dict(), optimiser.state_dict()["state"])
+            for name, (network, optimiser) in self.networks.items()
+        }
+        save_state(path, {"scale": number, "iteration": iteration, **states})
+
+    def restore(self, path: Path, number: int) -> int:
+        """Load the checkpoint, and return the iterations done; 0 without one of this scale."""
+        if not path.is_file():
+            return 0
+        with readable(path, f"to train scale {number} again"):
+            saved = torch.load(path, "cpu", weights_only=True)
+            if saved["scale"] != number:
+                return 0
+            for name, (network, optimiser) in self.networks.items():
+                weights, state = saved[name]
+                network.load_state_dict(weights)
+                optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+            return int(saved["iteration"])
+
 
 def adam(network: nn.Module, device: torch.device) -> torch.optim.Optimizer:
-    """Return the optimiser of one network; on a GPU its steps can be recorded."""
+    """The optimiser of one network; on a GPU its steps can be recorded."""
     return torch.optim.Adam(
         network.parameters(), LEARNING_RATE, ADAM_BETAS,
         foreach=True, capturable=device.type == "cuda",
@@ -65,7 +102,7 @@ def iterate(
     fixed_noise: torch.Tensor,
     *drawn: torch.Tensor,
 ) -> list[torch.Tensor]:
-    """Train both networks on one window.
+    """Train both networks on one window, and return the last steps' losses, as in ``LOSSES``.
 
     Parameters
     ----------
@@ -78,11 +115,6 @@ def iterate(
         All that is random: for each step of the discriminator its padded noise and the point in
         0..1 between real and generated where the gradient penalty is taken; then the padded noise
         of each step of the generator.
-
-    Returns
-    -------
-    list of Tensor
-        The last steps' losses, in the order of ``LOSSES``.
     """
     steps = len(drawn) // 3
     for noise, mix in zip(drawn[0 : 2 * steps : 2], drawn[1 : 2 * steps : 2], strict=True):

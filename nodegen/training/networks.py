@@ -8,13 +8,7 @@ generator; a window inside it is padded with its true surroundings and yields th
 import torch
 from torch import nn
 
-from nodegen.constants import (
-    BATCH_NORM_EPS,
-    HALF_WIDTH_PX,
-    KERNEL,
-    LAYERS,
-    LEAKY_SLOPE,
-)
+from nodegen.constants import BATCH_NORM_EPS, HALF_WIDTH_PX, KERNEL, LAYERS, LEAKY_SLOPE
 
 INITIAL_STD = 0.02  # of the initial weights, SinGAN
 
@@ -42,10 +36,7 @@ def _initialise(network: nn.Module) -> None:
 class Generator(nn.Module):
     """Adds the details of scale n to an image that comes up from scale n - 1.
 
-    Parameters
-    ----------
-    channels : int
-        Width of the four inner layers.
+    ``channels`` is the width of the four inner layers.
     """
 
     def __init__(self, channels: int):
@@ -54,16 +45,9 @@ class Generator(nn.Module):
         _initialise(self)
 
     def forward(self, noisy: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
-        """Harmonise a padded image.
+        """Harmonise an image of the scale below, resized to this one, with and without noise.
 
-        Parameters
-        ----------
-        noisy, previous : Tensor, shape (batch, 1, row + 20, column + 20)
-            The image of the scale below, resized to this one, with and without noise; in -1..1.
-
-        Returns
-        -------
-        Tensor, shape (batch, 1, row, column)
+        Both, -1..1, are padded: (batch, 1, row + 20, column + 20) give (batch, 1, row, column).
         """
         p = HALF_WIDTH_PX
         harmonised: torch.Tensor = self.layers(noisy) + previous[..., p:-p, p:-p]

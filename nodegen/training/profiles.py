@@ -10,30 +10,17 @@ CHANNELS, CHANNELS_MAX = 32, 128  # of the first scales, and of the last ones (p
 
 @dataclass(frozen=True)
 class Profile:
-    """How long and how wide a cascade is trained.
-
-    Attributes
-    ----------
-    channels : tuple of int
-        Inner width of the generator and the discriminator at each scale.
-    iterations : tuple of int
-        Iterations at each scale.
-    steps : int
-        Steps of the discriminator, then of the generator, in each iteration.
-    window_px : int or None
-        Side of the random window that an iteration looks at; None: the whole crop. Both networks
-        are local and a window gets its true surroundings, so this only subsamples the patches over
-        which the losses are averaged.
-    redraw_every : int
-        Iterations for which one image drawn from the scales below serves.
-    """
+    """How long and how wide a cascade is trained."""
 
     name: str
-    channels: tuple[int, ...]
-    iterations: tuple[int, ...]
-    steps: int
+    channels: tuple[int, ...]  # inner width of both networks at each scale
+    iterations: tuple[int, ...]  # at each scale
+    steps: int  # of the discriminator, then of the generator, in each iteration
+    # Side of the random window that an iteration looks at; None: the whole crop. Both networks are
+    # local and a window gets its true surroundings, so this only subsamples the patches over which
+    # the losses are averaged.
     window_px: int | None
-    redraw_every: int
+    redraw_every: int  # iterations for which one image drawn from the scales below serves
 
 
 # The paper's; the steps are SinGAN's.

@@ -17,19 +17,9 @@ Work = Callable[..., Sequence[torch.Tensor]]
 class Recorded:
     """``work``, called as it is on a CPU, and recorded and replayed on a GPU.
 
-    Parameters
-    ----------
-    work : callable
-        Takes tensors whose shapes never change, and returns tensors. What it draws at random must
-        come in as one of them. What else it reads, such as a learning rate, stays as it was when
-        the work was recorded.
-    device : torch.device
-
-    Examples
-    --------
-    >>> twice = Recorded(lambda x: [2 * x], torch.device("cpu"))
-    >>> twice(torch.tensor([1.0, 2.0]))
-    [tensor([2., 4.])]
+    It takes tensors whose shapes never change, and returns tensors. What it draws at random must
+    come in as one of them. What else it reads, such as a learning rate, stays as it was when the
+    work was recorded.
     """
 
     def __init__(self, work: Work, device: torch.device):

@@ -152,19 +152,15 @@ def _train_scale(training: Training, progress: bool) -> None:
             bar.set_postfix(reconstruction=error)
             if progress and bar.disable and (done == total or now - shown > LINE_EVERY_S):
                 shown = now
-                spent = f"{now - started:.0f} s"
-                print(
-                    f"{label}: iteration {done} of {total}, reconstruction {error:.4f}, {spent}",
-                    flush=True,
-                )
+                spent = f"reconstruction {error:.4f}, {now - started:.0f} s"
+                print(f"{label}: iteration {done} of {total}, {spent}", flush=True)
 
 
 def _save_picture(training: Training) -> None:
     """Save the last scale's image, its reconstruction and random samples, side by side."""
     n = len(training.scales) - 1
-    draws = [training.reals[n], training.draw(None)]
-    for i in range(SAMPLES):
-        draws.append(training.draw(stream(training.device, training.seed, n, i, _PICTURE)))
+    streams = (stream(training.device, training.seed, n, i, _PICTURE) for i in range(SAMPLES))
+    draws = [training.reals[n], training.draw(None), *map(training.draw, streams)]
     strip = torch.cat(draws, dim=-1)[0, 0].cpu().numpy()
     grey = np.clip((strip + 1) * 127.5, 0, 255).astype(np.uint8)
     zoom = max(1, CROP_PX // grey.shape[0])
@@ -180,7 +176,7 @@ def _export(training: Training, run: dict[str, Any]) -> Path:
     ]
     entries = [json.loads(line) for line in (training.folder / LOG).read_text().splitlines()]
     seconds = {entry["scale"]: entry["seconds"] for entry in entries}
-    threads = torch.get_num_threads()
+    threads, profile = torch.get_num_threads(), training.profile
     card = {
         **run,
         "trained": date.today().isoformat(),
@@ -188,10 +184,10 @@ def _export(training: Training, run: dict[str, Any]) -> Path:
         "device": training.device.type,
         "machine": f"{platform.machine()}, {threads} thread{'s' * (threads != 1)}",
         "minutes": round(sum(seconds.values()) / 60, 1),
-        "channels": list(training.profile.channels),
-        "iterations": list(training.profile.iterations),
-        "steps": training.profile.steps,
-        "window_px": training.profile.window_px,
+        "channels": list(profile.channels),
+        "iterations": list(profile.iterations),
+        "steps": profile.steps,
+        "window_px": profile.window_px,
         "reconstruction_rmse": [round(error, 5) for error in errors],
     }
     states = [scale.generator.state_dict() for scale in training.scales]

@@ -19,9 +19,15 @@ from torch.nn import functional as F
 
 from nodegen.cascade.pyramid import resize, scale_sizes
 from nodegen.constants import HALF_WIDTH_PX, SCALES
-from nodegen.errors import TrainingError
-from nodegen.training.checkpoint import load_checkpoint, save, save_checkpoint
-from nodegen.training.iteration import LEARNING_RATE, LOSSES, ScaleInTraining, adam, iterate
+from nodegen.training.iteration import (
+    LEARNING_RATE,
+    LOSSES,
+    ScaleInTraining,
+    adam,
+    iterate,
+    readable,
+    save_state,
+)
 from nodegen.training.networks import Discriminator, Generator
 from nodegen.training.profiles import Profile
 from nodegen.training.recorded import Recorded
@@ -40,7 +46,7 @@ _FIXED, _BELOW, _WINDOW, _STEP = 1, 2, 3, 4
 
 
 def stream(device: torch.device, *key: int) -> torch.Generator:
-    """Return the random stream of ``key``, on ``device``."""
+    """The random stream of ``key``, on ``device``."""
     seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
     return torch.Generator(device).manual_seed(seed)
 
@@ -68,9 +74,8 @@ class Training:
     folder : Path
         Gets a file for each trained scale in ``scales/``, and the checkpoint. Scales that an
         earlier run trained there are loaded.
-    profile : Profile
-    seed : int
-    device : torch.device
+    profile, seed, device
+        Width and length of the training, what everything random depends on, where it runs.
 
     Raises
     ------
@@ -117,7 +122,7 @@ class Training:
         """Train the next scale, and yield its losses every ``LOG_EVERY`` iterations."""
         n, profile = len(self.scales), self.profile
         scale, checkpoint = self._begin(n), self.folder / "checkpoint.pt"
-        start = load_checkpoint(checkpoint, n, scale.networks)
+        start = scale.restore(checkpoint, n)
         iterations = profile.iterations[n]
         saved, rate = time.monotonic(), 0.0
         draw = Recorded(self._draw, self.device)
@@ -136,7 +141,7 @@ class Training:
                 values = (round(float(value), 6) for value in losses)
                 yield {"scale": n, "iteration": done, **dict(zip(LOSSES, values, strict=True))}
             if time.monotonic() - saved > CHECKPOINT_SECONDS and done < iterations:
-                save_checkpoint(checkpoint, n, done, scale.networks)
+                scale.save(checkpoint, n, done)
                 saved = time.monotonic()
         self._finish_scale(n, scale)
 
@@ -144,9 +149,7 @@ class Training:
         generator, discriminator = self._new_networks(n)
         real = self.reals[n]
         rebuilt = resize(self.draw(None), *real.shape[-2:])
-        amplitude = 1.0
-        if n > 0:
-            amplitude = NOISE_AMPLITUDE * float(F.mse_loss(rebuilt, real).sqrt())
+        amplitude = NOISE_AMPLITUDE * float(F.mse_loss(rebuilt, real).sqrt()) if n else 1.0
         fixed_noise = pad(self._noise(n, None) * amplitude)
         return ScaleInTraining(
             generator, adam(generator, self.device),
@@ -171,11 +174,8 @@ class Training:
         window_rng = np.random.default_rng((self.seed, n, iteration, _WINDOW))
         top, left = window_rng.integers(0, self.sizes[n] - side + 1, size=2)
         # The same window in padded coordinates, widened by what the generator consumes.
-        padded = (
-            ...,
-            slice(top, top + side + 2 * HALF_WIDTH_PX),
-            slice(left, left + side + 2 * HALF_WIDTH_PX),
-        )
+        wide = side + 2 * HALF_WIDTH_PX
+        padded = np.s_[..., top : top + wide, left : left + wide]
         inputs = [scale.real[..., top : top + side, left : left + side]]
         inputs += [image[padded] for image in (below, scale.rebuilt, scale.fixed_noise)]
         rng = self._rng(n, iteration, _STEP)
@@ -209,19 +209,14 @@ class Training:
 
     def _saved(self, n: int) -> dict[str, Any]:
         """Read the states of a trained scale's networks, and its amplitude."""
-        try:
+        with readable(self._file(n), "and those of the scales after it, to train them again"):
             saved: dict[str, Any] = torch.load(self._file(n), "cpu", weights_only=True)
             Generator(self.profile.channels[n]).load_state_dict(saved["generator"])
-        except Exception as error:  # of pickle and zipfile, and torch's for other shapes
-            raise TrainingError(
-                f"{self._file(n)} cannot be read ({type(error).__name__}); delete it and those of "
-                "the scales after it, to train them again."
-            ) from error
-        return saved
+            return saved
 
     def _finish_scale(self, n: int, scale: ScaleInTraining) -> None:
         states = {name: network.state_dict() for name, (network, _) in scale.networks.items()}
-        save(self._file(n), {**states, "amplitude": scale.amplitude})
+        save_state(self._file(n), {**states, "amplitude": scale.amplitude})
         generator = scale.generator.eval().requires_grad_(False)
         self.scales.append(TrainedScale(generator, scale.amplitude))
 

@@ -6,8 +6,7 @@ import numpy as np
 from PIL import Image
 
 from nodegen.phantom.anatomy import Anatomy, draw_anatomy
-from nodegen.phantom.exposure import expose, normalise
-from nodegen.phantom.render import thickness
+from nodegen.phantom.render import expose, normalise, thickness
 from nodegen.phantom.tissue import lung_fields
 
 CASE_PX = 320  # side of a stored case: the grid, and room to zoom in
