@@ -246,13 +246,13 @@ def test_the_classifier_tells_what_differs_and_nothing_else():
     names = [f"r{i // 2}" for i in range(80)]
     others = [f"s{i // 2}" for i in range(80)]
     one, other = rng.normal(size=(2, 80, 4))
-    alike = two_sample_auc(one, other, names, others)
+    alike = two_sample_auc((one, names), (other, others))
     assert alike.low < 0.5 < alike.high
     other[:, 2] += 3
-    apart_ = two_sample_auc(one, other, names, others)
+    apart_ = two_sample_auc((one, names), (other, others))
     assert apart_.value > 0.95
     assert apart_.low > 0.9
-    wider = two_sample_auc(one, 3 * rng.normal(size=(80, 4)), names, others)
+    wider = two_sample_auc((one, names), (3 * rng.normal(size=(80, 4)), others))
     assert wider.value > 0.75, "a spread that is too wide tells, too"
 
 
@@ -261,12 +261,12 @@ def test_a_radiograph_is_never_in_training_and_in_test():
     rng = np.random.default_rng(0)
     names = [f"r{i // 4}" for i in range(80)]
     mark = rng.normal(size=20).repeat(4)[:, None]  # each radiograph has one of its own
-    both = two_sample_auc(mark[:40], mark[40:], names[:40], names[40:])
+    both = two_sample_auc((mark[:40], names[:40]), (mark[40:], names[40:]))
     assert both.value < 0.8
 
 
 def test_too_few_radiographs_give_no_figure():
-    told = two_sample_auc(np.ones((8, 1)), np.zeros((8, 1)), list("aabbccdd"), list("efghijkl"))
+    told = two_sample_auc(*((np.ones((8, 1)), list(names)) for names in ("aabbccdd", "efghijkl")))
     assert all(np.isnan(value) for value in dataclasses.astuple(told))
 
 

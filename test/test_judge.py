@@ -13,11 +13,11 @@ from nodegen.cli import main
 from nodegen.evaluation.fidelity.before_after import (
     FEWEST,
     chance_error,
+    crops_of,
     detectability,
     far_change,
     features_of,
     grain_of,
-    views,
 )
 from nodegen.evaluation.fidelity.grey_levels import full_range
 from nodegen.evaluation.fidelity.judge import JUDGED, Judge, StackPair, judge, read_pair
@@ -56,7 +56,7 @@ def disc(x=130.0, y=120.0, radius=30.0):
 
 def grain(change, before=None):
     before = ground() if before is None else before
-    return grain_of(views(before, before + change, BOX))
+    return grain_of(crops_of(before, before + change, BOX))
 
 
 def test_an_image_against_itself_has_its_grain():
@@ -108,7 +108,7 @@ def treated(how):
 
 
 def auc_of(before, after, boxes):
-    both = [features_of(views(before[b.slice], after[b.slice], b)) for b in boxes]
+    both = [features_of(crops_of(before[b.slice], after[b.slice], b)) for b in boxes]
     untouched, treated_ = (np.array(features) for features in zip(*both, strict=True))
     places = [(str(b.slice), b.left, b.top, b.right, b.bottom) for b in boxes]
     return detectability(untouched, treated_, places)

@@ -35,7 +35,7 @@ LEAF = 3  # boxes in a leaf at least
 Place = tuple[str, int, int, int, int]  # the radiograph's digest, and the box
 
 
-class Views(NamedTuple):
+class Crops(NamedTuple):
     """A crop around a box before and after, and each pixel's distance from the centre in sides."""
 
     before: np.ndarray
@@ -43,7 +43,7 @@ class Views(NamedTuple):
     distance: np.ndarray
 
 
-def views(before: np.ndarray, after: np.ndarray, box: Box) -> Views:
+def crops_of(before: np.ndarray, after: np.ndarray, box: Box) -> Crops:
     """Cut the crop of a box out of its slice, (row, column) each."""
     x, y = box.centre
     half = CROP_SIDES * box.side + CROP_PX
@@ -51,7 +51,7 @@ def views(before: np.ndarray, after: np.ndarray, box: Box) -> Views:
     window = slice(top, int(y + half) + 1), slice(left, int(x + half) + 1)
     old, new = (image[window].astype(np.float64) for image in (before, after))
     rows, columns = np.indices(old.shape) + 0.5
-    return Views(old, new, np.hypot(rows - (y - top), columns - (x - left)) / box.side)
+    return Crops(old, new, np.hypot(rows - (y - top), columns - (x - left)) / box.side)
 
 
 def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -69,15 +69,15 @@ def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return region, region & (smooth > CORE_LEVEL * peak)
 
 
-def grain_of(v: Views) -> float:
+def grain_of(crops: Crops) -> float:
     """Standard deviation of the detail under 1.5 px in the changed core, after over before.
 
     1 for an image against itself; below 0.85 a nodule is smoother than its surround.
     """
-    _, core = region_of(v.after - v.before)
+    _, core = region_of(crops.after - crops.before)
     if not core.any():
         return 1.0
-    old, new = (band_of(image, 0, GRAIN_PX)[core].std() for image in (v.before, v.after))
+    old, new = (band_of(image, 0, GRAIN_PX)[core].std() for image in (crops.before, crops.after))
     return float(new / old) if old > 0 else 1.0
 
 
@@ -94,11 +94,11 @@ def far_change(before: np.ndarray, after: np.ndarray, boxes: list[Box]) -> float
     return float(change.max())
 
 
-def features_of(v: Views) -> tuple[np.ndarray, np.ndarray]:
+def features_of(crops: Crops) -> tuple[np.ndarray, np.ndarray]:
     """Log ratios of the band energies in the disc to those in the ring, before and after, (3,)."""
-    disc, ring = v.distance <= DISC, (v.distance >= RING[0]) & (v.distance <= RING[1])
+    disc, ring = crops.distance <= DISC, (crops.distance >= RING[0]) & (crops.distance <= RING[1])
     features = np.empty((2, len(BANDS_PX)))
-    for i, image in enumerate((v.before, v.after)):
+    for i, image in enumerate((crops.before, crops.after)):
         for j, (fine, coarse) in enumerate(BANDS_PX):
             band = band_of(image, fine, coarse)
             inside, around = (float(np.mean(band[part] ** 2)) for part in (disc, ring))

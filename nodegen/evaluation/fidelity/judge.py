@@ -10,25 +10,12 @@ import pandas as pd
 from pydantic_core import to_jsonable_python
 
 from nodegen.errors import StackError
-from nodegen.evaluation.fidelity.before_after import (
-    Place,
-    chance_error,
-    detectability,
-    far_change,
-    features_of,
-    grain_of,
-    views,
-)
+from nodegen.evaluation.fidelity import before_after
 from nodegen.evaluation.fidelity.comparison import Comparison, compare_with, quantiles
 from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
 from nodegen.evaluation.fidelity.ground import ground_of, lungs_of
 from nodegen.evaluation.fidelity.nodule_crop import crop_around
-from nodegen.evaluation.fidelity.nodule_measures import (
-    MEASURES,
-    Measure,
-    measure_nodule,
-    side_of,
-)
+from nodegen.evaluation.fidelity.nodule_measures import MEASURES, Measure, measure_nodule, side_of
 from nodegen.evaluation.fidelity.reference import Reference, digest_of
 from nodegen.io.boxes import Box, read_boxes
 from nodegen.io.stack import read_stack
@@ -86,7 +73,7 @@ class Judge:
         self._pairs = 0
         self._rows: list[dict[str, Any]] = []
         self._features: list[tuple[np.ndarray, np.ndarray]] = []  # untouched and treated
-        self._places: list[Place] = []
+        self._places: list[before_after.Place] = []
         self._far = 0.0
 
     def add(self, pair: StackPair) -> list[dict[str, Any]]:
@@ -94,13 +81,15 @@ class Judge:
         rows: dict[int, dict[str, Any]] = {}
         for number, (before, after) in enumerate(zip(pair.before, pair.after, strict=True)):
             here = [(i, box) for i, box in enumerate(pair.boxes) if box.slice == number]
-            self._far = max(self._far, far_change(before, after, [box for _, box in here]))
+            self._far = max(
+                self._far, before_after.far_change(before, after, [box for _, box in here])
+            )
             # The same radiograph, treated several times or given under two names, is one: its
             # places never lie in training and in test at once.
             digest = digest_of(before) if here else ""
             lungs = lungs_of(before) if here else None
             for i, box in here:
-                v = views(before, after, box)
+                crops = before_after.crops_of(before, after, box)
                 rows[i] = {
                     "pair": self._pairs,
                     "index": box.index,
@@ -110,10 +99,10 @@ class Judge:
                     "side": box.side,
                     "size_px": side_of(box),
                     **measure_nodule(after, box),
-                    "grain": grain_of(v),
+                    "grain": before_after.grain_of(crops),
                     "profile": crop_around(after, box).profile.tolist(),
                 }
-                self._features.append(features_of(v))
+                self._features.append(before_after.features_of(crops))
                 self._places.append((digest, box.left, box.top, box.right, box.bottom))
         found = [rows[i] for i in range(len(pair.boxes))]
         self._rows += found
@@ -125,13 +114,13 @@ class Judge:
         comparison, found = None, float("nan")
         if self._rows:
             untouched, treated = map(np.array, zip(*self._features, strict=True))
-            found = detectability(untouched, treated, self._places)
+            found = before_after.detectability(untouched, treated, self._places)
             comparison = compare_with(self.reference, self._rows)
         return Verdict(
             len(self._rows),
             quantiles(pd.DataFrame(self._rows, columns=[*JUDGED])),
             found,
-            chance_error(len(self._rows)),
+            before_after.chance_error(len(self._rows)),
             self._far,
             comparison,
             self._rows,
@@ -139,15 +128,7 @@ class Judge:
 
 
 def judge(pairs: Iterable[StackPair], reference: Reference | None = None) -> Verdict:
-    """Judge all boxes of all pairs together, holding one pair at a time.
-
-    Parameters
-    ----------
-    pairs : iterable of StackPair
-        Stacks before and after with their boxes, in grey levels of 0..4095; each is asked for once.
-    reference : Reference, optional
-        Real nodules; None: those that are shipped.
-    """
+    """Judge all boxes of all pairs together, as :class:`Judge` does, holding one pair at a time."""
     at_work = Judge(reference)
     for pair in pairs:
         at_work.add(pair)
