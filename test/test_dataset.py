@@ -31,6 +31,7 @@ from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.make_dataset import make_dataset
 from nodegen.dataset.png import mark_of, run_lengths
 from nodegen.errors import NodegenError, OutputError, SettingError
+from nodegen.evaluation.boxed_images import read_real
 from nodegen.io.store import Store
 from nodegen.settings import Settings
 from nodegen.synthesis.visibility import grade_of
@@ -550,6 +551,7 @@ def test_a_set_is_replaced_where_that_is_asked_for(service, radiographs, tmp_pat
     make_dataset([radiographs], tmp_path / "anew", wanted, progress=False)
     assert store.read("SHA256SUMS").decode() == sums(tmp_path / "anew")
     assert store.sizes() == Store.at(tmp_path / "anew").sizes() | {"thesis.txt": 4}
+    assert not local or not (tmp_path / "set" / "yolo").exists()
 
 
 def test_a_folder_with_other_files_is_left_alone(radiographs, tmp_path):
@@ -774,6 +776,20 @@ def test_dicom_at_an_address_is_known_by_how_it_begins(service, tmp_path, reques
     plan = draw_plan([store.address], asked())
     assert [source.path for source in plan.sources] == ["IM0001", "b/1.2.840.113619"]
     assert len({source.patient for source in plan.sources}) == 1
+
+
+def test_files_named_by_uids_are_not_taken_for_one(tmp_path):
+    write = pytest.importorskip("dicoms").dicom
+    (tmp_path / "in").mkdir()
+    names = ["1.2.840.1", "1.2.840.2"]
+    for name, pixels in zip(names, phantoms(), strict=False):
+        write(tmp_path / "in" / name, pixels, PatientID="")
+    plan = draw_plan([tmp_path / "in"], asked())
+    assert [source.patient for source in plan.sources] == names
+    assert main(["standardise", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 0
+    made = {path.name for path in (tmp_path / "out").glob("*.mha")}
+    assert made == {f"{name}.mha" for name in names}
+    assert {one.name for one in read_real(tmp_path / "in", progress=False)} == set(names)
 
 
 def test_no_radiograph_at_all(tmp_path):

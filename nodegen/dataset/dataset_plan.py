@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nodegen import __version__
-from nodegen.dataset.dataset_settings import OPTIONS, SPLITS, DatasetSettings, derived_seed
+from nodegen.dataset.dataset_settings import OPTIONS, RANGES, SPLITS, DatasetSettings, derived_seed
 from nodegen.dataset.sources import Source, find_files, numbered, sources_of, with_copies
 from nodegen.errors import OutputError, SettingError
 from nodegen.io.files import write_bytes
@@ -162,7 +162,8 @@ def _options(settings: Mapping[str, Any]) -> dict[str, str]:
     options = {}
     for name in flat.keys() - {"render"}:
         value, option = flat[name], OPTIONS.get(name, name.replace("_", "-"))
-        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        sign = "-" if name in RANGES else ","
+        text = sign.join(map(str, value)) if isinstance(value, list) else str(value)
         options[f"--{option}"] = "not given" if value is None else text
     return dict(sorted(options.items()))
 

@@ -21,6 +21,7 @@ _NO_MATTER = ("seed", "device", "workers", "model", "library", "intensity")
 
 # Options of the command whose names are not those of their settings.
 OPTIONS = {"bits": "pixels", "boxes": "annotate", "formats": "format", "signal": "class"}
+RANGES = ("nodules", "size_mm", "visibility")  # typed with a dash
 
 
 # Nodules in an image, for a purpose. detector: of four a detector learned .054 (.018 to .110) more

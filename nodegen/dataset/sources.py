@@ -12,7 +12,7 @@ from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dicom.read import START_BYTES, begins_as_dicom
 from nodegen.errors import NodegenError, OutputError, SettingError, StackError
 from nodegen.io.radiograph import find_radiographs, reads_as_dicom
-from nodegen.io.stack import PICTURES, READABLE, count_slices, may_be_radiograph
+from nodegen.io.stack import PICTURES, READABLE, bare_name, count_slices, may_be_radiograph
 from nodegen.io.store import Store
 
 BY_ID = "id "  # before what stands for a patient's ID until it has a number
@@ -92,7 +92,7 @@ def sources_of(name: str, root: Store, settings: DatasetSettings) -> Iterator[So
     except SettingError:
         raise
     except Exception:  # said when it is read, and then it is left out
-        patient, slices = _bare(name), 1
+        patient, slices = bare_name(name), 1
     for number in range(slices):
         yield Source(name, number, patient)
 
@@ -188,9 +188,9 @@ def find_patient(path: Path, name: str, pattern: str | None = None) -> str:
             from nodegen.dicom.read import patient_of
 
             known = " ".join((patient_of(path) or "").split())
-            return f"{BY_ID}{known}" if known else _bare(name)
+            return f"{BY_ID}{known}" if known else bare_name(name)
         nih, folder = NIH_PATIENT.match(path.stem), PATIENT_FOLDER.search(name)
-        return nih.group(1) if nih else folder.group(1) if folder else _bare(name)
+        return nih.group(1) if nih else folder.group(1) if folder else bare_name(name)
     try:
         found = re.search(pattern, path.name) or re.search(pattern, name)
     except re.error as error:
@@ -203,10 +203,6 @@ def find_patient(path: Path, name: str, pattern: str | None = None) -> str:
             "is the patient, such as '^([0-9]+)_'."
         )
     return found.group(1)
-
-
-def _bare(name: str) -> str:
-    return name.removesuffix(PurePosixPath(name).suffix)
 
 
 def left_out_for(error: Exception, name: str, log: str) -> tuple[str, str]:

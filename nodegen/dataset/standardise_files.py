@@ -15,7 +15,7 @@ from nodegen.io.box_tables import BoxTable, read_box_table
 from nodegen.io.files import write_text
 from nodegen.io.image import Geometry
 from nodegen.io.radiograph import find_radiographs, read_radiographs
-from nodegen.io.stack import StackWriter
+from nodegen.io.stack import StackWriter, bare_name
 from nodegen.io.tables import csv_text
 
 CROPS, BOXES, FAULTS = "crops.json", "boxes.csv", "faults.log"
@@ -47,7 +47,7 @@ def standardise_files(
     """
     table = None if boxes is None else read_box_table(boxes)
     entries = _entries_of(output)
-    if entries:
+    if entries and not overwrite:
         ending = "s" * (len(entries) != 1)
         say(f"{output} holds {len(entries)} standardised radiograph{ending} already")
     taken: set[str] = set()
@@ -80,7 +80,7 @@ def _standardised(
     overwrite: bool,
 ) -> Iterator[Path]:
     """Write those images of one file that are not there, and note how each was brought there."""
-    stem = source.removesuffix(path.suffix).replace("/", "_")
+    stem = bare_name(source).replace("/", "_")
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

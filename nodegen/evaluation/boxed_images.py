@@ -12,7 +12,7 @@ from nodegen.errors import EvaluationError, StackError
 from nodegen.io.box_tables import TableImage, read_box_table
 from nodegen.io.boxes import BOXES, RECIPES, Box, fit_boxes, read_boxes, read_recipes
 from nodegen.io.radiograph import find_radiographs
-from nodegen.io.stack import Stack, count_slices, find_image, read_stack
+from nodegen.io.stack import Stack, bare_name, count_slices, find_image, read_stack
 from nodegen.workers import track
 
 
@@ -103,7 +103,7 @@ def read_real(
             assert stack is not None
             used = True
             yield BoxedImage(
-                path.stem + (f":{number}" if name.endswith(f":{number}") else ""),
+                bare_name(path.name) + (f":{number}" if name.endswith(f":{number}") else ""),
                 roots[path].resolve().name if group == "." else group,
                 stack.pixels[number],
                 _spacing(stack),

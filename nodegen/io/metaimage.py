@@ -67,7 +67,8 @@ class Header:
         """The sentence for a field that is missing or wrong."""
         value = self.fields.get(key)
         said = f"has {key} = {_short(value)}" if value is not None else f"has no {key}"
-        return StackError(f"{self.path} {said} in its header, where {wanted}; correct the header.")
+        remedy = "convert it" if key == "ElementType" else "correct the header"
+        return StackError(f"{self.path} {said} in its header, where {wanted}; {remedy}.")
 
     def flag(self, key: str, default: bool = False) -> bool:
         """A field of true or false."""

@@ -162,7 +162,19 @@ def output_name(source: Path) -> str:
     """The name under which a stack like ``source`` is written: its own where that format is."""
     if source.suffix.lower() in SUFFIXES:
         return source.name
-    return f"{source.stem if source.suffix.lower() in READABLE else source.name}.mha"
+    return f"{bare_name(source.name)}.mha"
+
+
+def bare_name(name: str) -> str:
+    """A file's name without its suffix; a UID, as which DICOM files are named, has none.
+
+    Examples
+    --------
+    >>> bare_name("a/b.PNG"), bare_name("1.2.840.5")
+    ('a/b', '1.2.840.5')
+    """
+    suffix = PurePath(name).suffix
+    return name.removesuffix(suffix) if suffix.lower() in READABLE else name
 
 
 def count_slices(path: Path) -> int:

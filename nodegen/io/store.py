@@ -233,10 +233,12 @@ class Store:
                         _pipe(files, some)
 
     def remove(self, names: Sequence[str]) -> None:
-        """Remove files that are there, one after the other."""
+        """Remove files that are there, and folders that are empty then."""
         if self.folder is not None:
-            for name in names:
-                (self.folder / name).unlink(missing_ok=True)
+            for path in (self.folder / name for name in names):
+                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    os.removedirs(path.parent)
         elif names:
             with self._told():
                 files, root = self._opened()

@@ -17,7 +17,7 @@ from nodegen.io.files import write_bytes, write_text
 from nodegen.io.image import Geometry
 from nodegen.io.preview import eight_bit, encoded, resized
 from nodegen.io.radiograph import Radiograph, find_radiographs, read_radiograph, read_radiographs
-from nodegen.io.stack import StackWriter
+from nodegen.io.stack import StackWriter, bare_name
 from nodegen.io.tables import csv_text
 from nodegen.lungs.fields import Lungs, find_lungs
 from nodegen.lungs.prior import Prior
@@ -93,7 +93,7 @@ def place_files(
                 count = int(rng.integers(nodules[0], nodules[1] + 1))
                 boxes = places.draw(count, rng, size_mm, radiograph.spacing)
                 if pictures is not None:
-                    stem = name.rpartition(".")[0].replace("/", "_") or name
+                    stem = bare_name(name).replace("/", "_")
                     made = picture(pixels, lungs, places.density, boxes)
                     write_bytes(pictures / f"{stem}_{radiograph.slice:03d}.png", made)
                 empty = replace(radiograph, pixels=pixels[:0])  # read again when it is written
@@ -114,10 +114,10 @@ def place_files(
         rows = [(own, name, one.slice) for own, (name, one, _) in enumerate(members)]
         write_text(folder / SLICES, csv_text(("slice", "file", "slice_of_file"), rows))
         names, sizes = {name for name, _, _ in members}, {one.spacing for _, one, _ in members}
-        stack = f"{Path(members[0][0]).stem}.mha" if len(names) == 1 else "radiographs.mha"
+        name = bare_name(Path(members[0][0]).name) if len(names) == 1 else "radiographs"
         x, y = (members[0][1].spacing if len(sizes) == 1 else None) or (1.0, 1.0)
         geometry = replace(Geometry.plain(3), spacing=(x, y, 1.0))
-        with StackWriter(folder / stack, geometry, (len(members), *shape), dtype) as writer:
+        with StackWriter(folder / f"{name}.mha", geometry, (len(members), *shape), dtype) as writer:
             for _, one, _ in members:
                 writer.write(read_radiograph(one.path, one.slice).pixels)
         placed.append((folder, len(members), len(boxes)))

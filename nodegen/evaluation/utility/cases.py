@@ -16,6 +16,7 @@ from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash, content_h
 from nodegen.io.box_tables import BoxTable, TableImage
 from nodegen.io.boxes import Box
 from nodegen.io.radiograph import NODE21_MAX, Radiograph, find_radiographs, read_radiographs
+from nodegen.io.stack import bare_name
 
 CODE = code_hash("dataset/standardise.py", "dataset/energy.py", "lungs", "io/image.py",
                  "synthesis/noise_and_blur.py")  # fmt: skip
@@ -135,7 +136,7 @@ def read_cases(
         sources += own
         names += [f"{path}{part}" for part in parts]
         found += [
-            BoxedRadiograph(path.stem + part, patient + part, source)
+            BoxedRadiograph(bare_name(path.name) + part, patient + part, source)
             for part, source in zip(parts, own, strict=True)
         ]
     if not found:
