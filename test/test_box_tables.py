@@ -195,7 +195,7 @@ def test_names_match_exactly_where_several_are_alike(tmp_path, rows, names, matc
 @pytest.mark.parametrize(
     ("rows", "names", "says"),
     [
-        (["n1", "n3"], ["n1.mha", "n2.mha"], "names n3, .* while n2.mha has no row"),
+        (["n1", "n3"], ["n1.mha", "n2.mha"], "names n3, .* while there is no row for n2.mha"),
         (["n3"], ["n1.mha"], "names n3"),
         (["n1"], ["a/n1.mha", "b/n1.mha"], "name the folder, too"),
         (["a/n1", "b/n1"], ["n1.mha"], "may be either"),

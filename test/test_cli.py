@@ -102,6 +102,7 @@ GENERATE = ["generate", "--input", "a", "--output", "b"]
         (["dataset", "a", "--output", "b", "--images", "1", "--pixels", "12"], "8, 16"),
         (["dataset", "a", "--output", "b", "--images", "1", "--shard", "3/2"], "a share as 1/4"),
         (["reader-study", "--output", "b", "--cases", "0"], "greater than or equal to 2"),
+        (["generate", "--input", "a", "--output", ""], "a variable that is not set"),
     ],
 )  # fmt: skip
 def test_slips_of_the_hand_end_with_2_and_one_line(capsys, arguments, says):

@@ -134,6 +134,11 @@ def run_app(app: Callable[[], App], words: Sequence[str], stopped: str = STOPPED
     def work() -> int | None:
         from cyclopts import CycloptsError
 
+        if "" in words:
+            raise SettingError(
+                "One of the words that were typed is empty, as from a variable that is not set; give "
+                "a value, or leave the option out."
+            )
         try:
             built = app()
             code: int | None = built(words)

@@ -15,7 +15,7 @@ from nodegen.io.box_tables import BoxTable, read_box_table
 from nodegen.io.files import write_text
 from nodegen.io.image import Geometry
 from nodegen.io.radiograph import find_radiographs, read_radiographs
-from nodegen.io.stack import StackWriter, bare_name
+from nodegen.io.stack import StackWriter, bare_name, count_slices
 from nodegen.io.tables import csv_text
 
 CROPS, BOXES, FAULTS = "crops.json", "boxes.csv", "faults.log"
@@ -86,6 +86,7 @@ def _standardised(
     except OSError as error:
         raise StackError(f"it cannot be read ({error.strerror}); make it readable.") from error
     output.mkdir(parents=True, exist_ok=True)
+    is_stack = count_slices(path) > 1
     for radiograph in read_radiographs(path):
         number = radiograph.slice
         name = f"{stem}_{number:03d}.mha" if number else f"{stem}.mha"
@@ -105,7 +106,7 @@ def _standardised(
         with StackWriter(output / name, form, (1, SIDE_PX, SIDE_PX), np.uint16) as writer:
             writer.write(made.radiograph.pixels)
         entries[name] = {
-            "source": f"{source}:{number}" if number else source,
+            "source": f"{source}:{number}" if is_stack else source,
             "source_sha256": digest,
             **made.transformation.to_dict(),
         }

@@ -192,7 +192,7 @@ class BoxTable:
             raise BoxesError(
                 f"{self.path} names {_listed(unmatched)}, and there is no such image among the "
                 f"{len(names)} that are given"
-                + (f", while {_listed(lacking)} has no row" if lacking else "")
+                + (f", while there is no row for {_listed(lacking)}" if lacking else "")
                 + "; name the rows as the images are, or leave them out."
             )
         if unmatched:
