@@ -136,8 +136,8 @@ def run_app(app: Callable[[], App], words: Sequence[str], stopped: str = STOPPED
 
         if "" in words:
             raise SettingError(
-                "One of the words that were typed is empty, as from a variable that is not set; give "
-                "a value, or leave the option out."
+                "A word of the command is empty, as from a variable that is not set; give a value, "
+                "or leave the option out."
             )
         try:
             built = app()
