@@ -24,6 +24,7 @@ from nodegen.io.files import claim, write_text
 from nodegen.io.image import Mark, hash_of, run_hash
 from nodegen.io.stack import Stack, StackWriter, find_image, output_name, read_stack
 from nodegen.renderer import Renderer, label_type
+from nodegen.schemas import ReplayedSettings
 from nodegen.settings import Settings
 from nodegen.synthesis.choice import seed_of_inputs
 from nodegen.synthesis.visibility import notes_of
@@ -159,7 +160,9 @@ def _decide(
         "input": stack.path.name,
         "pixels_sha256": digest.hexdigest(),
         "seed": seed,
-        "settings": {k: v for k, v in asdict(settings).items() if k in _REPLAYED},
+        "settings": {
+            k: v for k, v in asdict(settings).items() if k in ReplayedSettings.model_fields
+        },
         "model_sha256": renderer.model_sha256 if todo else None,
         "library_sha256": renderer.library.sha256 if todo else None,
     }
@@ -177,18 +180,6 @@ def _hash_of(drawn: list[Any]) -> str:
 # --- replay ---------------------------------------------------------------------------------------
 
 
-_REPLAYED = (
-    "method",
-    "intensity",
-    "noise_and_blur",
-    "add_back",
-    "contrast",
-    "subtlety",
-    "surroundings",
-    "windows",
-)
-
-
 def settings_of(recipes: Path | None) -> dict[str, Any]:
     """The settings that a ``recipes.json`` was rendered with; none without a file.
 
@@ -199,16 +190,8 @@ def settings_of(recipes: Path | None) -> dict[str, Any]:
     """
     if recipes is None:
         return {}
-    known = read_recipes(recipes)[0].get("settings", {})
-    chosen = {k: v for k, v in known.items() if k in _REPLAYED}
-    for name, value in chosen.items():
-        flag = isinstance(getattr(Settings, name), bool)
-        kind, wanted = (bool, "true or false") if flag else (str, "text")
-        if not isinstance(value, kind):
-            raise RecipeError(
-                f"The settings in {recipes} have {value!r} as {name}, where {wanted} is wanted; "
-                "take them anew."
-            )
+    known = read_recipes(recipes)[0].get("settings", {}).items()
+    chosen = {k: v for k, v in known if k in ReplayedSettings.model_fields and v is not None}
     try:
         Settings(**chosen)
     except SettingError as error:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    LiteralString,
+    Self,
+    get_args,
+    get_type_hints,
+)
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
@@ -43,46 +52,49 @@ class _Several(tuple[Any, ...]):
     pydantic, and with it the command line, takes text for one of these classes by :meth:`parse`.
     """
 
+    separator = ","
+    wanted: LiteralString
+
+    @staticmethod
+    def _item(given: Any) -> Any:
+        raise NotImplementedError
+
     @classmethod
     def parse(cls, given: object) -> Self:
         """Read text, or take a sequence as it is."""
-        raise NotImplementedError
+        parts = given.split(cls.separator) if isinstance(given, str) else given
+        try:
+            return cls(map(cls._item, parts if isinstance(parts, Iterable) else [parts]))
+        except (TypeError, ValueError):
+            raise PydanticCustomError("several", cls.wanted) from None
+
+    def __str__(self) -> str:
+        return self.separator.join(map(str, self))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(cls.parse)
 
 
-def _parts(given: object, separator: str) -> list[Any]:
-    if isinstance(given, str):
-        return given.split(separator)
-    return list(given) if isinstance(given, Iterable) else [given]
-
-
-def _numbers(words: list[Any], one: Callable[[Any], float], wanted: str) -> list[Any]:
-    try:
-        return [one(word) for word in words]
-    except (TypeError, ValueError):
-        raise PydanticCustomError("several", wanted) from None
-
-
 class Range(_Several):
     """Two numbers, the smaller first. As text ``6-30``, or one number for both ends."""
 
-    number: Callable[[Any], float] = float
+    separator = "-"
+    wanted = "a number or a range as 6-30 is allowed, the smaller number first"
+
+    @staticmethod
+    def _item(given: Any) -> float:
+        return float(given)
 
     @classmethod
     def parse(cls, given: object) -> Self:
         """Read ``6-30`` or ``6``, or take two numbers."""
-        words = _parts(given, "-")
-        ends = _numbers(words, cls.number, "a number or a range as 6-30 is allowed")
+        ends = super().parse(given)
         if len(ends) == 1:
-            ends *= 2
+            ends = cls(ends * 2)
         if len(ends) != 2 or not 0 <= ends[0] <= ends[1] < float("inf"):
-            raise PydanticCustomError(
-                "range", "a number or a range as 6-30 is allowed, the smaller number first"
-            )
-        return cls(ends)
+            raise PydanticCustomError("several", cls.wanted)
+        return ends
 
     def __str__(self) -> str:
         return "-".join(f"{end:g}" for end in self)
@@ -91,39 +103,33 @@ class Range(_Several):
 class IntegerRange(Range):
     """Two whole numbers, the smaller first. As text ``1-3``, or one number for both ends."""
 
-    number = int
+    @staticmethod
+    def _item(given: Any) -> int:
+        return int(given)
 
 
 class Integers(_Several):
     """Whole numbers from 0 on. As text ``80,10,10``."""
 
-    @classmethod
-    def parse(cls, given: object) -> Self:
-        """Read ``80,10,10``, or take a sequence of numbers."""
-        words = _parts(given, ",")
-        wanted = "whole numbers from 0 on with commas between them are allowed"
-        numbers = _numbers(words, int, wanted)
-        if not numbers or min(numbers) < 0:
-            raise PydanticCustomError("integers", wanted)
-        return cls(numbers)
+    wanted = "whole numbers from 0 on with commas between them are allowed"
 
-    def __str__(self) -> str:
-        return ",".join(map(str, self))
+    @staticmethod
+    def _item(given: Any) -> int:
+        if int(given) < 0:
+            raise ValueError
+        return int(given)
 
 
 class Words(_Several):
     """Words. As text ``coco,yolo``."""
 
-    @classmethod
-    def parse(cls, given: object) -> Self:
-        """Read ``coco,yolo``, or take a sequence of words."""
-        words = [str(word).strip() for word in _parts(given, ",")]
-        if not all(words):
-            raise PydanticCustomError("words", "words with commas between them are allowed")
-        return cls(words)
+    wanted = "words with commas between them are allowed"
 
-    def __str__(self) -> str:
-        return ",".join(self)
+    @staticmethod
+    def _item(given: Any) -> str:
+        if not str(given).strip():
+            raise ValueError
+        return str(given).strip()
 
 
 # --- choices --------------------------------------------------------------------------------------

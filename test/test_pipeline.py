@@ -92,12 +92,12 @@ def test_a_box_does_not_depend_on_other_slices_or_boxes(make_input, tmp_path, ru
 
 @pytest.mark.parametrize(
     ("name", "value", "wanted"),
-    [("noise_and_blur", "no", "true or false"), ("method", 1, "text")],
+    [("noise_and_blur", "no", "a valid boolean"), ("method", 1, "'singan', ")],
 )
 def test_a_setting_of_another_kind_is_refused_by_what_is_wanted(tmp_path, name, value, wanted):
     path = tmp_path / "recipes.json"
     path.write_text(json.dumps({"seed": 1, "settings": {name: value}, "recipes": []}))
-    with pytest.raises(RecipeError, match=f"as {name}, where {wanted} is wanted"):
+    with pytest.raises(RecipeError, match=f"settings.{name} in .* should be {wanted}"):
         settings_of(path)
 
 

@@ -84,13 +84,13 @@ EDITS = {
     "no such slice": (lambda c: c["recipes"][0].update(slice=9), "there are 2 slices"),
     "NaN": (
         lambda c: c["recipes"][0].update(contrast_fraction=float("nan")),
-        "is NaN where a number of 0",
+        "contrast_fraction in .* is NaN, and should be a finite number",
     ),
-    "a weight of 7": (lambda c: c["recipes"][0].update(weight=7), '"weight" of recipe 0'),
-    "unknown method": (lambda c: c["settings"].update(method="magic"), "method is 'magic'"),
+    "a weight of 7": (lambda c: c["recipes"][0].update(weight=7), r"0\].weight in .* is 7"),
+    "unknown method": (lambda c: c["settings"].update(method="magic"), "settings.method in"),
     "noise and blur of text": (
         lambda c: c["settings"].update(noise_and_blur="no"),
-        "have 'no' as noise_and_blur",
+        "settings.noise_and_blur in .* is \"no\"",
     ),
     "another library": (lambda c: c.update(library_sha256="a" * 64), "made with library_sha256"),
 }  # fmt: skip
@@ -145,11 +145,19 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path, tiny_model):
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("amplitudes", [float("nan")] * SCALES, "Amplitude 0 in .* is NaN where a finite number"),
-        ("amplitudes", [0.1], r'"amplitudes" in .* is \[0.1\] where a list of 16 numbers'),
-        ("margins", [-1] * SCALES, "Margin 0 in .* is -1 where a whole number"),
-        ("files", [{"name": "../x.safetensors", "sha256": "a" * 64}], '"name" of file 0 in'),
-        ("format", "other", '"format" in .* is "other" where "nodegen-cascade-1"'),
+        (
+            "amplitudes",
+            [float("nan")] * SCALES,
+            r"amplitudes\[0\] in .* is NaN, and should be a finite number",
+        ),
+        ("amplitudes", [0.1], r"amplitudes in .* is \[0.1\], and should have at least 16 items"),
+        (
+            "margins",
+            [-1] * SCALES,
+            r"margins\[0\] in .* is -1, and should be greater than or equal to 0",
+        ),
+        ("files", [{"name": "../x.safetensors", "sha256": "a" * 64}], r"files\[0\].name in"),
+        ("format", "other", 'format in .* is "other", and should be .nodegen-cascade-1'),
     ],
 )
 def test_each_field_of_a_cascade_is_checked(tmp_path, tiny_model, key, value, says):

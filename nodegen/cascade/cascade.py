@@ -29,7 +29,7 @@ from nodegen.cascade.pyramid import (
 from nodegen.constants import BATCH_NORM_EPS, HALF_WIDTH_PX, KERNEL, LAYERS, LEAKY_SLOPE, SCALES
 from nodegen.errors import ModelError
 from nodegen.io.files import check_weights
-from nodegen.schemas import CascadeFile, SchemaFault, read_json
+from nodegen.schemas import CascadeFile, read_json
 from nodegen.settings import quick_dtype
 
 INDEX = "cascade.json"
@@ -225,13 +225,8 @@ def read_index(folder: Path) -> dict[str, Any]:
     ModelError
         Where it is missing or malformed.
     """
-    try:
-        index, _ = read_json(CascadeFile, folder / INDEX)
-    except SchemaFault as fault:
-        raise ModelError(
-            f"{fault}; give a folder with hyposignal and hypersignal as nodegen ships it, or copy "
-            "the model anew."
-        ) from None
+    remedy = "give a folder with hyposignal and hypersignal as nodegen ships it"
+    index, _ = read_json(CascadeFile, folder / INDEX, ModelError, remedy)
     decides = {  # the card does not, and has a date
         "amplitudes": index["amplitudes"],
         "margins": index.get("margins"),

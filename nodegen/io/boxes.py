@@ -19,7 +19,7 @@ from typing import Any
 from nodegen.constants import SMALLEST_BOX_PX
 from nodegen.errors import BoxesError, RecipeError
 from nodegen.io.files import write_text
-from nodegen.schemas import KIND, BoxEntry, BoxesFile, RecipesFile, SchemaFault, read_json
+from nodegen.schemas import KIND, BoxEntry, BoxesFile, RecipesFile, read_json
 from nodegen.schemas import Box as Box
 from nodegen.schemas import Recipe as Recipe
 
@@ -53,10 +53,7 @@ def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
 
 def read_entries(path: Path) -> list[BoxEntry]:
     """Read the boxes of ``nodules.json`` as they stand there; see :func:`read_boxes`."""
-    try:
-        return read_json(BoxesFile, path)[1].boxes
-    except SchemaFault as fault:
-        raise BoxesError(f"{fault}; {REMEDY}.") from None
+    return read_json(BoxesFile, path, BoxesError, REMEDY)[1].boxes
 
 
 def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
@@ -201,10 +198,7 @@ def read_recipes(path: Path) -> tuple[dict[str, Any], list[Recipe]]:
     RecipeError
         Where the file is missing, is no JSON, or a recipe lacks a field or has a wrong one.
     """
-    try:
-        header, checked = read_json(RecipesFile, path)
-    except SchemaFault as fault:
-        raise RecipeError(f"{fault}; {_ANEW}.") from None
+    header, checked = read_json(RecipesFile, path, RecipeError, _ANEW)
     recipes = checked.recipes
     seen: set[int] = set()
     for number, recipe in enumerate(recipes):

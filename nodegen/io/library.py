@@ -39,7 +39,7 @@ from nodegen.errors import LibraryError
 from nodegen.io.files import cannot_write, write_bytes
 from nodegen.io.image import largest_part
 from nodegen.io.tables import csv_text
-from nodegen.schemas import LIBRARY_FORMAT, LIBRARY_VERSION, LibraryFile, SchemaFault, read_json
+from nodegen.schemas import LIBRARY_FORMAT, LIBRARY_VERSION, LibraryFile, read_json
 
 INDEX, TABLE, ARRAY, WATER = "library.json", "nodules.csv", "nodules.npy", "water_mm.npy"
 PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])
@@ -186,11 +186,9 @@ class Library:
             Where a file is missing, truncated, or not the one that the index names.
         """
         folder = Path(folder)
+        _, index = read_json(LibraryFile, folder / INDEX, LibraryError, REMEDY)
         try:
-            _, index = read_json(LibraryFile, folder / INDEX)
             table = (folder / TABLE).read_bytes()
-        except SchemaFault as fault:
-            raise LibraryError(f"{fault}: {REMEDY}.") from None
         except OSError as error:
             raise _fault(folder, f"has no readable {TABLE} ({_why(error)})") from None
         sha256 = hashlib.sha256(table).hexdigest()
