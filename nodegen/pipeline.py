@@ -103,7 +103,7 @@ def generate(
         if renderer is None:
             renderer = Renderer(settings or Settings(**settings_of(recipes)))
         header, todo, notes = _decide(stack, renderer, recipes)
-        mark = Mark("Synthetic lung nodules", __version__, run=header["run"]) if todo else None
+        mark = Mark("Synthetic lung nodules", run=header["run"]) if todo else None
         own = renderer.settings.intensity == "input"
         form, dtype = (geometry, stack.pixels.dtype) if own else (geometry.black, np.dtype("uint8"))
         image = output_dir / name

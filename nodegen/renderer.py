@@ -141,7 +141,7 @@ class Renderer:
     @cached_property
     def library(self) -> Library:
         """The nodules."""
-        return Library.open(self.settings.library or MODEL / "nodules")
+        return Library(self.settings.library or MODEL / "nodules")
 
     @cached_property
     def cascades(self) -> dict[str, Cascade]:

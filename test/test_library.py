@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from nodegen.constants import EMPTY_RAY, PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError
-from nodegen.io.library import ARRAY, INDEX, TABLE, WATER, Library, Nodule, Row, write_library
+from nodegen.io.library import ARRAY, INDEX, TABLE, WATER, Library, Nodule, write_library
 from nodegen.settings import MODEL
 from nodegen.synthesis.choice import CANDIDATES_MIN_NODULES, alike, larger
 from nodegen.synthesis.fit_to_box import bounds
@@ -37,13 +38,13 @@ def library_of(folder, diameters, axes=(1,)):
             for axis in axes
         ],
     )
-    return Library.open(folder)
+    return Library(folder)
 
 
 def test_what_is_written_is_read_again(tmp_path):
     written = [nodule(9, 7, "a_dcm_0", 0), nodule(4, 12, "a_dcm_0", 2, seed=1), nodule(1, 1)]
     sha256 = write_library(tmp_path / "library", written)
-    library = Library.open(tmp_path / "library")
+    library = Library(tmp_path / "library")
     assert (len(library), library.sha256) == (3, sha256)
     assert library.diameters_mm.tolist() == [9, 12, 1]
     assert library.names == ("a_dcm_0",) * 3
@@ -78,7 +79,7 @@ def test_picking_one_reads_only_that_one(tmp_path):
     content = bytearray(path.read_bytes())
     content[-3] ^= 0xFF  # in the last nodule's pixels
     path.write_bytes(content)
-    library = Library.open(tmp_path)
+    library = Library(tmp_path)
     assert library[0].diameter_mm == 6
     assert library[1].diameter_mm == 7
     with pytest.raises(LibraryError, match=r"nodule 2 \(n2_dcm_0, axis 1\).*damaged"):
@@ -90,7 +91,7 @@ def test_a_damaged_thickness_is_named_when_it_is_picked(tmp_path):
     content = bytearray((tmp_path / WATER).read_bytes())
     content[-1] ^= 0x01
     (tmp_path / WATER).write_bytes(content)
-    library = Library.open(tmp_path)
+    library = Library(tmp_path)
     assert library[0].diameter_mm == 6
     with pytest.raises(LibraryError, match=r"nodule 1 .*damaged"):
         library[1]
@@ -188,14 +189,14 @@ def test_damage_is_told_in_one_sentence(tmp_path, what):
     damage, words = DAMAGES[what]
     damage(tmp_path)
     with pytest.raises(LibraryError, match=words) as caught:
-        Library.open(tmp_path)
+        Library(tmp_path)
     assert "\n" not in str(caught.value)
     assert "nodegen prepare" in str(caught.value)
 
 
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(LibraryError, match=r"There is no library\.json in"):
-        Library.open(tmp_path / "nowhere")
+        Library(tmp_path / "nowhere")
 
 
 def test_an_empty_library_is_not_written(tmp_path):
@@ -227,7 +228,7 @@ def test_interrupted_while_replacing_leaves_no_mixture(tmp_path, monkeypatch, br
         library_of(tmp_path, [6, 10])
     monkeypatch.undo()
     with pytest.raises(LibraryError, match=r"There is no library\.json in"):
-        Library.open(tmp_path)
+        Library(tmp_path)
     assert len(library_of(tmp_path, [6, 10])) == 2
 
 
@@ -269,9 +270,10 @@ def test_diversity_counts_nodules_not_their_projections(tmp_path):
 
 
 @given(size_px=st.floats(1, 2000), diameters=st.lists(st.integers(1, 50), min_size=1, max_size=60))
-def test_candidates_are_never_empty_and_never_twice(tmp_path_factory, size_px, diameters):
-    rows = [Row(f"n{k}", 1, d, d, d, 0, d, d, 0, 0.5, 1.0, "") for k, d in enumerate(diameters)]
-    library = Library(tmp_path_factory.getbasetemp(), rows, np.empty(0), np.empty(0), "")
+def test_candidates_are_never_empty_and_never_twice(size_px, diameters):
+    library = SimpleNamespace(
+        names=[f"n{k}" for k in range(len(diameters))], diameters_mm=np.array(diameters)
+    )
     for chosen in (alike(library, size_px), larger(library, size_px)):
         assert len(chosen) >= min(len(diameters), CANDIDATES_MIN_NODULES)
         assert (np.diff(chosen) > 0).all()
@@ -304,7 +306,7 @@ def test_any_turn_keeps_range_and_cuts_to_the_mask(rows, columns, turn, mirror):
 
 
 def test_the_built_in_library_is_whole():
-    library = Library.open(MODEL / "nodules")
+    library = Library(MODEL / "nodules")
     assert len(set(library.names)) >= 256
     for one in library:
         assert max(one.mask.shape) == one.diameter_mm

@@ -17,7 +17,7 @@ from nodegen.pipeline import generate
 from nodegen.settings import Settings
 
 PIXELS = np.arange(2 * 40 * 50, dtype=np.uint16).reshape(2, 40, 50)
-MARK = Mark("Synthetic lung nodules", __version__, run="0123456789abcdef")
+MARK = Mark("Synthetic lung nodules", run="0123456789abcdef")
 
 
 def write(path, mark):

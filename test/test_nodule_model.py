@@ -354,7 +354,7 @@ def test_synthesised_patches_become_a_library(tmp_path, capsys):
     assert err == ""
     assert "12 nodules, 36 projections" in out
     assert "12 of 12 diameters equal" in out
-    names = Library.open(library).names
+    names = Library(library).names
     assert names[0] == "synthetic4_dcm_00"
     assert names[-1] == "synthetic4_dcm_11"
 

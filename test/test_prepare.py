@@ -61,7 +61,7 @@ def skipped(output):
 
 def test_each_pair_is_projected_along_each_axis(folders, tmp_path):
     done = run(folders, tmp_path / "library")
-    library = Library.open(tmp_path / "library")
+    library = Library(tmp_path / "library")
     assert (done.nodules, done.entries, done.skipped) == (3, 9, {})
     assert done.sha256 == library.sha256
     assert library.names[:4] == ("1.2.3_dcm_0",) * 3 + ("1.2.3_dcm_1",)
@@ -85,7 +85,7 @@ def test_the_table_holds_the_diameter_along_the_baselines_axis(folders, tmp_path
 @pytest.mark.parametrize("axes", [(1,), (2, 0), (0, 0, 1)])
 def test_axes_are_those_asked_for(folders, tmp_path, axes):
     run(folders, tmp_path / "library", axes=axes)
-    assert sorted(set(Library.open(tmp_path / "library").axes)) == sorted(set(axes))
+    assert sorted(set(Library(tmp_path / "library").axes)) == sorted(set(axes))
 
 
 def test_one_folder_may_hold_both(folders, tmp_path):
@@ -181,7 +181,7 @@ def test_a_pair_that_cannot_be_used_is_left_out_with_its_reason(folders, tmp_pat
     damage, reason = SKIPS[what]
     damage(*folders)
     done = run(folders, tmp_path / "library")
-    assert set(Library.open(tmp_path / "library").names) == {"1.2.3_dcm_0", "1.2.3_dcm_2"}
+    assert set(Library(tmp_path / "library").names) == {"1.2.3_dcm_0", "1.2.3_dcm_2"}
     told = skipped(tmp_path / "library")
     assert list(told) == list(done.skipped) == ["1.2.3_dcm_1"]
     assert re.search(reason, told["1.2.3_dcm_1"])
@@ -198,7 +198,7 @@ def test_pixel_types_and_labels_make_no_difference(tmp_path, volume_type, mask_t
     write(tmp_path / "a_dcm_0.mha", volume.astype(volume_type))
     write(tmp_path / "a_seg_0.mha", (mask * label).astype(mask_type))
     run((tmp_path, tmp_path), tmp_path / "library")
-    one = Library.open(tmp_path / "library")[1]
+    one = Library(tmp_path / "library")[1]
     wanted = cut_to_mask(*project(volume, mask, 1))[0]
     np.testing.assert_allclose(one.projection, wanted, rtol=1e-6)  # float32 rounds elsewhere
 
@@ -209,7 +209,7 @@ def test_patches_need_not_be_cubes(tmp_path, shape):
     write(tmp_path / "a_dcm_0.mha", volume)
     write(tmp_path / "a_seg_0.mha", mask)
     run((tmp_path, tmp_path), tmp_path / "library")
-    assert [max(one.mask.shape) for one in Library.open(tmp_path / "library")] == [
+    assert [max(one.mask.shape) for one in Library(tmp_path / "library")] == [
         max(cut_to_mask(*project(volume, mask, axis))[1].shape) for axis in range(3)
     ]
 
@@ -252,10 +252,10 @@ def test_interrupted_over_a_library_it_leaves_that_one(folders, tmp_path, monkey
     _interrupt_after(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
         run(folders, tmp_path / "library", overwrite=True)
-    assert Library.open(tmp_path / "library").sha256 == before.sha256
+    assert Library(tmp_path / "library").sha256 == before.sha256
     monkeypatch.undo()
     after = run(folders, tmp_path / "library", overwrite=True)
-    assert Library.open(tmp_path / "library").sha256 == after.sha256 != before.sha256
+    assert Library(tmp_path / "library").sha256 == after.sha256 != before.sha256
 
 
 FAULTS = {

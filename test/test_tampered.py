@@ -170,11 +170,11 @@ def test_each_field_of_a_cascade_is_checked(tmp_path, tiny_model, key, value, sa
 
 
 def test_a_nodule_of_nan_is_refused_though_its_hashes_are_right(tmp_path):
-    shipped = Library.open(MODEL / "nodules")
+    shipped = Library(MODEL / "nodules")
     poisoned = shipped[0].projection.copy()
     poisoned[0, 0] = np.nan
     write_library(tmp_path, [replace(shipped[0], projection=poisoned), shipped[1]])
-    library = Library.open(tmp_path)
+    library = Library(tmp_path)
     assert library[1].mask.any()
     with pytest.raises(LibraryError, match=r"nodule 0 .* is no projection"):
         _ = library[0]

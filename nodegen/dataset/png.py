@@ -7,7 +7,6 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
-from nodegen import __version__
 from nodegen.io.image import XMP_PNG, Mark, run_hash
 
 HEAD_BYTES = 33  # of a PNG, before its second chunk
@@ -64,7 +63,7 @@ def mark_of(record: dict[str, Any]) -> Mark | None:
     if not record["nodules"]:
         return None
     recipes = [nodule["recipe"] for nodule in record["nodules"]]
-    return Mark("Synthetic lung nodules", __version__, run=run_hash(record["seed"], recipes))
+    return Mark("Synthetic lung nodules", run=run_hash(record["seed"], recipes))
 
 
 def run_lengths(mask: np.ndarray) -> dict[str, list[int]]:

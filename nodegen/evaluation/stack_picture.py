@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from nodegen import __version__
 from nodegen.dataset.png import png
 from nodegen.errors import SettingError
 from nodegen.io.boxes import Box
@@ -98,7 +97,7 @@ def before_after(
             _tick(view, *((v - s) * scale for v, s in zip(_corners(box), start, strict=True)))
             panels.append(_panel(view, f"box {box.index + 1}, {words}", side))
         lines.append(np.hstack(panels))
-    write_bytes(path, png(np.vstack(lines), Mark("Synthetic lung nodules", __version__)))
+    write_bytes(path, png(np.vstack(lines), Mark("Synthetic lung nodules")))
 
 
 def _unit(slice_: np.ndarray, scale: np.ndarray) -> np.ndarray:

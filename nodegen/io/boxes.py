@@ -24,13 +24,10 @@ from nodegen.schemas import Box as Box
 from nodegen.schemas import Recipe as Recipe
 
 BOXES, RECIPES = "nodules.json", "recipes.json"  # beside the stack
-REMEDY = "see the README for the form of nodules.json"
 
 
 def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
-    """Read the boxes of a stack.
-
-    Boxes that stick out are clipped; boxes of less than 5 px are grown.
+    """Read the boxes of a stack; those that stick out are clipped, those below 5 px are grown.
 
     Parameters
     ----------
@@ -42,8 +39,7 @@ def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
     Raises
     ------
     BoxesError
-        Where the file is missing, is not JSON or not of the form, or a box lies wholly outside; the
-        message names the box and the field.
+        Where the file is missing or malformed, or a box lies wholly outside; the message names it.
     """
     return [
         _fitted(*ends_of(entry.corners, index), index, shape)
@@ -53,7 +49,7 @@ def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
 
 def read_entries(path: Path) -> list[BoxEntry]:
     """Read the boxes of ``nodules.json`` as they stand there; see :func:`read_boxes`."""
-    return read_json(BoxesFile, path, BoxesError, REMEDY)[1].boxes
+    return read_json(BoxesFile, path, BoxesError, "see the README for its form")[1].boxes
 
 
 def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
@@ -77,17 +73,12 @@ def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
 
 
 def _checked(box: Box, index: int, shape: tuple[int, ...]) -> Box:
-    if not isinstance(box, Box):
-        raise BoxesError(
-            f"Box {index} is a {type(box).__name__} where a Box is wanted; give "
-            "nodegen.Box(slice, left, top, right, bottom)."
-        )
     try:
-        place, *corners = (
-            float(value) for value in (box.slice, box.left, box.top, box.right, box.bottom)
-        )
-    except (TypeError, ValueError) as error:
-        raise BoxesError(f"Box {index} holds what is no number ({error}); give pixels.") from error
+        place, *corners = map(float, (box.slice, box.left, box.top, box.right, box.bottom))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BoxesError(
+            f"Box {index} is {box!r} ({error}); give nodegen.Box(slice, left, top, right, bottom)."
+        ) from error
     left, top, right, bottom = corners
     if not all(map(math.isfinite, (place, *corners))) or place % 1:
         raise BoxesError(
@@ -103,13 +94,7 @@ def _checked(box: Box, index: int, shape: tuple[int, ...]) -> Box:
 
 
 def write_boxes(path: Path, boxes: list[Box]) -> None:
-    """Write boxes in the platform's form.
-
-    Raises
-    ------
-    OutputError
-        Where the file cannot be written.
-    """
+    """Write boxes in the platform's form."""
     entries = []
     for box in boxes:
         x, y = (box.left, box.right), (box.top, box.bottom)
@@ -196,7 +181,7 @@ def read_recipes(path: Path) -> tuple[dict[str, Any], list[Recipe]]:
     Raises
     ------
     RecipeError
-        Where the file is missing, is no JSON, or a recipe lacks a field or has a wrong one.
+        Where the file is missing or malformed, or a box is empty or there twice.
     """
     header, checked = read_json(RecipesFile, path, RecipeError, _ANEW)
     recipes = checked.recipes

@@ -27,10 +27,7 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # of a file system w
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` (UTF-8) whole or not at all, as :func:`write_bytes` does.
-
-    A name that is not UTF-8 is written as the bytes that it is.
-    """
+    """Write UTF-8 as :func:`write_bytes`; a name that is not UTF-8 as the bytes that it is."""
     write_bytes(path, text.encode(errors="surrogateescape"))
 
 
@@ -58,11 +55,6 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A new file that gets its name when the block ends, and is removed where the block fails.
 
     What a symbolic link points to is replaced, not the link.
-
-    Raises
-    ------
-    OSError
-        Where the file cannot be written.
     """
     place = Path(os.path.realpath(path))
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -159,8 +151,6 @@ def check_writable(
     Raises
     ------
     OutputError
-        Where a path is an input, a folder, write-protected or there already, or where its folder
-        cannot be made or written to.
     """
     for path in filter(None, paths):
         if any(same_file(path, read) for read in inputs):
@@ -170,11 +160,10 @@ def check_writable(
         place = Path(os.path.realpath(path))
         if place.is_dir():
             raise OutputError(f"{path} is a folder where a file is wanted; give a file's name.")
-        if place.exists():
-            if not os.access(place, os.W_OK):
-                raise OutputError(f"{path} is there and write-protected; give another name.")
-            if not place.is_file():
-                continue  # a device
+        if place.exists() and not os.access(place, os.W_OK):
+            raise OutputError(f"{path} is there and write-protected; give another name.")
+        if place.exists() and not place.is_file():
+            continue  # a device
         if os.path.lexists(path) and not overwrite:
             raise OutputError(
                 f"{path} is there already; give another name or folder, or --overwrite to replace "
@@ -200,18 +189,7 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 def check_weights(path: Path, content: bytes, sha256: str, index: str) -> None:
-    """Check that a file of weights is the one that its index names.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Of the file, for the message.
-    content : bytes
-        What was read from it.
-    sha256 : str
-        Its hash in the index.
-    index : str
-        Name of the index's file, for the message.
+    """Check that a file of weights has the hash that its index, a file's name, gives.
 
     Raises
     ------
@@ -249,10 +227,8 @@ def claim(
     ----------
     results : Path
         Files; of a stack the one that is named (with .mhd, the .zraw beside it belongs to it).
-    overwrite : bool
-        Whether results that are there already may be replaced.
-    inputs : sequence of Path
-        What the run reads: never replaced, by whatever spelling or link.
+    overwrite, inputs
+        As :func:`check_writable` takes them.
 
     Yields
     ------
@@ -262,19 +238,17 @@ def claim(
     Raises
     ------
     OutputError
-        Where a result is there already, is an input or is named twice; where another run is at
-        work in its folder; or where it cannot be written.
+        As :func:`check_writable`; where a result is named twice, or another run is at work in its
+        folder.
 
     Examples
     --------
     >>> from nodegen.io.files import write_text
-    >>> folder = Path(getfixture("tmp_path"))
-    >>> with claim(folder / "out" / "a.json") as staged:
-    ...     write_text(staged[folder / "out" / "a.json"], "1")
-    >>> with claim(folder / "out" / "a.json") as staged:
-    ...     pass
-    Traceback (most recent call last):
-    nodegen.errors.OutputError: ...a.json is there already; ...
+    >>> result = Path(getfixture("tmp_path")) / "out" / "a.json"
+    >>> with claim(result) as staged:
+    ...     write_text(staged[result], "1")
+    >>> result.read_text()
+    '1'
     """
     for number, result in enumerate(results):
         if any(same_file(result, other) for other in results[:number]):

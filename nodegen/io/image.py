@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from nodegen import __version__
 from nodegen.errors import StackError
 
 if TYPE_CHECKING:
@@ -34,26 +35,14 @@ ELEMENTS = {
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where an image lies, as its file says.
+    """Where an image lies, as its file says; axes in the order x, y[, z]."""
 
-    Attributes
-    ----------
-    spacing, origin : tuple of float
-        (x, y) or (x, y, z), mm.
-    direction : tuple of float
-        Row by row, 4 or 9 numbers.
-    dimension : {2, 3}
-        A single image may be a 2D file; in memory it is a stack of one slice.
-    tags : tuple, optional
-        What only a TIFF says, to be written as it came: (pixels in a unit along x, along y, the
-        number of that unit, the level of black where white is 0, and else 0); the first two as
-        (numerator, denominator).
-    """
-
-    spacing: tuple[float, ...]
-    origin: tuple[float, ...]
-    direction: tuple[float, ...]
-    dimension: int
+    spacing: tuple[float, ...]  # mm
+    origin: tuple[float, ...]  # mm
+    direction: tuple[float, ...]  # row by row, 4 or 9 numbers
+    dimension: int  # 2 or 3: a single image may be a 2D file; in memory it is a stack of one slice
+    # What only a TIFF says, to be written as it came: pixels in a unit along x and along y, each as
+    # (numerator, denominator), the number of that unit, the level of black where white is 0, else 0
     tags: tuple[tuple[int, int], tuple[int, int], int, int] | None = None
 
     @property
@@ -68,11 +57,11 @@ class Geometry:
             return self
         direction = np.eye(3)
         direction[:2, :2] = np.reshape(self.direction, (2, 2))
-        axes = tuple(direction.ravel().tolist())
+        axes, ones, zeros = tuple(direction.ravel().tolist()), (1.0,), (0.0,)
         return replace(
             self,
-            spacing=(*self.spacing, 1.0),
-            origin=(*self.origin, 0.0),
+            spacing=self.spacing + ones,
+            origin=self.origin + zeros,
             direction=axes,
             dimension=3,
         )
@@ -169,13 +158,7 @@ def hash_of(pixels: np.ndarray) -> Any:
 def largest_part(mask: np.ndarray, structure: np.ndarray | None = None) -> np.ndarray:
     """The largest connected part of a mask, as a mask; empty where that is.
 
-    Parameters
-    ----------
-    mask : ndarray of bool
-        Of any dimension.
-    structure : ndarray, optional
-        Which neighbours are connected, as :func:`scipy.ndimage.label` takes it; None: those that
-        share a side.
+    ``structure`` says which neighbours are connected, as :func:`scipy.ndimage.label` takes it.
     """
     from scipy.ndimage import label
 
@@ -189,14 +172,13 @@ def check_pixels(pixels: np.ndarray, name: object) -> None:
     Parameters
     ----------
     pixels : ndarray, shape (slice, row, column)
-        The image's grey levels.
+        Of any type.
     name : object
         What the message calls the image.
 
     Raises
     ------
     StackError
-        Where they are of such a kind.
     """
     if pixels.dtype.name not in ELEMENTS:
         raise StackError(
@@ -235,39 +217,27 @@ _XMP = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 class Mark:
     """What an image says of how it was made.
 
-    Attributes
-    ----------
-    what : str
-        What is synthetic in it.
-    version : str
-        Of nodegen.
-    source_type : str
-        IPTC's word, without its address.
-    run : str
-        Hash of what decides the image, see :func:`run_hash`; "" where there is none.
-
     Examples
     --------
-    >>> Mark("Synthetic lung nodules", "2.0.0", run="0123").text
+    >>> Mark("Synthetic lung nodules", run="0123").text
     'Synthetic lung nodules by nodegen 2.0.0, run 0123, compositeWithTrainedAlgorithmicMedia'
     """
 
-    what: str
-    version: str
-    source_type: str = COMPOSITE
-    run: str = ""
+    what: str  # is synthetic in it
+    source_type: str = COMPOSITE  # IPTC's word, without its address
+    run: str = ""  # hash of what decides the image, see run_hash
 
     @property
     def text(self) -> str:
         """In one line."""
         run = f", run {self.run}" if self.run else ""
-        return f"{self.what} by nodegen {self.version}{run}, {self.source_type}"
+        return f"{self.what} by nodegen {__version__}{run}, {self.source_type}"
 
     @property
     def xmp(self) -> str:
         """As XMP, with IPTC's DigitalSourceType."""
         source = IPTC + self.source_type
-        return _XMP.format(source=source, version=self.version, text=escape(self.text))
+        return _XMP.format(source=source, version=__version__, text=escape(self.text))
 
 
 def run_hash(*parts: Any) -> str:

@@ -61,16 +61,13 @@ class Nodule:
     ----------
     projection : ndarray of float32, shape (row, column)
         As :func:`nodegen.synthesis.projection.project` gives it: 1.56 (``EMPTY_RAY``) where a ray
-        meets nothing, more where it meets the nodule. Cut to the mask's bounding box, at 1 mm a
-        pixel.
+        meets nothing, more where it meets the nodule. Cut to the mask's bounding box, 1 mm a pixel.
     mask : ndarray of bool, the same shape
         Where a ray meets the nodule; touches all four sides.
     diameter_mm : int
         Larger side of the nodule's bounding box as the library lists it (before any turn).
-    name : str
-        The patch it comes from.
-    axis : {0, 1, 2}
-        Axis of the rays in the patch's array (slice, row, column).
+    name, axis : str, int
+        The patch, and the axis of its array (slice, row, column) along which the rays run.
     water_mm : ndarray of float32, shape (row, column)
         Water-equivalent thickness, mm, finer than the projection, and cut by itself.
     step_mm : float
@@ -107,36 +104,20 @@ class Nodule:
 
 
 class Row(NamedTuple):
-    """One row of the table: an entry, and where it lies in the arrays, columns first.
+    """One row of the table: an entry, and where it lies in the arrays; columns run fastest."""
 
-    Attributes
-    ----------
-    name : str
-        The patch's file name, without its suffix.
-    axis, diameter_mm : int
-        As :class:`Nodule` has them.
-    rows, columns, offset : int
-        Of the projection, and its first pixel in the array.
-    fine_rows, fine_columns, fine_offset : int
-        The same of the thickness.
-    step_mm, largest_mm : float
-        Side of the thickness's samples, and its largest value.
-    sha256 : str
-        Of the pixels, then the thickness, as stored.
-    """
-
-    name: str
+    name: str  # the patch's file name, without its suffix
     axis: int
     diameter_mm: int
-    rows: int
+    rows: int  # of the projection
     columns: int
-    offset: int
-    fine_rows: int
+    offset: int  # of its first pixel in the array
+    fine_rows: int  # the same of the thickness
     fine_columns: int
     fine_offset: int
-    step_mm: float
-    largest_mm: float
-    sha256: str
+    step_mm: float  # side of the thickness's samples
+    largest_mm: float  # thickness
+    sha256: str  # of the pixels, then the thickness, as stored
 
     @property
     def pixels(self) -> slice:
@@ -156,47 +137,32 @@ class Library:
 
     Attributes
     ----------
-    folder : Path
-    diameters_mm : ndarray of int, shape (entries,)
     names : tuple of str
         The patch of each entry; several entries share one where it is projected along several axes.
-    axes : ndarray of int, shape (entries,)
+    axes, diameters_mm : ndarray of int, shape (entries,)
+        As :class:`Nodule` has them.
     sha256 : str
         Of the whole library.
+
+    Raises
+    ------
+    LibraryError
+        Where a file is missing, truncated, or not the one that the index names.
     """
 
-    def __init__(
-        self, folder: Path, rows: list[Row], pixels: np.ndarray, samples: np.ndarray, sha256: str
-    ):
-        """Take what :meth:`open` has checked."""
-        self.folder, self.sha256 = folder, sha256
-        self.names = tuple(row.name for row in rows)
-        self.axes = np.array([row.axis for row in rows], dtype=np.int64)
-        self.diameters_mm = np.array([row.diameter_mm for row in rows], dtype=np.int64)
-        self._rows, self._pixels, self._samples = rows, pixels, samples
-        self._kept = lru_cache(maxsize=KEPT)(self._read)
-
-    @classmethod
-    def open(cls, folder: Path) -> Library:
-        """Open a library; nodules are read when they are picked.
-
-        Raises
-        ------
-        LibraryError
-            Where a file is missing, truncated, or not the one that the index names.
-        """
-        folder = Path(folder)
+    def __init__(self, folder: Path):
+        self.folder = folder = Path(folder)
         _, index = read_json(LibraryFile, folder / INDEX, LibraryError, REMEDY)
         try:
             table = (folder / TABLE).read_bytes()
         except OSError as error:
             raise _fault(folder, f"has no readable {TABLE} ({_why(error)})") from None
-        sha256 = hashlib.sha256(table).hexdigest()
-        if sha256 != index.nodules_csv_sha256:
+        self.sha256 = hashlib.sha256(table).hexdigest()
+        if self.sha256 != index.nodules_csv_sha256:
             raise _fault(
                 folder, f"has another {TABLE} than the one that {INDEX} names (its SHA-256 differs)"
             )
-        rows = _read_rows(folder, table)
+        self._rows = rows = _read_rows(folder, table)
         held = len(rows), rows[-1].pixels.stop if rows else 0, rows[-1].samples.stop if rows else 0
         promised = index.entries, index.pixels, index.samples
         if held != promised:
@@ -205,11 +171,12 @@ class Library:
                 f"lists {held[0]} entries of {held[1]} pixels and {held[2]} samples, and {INDEX} "
                 f"promises {promised[0]} of {promised[1]} and {promised[2]}",
             )
-        pixels, samples = (
-            _mapped(folder, name, dtype, length)
-            for name, dtype, length in ((ARRAY, PIXEL, held[1]), (WATER, SAMPLE, held[2]))
-        )
-        return cls(folder, rows, pixels, samples, sha256)
+        self._pixels = _mapped(folder, ARRAY, PIXEL, index.pixels)
+        self._samples = _mapped(folder, WATER, SAMPLE, index.samples)
+        self.names = tuple(row.name for row in rows)
+        self.axes = np.array([row.axis for row in rows], dtype=np.int64)
+        self.diameters_mm = np.array([row.diameter_mm for row in rows], dtype=np.int64)
+        self._kept = lru_cache(maxsize=KEPT)(self._read)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -221,8 +188,6 @@ class Library:
         ------
         LibraryError
             Where its pixels are not those that were written.
-        IndexError
-            Where there is no such entry.
         """
         return self._kept(index)
 
@@ -266,10 +231,8 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
 
     Raises
     ------
-    OutputError
-        Where the folder cannot be written.
-    LibraryError
-        Where there is no nodule.
+    OutputError, LibraryError
+        Where the folder cannot be written, or where there is no nodule.
     """
     rows: list[Row] = []
     arrays: dict[str, list[np.ndarray]] = {ARRAY: [], WATER: []}

@@ -32,10 +32,6 @@ def eight_bit(
         Smallest width of the window, grey levels: a narrower one grows on both sides, so that a
         quiet place is not stretched until it is all noise.
 
-    Returns
-    -------
-    numpy.ndarray of uint8
-
     Examples
     --------
     >>> eight_bit(np.array([0, 500, 1000]), (0, 100))
@@ -49,7 +45,7 @@ def eight_bit(
 
 
 def around(box: Box, shape: tuple[int, ...], sides: float) -> tuple[slice, slice]:
-    """Rows and columns of a square around a box, cut off at the slice's edges.
+    """Rows and columns of a square around a box, cut off at the edges of a slice.
 
     Parameters
     ----------
@@ -58,11 +54,7 @@ def around(box: Box, shape: tuple[int, ...], sides: float) -> tuple[slice, slice
     shape : (rows, columns)
         Of the slice.
     sides : float
-        Side of the square, in the box's larger side.
-
-    Returns
-    -------
-    rows, columns : slice
+        Side of the square over the box's larger side.
     """
     x, y = box.centre
     half = sides * max(box.width, box.height) / 2
@@ -75,62 +67,20 @@ def around(box: Box, shape: tuple[int, ...], sides: float) -> tuple[slice, slice
 def resized(
     image: Image.Image, side: int, resample: Image.Resampling = Image.Resampling.LANCZOS
 ) -> tuple[Image.Image, float]:
-    """An image whose larger side is ``side`` px, and its scale.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        The old one.
-    side : int
-        px.
-    resample : PIL.Image.Resampling
-        How pixels are interpolated.
-
-    Returns
-    -------
-    image : PIL.Image.Image
-    scale : float
-        New pixels for each old one.
-    """
+    """An image whose larger side is ``side`` px, and its scale: new pixels for each old one."""
     scale = side / max(image.size)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     return image.resize(size, resample), scale
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
-    """An image as the bytes of a file.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        Of any mode that the format takes.
-    format : str
-        As Pillow names it.
-    **options
-        For Pillow's ``save``.
-
-    Returns
-    -------
-    bytes
-    """
+    """An image as the bytes of a file; Pillow's ``save`` takes the options."""
     file = io.BytesIO()
     image.save(file, format=format, **options)
     return file.getvalue()
 
 
 def data_uri(image: Image.Image, quality: int = 75) -> str:
-    """An image as a ``data:`` URI, as WebP.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        Grey or RGB.
-    quality : int
-        0 to 100.
-
-    Returns
-    -------
-    str
-    """
+    """An image, grey or RGB, as a ``data:`` URI of WebP; quality is 0 to 100."""
     content = base64.b64encode(encoded(image, "WEBP", quality=quality)).decode()
     return f"data:image/webp;base64,{content}"

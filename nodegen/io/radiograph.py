@@ -14,27 +14,13 @@ NODE21_MAX = 4095  # highest grey level of 12 bit, in which NODE21's radiographs
 
 @dataclass(frozen=True)
 class Radiograph:
-    """One radiograph in memory.
+    """One radiograph in memory."""
 
-    Attributes
-    ----------
-    pixels : numpy.ndarray, shape (row, column)
-        Bright where the beam was absorbed.
-    spacing : tuple of float or None
-        (x, y), mm; None where the file does not say.
-    path : pathlib.Path
-        The file that it came from.
-    slice : int
-        Its place in that file.
-    patient : str or None
-        As the file says; None where it does not.
-    """
-
-    pixels: np.ndarray
-    spacing: tuple[float, float] | None
+    pixels: np.ndarray  # (row, column); bright where the beam was absorbed
+    spacing: tuple[float, float] | None  # (x, y), mm; None where the file does not say
     path: Path
-    slice: int = 0
-    patient: str | None = None
+    slice: int = 0  # its place in that file
+    patient: str | None = None  # as the file says; None where it does not
 
     @property
     def window(self) -> tuple[float, float]:

@@ -1,19 +1,17 @@
 """Where a set lies: a local folder, or any address that fsspec opens, such as ``s3://bucket/set``.
 
-A local folder is written to in place, by the atomic writer of :mod:`nodegen.io.files`. For any
-other address files are made in a local folder first and sent when they are whole; the one that says
-that the others are there, their marker, goes last. So whatever a killed process left, a marker that
-can be read has its files.
-
-Keys and endpoints are fsspec's own affair: its environment variables (``FSSPEC_S3_ENDPOINT_URL``),
-its configuration, and those of the service.
+A local folder is written to in place. For any other address files are made in a local folder first
+and sent when they are whole; the one that says that the others are there, their marker, goes last.
+So whatever a killed process left, a marker that can be read has its files. Keys and endpoints are
+fsspec's own affair: its environment variables (``FSSPEC_S3_ENDPOINT_URL``), its configuration, and
+those of the service.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,6 @@ from typing import Any
 from nodegen.errors import OutputError, SettingError
 from nodegen.io.files import locked, write_bytes
 
-AT_ONCE = 256  # files that are asked for together: bounds the memory
 _LOCAL = re.compile(r"^(?:file|local)://")
 _SHORTENED = re.compile(r"^[a-z][a-z0-9+.-]+:/")
 
@@ -31,11 +28,6 @@ _SHORTENED = re.compile(r"^[a-z][a-z0-9+.-]+:/")
 @dataclass(frozen=True)
 class Store:
     """A folder of files by their names, each with ``/`` between its parts.
-
-    Attributes
-    ----------
-    address : str
-        A path, or an address of fsspec.
 
     Examples
     --------
@@ -45,11 +37,9 @@ class Store:
     ...         (folder / name).write_text(name) and None
     >>> store.sizes()
     {'a.txt': 5, 'done.json': 9}
-    >>> store.read("a.txt")
-    b'a.txt'
     """
 
-    address: str
+    address: str  # a path, or an address of fsspec
 
     @classmethod
     def at(cls, given: str | os.PathLike[str]) -> Store:
@@ -72,7 +62,7 @@ class Store:
             return cls(_LOCAL.sub("", text))
         store = cls(text.rstrip("/"))
         try:
-            store._opened()
+            store._files()
         except ImportError as error:
             raise SettingError(
                 f"{text} needs a package that is not installed ({error}); install it, for s3:// by "
@@ -102,29 +92,24 @@ class Store:
         """The same, whatever the working folder of who opens it."""
         return self if self.folder is None else Store(os.path.abspath(self.folder))
 
-    # --- what is there ----------------------------------------------------------------------------
-
     def sizes(self) -> dict[str, int]:
         """Name and size of each file, bytes, hidden ones left out; empty where there is nothing."""
         if self.folder is not None:
             return _walk(self.folder)
-        with self._told():
-            files, root = self._opened()
+        with self._told() as files:
             files.invalidate_cache()
             try:
-                found = files.find(root, detail=True)
+                found = files.find("", detail=True)
             except FileNotFoundError:
                 return {}
-        sizes = {path[len(root) :].lstrip("/"): told["size"] or 0 for path, told in found.items()}
-        return {name: sizes[name] for name in sorted(sizes) if "/." not in f"/{name}"}
+        return {n: found[n]["size"] or 0 for n in sorted(found) if "/." not in f"/{n}"}
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None where it is not there."""
-        files, root = self._opened()
-        files.invalidate_cache()
         try:
-            with self._told():
-                return int(files.size(f"{root}/{name}"))
+            with self._told() as files:
+                files.invalidate_cache()
+                return int(files.size(name))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -133,8 +118,6 @@ class Store:
         if self.folder is None:
             return not self.sizes()
         return not self.folder.is_dir() or all(p.name[0] == "." for p in self.folder.iterdir())
-
-    # --- in ---------------------------------------------------------------------------------------
 
     def read(self, name: str) -> bytes:
         """A file's content.
@@ -146,34 +129,25 @@ class Store:
         """
         if self.folder is not None:
             return (self.folder / name).read_bytes()
-        with self._told():
-            files, root = self._opened()
-            content: bytes = files.cat_file(f"{root}/{name}")
+        with self._told() as files:
+            content: bytes = files.cat_file(name)
             return content
 
-    def read_many(self, names: Iterable[str]) -> Iterator[bytes | None]:
-        """The content of each file in turn, fetched together; None of one that cannot be read."""
-        files, root = self._opened()
-        wanted = [f"{root}/{name}" for name in names]
-        for start in range(0, len(wanted), AT_ONCE):
-            some = wanted[start : start + AT_ONCE]
-            with self._told():
-                found = files.cat(some, on_error="return")
-            for path in some:
-                content = found.get(path)
-                yield content if isinstance(content, bytes) else None
+    def read_many(self, names: Sequence[str]) -> list[bytes | None]:
+        """The content of each file, fetched together; None of one that cannot be read."""
+        if not names:
+            return []
+        with self._told() as files:
+            read = map(files.cat(names, on_error="return").get, names)
+        return [content if isinstance(content, bytes) else None for content in read]
 
     def parts(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes]:
         """Parts of files, (name, start, stop); empty of one that cannot be read."""
-        files, root = self._opened()
-        found: list[bytes] = []
-        for start in range(0, len(wanted), AT_ONCE):
-            names, starts, stops = map(list, zip(*wanted[start : start + AT_ONCE], strict=True))
-            paths = [f"{root}/{name}" for name in names]
-            with self._told():
-                some = files.cat_ranges(paths, starts, stops, on_error="return")
-            found += [part if isinstance(part, bytes) else b"" for part in some]
-        return found
+        if not wanted:
+            return []
+        with self._told() as files:
+            read = files.cat_ranges(*map(list, zip(*wanted, strict=True)), on_error="return")
+        return [part if isinstance(part, bytes) else b"" for part in read]
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
@@ -193,21 +167,17 @@ class Store:
     def _beside(self, name: str) -> list[str]:
         if not name.lower().endswith(".mhd"):
             return []
-        files, root = self._opened()
-        stem = f"{root}/{name[:-4]}."
-        beside = files.ls(f"{root}/{name}".rpartition("/")[0], detail=False)
-        return [path[len(root) + 1 :] for path in beside if path.startswith(stem)]
-
-    # --- out --------------------------------------------------------------------------------------
+        with self._told() as files:
+            beside: list[str] = files.ls(name.rpartition("/")[0], detail=False)
+        return [path for path in beside if path.startswith(name[:-3])]
 
     def create(self, name: str, content: bytes) -> None:
         """Write a file that is not there yet; where another process was quicker, its file stays."""
         if self.folder is not None:
             write_bytes(self.folder / name, content)  # by who holds the lock
             return
-        with self._told(), suppress(FileExistsError):
-            files, root = self._opened()
-            _pipe(files, {f"{root}/{name}": content}, mode="create")
+        with self._told() as files, suppress(FileExistsError):
+            _pipe(files, {name: content}, mode="create")
 
     @contextmanager
     def staged(self, marker: str) -> Iterator[Path]:
@@ -225,12 +195,10 @@ class Store:
             folder = Path(scratch)
             yield folder
             made = {name: (folder / name).read_bytes() for name in _walk(folder)}
-            files, root = self._opened()
-            last = {f"{root}/{marker}": made.pop(marker)} if marker in made else {}
-            with self._told():
-                for some in ({f"{root}/{name}": content for name, content in made.items()}, last):
-                    if some:
-                        _pipe(files, some)
+            last = {marker: made.pop(marker)} if marker in made else {}
+            with self._told() as files:
+                for some in filter(None, (made, last)):
+                    _pipe(files, some)
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove files that are there, and folders that are empty then."""
@@ -251,20 +219,19 @@ class Store:
         """
         return nullcontext() if self.folder is None else locked(self.folder, wait=True)
 
-    # ----------------------------------------------------------------------------------------------
-
-    def _opened(self) -> tuple[Any, str]:
-        """The file system, which fsspec keeps, and the path in it."""
+    def _files(self) -> Any:
+        """The folder as a file system, which fsspec keeps."""
         from fsspec.core import url_to_fs
+        from fsspec.implementations.dirfs import DirFileSystem
 
         files, root = url_to_fs(self.address)
-        return files, root.rstrip("/")
+        return DirFileSystem(root.rstrip("/"), files)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Whatever a service says against it, in one sentence."""
+    def _told(self) -> Iterator[Any]:
+        """Those files; whatever a service says against it, in one sentence."""
         try:
-            yield
+            yield self._files()
         except (FileNotFoundError, FileExistsError, OutputError):
             raise
         except Exception as error:  # each service has its own kinds
@@ -279,7 +246,7 @@ def _pipe(files: Any, contents: dict[str, bytes], **how: Any) -> None:
     try:
         files.pipe(contents, **how)
     except FileNotFoundError:
-        for folder in {path.rpartition("/")[0] for path in contents}:
+        for folder in {name.rpartition("/")[0] for name in contents}:
             files.makedirs(folder, exist_ok=True)
         files.pipe(contents, **how)
 

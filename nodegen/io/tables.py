@@ -11,14 +11,8 @@ def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> 
 
     Parameters
     ----------
-    head : list
-        The columns' names.
-    rows : list of lists
-        The cells; each becomes text.
-
-    Returns
-    -------
-    str
+    head, rows : list, list of lists
+        The columns' names, and the cells; each becomes text.
 
     Examples
     --------
@@ -39,16 +33,10 @@ def csv_text(
 
     Parameters
     ----------
-    head : list
-        The columns' names.
-    rows : list of lists
-        The cells; a NaN becomes an empty cell. Rows may be shorter than ``head``.
+    head, rows : list, list of lists
+        The columns' names, and the cells, of which NaN becomes empty; rows may be shorter.
     digits : int, optional
         Digits after the point of a float. None: as many as say it exactly.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nodegen import __version__
 from nodegen.errors import StackError
 from nodegen.io.files import whole_file
 from nodegen.io.image import XMP_TIFF, Geometry, Mark
@@ -292,7 +293,7 @@ def write_tiff(
     if mark:
         content = mark.xmp.encode()
         first["extratags"] = [*tags, (XMP_TIFF, "B", len(content), content, True)]
-        first |= {"description": mark.text, "software": f"nodegen {mark.version}"}
+        first |= {"description": mark.text, "software": f"nodegen {__version__}"}
     with whole_file(path) as file:
         tiff = TiffWriter(file, bigtiff=math.prod(shape) * dtype.itemsize > LARGE)
         pages = chain([first], repeat({"extratags": tags, "software": None}))

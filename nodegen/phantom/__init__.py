@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from nodegen import __version__
 from nodegen.io.boxes import BOXES, write_boxes
 from nodegen.io.files import claim
 from nodegen.io.image import SIMULATED, Geometry, Mark
@@ -54,7 +53,7 @@ def write_phantom(
         If the folder cannot be written, or holds a result already.
     """
     boxes, image = [], output / IMAGE_NAME
-    mark = Mark("Simulated radiograph", __version__, SIMULATED)
+    mark = Mark("Simulated radiograph", SIMULATED)
     form = GEOMETRY, (slices, SIDE, SIDE), np.dtype(np.uint16), mark
     with claim(image, output / BOXES, overwrite=overwrite) as staged:
         with StackWriter(staged[image], *form) as writer:

@@ -7,7 +7,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.optimize import linear_sum_assignment
 
-from nodegen import __version__
 from nodegen.dataset.png import png
 from nodegen.errors import EvaluationError
 from nodegen.evaluation.fidelity.nodule_measures import side_of
@@ -72,5 +71,5 @@ def write_sheet(path: Path, pairs: Sequence[tuple[SheetView, SheetView]]) -> Non
             sheet.paste(tile, (left, top))
             pen.text((left + 4, top + 2), kind, fill=255, stroke_width=2, stroke_fill=0)
             left += TILE_PX + GAP_PX
-    mark = Mark("Synthetic lung nodules beside real ones", __version__)
+    mark = Mark("Synthetic lung nodules beside real ones")
     write_bytes(path, png(np.asarray(sheet), mark))
