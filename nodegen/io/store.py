@@ -208,9 +208,8 @@ class Store:
                 with suppress(OSError):
                     os.removedirs(path.parent)
         elif names:
-            with self._told():
-                files, root = self._opened()
-                files.rm([f"{root}/{name}" for name in names])
+            with self._told() as files:
+                files.rm(names)
 
     def locked(self) -> AbstractContextManager[None]:
         """Wait for, and hold, the folder against others; elsewhere than on a disk nothing is held.
