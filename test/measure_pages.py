@@ -15,7 +15,7 @@ import numpy as np
 from chromium import Chromium
 
 from nodegen.evaluation.fidelity.judge import StackPair
-from nodegen.evaluation.report import Treated, write_report
+from nodegen.evaluation.report.report_page import Treated, write_report
 from nodegen.io.boxes import Box
 from nodegen.io.stack import read_stack
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from nodegen.cli import main
 from nodegen.errors import OutputError, SettingError
-from nodegen.evaluation.stack_picture import CAPTION_PX, before_after, visible
+from nodegen.evaluation.stack_picture import CAPTION_PX, _visible, before_after
 from nodegen.io.boxes import Box
 from nodegen.io.image import XMP_PNG
 from nodegen.io.stack import read_stack
@@ -41,7 +41,7 @@ def test_the_nodules_that_are_seen_best_come_first(stacks, tmp_path):
     faint, strong = BOXES[0], BOXES[2]
     after[faint.slice, faint.top : faint.bottom, faint.left : faint.right] = 2100
     order = sorted(
-        BOXES, key=lambda box: -visible(before[box.slice] / 4095, after[box.slice] / 4095, box)
+        BOXES, key=lambda box: -_visible(before[box.slice] / 4095, after[box.slice] / 4095, box)
     )
     assert order[-1] == faint
     before_after(before, after, [faint, strong], tmp_path / "p.png", rows=1, side=SIDE)

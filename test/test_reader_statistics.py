@@ -11,7 +11,6 @@ from nodegen.evaluation.reader_study.multireader import (
     fleiss_kappa,
     jafroc,
     jafroc_over_readers,
-    share,
     share_over_readers,
 )
 from nodegen.evaluation.reader_study.sample_size import auc_error, half_width, table
@@ -82,14 +81,13 @@ def test_hanley_and_mcneils_worked_example():
     ],
 )
 def test_wilsons_interval(right, total, low, high):
-    found = share(right, total)
+    found = share_over_readers(np.arange(total)[None] < right)
     assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_a_share_over_readers_widens_with_their_differences():
     rng = np.random.default_rng(0)
     same = np.tile(rng.random(100) < 0.6, (3, 1))
-    assert share_over_readers(same[:1]) == share(int(same[0].sum()), 100)
     alike = share_over_readers(same)
     plain = 1.959964 * same[0].std(ddof=1) / 10
     assert alike.high - alike.value == pytest.approx(plain, rel=1e-6), "three times the same reader"
@@ -156,7 +154,7 @@ def test_intervals_cover_as_often_as_they_say():
 
 
 def test_nothing_to_estimate_is_said():
-    assert str(share(0, 0)) == "–"
+    assert str(share_over_readers(np.ones((1, 0), dtype=bool))) == "–"
     one_kind = auc_over_readers(np.ones((2, 5)), np.ones(5, dtype=bool))
     assert str(one_kind) == "–"
     perfect = auc_over_readers(np.arange(20.0)[None], np.arange(20) >= 10)

@@ -10,11 +10,9 @@ import pytest
 
 from nodegen.cli import main
 from nodegen.evaluation.fidelity.judge import StackPair
-from nodegen.evaluation.report import Treated, write_report
 from nodegen.evaluation.report.outlines import nodule_outline, outlines
-from nodegen.evaluation.report.report_page import Report
-from nodegen.evaluation.viewer import pack, stored
-from nodegen.evaluation.viewer.pixels import slope_of
+from nodegen.evaluation.report.report_page import Report, Treated, write_report
+from nodegen.evaluation.viewer.pixels import pack, slope_of, stored
 from nodegen.io.boxes import Box
 from nodegen.io.preview import around
 
@@ -145,17 +143,18 @@ def test_few_boxes_get_no_verdict(tmp_path, page):
     assert "too few" not in (tmp_path / "report.html").read_text()
 
 
-def test_a_large_set_lies_in_a_folder_beside_the_page(tmp_path):
+def test_a_large_set_lies_in_a_folder_beside_the_page(tmp_path, monkeypatch):
     path = tmp_path / "report.html"
     report = Report()
     for one in treated(count=2, methods=("one",)):
         rows = [dict.fromkeys(data_measures(), 1.0)] * len(one.pair.boxes)
         report.add(one, rows)
-    report.write(path, {}, most=0)
-    assert sorted(p.name for p in (tmp_path / "report_files").iterdir()) == [
-        "c1.js", "c3.js", "c5.js", "f0.js", "f1.js", "f2.js",
-    ]  # fmt: skip
+    monkeypatch.setattr("nodegen.evaluation.viewer.html_page.ONE_FILE_BYTES", 0)
+    report.write(path, {})
+    beside = sorted(p.name for p in (tmp_path / "report_files").iterdir())
+    assert beside == [f"p{number}.js" for number in range(6)]
     assert data_of(path.read_text())["folder"] == "report_files"
+    monkeypatch.undo()
     report.write(path, {})
     assert not (tmp_path / "report_files").exists(), "a smaller page needs it no more"
 
@@ -775,7 +774,7 @@ def test_what_is_listed_is_printed(fresh):
 
 def test_a_page_with_its_pixels_in_a_folder_opens_from_the_disk(chromium, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
-    monkeypatch.setattr("nodegen.evaluation.report.report_page.ONE_FILE_BYTES", 0)
+    monkeypatch.setattr("nodegen.evaluation.viewer.html_page.ONE_FILE_BYTES", 0)
     write_report(path, treated(count=2, methods=("one",)))
     chromium.open(path)
     chromium.wait("document.getElementById('views')?.dataset.case === '0'")

@@ -81,7 +81,7 @@ def _generate(
     )
     print("\n".join(lines_of(done, time.perf_counter() - start)))
     if report:
-        from nodegen.evaluation.report import write_report_of_run
+        from nodegen.evaluation.report.report_page import write_report_of_run
 
         write_report_of_run(report, input, done)
         print(f"report: {report}")

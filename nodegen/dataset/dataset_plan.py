@@ -16,7 +16,7 @@ import numpy as np
 
 from nodegen import __version__
 from nodegen.dataset.dataset_settings import OPTIONS, RANGES, SPLITS, DatasetSettings, derived_seed
-from nodegen.dataset.sources import Source, find_files, numbered, sources_of, with_copies
+from nodegen.dataset.sources import Source, find_files, read_sources
 from nodegen.errors import OutputError, SettingError
 from nodegen.io.files import write_bytes
 from nodegen.io.store import Store
@@ -62,52 +62,35 @@ def draw_plan(
 
     A plan of the same files that lies in the output says how many radiographs each holds, so that
     they need not be opened again.
-
-    Raises
-    ------
-    StackError
-        Where there are no radiographs.
-    SettingError
-        Where the pattern of patients does not fit, files have one name, or the output lies within.
     """
     if output is not None:
         _check_apart(inputs, output)
-    roots, copies = find_files(inputs), 0
-    sources = _kept_sources(output, roots, settings)
-    if sources is None:
-        each = [one for name, root in roots.items() for one in sources_of(name, root, settings)]
-        each, copies = with_copies(each, roots)
-        sources = numbered(each)
+    roots = find_files(inputs)
+    kept = _kept_sources(output, roots, settings)
+    sources, copies = (kept, 0) if kept else read_sources(roots, settings.patient_pattern)
     splits = _splits([source.patient for source in sources], settings)
     rng = np.random.default_rng([settings.seed, 1])
     total = settings.images or len(sources) * (settings.copies or 0)
     order = rng.permutation(len(sources))
     low, high = settings.per_image
     digits = max(5, len(str(total)))
-    images = []
-    for number in range(total):
-        source = int(order[number % len(sources)])
-        images.append(
-            PlannedImage(
-                name=f"s{number:0{digits}d}",
-                source=source,
-                split=splits[sources[source].patient],
-                nodules=int(rng.integers(low, high + 1)),
-                seed=derived_seed(settings.seed, "image", number),
-            )
+    images = [
+        PlannedImage(
+            name=f"s{number:0{digits}d}",
+            source=int(source),
+            split=splits[sources[source].patient],
+            nodules=int(rng.integers(low, high + 1)),
+            seed=derived_seed(settings.seed, "image", number),
         )
+        for number, source in enumerate(np.resize(order, total))
+    ]
     return DatasetPlan(settings, roots, sources, images, copies)
 
 
 def keep_plan(plan: DatasetPlan, output: Store, *, overwrite: bool = False) -> None:
-    """Write the plan, or see that the one that lies there is the same, or the beginning of it.
+    """Write the plan, or check that the one that lies there is the same, or the beginning of it.
 
     With `overwrite` any plan that lies there is replaced.
-
-    Raises
-    ------
-    OutputError
-        Where the folder holds another set, or other files; the message names what differs.
     """
     with output.locked():  # against a run that begins at the same time
         kept = _kept(output)

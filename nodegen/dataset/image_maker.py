@@ -63,25 +63,23 @@ class ImageMaker:
         import torch
 
         torch.set_num_threads(1)  # also so that sums are rounded in the same way everywhere
-        # By another run, or by a worker that was killed before it could say so.
-        done = [image.name for image in images if _is_done(self.store, image)]
-        yield from done
-        todo = [image for image in images if image.name not in done]
         prepared: Prepared | None = None
+        unusable: Exception | None = None
         with ExitStack() as files:
-            while todo:
-                left_out: list[PlannedImage] = []
-                try:
-                    prepared = prepared or self._prepared(root, source, files)
-                    self._draw(todo[0], source, prepared)
-                except Exception as error:
-                    why, trace = left_out_for(error, source.path, _record_name(todo[0]))
-                    left_out = todo[:1] if prepared else todo
-                    for image in left_out:
+            for image in images:
+                # By another run, or by a worker that was killed before it could say so.
+                if not _is_done(self.store, image):
+                    try:
+                        if unusable:
+                            raise unusable
+                        prepared = prepared or self._prepared(root, source, files)
+                        self._draw(image, source, prepared)
+                    except Exception as error:
+                        unusable = None if prepared else error
+                        why, trace = left_out_for(error, source.path, _record_name(image))
                         record = {**_head(image, source), "skipped": why, "files": {}}
                         self._write(image, record | ({"traceback": trace} if trace else {}))
-                yield from (image.name for image in left_out or todo[:1])
-                todo = todo[max(len(left_out), 1) :]
+                yield image.name
 
     def _prepared(self, root: Store, source: Source, files: ExitStack) -> Prepared:
         """Read a radiograph, and find its lungs."""
@@ -110,14 +108,12 @@ class ImageMaker:
         return Prepared(drawn, original, places, form.transformation if form else None, facts)
 
     def _draw(self, image: PlannedImage, source: Source, prepared: Prepared) -> None:
-        renderer = self.renderer.with_subtlety(self.settings.subtlety_of(image.split))
-        radiograph, places = prepared.drawn, prepared.places
-        example = make_example(
-            radiograph, places, image.nodules, image.seed, renderer, self.settings
-        )
+        settings = self.settings
+        renderer = self.renderer.with_subtlety(settings.subtlety_of(image.split))
+        drawn, places = prepared.drawn, prepared.places
+        example = make_example(drawn, places, image.nodules, image.seed, renderer, settings)
         if prepared.transformation and prepared.original:
             example = in_original(example, prepared.transformation, prepared.original)
-        facts, settings = prepared.facts, self.settings
         record: Record = {
             **_head(image, source),
             "seed": example.seed,
@@ -128,13 +124,13 @@ class ImageMaker:
             "bits": 8 if example.image.dtype == np.uint8 else settings.bits,
             "passed": example.passed,
             "faults": example.faults,
-            **facts,
+            **prepared.facts,
             "nodules": [_entry(nodule, settings) for nodule in example.nodules],
         }
         files = dict(_pictures(record, example, settings))
         for name in settings.formats:
             if image_files := FORMS[name].image_files:
-                files |= dict(image_files(record, example, settings))
+                files |= image_files(record, example, settings)
         record["files"] = {
             name: {"bytes": len(files[name]), "sha256": hashlib.sha256(files[name]).hexdigest()}
             for name in sorted(files)
@@ -152,31 +148,19 @@ class ImageMaker:
 
 
 @lru_cache(maxsize=1)
-def _maker(settings: DatasetSettings, store: Store) -> ImageMaker:
+def maker_for(settings: DatasetSettings, store: Store) -> ImageMaker:
+    """A maker that stays open for the next radiograph."""
     return ImageMaker(settings, store)
 
 
-def make_images(
-    settings: DatasetSettings, store: Store, root: Store, source: Source, images: list[PlannedImage]
-) -> Iterator[str]:
-    """Make images of one radiograph as :meth:`ImageMaker.make`, by a maker that is opened once."""
-    return _maker(settings, store).make(root, source, images)
-
-
-def make_elsewhere(version: str, *task: Any) -> list[str]:
-    """Make images as :func:`make_images`, in a worker of another process or machine.
-
-    Raises
-    ------
-    OutputError
-        Where the worker has another nodegen.
-    """
+def make_elsewhere(version: str, settings: DatasetSettings, store: Store, *task: Any) -> list[str]:
+    """Do a task of :meth:`ImageMaker.make` in a worker of another process or machine."""
     if version != __version__:
         raise OutputError(
             f"A worker has nodegen {__version__} where the set is made by {version}; install the "
             "same on all machines."
         )
-    return list(make_images(*task))
+    return list(maker_for(settings, store).make(*task))
 
 
 # --- records --------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from nodegen.dataset.dataset_plan import PLAN, DatasetPlan, PlannedImage, draw_p
 from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.finalise import SUMS, finalise_set
 from nodegen.dataset.formats import Record
-from nodegen.dataset.image_maker import RECORDS, make_elsewhere, make_images, read_records
+from nodegen.dataset.image_maker import RECORDS, make_elsewhere, maker_for, read_records
 from nodegen.dataset.sources import Source
 from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.store import Store
@@ -92,11 +92,6 @@ def make_dataset(
         Whether a set that lies there is removed, and begun anew.
     progress : bool
         Whether stdout shows how far it is, and what is there already.
-
-    Raises
-    ------
-    NodegenError
-        One of its classes, for each kind of fault.
     """
     number, of = shard
     if overwrite and of > 1:
@@ -206,10 +201,10 @@ def _check_there(store: Store, todo: list[Task], records: list[Record]) -> None:
 def _made(
     executor: Executor | None, settings: DatasetSettings, store: Store, todo: list[Task]
 ) -> Iterator[str]:
-    """Make what is to be made, and yield the name of each image."""
+    """Make what is to be made; yields the name of each image."""
     if executor is None:
         for task in todo:
-            yield from make_images(settings, store, *task)
+            yield from maker_for(settings, store).make(*task)
         return
     tasks, waiting = iter(todo), set[Future[list[str]]]()
     while True:

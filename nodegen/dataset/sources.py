@@ -2,13 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from traceback import format_exception
 
-from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dicom.read import START_BYTES, begins_as_dicom
 from nodegen.errors import NodegenError, OutputError, SettingError, StackError
 from nodegen.io.radiograph import find_radiographs, reads_as_dicom
@@ -34,7 +33,7 @@ class Source:
 
 
 def find_files(inputs: Sequence[str | Path]) -> dict[str, Store]:
-    """Files of radiographs in files, folders and at addresses: their names, with where each lies.
+    """Find radiographs in files, folders and at addresses: their names, with where each lies.
 
     Raises
     ------
@@ -64,7 +63,7 @@ def find_files(inputs: Sequence[str | Path]) -> dict[str, Store]:
 
 
 def _find_remote(store: Store) -> list[tuple[str, Store]]:
-    """As local ones are found: by their suffix, or by how they begin."""
+    """Find files as local ones are found: by their suffix, or by how they begin."""
     names = list(store.sizes())
     if names == [""]:  # a file itself
         folder, _, name = store.address.rpartition("/")
@@ -81,14 +80,40 @@ def _find_remote(store: Store) -> list[tuple[str, Store]]:
     return [(name, store) for name in found]
 
 
-def sources_of(name: str, root: Store, settings: DatasetSettings) -> Iterator[Source]:
+def read_sources(roots: Mapping[str, Store], pattern: str | None) -> tuple[list[Source], int]:
+    """Find each file's slices and patient, by a pattern or as its format says.
+
+    Copies of a file belong to one patient; how many files are copies is returned, too. A patient
+    known by an ID gets a number instead, since a hash of an ID can be found out.
+    """
+    sources = [one for name, root in roots.items() for one in _sources_of(name, root, pattern)]
+    patient_of = {source.path: source.patient for source in sources}
+    together = {patient: [patient] for patient in patient_of.values()}
+    copies = _copies(roots)
+    for one, *others in copies:
+        mine = together[patient_of[one]]
+        for other in others:
+            theirs = together[patient_of[other]]
+            if theirs is not mine:
+                mine += theirs
+                together |= dict.fromkeys(theirs, mine)
+    numbers: dict[str, str] = {}
+    for place, source in enumerate(sources):
+        patient = together[source.patient][0]
+        if patient.startswith(BY_ID):
+            patient = numbers.setdefault(patient, f"patient-{len(numbers) + 1:05d}")
+        sources[place] = replace(source, patient=patient)
+    return sources, sum(len(same) - 1 for same in copies)
+
+
+def _sources_of(name: str, root: Store, pattern: str | None) -> Iterator[Source]:
     """The radiographs of one file; one of PNG and JPEG is not opened for it."""
     if PurePosixPath(name).suffix.lower() in PICTURES:
-        yield Source(name, 0, find_patient(Path(name), name, settings.patient_pattern))
+        yield Source(name, 0, find_patient(Path(name), name, pattern))
         return
     try:
         with root.local(name) as path:
-            patient, slices = find_patient(path, name, settings.patient_pattern), count_slices(path)
+            patient, slices = find_patient(path, name, pattern), count_slices(path)
     except SettingError:
         raise
     except Exception:  # said when it is read, and then it is left out
@@ -97,69 +122,29 @@ def sources_of(name: str, root: Store, settings: DatasetSettings) -> Iterator[So
         yield Source(name, number, patient)
 
 
-def numbered(sources: Sequence[Source]) -> list[Source]:
-    """The same with numbers for patients known by their IDs: a hash of an ID can be found out.
-
-    Examples
-    --------
-    >>> made = numbered([Source("a.dcm", 0, "id 7c1f"), Source("b.png", 0, "b")])
-    >>> [source.patient for source in made]
-    ['patient-00001', 'b']
-    """
-    numbers: dict[str, str] = {}
-    made = []
-    for source in sources:
-        patient = source.patient
-        if patient.startswith(BY_ID):
-            patient = numbers.setdefault(patient, f"patient-{len(numbers) + 1:05d}")
-        made.append(replace(source, patient=patient))
-    return made
-
-
-def with_copies(sources: Sequence[Source], roots: Mapping[str, Store]) -> tuple[list[Source], int]:
-    """The same with one patient for all copies of a file, and how many files are copies.
+def _copies(roots: Mapping[str, Store]) -> list[list[str]]:
+    """Names of files with the same content, in groups of two and more.
 
     Files of one size are compared by a few bytes of their middle first, so that few are read.
     """
-    stores: dict[Store, list[str]] = {}
-    for name, store in roots.items():
-        stores.setdefault(store, []).append(name)
     sizes: dict[str, int] = {}
-    for store, names in stores.items():
+    middles: dict[str, bytes] = {}
+    for store, names in _by_store(roots, roots).items():
         sizes |= _sizes(store, names)
     alike = _parted([list(sizes)], sizes)
-    middles: dict[str, bytes] = {}
-    for store in stores:
-        names = [name for group in alike for name in group if roots[name] == store]
-        half = [sizes[name] // 2 for name in names]
-        places = [(n, start, start + MIDDLE_BYTES) for n, start in zip(names, half, strict=True)]
-        middles |= zip(names, store.parts(places), strict=True)
+    for store, names in _by_store((name for same in alike for name in same), roots).items():
+        starts = [sizes[name] // 2 for name in names]
+        parts = [(n, start, start + MIDDLE_BYTES) for n, start in zip(names, starts, strict=True)]
+        middles |= zip(names, store.parts(parts), strict=True)
     alike = _parted(alike, middles)
-    alike = _parted(alike, {name: _digest(name, roots[name]) for group in alike for name in group})
-    patient_of = {source.path: source.patient for source in sources}
-    same: dict[str, str] = {}
-
-    def first(patient: str) -> str:
-        while patient in same:
-            patient = same[patient]
-        return patient
-
-    for group in alike:
-        one, *others = (first(patient_of[name]) for name in group)
-        for other in others:
-            if first(other) != first(one):
-                same[first(other)] = first(one)
-    joined = [replace(source, patient=first(source.patient)) for source in sources]
-    return joined, sum(len(group) - 1 for group in alike)
+    return _parted(alike, {name: _digest(name, roots[name]) for group in alike for name in group})
 
 
-def _parted(groups: list[list[str]], keys: Mapping[str, object]) -> list[list[str]]:
-    """Groups of names parted by their keys; what is alone in its part is left out."""
-    parts: dict[object, list[str]] = {}
-    for number, group in enumerate(groups):
-        for name in group:
-            parts.setdefault((number, keys[name]), []).append(name)
-    return [part for part in parts.values() if len(part) > 1]
+def _by_store(names: Iterable[str], roots: Mapping[str, Store]) -> dict[Store, list[str]]:
+    stores: dict[Store, list[str]] = {}
+    for name in names:
+        stores.setdefault(roots[name], []).append(name)
+    return stores
 
 
 def _sizes(store: Store, names: list[str]) -> dict[str, int]:
@@ -172,6 +157,15 @@ def _sizes(store: Store, names: list[str]) -> dict[str, int]:
         with suppress(OSError):  # said when it is read
             sizes[name] = (store.folder / name).stat().st_size
     return sizes
+
+
+def _parted(groups: list[list[str]], keys: Mapping[str, object]) -> list[list[str]]:
+    """Groups of names parted by their keys; what is alone in its part is left out."""
+    parts: dict[object, list[str]] = {}
+    for number, group in enumerate(groups):
+        for name in group:
+            parts.setdefault((number, keys[name]), []).append(name)
+    return [part for part in parts.values() if len(part) > 1]
 
 
 def _digest(name: str, store: Store) -> object:

@@ -29,9 +29,8 @@ SIDE_PX = 1024
 # px of the standardised image. Of a nodule of 300 levels what is cut off by it makes an error of 4
 # to 12 levels at most (at 32 px 8 to 18, at 64 px 2 to 8), measured on three of NIH's radiographs.
 REACH_PX = 48
-PAD_PX = 96  # three times the widest band, around what is taken back
+PAD_PX = round(3 * max(SIGMAS))  # around what is taken back
 BLOCK_PX = 8  # what was changed is parted into windows of whole blocks
-assert max(SIGMAS) * 3 <= PAD_PX
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,20 @@ class LungCrop:
         """A point of the standardised image in the original, px."""
         return (x - self.x) / self.scale + self.left, (y - self.y) / self.scale + self.top
 
+    def apply_box(self, box: Corners) -> Corners | None:
+        """A box (left, top, right, bottom) of the original in the standardised image, px.
+
+        Clipped to the crop; None where its centre lies outside.
+        """
+        width, height = self.size
+        x, y = self.apply((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+        if not (self.x <= x < self.x + width and self.y <= y < self.y + height):
+            return None
+        left, top = map(round, self.apply(box[0], box[1]))
+        right, bottom = map(round, self.apply(box[2], box[3]))
+        left, top = max(left, self.x), max(top, self.y)
+        return left, top, min(right, self.x + width), min(bottom, self.y + height)
+
 
 @dataclass(frozen=True)
 class StandardisationTransform:
@@ -91,15 +104,7 @@ class StandardisationTransform:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "StandardisationTransform":
-        """Read what :meth:`to_dict` gave.
-
-        Examples
-        --------
-        >>> crop = LungCrop(0, 0, 512, 512, 2.0, 0, 0)
-        >>> transform = StandardisationTransform(crop, (1.0,) * 7, 12.0, (512, 600))
-        >>> StandardisationTransform.from_dict(transform.to_dict()) == transform
-        True
-        """
+        """Read what :meth:`to_dict` gave."""
         rows, columns = content["shape"]
         gains = tuple(float(gain) for gain in content["gains"])
         crop = LungCrop(*(content[field.name] for field in fields(LungCrop)))
@@ -107,21 +112,13 @@ class StandardisationTransform:
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """The original in NODE21's form, float32 (row, column), not rounded, not cut off."""
-        seen, _ = cropped(pixels.astype(np.float32), self.crop)
+        seen, _ = _cropped(pixels.astype(np.float32), self.crop)
         return amplified(seen, self.gains) + np.float32(self.offset)
 
     def inverse(self, change: np.ndarray) -> np.ndarray:
         """The change of the original that a change of the standardised image comes from.
 
-        Parameters
-        ----------
-        change : numpy.ndarray, shape (1024, 1024)
-            Grey levels of the standardised image; 0 where nothing was changed.
-
-        Returns
-        -------
-        numpy.ndarray of float32, shape (row, column)
-            Grey levels of the original; exactly 0 outside the reach.
+        Both are grey levels (row, column), and 0 where nothing changes.
         """
         made = np.zeros((SIDE_PX + 2 * PAD_PX,) * 2, np.float32)
         for rows, columns, own in _parts(change):
@@ -141,8 +138,8 @@ class StandardisationTransform:
     def inverse_box(self, box: Corners) -> Corners:
         """Bring a box (left, top, right, bottom) to the original, to the nearest px inside it."""
         rows, columns = self.shape
-        left, top = (round(value) for value in self.crop.inverse(box[0], box[1]))
-        right, bottom = (round(value) for value in self.crop.inverse(box[2], box[3]))
+        left, top = map(round, self.crop.inverse(box[0], box[1]))
+        right, bottom = map(round, self.crop.inverse(box[2], box[3]))
         left, top = min(max(left, 0), columns - 1), min(max(top, 0), rows - 1)
         return left, top, min(max(right, left + 1), columns), min(max(bottom, top + 1), rows)
 
@@ -166,16 +163,7 @@ class Standardised:
 
 
 def standardise(radiograph: Radiograph) -> Standardised:
-    """Bring a radiograph to NODE21's form.
-
-    Parameters
-    ----------
-    radiograph : Radiograph
-        Of any size, in grey levels of any scale; left as it is.
-
-    Returns
-    -------
-    Standardised
+    """Bring a radiograph of any size and grey scale to NODE21's form.
 
     Raises
     ------
@@ -183,9 +171,9 @@ def standardise(radiograph: Radiograph) -> Standardised:
         Where no plausible pair of lungs is found.
     """
     found = find_lungs(radiograph.pixels)
-    crop = crop_of(found)
-    seen, shown = cropped(radiograph.pixels.astype(np.float32), crop)
-    lungs = Lungs(np.where(shown, cropped(found.labels, crop)[0], 0), found.confidence)
+    crop = _crop_of(found)
+    seen, shown = _cropped(radiograph.pixels.astype(np.float32), crop)
+    lungs = Lungs(np.where(shown, _cropped(found.labels, crop)[0], 0), found.confidence)
     pixels, gains, offset = normalised(seen, lungs.labels > 0)
     grey = np.clip(np.rint(pixels), 0, NODE21_MAX).astype(np.uint16)
     grey[~shown] = 0
@@ -197,7 +185,7 @@ def standardise(radiograph: Radiograph) -> Standardised:
     return Standardised(made, StandardisationTransform(crop, gains, offset, (rows, columns)), lungs)
 
 
-def crop_of(lungs: Lungs) -> LungCrop:
+def _crop_of(lungs: Lungs) -> LungCrop:
     """The crop around both lungs, with margins, made to fit 1024 × 1024 px."""
     filled = [np.flatnonzero(lungs.labels.any(axis)) for axis in (0, 1)]
     (left, right), (top, bottom) = ((int(place[0]), int(place[-1]) + 1) for place in filled)
@@ -242,15 +230,10 @@ def in_original(
     )
 
 
-def cropped(pixels: np.ndarray, crop: LungCrop) -> tuple[np.ndarray, np.ndarray]:
+def _cropped(pixels: np.ndarray, crop: LungCrop) -> tuple[np.ndarray, np.ndarray]:
     """Cut a crop from grey levels (float32) or labels (uint8), and bring it to 1024 × 1024 px.
 
-    Returns
-    -------
-    pixels : numpy.ndarray, shape (1024, 1024)
-        Where nothing is shown the edge goes on: a step there would shine into the image.
-    shown : numpy.ndarray of bool, shape (1024, 1024)
-        What the crop shows.
+    Also returns a mask of what it shows. Beside that the edge goes on: a step would shine into it.
     """
     part = Image.fromarray(pixels[crop.top : crop.bottom, crop.left : crop.right])
     width, height = crop.size

@@ -12,7 +12,7 @@ import numpy as np
 
 from nodegen.constants import GRADES
 from nodegen.dataset.dataset_settings import DatasetSettings, RecipeName
-from nodegen.dataset.example import Corners, make_example
+from nodegen.dataset.example import DrawnNodule, Example, make_example
 from nodegen.errors import BoxesError, SettingError, StackError
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.image import to_array
@@ -208,64 +208,64 @@ class AddNodules:
         given = data[self.key]
         flat = _flat_pixels(given)
         found = self._find(flat, on_side)
-        if isinstance(found, str):
-            return {**data, **self._annotated(data, flat.shape, False, [], [])}
-        places, swapped, top_threshold = found
+        swapped = isinstance(found, _Known) and found.swapped
         upright = np.ascontiguousarray(flat.T) if swapped else flat
         known = self._boxes_of(data.get(BOX), upright.shape, swapped)
+        made, nodules = given, list[DrawnNodule]()
+        if isinstance(found, _Known):
+            example = self._example(data, upright, found, known, rng)
+            made = _in_form_of(given, example.image.T if swapped else example.image)
+            nodules = example.nodules
+        corners = [n.tight if self.choices.boxes == "tight" else n.given for n in nodules]
+        boxes = self._turned(np.array(corners, np.float32).reshape(-1, 4), swapped)
+        labels = len(boxes) + (len(known) if data.get(LABEL) is None else 0)
+        filled = known if data.get(MASK) is None else []
+        masks = np.zeros((len(filled) + len(nodules), *upright.shape), np.uint8)
+        for mask, box in zip(masks, filled, strict=False):
+            mask[box.top : box.bottom, box.left : box.right] = 1
+        for mask, nodule in zip(masks[len(filled) :], nodules, strict=True):
+            mask[:] = nodule.mask
+        if swapped:
+            masks = np.ascontiguousarray(masks.swapaxes(1, 2))
+        return {
+            **data,
+            self.key: made,
+            BOX: _extended(data, BOX, boxes),
+            LABEL: _extended(data, LABEL, np.full(labels, NODULE, np.int64)),
+            MASK: _extended(data, MASK, masks),
+        }
+
+    def _example(
+        self,
+        data: Mapping[str, Any],
+        upright: np.ndarray,
+        found: _Known,
+        known: list[Box],
+        rng: np.random.Generator,
+    ) -> Example:
+        """Draw nodules into an upright radiograph, away from the boxes known in it."""
         boxes = None  # they are drawn
         if isinstance(self.places, str):
             if (corners := data.get(self.places)) is not None:
-                boxes = self._boxes_of(corners, upright.shape, swapped)
-        elif self.places and (chosen := self.places(upright, places, rng)) is not None:
+                boxes = self._boxes_of(corners, upright.shape, found.swapped)
+        elif self.places and (chosen := self.places(upright, found.places, rng)) is not None:
             boxes = fit_boxes(chosen, (1, *upright.shape))
         low, high = self.choices.per_image
         count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
         renderer = self.renderer
         if self.subtlety is not None:
             renderer = renderer.with_subtlety(self.subtlety(int(self._epoch[0])))
-        example = make_example(
+        return make_example(
             Radiograph(upright, None, Path()),
-            places,
+            found.places,
             count,
             int(rng.integers(2**63)),
             renderer,
             self.choices,
             boxes=boxes,
             beside=known,
-            top_threshold=top_threshold,
+            top_threshold=found.top_threshold,
         )
-        corners = [n.tight if self.choices.boxes == "tight" else n.given for n in example.nodules]
-        masks = [n.mask.T if swapped else n.mask for n in example.nodules]
-        return {
-            **data,
-            self.key: _in_form_of(given, example.image.T if swapped else example.image),
-            **self._annotated(data, flat.shape, swapped, corners, masks),
-        }
-
-    def _annotated(
-        self,
-        data: Mapping[str, Any],
-        shape: tuple[int, ...],
-        swapped: bool,
-        corners: list[Corners],
-        masks: list[np.ndarray],
-    ) -> dict[str, Any]:
-        """Boxes, labels and masks of the dictionary, with those of drawn nodules behind them."""
-        boxes = self._turned(np.array(corners, np.float32).reshape(-1, 4), swapped)
-        known = self._boxes_of(data.get(BOX), shape[::-1] if swapped else shape, swapped)
-        before = len(known) if data.get(LABEL) is None else 0
-        if known and data.get(MASK) is None:
-            filled = np.zeros((len(known), *shape), np.uint8)
-            for mask, box in zip(filled, known, strict=True):
-                upright = mask.T if swapped else mask
-                upright[box.top : box.bottom, box.left : box.right] = 1
-            masks = [*filled, *masks]
-        return {
-            BOX: _extended(data, BOX, boxes),
-            LABEL: _extended(data, LABEL, np.full(before + len(boxes), NODULE, np.int64)),
-            MASK: _extended(data, MASK, np.array(masks, np.uint8).reshape(-1, *shape)),
-        }
 
     def _turned(self, boxes: np.ndarray, swapped: bool) -> np.ndarray:
         """Boxes from x, y of the upright radiograph to the order of ``axes``, and back."""

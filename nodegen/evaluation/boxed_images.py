@@ -18,29 +18,14 @@ from nodegen.workers import track
 
 @dataclass(frozen=True)
 class BoxedImage:
-    """One radiograph and the nodules that are known in it.
+    """One radiograph and the nodules that are known in it."""
 
-    Attributes
-    ----------
-    name : str
-        The file's, without its suffix; ``:NUMBER`` behind it names a slice of a stack.
-    group : str
-        The folder that it came from.
-    pixels : ndarray, shape (row, column)
-        In the file's own grey levels.
-    spacing : (float, float) or None
-        Of a pixel, x and y, mm; None where the file does not say, or says 1.
-    boxes : tuple of Box
-        Every nodule known in it, of slice 0.
-    sources : tuple of str
-        Of each box: its annotation source, as the table says. Of synthetic ones there are none.
-    """
-
-    name: str
-    group: str
-    pixels: np.ndarray
-    spacing: tuple[float, float] | None = None
-    boxes: tuple[Box, ...] = ()
+    name: str  # the file's, without its suffix; ``:NUMBER`` behind it names a slice of a stack
+    group: str  # the folder that it came from
+    pixels: np.ndarray  # (row, column), in the file's own grey levels
+    spacing: tuple[float, float] | None = None  # x and y, mm; None where the file says none, or 1
+    boxes: tuple[Box, ...] = ()  # every nodule known in it, of slice 0
+    # Of each box: its annotation source, as the table says. Of synthetic ones there are none.
     sources: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -61,10 +46,6 @@ def read_real(
     progress : bool
         Show a progress bar.
 
-    Yields
-    ------
-    BoxedImage
-
     Raises
     ------
     StackError
@@ -81,35 +62,34 @@ def read_real(
         name = path.relative_to(root).as_posix()
         with left_out(name):
             count = count_slices(path)
-            slices += [(path, n, f"{name}:{n}" if count > 1 else name) for n in range(count)]
-    rows = [TableImage(name) for *_, name in slices]
+            slices += [(path, n, f":{n}" if count > 1 else "") for n in range(count)]
+    rows = [TableImage("")] * len(slices)
     if boxes is not None:
-        found = read_box_table(boxes).match([name for *_, name in slices])
-        rows = [row or TableImage("") for row in found]
+        names = [path.relative_to(roots[path]).as_posix() + part for path, _, part in slices]
+        rows = [row or TableImage("") for row in read_box_table(boxes).match(names)]
         if not any(row.boxes for row in rows):
             raise EvaluationError(
                 f"{boxes} holds no boxes of images in {folder}; give one at least."
             )
     wanted: dict[Path, list[tuple[int, str, TableImage]]] = {}
-    for (path, number, name), row in zip(slices, rows, strict=True):
+    for (path, number, part), row in zip(slices, rows, strict=True):
         if boxes is None or row.boxes:
-            wanted.setdefault(path, []).append((number, name, row))
+            wanted.setdefault(path, []).append((number, part, row))
     used = False
     for path in track(wanted, len(wanted), "reading", "radiograph", show=progress):
-        stack, group = None, path.parent.relative_to(roots[path]).as_posix()
+        group = path.parent.relative_to(roots[path]).as_posix()
         with left_out(path.name):
             stack = read_stack(path)
-        for number, name, row in wanted[path] if stack else ():
-            assert stack is not None
-            used = True
-            yield BoxedImage(
-                bare_name(path.name) + (f":{number}" if name.endswith(f":{number}") else ""),
-                roots[path].resolve().name if group == "." else group,
-                stack.pixels[number],
-                _spacing(stack),
-                tuple(row.fitted(stack.pixels.shape[1:])),
-                tuple(box.source for box in row.boxes),
-            )
+            for number, part, row in wanted[path]:
+                used = True
+                yield BoxedImage(
+                    bare_name(path.name) + part,
+                    roots[path].resolve().name if group == "." else group,
+                    stack.pixels[number],
+                    _spacing(stack),
+                    tuple(row.fitted(stack.pixels.shape[1:])),
+                    tuple(box.source for box in row.boxes),
+                )
     if not used:
         raise StackError(f"None of the radiographs in {folder} can be used; see why above.")
 
@@ -120,13 +100,7 @@ def _spacing(stack: Stack) -> tuple[float, float] | None:
 
 @contextmanager
 def left_out(name: str) -> Iterator[None]:
-    """Name a radiograph that cannot be used, and why, on stderr; the run over the others goes on.
-
-    Parameters
-    ----------
-    name : str
-        Of the radiograph.
-    """
+    """Name a radiograph that cannot be used, and why, on stderr; the run goes on."""
     try:
         yield
     except StackError as error:
@@ -134,17 +108,12 @@ def left_out(name: str) -> Iterator[None]:
 
 
 def read_synthetic(folder: Path) -> Iterator[BoxedImage]:
-    """Read a stack and its synthetic nodules from ``recipes.json`` or ``nodules.json``.
+    """Read the slices with boxes of a stack, with its ``recipes.json`` or ``nodules.json``.
 
     Parameters
     ----------
     folder : Path
-        Holds one image and one of the two; its name is the group's.
-
-    Yields
-    ------
-    BoxedImage
-        One a slice that has boxes.
+        Holds the stack and one of the two; its name is the group's.
 
     Raises
     ------

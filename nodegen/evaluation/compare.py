@@ -13,7 +13,7 @@ from nodegen.errors import SettingError, StackError
 from nodegen.evaluation.fidelity.judge import Verdict, read_pair
 from nodegen.evaluation.fidelity.reference import Reference
 from nodegen.evaluation.fidelity.verdict_table import comma_separated, markdown
-from nodegen.evaluation.report import Treated, lungs_in, write_report
+from nodegen.evaluation.report.report_page import Treated, lungs_in, write_report
 from nodegen.io.boxes import BOXES
 from nodegen.io.files import write_text
 from nodegen.io.stack import find_image
@@ -36,7 +36,7 @@ def compare(
     progress: bool = True,
     overwrite: bool = False,
 ) -> dict[str, Verdict]:
-    """Run each method on each input with each seed, judge them, and write tables and report.
+    """Run each method on each input with each seed, and judge them; returns each one's verdict.
 
     Parameters
     ----------
@@ -54,20 +54,8 @@ def compare(
         Of all runs; method, seed and add-back are set for each.
     reference : Reference, optional
         Real nodules; None: those that are shipped.
-    progress : bool
-        Whether stdout shows how far each run is.
-    overwrite : bool
-        Whether results of earlier runs may be replaced.
-
-    Returns
-    -------
-    dict of Verdict
-        By method.
-
-    Raises
-    ------
-    NodegenError
-        As :func:`nodegen.pipeline.generate` and the report do.
+    progress, overwrite : bool
+        Of each run, as :func:`nodegen.pipeline.generate` has them.
     """
     if not methods or set(methods) - set(COMPARED) or len(set(methods)) < len(methods):
         raise SettingError(
@@ -79,11 +67,10 @@ def compare(
             f"The seeds are {', '.join(map(str, seeds)) or 'none'}, where one or more are wanted, "
             "each once; give others."
         )
-    folders = list({folder.resolve(): folder for given in inputs for folder in _cases(given)})
-    names = _names(folders)
+    folders = list(dict.fromkeys(case.resolve() for given in inputs for case in _cases(given)))
 
     def runs() -> Iterator[Treated]:
-        for folder, name in zip(folders, names, strict=True):
+        for folder, name in zip(folders, _names(folders), strict=True):
             image, before, lungs = find_image(folder), None, None
             for method in methods:
                 for seed in seeds:

@@ -22,15 +22,10 @@ TICK = 0.25  # of a box's side: length of the marks at its corners, which leave 
 ENDS = (0.5, 99.5)  # percentiles of the view that are black and white, before and after alike
 
 
-def visible(before: np.ndarray, after: np.ndarray, box: Box) -> float:
+def _visible(before: np.ndarray, after: np.ndarray, box: Box) -> float:
     """How far a box's middle has changed, in standard deviations of what lies in it before.
 
-    Parameters
-    ----------
-    before, after : numpy.ndarray
-        Its slice, `(row, column)`, each from 0 to 1 of its own grey scale.
-    box : Box
-        Its place.
+    The slices (row, column) are each from 0 to 1 of their own grey scale.
     """
     x, y = (round(v) for v in box.centre)
     reach = max(box.side // 4, 1)
@@ -55,17 +50,15 @@ def before_after(
         Those whose nodules are seen best come first.
     path : pathlib.Path
         The PNG to write.
-    rows : int
-        The largest number of boxes to show.
-    side : int
-        Side of a panel in px.
+    rows, side : int
+        The largest number of boxes to show, and the side of a panel in px.
 
     Raises
     ------
     SettingError
-        If the stacks' shapes differ, or there is no box to show.
+        Where the stacks' shapes differ, or there is no box to show.
     OutputError
-        If the picture cannot be written.
+        Where the picture cannot be written.
     """
     if before.shape != after.shape:
         raise SettingError(
@@ -77,8 +70,9 @@ def before_after(
     slices = {}
     for number in {box.slice for box in boxes}:
         old, new = before[number], after[number]
-        slices[number] = _unit(old, old), _unit(new, old if old.dtype == new.dtype else new)
-    boxes = sorted(boxes, key=lambda box: -visible(*slices[box.slice], box))
+        scale = old if old.dtype == new.dtype else new
+        slices[number] = _unit(old, old), _unit(new, scale)
+    boxes = sorted(boxes, key=lambda box: -_visible(*slices[box.slice], box))
     lines = []
     for box in boxes[:rows]:
         old, new = slices[box.slice]

@@ -13,10 +13,6 @@ INTERVAL = (2.5, 97.5)  # percentiles of a bootstrap's draws: 95 %
 class Estimate:
     """A figure with its 95 % interval; NaN where there is nothing to estimate it from.
 
-    Attributes
-    ----------
-    value, low, high : float
-
     Examples
     --------
     >>> found = Estimate(0.65, 0.524, 0.758)
@@ -64,18 +60,14 @@ def resampled(values: np.ndarray, groups: np.ndarray, rng: np.random.Generator) 
 def auc(positive: np.ndarray, negative: np.ndarray) -> float:
     """Area under the ROC curve: the share of pairs in which the positive case scores higher.
 
-    By ranks (Mann and Whitney); ties count a half. scikit-learn's ``roc_auc_score`` gives the same
-    and takes 2 ms to check its input, too much inside a bootstrap.
+    By ranks (Mann and Whitney); ties count a half; NaN where there is no case of a kind.
+    scikit-learn's ``roc_auc_score`` gives the same and takes 2 ms to check its input, too much
+    inside a bootstrap.
 
     Parameters
     ----------
     positive, negative : numpy.ndarray, shape (case,)
         Scores.
-
-    Returns
-    -------
-    float
-        NaN where there is no case of a kind.
 
     Examples
     --------

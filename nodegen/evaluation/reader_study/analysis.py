@@ -49,16 +49,15 @@ def analyse(key: Path, answers: Sequence[Path], output: Path) -> Analysis:
         Where the results cannot be written.
     """
     study = read_study(key, answers)
-    figures = FIGURES_OF[study.kind]
-    readers = list(study.answers)
-    rows = []
-    for subgroup, cases in _subgroups(study):
-        for figure, estimate in figures(study, cases, readers):
-            rows.append(FigureRow(figure, subgroup, "all", estimate))
-        if subgroup == "all" and len(readers) > 1:
-            for reader in readers:
-                for figure, estimate in figures(study, cases, [reader]):
-                    rows.append(FigureRow(figure, subgroup, reader, estimate))
+    groups = [("all", list(study.answers.values()))]
+    if len(study.answers) > 1:
+        groups += [(reader, [mine]) for reader, mine in study.answers.items()]
+    rows = [
+        FigureRow(figure, subgroup, reader, estimate)
+        for subgroup, cases in _subgroups(study)
+        for reader, given in (groups if subgroup == "all" else groups[:1])
+        for figure, estimate in FIGURES_OF[study.kind](study, cases, given)
+    ]
     analysis = Analysis(study, rows, agreement(study), seconds(study))
     write_text(output / FIGURES, _figures_csv(analysis))
     write_text(output / CASES, _cases_csv(study))

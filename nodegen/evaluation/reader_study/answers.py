@@ -94,18 +94,7 @@ class Study:
 
 
 def read_study(key: Path, answers: Sequence[Path]) -> Study:
-    """Read a study's key and its answers.
-
-    Parameters
-    ----------
-    key : Path
-        ``NAME.key.json``, as the study was written.
-    answers : list of Path
-        What the page saved, one file a reader.
-
-    Returns
-    -------
-    Study
+    """Read a study's ``NAME.key.json``, and the answers that its page saved, one file a reader.
 
     Raises
     ------

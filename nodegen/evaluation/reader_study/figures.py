@@ -34,28 +34,23 @@ MEANINGS = {
 }
 
 
-def _answers(study: Study, readers: Sequence[str]) -> list[dict[str, dict[str, Any]]]:
-    return [study.answers[reader] for reader in readers]
+# A figure's name and its value of the cases that are chosen and the readers' answers, each by case.
+Figures = Iterator[tuple[str, ReaderEstimate]]
+Answers = Sequence[dict[str, dict[str, Any]]]
 
 
 def _kind(study: Study, case: str, side: int = 0) -> str:
     return str(study.key[case]["places"][side]["kind"])
 
 
-Figures = Iterator[tuple[str, ReaderEstimate]]
-
-
-def _choice(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figures:
-    right = [
-        [_kind(study, case, mine[case]["side"]) == "real" for case in cases]
-        for mine in _answers(study, readers)
-    ]
+def _choice(study: Study, cases: Sequence[str], answers: Answers) -> Figures:
+    right = [[_kind(study, case, a[case]["side"]) == "real" for case in cases] for a in answers]
     yield "share right", share_over_readers(np.array(right, dtype=bool))
 
 
-def _rating(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figures:
+def _rating(study: Study, cases: Sequence[str], answers: Answers) -> Figures:
     kinds = np.array([_kind(study, case) for case in cases])
-    ratings = np.array([[a[case]["rating"] for case in cases] for a in _answers(study, readers)])
+    ratings = np.array([[a[case]["rating"] for case in cases] for a in answers])
     nodules = kinds != "untouched"
     rated, real = ratings[:, nodules], kinds[nodules] == "real"
     yield "AUC", auc_over_readers(rated, real)
@@ -65,13 +60,10 @@ def _rating(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figur
         yield f"seen, {kind}", share_over_readers(ratings[:, kinds == kind] > 0)
 
 
-def _marking(study: Study, cases: Sequence[str], readers: Sequence[str]) -> Figures:
+def _marking(study: Study, cases: Sequence[str], answers: Answers) -> Figures:
     for kind in ("real", "synthetic"):
         here = [case for case in cases if study.key[case]["kind"] in (kind, "untouched")]
-        images = [
-            [_marked(study.key[case], mine[case]["marks"]) for case in here]
-            for mine in _answers(study, readers)
-        ]
+        images = [[_marked(study.key[case], a[case]["marks"]) for case in here] for a in answers]
         yield f"JAFROC, {kind}", jafroc_over_readers(images) if here else NOTHING
         hit = [[v > -np.inf for image in mine for v in image.lesions] for mine in images]
         yield f"hit, {kind}", share_over_readers(np.array(hit, dtype=bool))

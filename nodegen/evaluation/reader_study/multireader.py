@@ -14,6 +14,7 @@ from scipy import stats
 from nodegen.evaluation.statistics import Estimate, auc
 
 LEVEL = 0.95
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -24,21 +25,24 @@ class ReaderEstimate(Estimate):
     readers: int = 1
 
 
-NOTHING = ReaderEstimate(float("nan"), float("nan"), float("nan"), 0)
+NOTHING = ReaderEstimate(NAN, NAN, NAN, 0)
 
 
-def share(right: int, total: int) -> ReaderEstimate:
-    """Share of right answers with Wilson's interval.
+def half_interval(readers: int, between: float, shared: float) -> float:
+    """Half of the interval of a mean over readers.
 
-    Examples
-    --------
-    >>> print(share(39, 60))
-    0.650 (0.524 to 0.758)
+    Parameters
+    ----------
+    readers : int
+        Two and more.
+    between : float
+        Variance of the readers' figures.
+    shared : float
+        Covariance of two readers' figures over cases: it does not average out.
     """
-    if not total:
-        return NOTHING
-    interval = stats.binomtest(right, total).proportion_ci(LEVEL, method="wilson")
-    return ReaderEstimate(right / total, float(interval.low), float(interval.high), total)
+    total = between + readers * shared
+    freedom = total**2 / (between**2 / (readers - 1)) if between > 0 else np.inf
+    return float(stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(total / readers))
 
 
 def over_readers_and_cases(
@@ -55,28 +59,22 @@ def over_readers_and_cases(
     """
     everything = np.arange(cases)
     values = np.asarray(figure(everything), dtype=float)
-    readers = len(values)
-    if cases < 2 or np.isnan(values).any():
+    mean, readers = float(values.mean()), len(values)
+    if cases < 2 or np.isnan(mean):
         return NOTHING
     left_out = np.array([figure(np.delete(everything, i)) for i in everything], dtype=float)
-    if np.isnan(left_out).any():
-        return ReaderEstimate(float(values.mean()), float("nan"), float("nan"), cases, readers)
     away = left_out - left_out.mean(axis=0)
     covariance = away.T @ away * ((cases - 1) / cases)
-    mean = float(values.mean())
     if readers == 1:
-        error, t = float(np.sqrt(covariance[0, 0])), stats.norm.ppf((1 + LEVEL) / 2)
+        half = float(stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(covariance[0, 0]))
     else:
-        between = float(values.var(ddof=1))
         shared = max((covariance.sum() - np.trace(covariance)) / (readers * (readers - 1)), 0)
-        total = between + readers * shared
-        error = float(np.sqrt(total / readers))
-        freedom = total**2 / (between**2 / (readers - 1)) if between > 0 else np.inf
-        t = stats.t.ppf((1 + LEVEL) / 2, freedom)
-    if error == 0:  # all right, or all wrong: leaving cases out changes nothing, and tells nothing
-        return ReaderEstimate(mean, float("nan"), float("nan"), cases, readers)
-    low, high = mean - t * error, mean + t * error
-    return ReaderEstimate(mean, float(max(low, 0)), float(min(high, 1)), cases, readers)
+        half = half_interval(readers, float(values.var(ddof=1)), shared)
+    if (
+        not half > 0
+    ):  # all right, or all wrong: leaving cases out changes nothing, and tells nothing
+        return ReaderEstimate(mean, NAN, NAN, cases, readers)
+    return ReaderEstimate(mean, max(mean - half, 0), min(mean + half, 1), cases, readers)
 
 
 def auc_over_readers(
@@ -109,12 +107,20 @@ def share_over_readers(right: np.ndarray) -> ReaderEstimate:
     ----------
     right : ndarray of bool, shape (reader, case)
         Which answers are.
+
+    Examples
+    --------
+    >>> print(share_over_readers(np.arange(60)[None] < 39))
+    0.650 (0.524 to 0.758)
     """
     if not right.size:
         return NOTHING
-    if len(right) == 1:
-        return share(int(right.sum()), right.shape[1])
-    return over_readers_and_cases(lambda kept: right[:, kept].mean(axis=1), right.shape[1])
+    readers, cases = right.shape
+    if readers > 1:
+        return over_readers_and_cases(lambda kept: right[:, kept].mean(axis=1), cases)
+    count = int(right.sum())
+    interval = stats.binomtest(count, cases).proportion_ci(LEVEL, method="wilson")
+    return ReaderEstimate(count / cases, float(interval.low), float(interval.high), cases)
 
 
 @dataclass(frozen=True)
@@ -139,20 +145,14 @@ def jafroc(images: Sequence[MarkedImage]) -> float:
     lesions = np.array([value for image in images for value in image.lesions])
     false = np.array([max(image.false, default=-np.inf) for image in images if not image.lesions])
     if not len(lesions) or not len(false):
-        return float("nan")
+        return NAN
     higher = lesions[:, None] > false
     same = lesions[:, None] == false
     return float((higher + 0.5 * same).mean())
 
 
 def jafroc_over_readers(images: Sequence[Sequence[MarkedImage]]) -> ReaderEstimate:
-    """JAFROC's figure, mean over readers.
-
-    Parameters
-    ----------
-    images : list of lists of MarkedImage
-        Of each reader, the radiographs in the same order.
-    """
+    """JAFROC's figure, mean over readers, each with the same radiographs in the same order."""
 
     def figure(kept: np.ndarray) -> np.ndarray:
         return np.array([jafroc([mine[i] for i in kept]) for mine in images])
@@ -163,20 +163,12 @@ def jafroc_over_readers(images: Sequence[Sequence[MarkedImage]]) -> ReaderEstima
 def fleiss_kappa(answers: np.ndarray) -> float:
     """Agreement of several readers beyond chance (Fleiss 1971, Psychol Bull 76:378).
 
-    Parameters
-    ----------
-    answers : ndarray, shape (reader, case)
-        Categories.
-
-    Returns
-    -------
-    float
-        NaN for fewer than two readers, or where all answers are one category.
+    Answers are categories (reader, case). NaN for fewer than two readers, or where all are one.
     """
     readers, cases = answers.shape
     if readers < 2 or not cases:
-        return float("nan")
+        return NAN
     table = np.stack([(answers == kind).sum(axis=0) for kind in np.unique(answers)], axis=1)
     agreed = ((table**2).sum(axis=1) - readers) / (readers * (readers - 1))
     chance = float(((table.sum(axis=0) / table.sum()) ** 2).sum())
-    return float((agreed.mean() - chance) / (1 - chance)) if chance < 1 else float("nan")
+    return float((agreed.mean() - chance) / (1 - chance)) if chance < 1 else NAN

@@ -4,6 +4,7 @@ import math
 
 from scipy import stats
 
+from nodegen.evaluation.reader_study.multireader import LEVEL, half_interval
 from nodegen.io.tables import markdown_table
 
 CORRELATION = 0.4  # of two readers' errors on the same cases; RJafroc's Van Dyke example: 0.43
@@ -45,12 +46,9 @@ def half_width(cases: int, readers: int, kind: str, area: float = 0.5) -> float:
     else:
         error = auc_error(cases // 2, cases - cases // 2, area)
     if readers == 1:
-        return float(stats.norm.ppf(0.975) * error)
-    # Obuchowski and Rockette: what readers share does not average out.
+        return float(stats.norm.ppf((1 + LEVEL) / 2) * error)
     between = READER_SD**2 + error**2 * (1 - CORRELATION)
-    total = between + readers * error**2 * CORRELATION
-    freedom = total**2 / (between**2 / (readers - 1))
-    return float(stats.t.ppf(0.975, freedom) * math.sqrt(total / readers))
+    return half_interval(readers, between, error**2 * CORRELATION)
 
 
 def table(readers: tuple[int, ...] = (1, 2, 3, 5, 10)) -> str:

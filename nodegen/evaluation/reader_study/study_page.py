@@ -11,12 +11,11 @@ import numpy as np
 from nodegen import __version__
 from nodegen.evaluation.boxed_images import BoxedImage
 from nodegen.evaluation.reader_study.study_plan import Place, StudyCase, StudyPlan
-from nodegen.evaluation.viewer import Page, pack, stored
-from nodegen.evaluation.viewer.pixels import slope_of
+from nodegen.evaluation.viewer.html_page import Page
+from nodegen.evaluation.viewer.pixels import slope_of, stored
 from nodegen.io.files import write_text
 from nodegen.io.image import run_hash
 
-VIEWS = ("crop", "radiograph")
 CROP_PX = 400  # side of what is shown around a place: about a third of a lung
 AROUND = 3.5  # and at least so many of the box's larger sides
 
@@ -28,7 +27,7 @@ def write_study(
     view: str = "crop",
     title: str = "Reader study",
 ) -> Path:
-    """Write the page, and the key beside it.
+    """Write the page, and the key beside it, ``NAME.key.json``, whose path is returned.
 
     Parameters
     ----------
@@ -43,11 +42,6 @@ def write_study(
     title : str
         Of the page.
 
-    Returns
-    -------
-    Path
-        Of the key, ``NAME.key.json``.
-
     Raises
     ------
     OutputError
@@ -56,27 +50,25 @@ def write_study(
     page, shown, key = Page(__package__), [], {}
     names = _names(plan.seed, len(cases))
     for name, case in zip(names, cases, strict=True):
-        if plan.kind == "marking":
-            assert case.image is not None
-            panes = [_pane(page, case.image.pixels, case.image)]
+        entry: dict[str, Any] = {"case": name, "practice": case.practice}
+        nodules = [_described(place) for place in case.places]
+        if case.image is not None:  # marked as a whole
             truth: dict[str, Any] = {
                 "kind": case.kind,
                 "radiograph": case.image.name,
                 "group": case.image.group,
-                "nodules": [_told(place) for place in case.places],
+                "nodules": nodules,
             }
+            entry["panes"] = [_pane(page, case.image.pixels, case.image)]
+            told: dict[str, Any] = {"kind": case.kind, "boxes": [n["box"] for n in nodules]}
         else:
-            panes = [_place(page, place, view) for place in case.places]
-            truth = {"places": [_told(place) for place in case.places]}
-        truth |= {"practice": case.practice, **case.strata}
-        entry: dict[str, Any] = {"case": name, "practice": case.practice, "panes": panes}
-        if case.practice and plan.kind == "marking":
-            boxes = [nodule["box"] for nodule in truth["nodules"]]
-            entry["truth"] = {"kind": truth["kind"], "boxes": boxes}
-        elif case.practice:
-            entry["truth"] = {"kinds": [place["kind"] for place in truth["places"]]}
+            truth = {"places": nodules}
+            entry["panes"] = [_place(page, place, view) for place in case.places]
+            told = {"kinds": [place.kind for place in case.places]}
+        if case.practice:
+            entry["truth"] = told
         shown.append(entry)
-        key[name] = truth
+        key[name] = {**truth, "practice": case.practice, **case.strata}
     study = run_hash(names, key)
     page.write(
         path,
@@ -90,10 +82,10 @@ def write_study(
             "practice": plan.practice,
         },
     )
-    beside = key_of(path)
     content = {"study": study, "nodegen": __version__, "title": title, "plan": asdict(plan)}
-    write_text(beside, json.dumps({**content, "view": view, "cases": key}, indent=1) + "\n")
-    return beside
+    content |= {"view": view, "cases": key}
+    write_text(key_of(path), json.dumps(content, indent=1) + "\n")
+    return key_of(path)
 
 
 def key_of(page: Path) -> Path:
@@ -109,8 +101,7 @@ def _names(seed: int, count: int) -> list[str]:
 
 def _pane(page: Page, pixels: np.ndarray, image: BoxedImage) -> dict[str, Any]:
     slope = slope_of(pixels)
-    name = f"p{page.count}"
-    page.add(name, pack(stored(pixels, slope)))
+    name = page.add(stored(pixels, slope))
     sides = dict(zip(("height", "width"), pixels.shape, strict=True))
     return {"pixels": name, **sides, "slope": slope, "spacing": image.spacing}
 
@@ -130,7 +121,7 @@ def _place(page: Page, place: Place, view: str) -> dict[str, Any]:
     return {**_pane(page, pixels, place.image), "box": corners}
 
 
-def _told(place: Place) -> dict[str, Any]:
+def _described(place: Place) -> dict[str, Any]:
     box = place.box
     return {
         "kind": place.kind,

@@ -1,7 +1,5 @@
 """What a study is drawn by: the plan, and the places and cases that come out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -52,17 +50,14 @@ class StudyPlan:
 
 @dataclass(frozen=True)
 class Place:
-    """A box in a radiograph: a real nodule, a synthetic one, or nothing.
+    """A box in a radiograph: a real nodule, a synthetic one, or nothing."""
 
-    ``method`` is how a synthetic one was drawn, or the folder it came from.
-    """
-
-    kind: str
+    kind: str  # real, synthetic or untouched
     image: BoxedImage
     box: Box
-    source: str = ""
+    source: str = ""  # of a real one: who or what drew its box
     seed: int | None = None
-    method: str = ""
+    method: str = ""  # how a synthetic one was drawn, or the folder it came from
 
     @property
     def size(self) -> int:

@@ -1,6 +1,4 @@
-"""What the report shows of a slice: its pixels, a box's small picture, and outlines."""
-
-from collections.abc import Sequence
+"""What the report shows of a box: a small picture, and outlines."""
 
 import numpy as np
 from PIL import Image
@@ -20,38 +18,22 @@ OUTLINE_AROUND = 1.5  # an outline is sought within so many of the box's sides
 
 def thumb(slice_: np.ndarray, box: Box) -> str:
     """A box and its surround as a small picture, a ``data:`` address."""
-    grey = eight_bit(slice_[around(box, slice_.shape, THUMB_AROUND)])
-    size = THUMB_PX, THUMB_PX
-    image = Image.fromarray(grey).resize(size, Image.Resampling.LANCZOS)
-    return data_uri(image, THUMB_QUALITY)
+    grey = Image.fromarray(eight_bit(slice_[around(box, slice_.shape, THUMB_AROUND)]))
+    return data_uri(grey.resize((THUMB_PX, THUMB_PX), Image.Resampling.LANCZOS), THUMB_QUALITY)
 
 
 def nodule_outline(before: np.ndarray, after: np.ndarray, box: Box) -> list[Polygon]:
     """Outlines of the region that a nodule has changed, as the measures know it.
 
-    Parameters
-    ----------
-    before, after : ndarray, shape (row, column)
-        Grey levels of the slice.
-    box : Box
-        The nodule's.
+    Both slices are grey levels (row, column).
     """
     window = around(box, before.shape, OUTLINE_AROUND)
-    change = after[window].astype(np.float64) - before[window]
-    region, _ = region_of(change)
+    region, _ = region_of(after[window].astype(np.float64) - before[window])
     return outlines(region, (window[1].start, window[0].start))
 
 
-def outlines(mask: np.ndarray, origin: Sequence[int] = (0, 0)) -> list[Polygon]:
-    """Outlines of a mask's parts.
-
-    Parameters
-    ----------
-    mask : ndarray of bool, shape (row, column)
-        True inside.
-    origin : (x, y)
-        Of the mask in its slice, px.
-    """
+def outlines(mask: np.ndarray, origin: tuple[int, int] = (0, 0)) -> list[Polygon]:
+    """Outlines of the parts of a mask (row, column) that lies at ``origin`` (x, y), px."""
     # A pixel's value stands at its middle, half a pixel on; the pad closes what touches the rim.
     lines = find_contours(np.pad(mask.astype(np.float32), 1), 0.5)
     shift = np.array(origin) - 0.5

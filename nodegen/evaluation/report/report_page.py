@@ -21,11 +21,11 @@ from nodegen.evaluation.fidelity.verdict_table import (
 )
 from nodegen.evaluation.report.outlines import nodule_outline, outlines, thumb
 from nodegen.evaluation.report.standing import FEW_BOXES, LABELS, label, measures_of, standing
-from nodegen.evaluation.viewer import Page, pack, stored
-from nodegen.evaluation.viewer.html_page import ONE_FILE_BYTES
-from nodegen.evaluation.viewer.pixels import slope_of
+from nodegen.evaluation.viewer.html_page import Page
+from nodegen.evaluation.viewer.pixels import slope_of, stored
 from nodegen.io.boxes import BOXES
 from nodegen.io.image import run_hash
+from nodegen.io.stack import find_image
 from nodegen.lungs.fields import find_lungs
 from nodegen.pipeline import Run
 from nodegen.workers import track
@@ -45,6 +45,11 @@ class Treated:
     # By slice, a mask (row, column) of the lungs, whose outline may be shown; none where unknown.
     lungs: Mapping[int, np.ndarray] = field(default_factory=dict)
 
+    @property
+    def seed(self) -> str | None:
+        """As text, like the recipe: a browser's numbers end at 53 bits."""
+        return str(self.header["seed"]) if "seed" in self.header else None
+
 
 class Report:
     """Collects treated stacks one by one, keeping of each only what the page shows."""
@@ -57,20 +62,14 @@ class Report:
 
     def add(self, treated: Treated, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add a treated stack, with the measures of each of its boxes, in the boxes' order."""
-        header = treated.header
+        header, pair = treated.header, treated.pair
         self.headers.append({"method": treated.method, "stack": treated.stack, **header})
         recipes = {recipe["index"]: recipe for recipe in treated.recipes}
-        pair = treated.pair
-        numbers = range(len(pair.before))
         # Every slice, so that one scrolls through the stack as it is; without boxes there is no
         # reading at all.
-        changes = [
-            self._slice(treated, number)
-            for number in track(
-                numbers, len(numbers), "report", "slice", show=len(numbers) > FEW_SLICES
-            )
-            if pair.boxes
-        ]
+        count = len(pair.before) if pair.boxes else 0
+        numbers = track(range(count), count, "report", "slice", show=count > FEW_SLICES)
+        changes = [self._slice(treated, number) for number in numbers]
         for box, row in zip(pair.boxes, rows, strict=True):
             before, after = pair.before[box.slice], pair.after[box.slice]
             recipe = recipes.get(box.index, {})
@@ -78,12 +77,12 @@ class Report:
                 {
                     "method": treated.method,
                     "stack": treated.stack,
-                    "seed": str(header["seed"]) if "seed" in header else None,
+                    "seed": treated.seed,
                     "slice": box.slice,
                     "index": box.index,
                     "box": [box.left, box.top, box.right, box.bottom],
                     "signal": recipe.get("signal", "unknown"),
-                    "where": _where(treated, box.slice),
+                    "where": f"{treated.stack}/{box.slice}",
                     "change": changes[box.slice],
                     "nodule": nodule_outline(before, after, box),
                     "thumb": thumb(after, box),
@@ -95,9 +94,9 @@ class Report:
     def _slice(self, treated: Treated, number: int) -> str:
         """Keep a slice, once, and its change by this treatment; return the change's key."""
         before, after = treated.pair.before[number], treated.pair.after[number]
-        where = _where(treated, number)
+        where = f"{treated.stack}/{number}"
         if where not in self.slices:
-            key, slope = f"f{len(self.slices)}", slope_of(before, after)
+            slope = slope_of(before, after)
             self.slices[where] = {
                 "stack": treated.stack,
                 "slice": number,
@@ -106,34 +105,19 @@ class Report:
                 "slope": slope,
                 "spacing": treated.pair.spacing,
                 "right": treated.pair.right,
-                "pixels": key,
+                "pixels": self.page.add(stored(before, slope)),
                 "treatments": [],
                 "lungs": outlines(treated.lungs[number]) if number in treated.lungs else [],
             }
-            self.page.add(key, pack(stored(before, slope)))
-        slope = self.slices[where]["slope"]
-        change = f"c{self.page.count}"
-        seed = treated.header.get("seed")
-        self.slices[where]["treatments"].append(
-            {
-                "method": treated.method,
-                # As text, as the recipe: a browser's numbers end at 53 bits.
-                "seed": None if seed is None else str(seed),
-                "change": change,
-            }
-        )
+        shown = self.slices[where]
         # Modulo 65536; where nothing was changed it is zero, which takes no room.
-        self.page.add(change, pack(stored(after, slope) - stored(before, slope)))
+        change = self.page.add(stored(after, shown["slope"]) - stored(before, shown["slope"]))
+        treatment = {"method": treated.method, "seed": treated.seed, "change": change}
+        shown["treatments"].append(treatment)
         return change
 
-    def write(self, path: Path, verdicts: Mapping[str, Verdict], most: int | None = None) -> None:
-        """Write the page; where its pixels take more than ``most`` bytes, into a folder beside it.
-
-        Raises
-        ------
-        OutputError
-            Where it cannot be written.
-        """
+    def write(self, path: Path, verdicts: Mapping[str, Verdict]) -> None:
+        """Write the page, and say what was found of each method."""
         known = measures_of(next((v.comparison for v in verdicts.values() if v.comparison), None))
         data = {
             "cases": self.cases,
@@ -166,30 +150,22 @@ class Report:
                 "measures": known,
                 "signals": sorted({case["signal"] for case in self.cases}),
             },
-            ONE_FILE_BYTES if most is None else most,
         )
 
 
 def write_report(
     path: Path, treated: Iterable[Treated], reference: Reference | None = None
 ) -> dict[str, Verdict]:
-    """Judge treated stacks, method by method, and write the report.
-
-    One stack is held at a time.
+    """Judge treated stacks, method by method, and write the report; returns the verdicts.
 
     Parameters
     ----------
     path : Path
         Of the page.
     treated : iterable of Treated
-        Stacks, in the order in which they are shown.
+        Stacks, in the order in which they are shown; one is held at a time.
     reference : Reference, optional
         Real nodules; None: those that are shipped.
-
-    Returns
-    -------
-    dict of Verdict
-        By method.
 
     Raises
     ------
@@ -214,8 +190,7 @@ def write_report_of_run(path: Path, input_dir: Path, run: Run) -> None:
     OutputError
         Where it cannot be written.
     """
-    before = Path(input_dir) / run.image.name
-    pair = read_pair(before, run.image, Path(input_dir) / BOXES)
+    pair = read_pair(find_image(input_dir), run.image, input_dir / BOXES)
     method, lungs = run.header["settings"]["method"], lungs_in(pair)
     one = Treated(method, run.image.stem, pair, run.header, run.recipes, lungs)
     write_report(path, [one])
@@ -231,10 +206,6 @@ def lungs_in(pair: StackPair) -> dict[int, np.ndarray]:
         with suppress(StackError):
             found[number] = find_lungs(pair.before[number]).labels > 0
     return found
-
-
-def _where(treated: Treated, number: int) -> str:
-    return f"{treated.stack}/{number}"
 
 
 def _finite(value: float) -> float | None:

@@ -18,20 +18,10 @@ FEW_BOXES = 20  # fewer say too little of a method: of 20, the median's rank sti
 
 
 def measures_of(real: Comparison | None) -> dict[str, dict[str, Any]]:
-    """Each measure in ``JUDGED`` as the page shows it.
+    """Each measure in ``JUDGED`` as the page shows it: its fields and title, and the real range.
 
-    Parameters
-    ----------
-    real : Comparison or None
-        Whose real nodules give the range.
-
-    Returns
-    -------
-    dict of dict
-        ``title`` and the fields of :class:`nodegen.evaluation.fidelity.nodule_measures.Measure`;
-        ``reference``:
-        of real nodules the 5th and 95th percentile (``low``, ``high``), the median (``middle``) and
-        how many there are (``n``), None where none are known; ``range``: the same as text.
+    ``reference`` holds the real nodules' 5th and 95th percentile (low, high), their median (middle)
+    and their number (n), None where none are known; ``range`` is the same as text.
     """
     made = {}
     for name, measure in JUDGED.items():
@@ -51,17 +41,9 @@ def label(method: str) -> str:
 
 
 def standing(verdict: Verdict) -> str:
-    """In how many measures the median of a method's nodules lies within the real range.
+    """In how many measures a method's median is within the real range, and in which it is not.
 
-    Parameters
-    ----------
-    verdict : Verdict
-        Of one method.
-
-    Returns
-    -------
-    str
-        A sentence that names the measures outside; empty without boxes.
+    Empty without boxes.
     """
     if not verdict.comparison:
         return ""

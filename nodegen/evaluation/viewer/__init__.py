@@ -2,8 +2,3 @@
 
 The report and the reader study are both built on it. A page is one file that needs no network.
 """
-
-from nodegen.evaluation.viewer.html_page import Page
-from nodegen.evaluation.viewer.pixels import pack, stored
-
-__all__ = ["Page", "pack", "stored"]

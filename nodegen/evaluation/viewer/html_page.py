@@ -14,17 +14,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
+from nodegen.evaluation.viewer.pixels import pack
 from nodegen.io.files import write_text
 
 SHARED = "nodegen.evaluation.viewer"
-STATIC = "static"
-STYLE = "viewer.css"
 ONE_FILE_BYTES = 96_000_000  # packed pixels that a single page may hold; ours: opens within seconds
 PIXELS = "pixels-"  # an element's id before the image's key
 
 
 class Page:
-    """Collects packed images, then writes the page.
+    """Collects images, then writes the page.
 
     Parameters
     ----------
@@ -36,33 +37,26 @@ class Page:
     def __init__(self, package: str) -> None:
         self.package = package
         self._folder = TemporaryDirectory(prefix="nodegen-page-")  # removed with the page
-        self._keys: list[str] = []
-        self.size = 0  # bytes of all packed images
+        self._count = 0
+        self._bytes = 0  # of all packed images
 
-    def add(self, key: str, packed: str) -> None:
-        """Add a packed image under a key of letters and digits."""
+    def add(self, values: np.ndarray) -> str:
+        """Add an image of stored values (:func:`nodegen.evaluation.viewer.pixels.stored`).
+
+        Returns the key under which the page's modules find it.
+        """
+        key, packed = f"p{self._count}", pack(values)
         Path(self._folder.name, key).write_text(packed, encoding="ascii")
-        self._keys.append(key)
-        self.size += len(packed)
+        self._count += 1
+        self._bytes += len(packed)
+        return key
 
-    @property
-    def count(self) -> int:
-        """How many images were added."""
-        return len(self._keys)
-
-    def packed(self) -> Iterator[tuple[str, str]]:
-        """Each key with its packed image."""
-        for key in self._keys:
+    def _packed(self) -> Iterator[tuple[str, str]]:
+        for key in (f"p{number}" for number in range(self._count)):
             yield key, Path(self._folder.name, key).read_text(encoding="ascii")
 
-    def write(
-        self,
-        path: Path,
-        data: Mapping[str, Any],
-        words: Mapping[str, Any],
-        most: int = ONE_FILE_BYTES,
-    ) -> None:
-        """Write the page; where its images take more than ``most`` bytes, into a folder beside it.
+    def write(self, path: Path, data: Mapping[str, Any], words: Mapping[str, Any]) -> None:
+        """Write the page; too many images for one file go into a folder beside it.
 
         Parameters
         ----------
@@ -72,8 +66,6 @@ class Page:
             What the modules read, as JSON.
         words : dict
             What the template says.
-        most : int
-            Bytes of packed images in one file.
 
         Raises
         ------
@@ -81,19 +73,19 @@ class Page:
             Where it cannot be written.
         """
         beside = path.with_name(f"{path.stem}_files")
-        apart = self.size > most
+        apart = self._bytes > ONE_FILE_BYTES
         if apart:
-            for key, packed in self.packed():
+            for key, packed in self._packed():
                 write_text(beside / f"{key}.js", f'nodegenPixels("{key}","{packed}");\n')
-        elif beside.is_dir():
+        else:
             _forget(beside)
         content = {
             **words,
             "style": style(self.package),
             "modules": _import_map(self.package),
-            "pixels": () if apart else self.packed(),
+            "pixels": () if apart else self._packed(),
             "pixels_id": PIXELS,
-            "data": as_script({**data, "folder": beside.name if apart else ""}),
+            "data": _as_script({**data, "folder": beside.name if apart else ""}),
         }
         write_text(path, render(self.package, "template.html.j2", content))
 
@@ -103,16 +95,10 @@ def render(package: str, template: str, words: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    package : str
-        That holds it.
-    template : str
-        Its file's name.
+    package, template : str
+        The package that holds it, and its file's name.
     words : dict
         What the template says, by name.
-
-    Returns
-    -------
-    str
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -126,7 +112,7 @@ def render(package: str, template: str, words: Mapping[str, Any]) -> str:
     return environment.get_template(template).render(words)
 
 
-def as_script(data: Any) -> str:
+def _as_script(data: Any) -> str:
     """JSON that may stand in a script element: ``</`` ends it, and ``<!--`` changes how it ends."""
     return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
@@ -142,21 +128,21 @@ def _forget(folder: Path) -> None:
 
 def style(package: str | None = None) -> str:
     """The viewer's styles, and those of a page."""
-    return _read(SHARED, STYLE) + (_read(package, "page.css") if package else "")
+    return _read(SHARED, "viewer.css") + (_read(package, "page.css") if package else "")
 
 
 def _read(package: str, name: str) -> str:
-    return files(package).joinpath(STATIC, name).read_text(encoding="utf-8")
+    return files(package).joinpath("static", name).read_text(encoding="utf-8")
 
 
 def _import_map(package: str) -> str:
     """All modules of the viewer and of one page, each under its name."""
     imports = {}
     for home in (SHARED, package):
-        for module in files(home).joinpath(STATIC).iterdir():
+        for module in files(home).joinpath("static").iterdir():
             if module.name.endswith(".js"):
                 imports[f"nodegen/{module.name[:-3]}"] = _address(_read(home, module.name))
-    return as_script({"imports": dict(sorted(imports.items()))})
+    return _as_script({"imports": dict(sorted(imports.items()))})
 
 
 def _address(source: str) -> str:

@@ -16,23 +16,14 @@ LEVEL = 6  # of deflate
 
 
 def stored(slice_: np.ndarray, slope: float) -> np.ndarray:
-    """Grey levels as stored values, uint16.
-
-    Parameters
-    ----------
-    slice_ : ndarray, shape (row, column)
-        Grey levels of 0..4095.
-    slope : float
-        Grey levels a stored step, from :func:`slope_of`.
-    """
-    if slope == 1 and np.issubdtype(slice_.dtype, np.integer):
-        return np.asarray(np.clip(slice_, 0, 65535).astype(np.uint16))
-    levels = np.rint(slice_.astype(np.float64) / slope)
+    """Grey levels (row, column) of 0..4095 as uint16, with ``slope`` grey levels a stored step."""
+    whole = slope == 1 and np.issubdtype(slice_.dtype, np.integer)
+    levels = slice_ if whole else np.rint(slice_.astype(np.float64) / slope)
     return np.asarray(np.clip(levels, 0, 65535).astype(np.uint16))
 
 
 def slope_of(*slices: np.ndarray) -> float:
-    """1 where all values are whole, else a sixteenth of a grey level.
+    """Grey levels a stored step: 1 where all values are whole, else a sixteenth.
 
     Examples
     --------
@@ -44,13 +35,7 @@ def slope_of(*slices: np.ndarray) -> float:
 
 
 def pack(values: np.ndarray) -> str:
-    """Pack stored values.
-
-    Parameters
-    ----------
-    values : ndarray of uint16, shape (row, column)
-        From :func:`stored`.
-    """
+    """Pack stored values (row, column)."""
     step = values.copy()
     step[:, 1:] -= values[:, :-1]
     step[1:, 0] -= values[:-1, 0]
