@@ -15,16 +15,17 @@ import pytest
 from nodegen.cli import main
 from nodegen.errors import BoxesError, SettingError, StackError
 from nodegen.evaluation.boxed_images import BoxedImage, read_real
-from nodegen.evaluation.reader_study import (
-    Material,
-    StudyPlan,
-    analyse,
-    plan_study,
-    write_study,
-)
+from nodegen.evaluation.reader_study.analysis import analyse
 from nodegen.evaluation.reader_study.backgrounds import Backgrounds
-from nodegen.evaluation.reader_study.design import balanced, practice_first, stratify
-from nodegen.evaluation.reader_study.study_plan import Place, StudyCase
+from nodegen.evaluation.reader_study.design import (
+    Material,
+    balanced,
+    plan_study,
+    practice_first,
+    stratify,
+)
+from nodegen.evaluation.reader_study.study_page import write_study
+from nodegen.evaluation.reader_study.study_plan import Place, StudyCase, StudyPlan
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter

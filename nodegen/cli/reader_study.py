@@ -91,8 +91,8 @@ def reader_study(
     if real is None:
         raise SettingError("--real is missing; give it, or --plan alone.")
     from nodegen.evaluation.boxed_images import read_real, read_synthetic
-    from nodegen.evaluation.reader_study import Material, plan_study, write_study
-    from nodegen.evaluation.reader_study.study_page import key_of
+    from nodegen.evaluation.reader_study.design import Material, plan_study
+    from nodegen.evaluation.reader_study.study_page import key_of, write_study
     from nodegen.renderer import Renderer
 
     for path in (output, key_of(output)):

@@ -17,13 +17,9 @@ FORMATS = ("coco", "yolo", "node21", "csv", "monai", "nndetection", "dicom")
 VISIBILITY = Range((0.3, 100.0))
 # Settings of the rendering that change no pixel here, or are told by the hashes in the recipes.
 _NO_MATTER = ("seed", "device", "workers", "model", "library", "intensity")
-
-
 # Options of the command whose names are not those of their settings.
 OPTIONS = {"bits": "pixels", "boxes": "annotate", "formats": "format", "signal": "class"}
 RANGES = ("nodules", "size_mm", "visibility")  # typed with a dash
-
-
 # Nodules in an image, for a purpose. detector: of four a detector learned .054 (.018 to .110) more
 # mean sensitivity than of one to three (docs/utility.md).
 RECIPES = {"plain": IntegerRange((1, 3)), "detector": IntegerRange((4, 4))}
@@ -31,13 +27,7 @@ RecipeName = Literal["plain", "detector"]
 
 
 def derived_seed(seed: int, *parts: object) -> int:
-    """A seed of 63 bits for one of many draws, from the seed of all.
-
-    Examples
-    --------
-    >>> derived_seed(0, "image", 1) == derived_seed(0, "image", 2)
-    False
-    """
+    """A seed of 63 bits for one of many draws, from the seed of all and what the draw is of."""
     digest = hashlib.sha256(" ".join(map(str, (seed, *parts))).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -130,14 +120,13 @@ class DatasetSettings:
             )
         if len(self.split) != 3 or sum(self.split) == 0:
             raise SettingError(f"--split is {self.split}; give three shares such as 80,10,10.")
-        for name, given, allowed in (
-            ("format", self.formats, FORMATS),
-            ("subtlety SPLIT:", [split for split, _ in self.subtlety], SPLITS),
-        ):
-            unknown = [value for value in given if value not in allowed]
-            if unknown:
+        given: list[tuple[str, str, tuple[str, ...]]]
+        given = [("format", name, FORMATS) for name in self.formats]
+        given += [("subtlety SPLIT:", split, SPLITS) for split, _ in self.subtlety]
+        for option, value, allowed in given:
+            if value not in allowed:
                 raise SettingError(
-                    f"--{name} is {unknown[0]!r}, where one of {', '.join(allowed)} is allowed; "
+                    f"--{option} is {value!r}, where one of {', '.join(allowed)} is allowed; "
                     "choose one of them."
                 )
         for _, grades in self.subtlety:
@@ -156,11 +145,8 @@ class DatasetSettings:
 
     def empty(self, filled: Collection[str]) -> tuple[str, ...]:
         """Splits that were to have a share, and are not among those that have images."""
-        return tuple(
-            split
-            for split, share in zip(SPLITS, self.split, strict=True)
-            if share and split not in filled
-        )
+        shares = zip(SPLITS, self.split, strict=True)
+        return tuple(split for split, share in shares if share and split not in filled)
 
     def described(self) -> dict[str, Any]:
         """All choices, as they are kept beside the set; folders of models as their names alone."""

@@ -49,15 +49,11 @@ def index(records: list[dict[str, Any]], settings: DatasetSettings) -> Iterator[
     for record in records:
         place = f"{record['split']}/{record['name']}.dcm"
         image = (f"images/{place}", record["sop_instance_uid"])
-        rows += [
-            (
-                *image,
-                *((f"masks/{place}", number) if settings.masks else ("", "")),
-                *nodule["box"],
-                str(nodule["size_mm"]),
-            )
-            for number, nodule in enumerate(record["nodules"], 1)
-        ] or [image]
+        nodules = []
+        for number, nodule in enumerate(record["nodules"], 1):
+            mask = (f"masks/{place}", number) if settings.masks else ("", "")
+            nodules.append((*image, *mask, *nodule["box"], str(nodule["size_mm"])))
+        rows += nodules or [image]
     yield "dicom/boxes.csv", csv_text(COLUMNS, rows)
 
 
@@ -111,10 +107,8 @@ def _dataset(
 def _description(record: dict[str, Any], nodules: int, settings: DatasetSettings) -> str:
     parts = [f"{nodules} synthetic lung nodules drawn in by nodegen {__version__}"]
     if settings.standardise:
-        form = "in NODE21's grey scale and crop"
-        parts.append(
-            f"drawn {form}, given in the original's" if settings.space == "original" else form
-        )
+        form, back = "in NODE21's grey scale and crop", settings.space == "original"
+        parts.append(f"drawn {form}, given in the original's" if back else form)
     if settings.render.noise_and_blur:
         parts.append("noise and blur over the whole image")
     return f"{', '.join(parts)}. Image {record['name']} of the set, seed {record['seed']}."

@@ -24,12 +24,11 @@ GAINS = (0.2, 5.0)  # of a band in all, so that a blank band's noise is not blow
 
 
 def bands(pixels: np.ndarray) -> list[np.ndarray]:
-    """Part an image (row, column) into bands of detail, fine to coarse, and what is left.
+    """Part an image (row, column) into a band of detail for each of ``SIGMAS``, and the rest.
 
-    As many as ``SIGMAS`` and the rest, float32; they sum up to the image, whose sides are a
-    multiple of 16 px. Each Gaussian is made of the one before, from 4 px on by a grid of half as
-    many px a side, whose means and linear interpolation are allowed for in the variance. Of a spot
-    each band is right to 0.04 of its peak.
+    They sum up to the image, whose sides are a multiple of 16 px. Each Gaussian is made of the one
+    before, from 4 px on by a grid of half as many px a side, whose means and linear interpolation
+    are allowed for in the variance. Of a spot each band is right to 0.04 of its peak.
     """
     import torch
 
@@ -67,14 +66,8 @@ def normalised(
 ) -> tuple[np.ndarray, tuple[float, ...], float]:
     """Give each band the energy that it has in NODE21's images, inside a region (bool).
 
-    Returns
-    -------
-    pixels : numpy.ndarray of float32, shape (row, column)
-        In grey levels of 0..4095, not yet cut off there.
-    gains : tuple of float
-        What each band was multiplied by, fine to coarse, and what the rest was.
-    offset : float
-        What was added then, grey levels.
+    Returns the pixels, float32 in grey levels of 0..4095 and not yet cut off there; each band's
+    gain and that of the rest; and what was added then, grey levels.
     """
     wanted = np.array([*ENERGIES, REST_ENERGY])
     parts = np.stack(bands(pixels))
@@ -99,11 +92,10 @@ def amplified(pixels: np.ndarray, gains: tuple[float, ...]) -> np.ndarray:
 
 
 def attenuated(change: np.ndarray, gains: tuple[float, ...]) -> np.ndarray:
-    """The change that :func:`amplified` makes this one of: its inverse.
+    """The inverse of :func:`amplified` for a change that is 0 near the edges.
 
-    Each band is divided by its gain in Fourier space, where bands are weights that sum to 1. The
-    change, in grey levels, is zero near its edges, for at least three times the widest of
-    ``SIGMAS``.
+    Near is three times the widest of ``SIGMAS``. Each band is divided by its gain in Fourier
+    space, where bands are weights that sum to 1.
 
     Examples
     --------

@@ -29,7 +29,6 @@ AROUND_PX = 6  # beyond a nodule's mask, where its blurred edge is looked for
 LEAST_FILL = 0.35  # larger side of what is seen over that of the box
 SIZE_TOLERANCE = (0.6, 1.25)  # of the asked range's ends, for what is seen
 
-
 Corners = tuple[int, int, int, int]  # left, top, right, bottom, px, half-open
 
 

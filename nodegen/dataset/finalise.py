@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from pathlib import PurePath
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -10,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from nodegen import __version__
 from nodegen.dataset.dataset_plan import PLAN, DatasetPlan
 from nodegen.dataset.dataset_settings import SPLITS
-from nodegen.dataset.formats import COLUMNS, FLOATS, FORMS, INTEGERS, Record, boxes_csv
+from nodegen.dataset.formats import COLUMNS, FLOATS, FORMS, INTEGERS, Record, boxes_csv, by_split
 from nodegen.dataset.png import png
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
@@ -75,12 +76,36 @@ def _line(record: Record) -> str:
 
 def _data_card(plan: DatasetPlan, records: list[Record], files: dict[str, bytes]) -> str:
     """Croissant, in which data sets for machine learning are described, JSON-LD."""
-    import mlcroissant
+    from mlcroissant import DataType, Extract, Field, FileObject, Metadata, RecordSet, Source
 
-    types = mlcroissant.DataType
-    kinds = dict.fromkeys(INTEGERS, types.INTEGER)
-    kinds |= dict.fromkeys(FLOATS, types.FLOAT)
-    card = mlcroissant.Metadata(
+    kinds = dict.fromkeys(INTEGERS, DataType.INTEGER) | dict.fromkeys(FLOATS, DataType.FLOAT)
+    listed = [
+        FileObject(
+            id=name,
+            name=name,
+            content_url=name,
+            encoding_formats=[ENCODINGS[PurePath(name).suffix]],
+            sha256=hashlib.sha256(files[name]).hexdigest(),
+        )
+        for name in sorted(files)
+        if name != PLAN and PurePath(name).suffix in ENCODINGS
+    ]
+    fields = [
+        Field(
+            id=f"nodules/{name}",
+            name=name,
+            data_types=[str(kinds.get(name, DataType.TEXT))],
+            source=Source(file_object="boxes.csv", extract=Extract(column=name)),
+        )
+        for name in COLUMNS
+    ]
+    rows = RecordSet(
+        id="nodules",
+        name="nodules",
+        description="A row for each nodule; an image without any has one without a box.",
+        fields=fields,
+    )
+    card = Metadata(
         name="radiographs-with-synthetic-nodules",
         description=(
             f"{len(records)} chest radiographs with {sum(len(r['nodules']) for r in records)} "
@@ -96,35 +121,8 @@ def _data_card(plan: DatasetPlan, records: list[Record], files: dict[str, bytes]
             "Synthetic lung nodules by nodegen; cite the radiographs' own source and NODE21 "
             "(Sogancioglu et al., 2024)."
         ),
-        distribution=[
-            mlcroissant.FileObject(
-                id=name,
-                name=name,
-                content_url=name,
-                encoding_formats=[encoding],
-                sha256=hashlib.sha256(content).hexdigest(),
-            )
-            for name, content in sorted(files.items())
-            if name != PLAN and (encoding := ENCODINGS.get(name[name.rfind(".") :]))
-        ],
-        record_sets=[
-            mlcroissant.RecordSet(
-                id="nodules",
-                name="nodules",
-                description="A row for each nodule; an image without any has one without a box.",
-                fields=[
-                    mlcroissant.Field(
-                        id=f"nodules/{name}",
-                        name=name,
-                        data_types=[str(kinds.get(name, types.TEXT))],
-                        source=mlcroissant.Source(
-                            file_object="boxes.csv", extract=mlcroissant.Extract(column=name)
-                        ),
-                    )
-                    for name in COLUMNS
-                ],
-            )
-        ],
+        distribution=listed,
+        record_sets=[rows],
         data_collection=f"Settings: {json.dumps(plan.settings.described())}",
         data_limitations=["Synthetic nodules in radiographs that may hold findings of their own."],
     )
@@ -146,7 +144,7 @@ def _report(plan: DatasetPlan, records: list[Record]) -> str:
         "and hashes, `plan.json` for all settings.",
         markdown_table(
             ("split", "patients", "radiographs", "images", "without nodules", "nodules"),
-            [_counts(split, [r for r in made if r["split"] == split]) for split in SPLITS],
+            [_counts(split, by_split(made).get(split, [])) for split in SPLITS],
         ),
     ]
     if nodules:

@@ -8,7 +8,7 @@ half-open.
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
@@ -29,8 +29,10 @@ Texts: TypeAlias = Iterator[tuple[str, str]]
 Files: TypeAlias = Iterator[tuple[str, bytes]]
 
 
-def _of_split(records: list[Record], split: str) -> list[Record]:
-    return [record for record in records if record["split"] == split]
+def by_split(records: list[Record]) -> dict[str, list[Record]]:
+    """The records of each split that has any."""
+    parts = {split: [record for record in records if record["split"] == split] for split in SPLITS}
+    return {split: part for split, part in parts.items() if part}
 
 
 # --- COCO: annotations/instances_<split>.json over images/<split> ---------------------------------
@@ -47,8 +49,7 @@ CATEGORY = {"id": 1, "name": "nodule", "supercategory": "lung"}
 
 
 def _coco(records: list[Record], settings: DatasetSettings) -> Texts:
-    for split in SPLITS:
-        chosen = _of_split(records, split)
+    for split, chosen in by_split(records).items():
         images = [
             {"id": number, "file_name": f"{r['name']}.png", "width": r["width"],
              "height": r["height"]}
@@ -70,10 +71,9 @@ def _coco(records: list[Record], settings: DatasetSettings) -> Texts:
             for number, (image, nodule) in enumerate(nodules, 1)
             for left, top, right, bottom in [nodule["box"]]
         ]
-        if chosen:
-            content = {"info": INFO, "images": images, "annotations": annotations,
-                       "categories": [CATEGORY]}  # fmt: skip
-            yield f"annotations/instances_{split}.json", json.dumps(content) + "\n"
+        content = {"info": INFO, "images": images, "annotations": annotations,
+                   "categories": [CATEGORY]}  # fmt: skip
+        yield f"annotations/instances_{split}.json", json.dumps(content) + "\n"
 
 
 # --- MONAI: monai.json over images, as load_decathlon_datalist reads it ---------------------------
@@ -83,17 +83,16 @@ def _coco(records: list[Record], settings: DatasetSettings) -> Texts:
 
 def _monai(records: list[Record], settings: DatasetSettings) -> Texts:
     content: Record = {"name": "nodegen", "labels": {"0": "nodule"}}
-    for key, split in {"training": "train", "validation": "val", "test": "test"}.items():
-        entries = [
+    keys = {"train": "training", "val": "validation", "test": "test"}
+    for split, chosen in by_split(records).items():  # its reader fails at an empty list
+        content[keys[split]] = [
             {
                 "image": f"images/{split}/{record['name']}.png",
                 "box": [nodule["box"] for nodule in record["nodules"]],
                 "label": [0] * len(record["nodules"]),
             }
-            for record in _of_split(records, split)
+            for record in chosen
         ]
-        if entries:  # its reader fails at an empty list
-            content[key] = entries
     yield "monai.json", json.dumps(content) + "\n"
 
 
@@ -111,7 +110,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def orders(records: list[Record]) -> dict[str, int]:
+def _orders(records: list[Record]) -> dict[str, int]:
     """Place of each image in its split, from 1: by its faintest nodule, the most visible first.
 
     Images without nodules are spread evenly among them.
@@ -119,13 +118,12 @@ def orders(records: list[Record]) -> dict[str, int]:
     Examples
     --------
     >>> images = [("a", [1.2]), ("b", []), ("c", [3.0, 2.0])]
-    >>> orders([{"name": name, "split": "train", "nodules": [{"visibility": v} for v in seen]}
+    >>> _orders([{"name": name, "split": "train", "nodules": [{"visibility": v} for v in seen]}
     ...         for name, seen in images])
     {'c': 1, 'b': 2, 'a': 3}
     """
     places: dict[str, int] = {}
-    for split in SPLITS:
-        here = _of_split(records, split)
+    for here in by_split(records).values():
         faintest = {
             r["name"]: min(n["visibility"] for n in r["nodules"]) for r in here if r["nodules"]
         }
@@ -142,7 +140,7 @@ def orders(records: list[Record]) -> dict[str, int]:
 
 def boxes_csv(records: list[Record], settings: DatasetSettings) -> Texts:
     """Yield the table, which every set has."""
-    places = orders(records)
+    places = _orders(records)
     corners = ("x_min", "y_min", "x_max", "y_max")
     rows = []
     for record in records:
@@ -181,9 +179,8 @@ def _yolo_files(record: Record, example: Example, settings: DatasetSettings) -> 
 
 
 def _yolo(records: list[Record], settings: DatasetSettings) -> Texts:
-    splits = [split for split in SPLITS if _of_split(records, split)]
-    lines = [f"{split}: images/{split}\n" for split in splits]
-    if "val" not in splits:  # its readers insist on one
+    lines = [f"{split}: images/{split}\n" for split in by_split(records)]
+    if "val" not in by_split(records):  # its readers insist on one
         lines.append("val: images/train\n")
     yield "yolo/data.yaml", "".join(lines) + "names:\n  0: nodule\n"
 
@@ -199,28 +196,26 @@ def _node21_name(record: Record) -> str:
 
 def _node21_files(record: Record, example: Example, settings: DatasetSettings) -> Files:
     pixels = windowed(example.image, example.radiograph.window, 12)
-    geometry = Geometry((example.mm, example.mm), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0), 2)
-
-    def write(path: Path) -> None:
-        form = (geometry, (1, *pixels.shape), np.uint16, mark_of(record))
-        with StackWriter(path, *form) as writer:
+    geometry = replace(Geometry.plain(2), spacing=(example.mm, example.mm))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "image.mha")
+        form = (1, *pixels.shape), np.uint16, mark_of(record)
+        with StackWriter(path, geometry, *form) as writer:
             writer.write(pixels)
-
-    yield f"node21/{record['split']}/images/{_node21_name(record)}", _as_file(".mha", write)
+        yield f"node21/{record['split']}/images/{_node21_name(record)}", path.read_bytes()
 
 
 def _node21(records: list[Record], settings: DatasetSettings) -> Texts:
-    for split in SPLITS:
+    for split, chosen in by_split(records).items():
         rows: list[tuple[object, ...]] = []
-        for record in _of_split(records, split):
+        for record in chosen:
             boxes = [nodule["box"] for nodule in record["nodules"]]
             corners = [
                 (1, left, top, right - left, bottom - top) for left, top, right, bottom in boxes
             ]
             rows += [(_node21_name(record), *row) for row in corners or [(0, 0, 0, 0, 0)]]
-        if rows:
-            columns = ("img_name", "label", "x", "y", "width", "height")
-            yield f"node21/{split}/metadata.csv", csv_text(columns, rows)
+        columns = ("img_name", "label", "x", "y", "width", "height")
+        yield f"node21/{split}/metadata.csv", csv_text(columns, rows)
 
 
 # --- nnDetection: the folder nndetection/Task100_Nodegen in its raw form, two-dimensional ---------
@@ -240,16 +235,18 @@ def _nndetection_files(record: Record, example: Example, settings: DatasetSettin
     for number, nodule in enumerate(example.nodules, 1):
         labels[nodule.mask] = number
     pixels = windowed(example.image, example.radiograph.window, 16)
-    for place, each in ((f"images{part}/{name}_0000", pixels), (f"labels{part}/{name}", labels)):
-        image = sitk.GetImageFromArray(each)
-        image.SetSpacing((example.mm, example.mm))
-        if mark is not None and each is pixels:  # NIfTI's "descrip" takes 79 characters
-            image["ITK_FileNotes"] = mark.text.partition(" by ")[2][:79]
-
-        def write(path: Path, image: Any = image) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "image.nii.gz")
+        for place, each in (
+            (f"images{part}/{name}_0000", pixels),
+            (f"labels{part}/{name}", labels),
+        ):
+            image = sitk.GetImageFromArray(each)
+            image.SetSpacing((example.mm, example.mm))
+            if mark is not None and each is pixels:  # NIfTI's "descrip" takes 79 characters
+                image["ITK_FileNotes"] = mark.text.partition(" by ")[2][:79]
             sitk.WriteImage(image, str(path), useCompression=True)
-
-        yield f"{raw}/{place}.nii.gz", _as_file(".nii.gz", write)
+            yield f"{raw}/{place}.nii.gz", path.read_bytes()
     instances = {str(number + 1): 0 for number in range(len(example.nodules))}
     yield f"{raw}/labels{part}/{name}.json", f"{json.dumps({'instances': instances})}\n".encode()
 
@@ -260,19 +257,11 @@ def _nndetection(records: list[Record], settings: DatasetSettings) -> Texts:
         "name": "nodegen",
         "dim": 2,
         "target_class": 0,
-        "test_labels": bool(_of_split(records, "test")),
+        "test_labels": "test" in by_split(records),
         "labels": {"0": "nodule"},
         "modalities": {"0": "CXR"},
     }
     yield f"nndetection/{TASK}/dataset.json", json.dumps(content, indent=1) + "\n"
-
-
-def _as_file(suffix: str, write: Callable[[Path], None]) -> bytes:
-    """The bytes of a file, from who writes to paths alone, whose ending says the form."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder, f"image{suffix}")
-        write(path)
-        return path.read_bytes()
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,9 @@ class Prepared:
     """A radiograph that nodules are drawn into, and what is found in it once."""
 
     drawn: Radiograph
-    original: Radiograph | None  # that the images are given in, where it is another
+    # The original that images are given in, where it is another, and how it was standardised.
+    back: tuple[StandardisationTransform, Radiograph] | None
     places: Places
-    transformation: StandardisationTransform | None
     facts: dict[str, Any]
 
 
@@ -88,11 +88,9 @@ class ImageMaker:
         except FileNotFoundError as error:
             raise StackError(f"{source.path} is there no more; put it back.") from error
         try:
-            drawn, original, form = read_radiograph(path, source.slice), None, None
-            if self.settings.standardise:
-                form = standardise(drawn)
-                original = drawn if self.settings.space == "original" else None
-                drawn = form.radiograph
+            radiograph = read_radiograph(path, source.slice)
+            form = standardise(radiograph) if self.settings.standardise else None
+            drawn = form.radiograph if form else radiograph
             lungs = form.lungs if form else find_lungs(drawn.pixels)
             places = self.prior.places(lungs, drawn.pixels)
         except StackError as error:
@@ -103,17 +101,20 @@ class ImageMaker:
             "library_sha256": self.renderer.library.sha256,
             "model_sha256": self.renderer.model_sha256,
         }
-        if form is not None:
-            facts["standardised"] = form.transformation.to_dict()
-        return Prepared(drawn, original, places, form.transformation if form else None, facts)
+        if form is None:
+            return Prepared(drawn, None, places, facts)
+        facts["standardised"] = form.transformation.to_dict()
+        original = self.settings.space == "original"
+        back = (form.transformation, radiograph) if original else None
+        return Prepared(drawn, back, places, facts)
 
     def _draw(self, image: PlannedImage, source: Source, prepared: Prepared) -> None:
         settings = self.settings
         renderer = self.renderer.with_subtlety(settings.subtlety_of(image.split))
         drawn, places = prepared.drawn, prepared.places
         example = make_example(drawn, places, image.nodules, image.seed, renderer, settings)
-        if prepared.transformation and prepared.original:
-            example = in_original(example, prepared.transformation, prepared.original)
+        if prepared.back:
+            example = in_original(example, *prepared.back)
         record: Record = {
             **_head(image, source),
             "seed": example.seed,

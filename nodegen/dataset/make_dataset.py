@@ -145,12 +145,14 @@ def _remove_set(store: Store) -> None:
     """Remove the files of a set but its plan: those that its records and sums name, no others."""
     with store.locked():
         there = store.sizes()
-        own = {name for name in there if name.startswith(RECORDS)} if PLAN in there else set()
-        named = own | ({SUMS} if own else set())
-        for content in store.read_many(sorted(own)):
+        records = [name for name in there if name.startswith(RECORDS)]
+        if PLAN not in there or not records:
+            return
+        named = {SUMS, *records}
+        for content in store.read_many(records):
             with suppress(ValueError, KeyError, TypeError):  # cut short, or altered
                 named |= set(json.loads(content or b"")["files"])
-        if own and SUMS in there:
+        if SUMS in there:
             named |= {line[66:] for line in store.read(SUMS).decode().splitlines()}
         store.remove(sorted(named & there.keys() - {PLAN}))
 

@@ -55,20 +55,6 @@ class LungCrop:
         """A point of the original in the standardised image, px."""
         return (x - self.left) * self.scale + self.x, (y - self.top) * self.scale + self.y
 
-    def apply_box(self, box: Corners) -> Corners | None:
-        """Bring a box (left, top, right, bottom) of the original to the standardised image.
-
-        Clipped to the crop; None where its centre lies outside.
-        """
-        width, height = self.size
-        x, y = self.apply((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-        if not (self.x <= x < self.x + width and self.y <= y < self.y + height):
-            return None
-        left, top = (round(value) for value in self.apply(box[0], box[1]))
-        right, bottom = (round(value) for value in self.apply(box[2], box[3]))
-        left, top = max(left, self.x), max(top, self.y)
-        return left, top, min(right, self.x + width), min(bottom, self.y + height)
-
     def inverse(self, x: float, y: float) -> tuple[float, float]:
         """A point of the standardised image in the original, px."""
         return (x - self.x) / self.scale + self.left, (y - self.y) / self.scale + self.top

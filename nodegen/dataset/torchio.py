@@ -22,6 +22,11 @@ class RandomNodules(RandomTransform):
     differs for each worker and epoch, and ``torch.manual_seed`` repeats it. The history holds the
     seed of each subject, and replays it.
 
+    It adds to the subject, behind what is there, ``mask``, a label map that holds in each pixel the
+    number of its nodule, of several the last one's, or 0; ``box``, float32 `(nodule, 4)`, px, along
+    the image's first axis first; and ``label``, int64 `(nodule,)` of zeros. Transforms that come
+    after it and move pixels move the label map along, and not the boxes.
+
     Parameters
     ----------
     add : AddNodules, optional
@@ -29,7 +34,6 @@ class RandomNodules(RandomTransform):
         which TorchIO holds as `(1, column, row, 1)`.
     **kwargs
         As for any of TorchIO's transforms: ``p``, ``keep``, …
-
     """
 
     def __init__(self, add: AddNodules | None = None, **kwargs: Any):
@@ -43,20 +47,7 @@ class RandomNodules(RandomTransform):
 
 
 class Nodules(Transform):
-    """The nodules of one seed: what :class:`RandomNodules` draws, and its history replays.
-
-    It adds to the subject, behind what is there, ``mask``, a label map that holds in each pixel the
-    number of its nodule, of several the last one's, or 0; ``box``, float32 `(nodule, 4)`, px, along
-    the image's first axis first; and ``label``, int64 `(nodule,)` of zeros. Transforms that come
-    after it and move pixels move the label map along, and not the boxes.
-
-    Parameters
-    ----------
-    add : AddNodules
-    seed : int
-    **kwargs
-        As for any of TorchIO's transforms.
-    """
+    """The nodules of one seed: what :class:`RandomNodules` draws, and its history replays."""
 
     def __init__(self, add: AddNodules, seed: int, **kwargs: Any):
         super().__init__(**kwargs)

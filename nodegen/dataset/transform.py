@@ -83,22 +83,12 @@ class AddNodules:
     key : str
         The radiograph's: an array or tensor, `(row, column)` or `(1, row, column)`, or either with
         its axes swapped.
-    recipe : {"plain", "detector"}
-        As of :class:`nodegen.dataset.dataset_settings.DatasetSettings`: how many nodules, where
-        ``nodules`` is None.
-    nodules : tuple of int, optional
-        Fewest and most nodules, each number as likely; None: the recipe's.
-    size_mm : tuple of float, optional
-        Range of the larger side; None: as NODE21's.
-    signal : {"hyposignal", "hypersignal"}, optional
-        None: decided for each nodule by its place.
-    boxes : {"tight", "given"}
-        Around what is visible, or as drawn.
+    recipe, nodules, size_mm, signal, boxes, seed : optional
+        As of :class:`nodegen.dataset.dataset_settings.DatasetSettings`: how many nodules, their
+        sizes, their class, which boxes, and the seed.
     axes : {"array", "xy"}
         Order of a box's numbers. array: the array's first axis first, as MONAI's box transforms
         read them; xy: columns of the upright radiograph first, as torchvision's detectors do.
-    seed : int
-        From 0 up.
     settings : Settings, optional
         How nodules are drawn.
     places : callable or str, optional

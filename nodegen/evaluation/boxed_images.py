@@ -48,13 +48,10 @@ def read_real(
 
     Raises
     ------
-    StackError
-        Where there is no radiograph, or none can be read.
-    EvaluationError
-        Where no radiograph has a box.
+    StackError, EvaluationError
+        Where no radiograph can be read; where none has a box.
     BoxesError
-        Where the table is missing or malformed, its rows match no radiograph, or a box lies outside
-        its own.
+        Where the table is malformed, its rows match no radiograph, or a box lies outside its own.
     """
     roots = dict(find_radiographs([folder]))
     slices: list[tuple[Path, int, str]] = []
@@ -108,19 +105,14 @@ def left_out(name: str) -> Iterator[None]:
 
 
 def read_synthetic(folder: Path) -> Iterator[BoxedImage]:
-    """Read the slices with boxes of a stack, with its ``recipes.json`` or ``nodules.json``.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds the stack and one of the two; its name is the group's.
+    """Read those slices of a folder's stack that have boxes; the folder's name is their group's.
 
     Raises
     ------
     StackError
         Where there is no image, or several, or it cannot be read.
     RecipeError, BoxesError
-        Where the file of the boxes is missing or malformed.
+        Where ``recipes.json`` or, without it, ``nodules.json`` is missing or malformed.
     """
     stack = read_stack(find_image(folder))
     if (folder / RECIPES).is_file():

@@ -8,7 +8,7 @@ import numpy as np
 
 from nodegen import __version__
 from nodegen.evaluation.reader_study.answers import Study, read_study
-from nodegen.evaluation.reader_study.figures import FIGURES_OF, MEANINGS, agreement, seconds
+from nodegen.evaluation.reader_study.figures import FIGURES_OF, agreement, seconds
 from nodegen.evaluation.reader_study.multireader import ReaderEstimate
 from nodegen.evaluation.viewer.html_page import render, style
 from nodegen.io.files import write_text
@@ -138,7 +138,6 @@ def _page(analysis: Analysis) -> str:
         "analysis": analysis,
         "study": analysis.study,
         "main": main,
-        "meanings": MEANINGS,
         "forest": [row for row in analysis.rows if row.figure == main],
         "across": lambda value: round(20 + 360 * value, 1),
         "is_known": lambda value: not np.isnan(value),

@@ -6,8 +6,6 @@ among several for its contrast-to-noise ratio, so that neither size, place nor c
 away.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -46,17 +44,10 @@ class Material:
 def plan_study(plan: StudyPlan, material: Material) -> list[StudyCase]:
     """Draw a study's cases, practice first.
 
-    Parameters
-    ----------
-    plan : StudyPlan
-        Kind and size of the study.
-    material : Material
-        Radiographs, and what draws nodules into them.
-
     Raises
     ------
     SettingError
-        Where there are fewer nodules or radiographs than asked for.
+        Where there are fewer nodules or radiographs than the plan asks for.
     """
     rng = np.random.default_rng(plan.seed)
     images = [*material.real, *material.untouched]
@@ -78,7 +69,7 @@ def practice_first(
         kinds[cases[i].sort].append(cases[i])
     shares = {name: count * len(here) / len(cases) for name, here in sorted(kinds.items())}
     quota = {name: int(share) for name, share in shares.items()}
-    by_rest = sorted(shares, key=lambda name: int(shares[name]) - shares[name])
+    by_rest = sorted(shares, key=lambda name: quota[name] - shares[name])
     for name in by_rest[: count - sum(quota.values())]:
         quota[name] += 1
     first = [replace(case, practice=True) for n, here in kinds.items() for case in here[: quota[n]]]

@@ -18,21 +18,6 @@ from nodegen.evaluation.reader_study.multireader import (
 
 REAL_FROM = 4  # the ratings 4 to 6 say "real"
 HIT_PX = 12  # a mark so far outside a box still hits it: a hand is not that exact
-MEANINGS = {
-    "share right": "How often the real nodule was told from the synthetic one; 0.5 is guessing.",
-    "AUC": "Real against synthetic by the rating, a nodule that was not seen counting as the least "
-    "real; 0.5 is guessing.",
-    "AUC, seen": "The same among the nodules that the reader saw.",
-    "seen, real": "Share of real nodules of which the reader said that there is one.",
-    "seen, synthetic": "The same of synthetic nodules.",
-    "seen, untouched": "The same of places without a nodule: false alarms.",
-    "JAFROC, real": "Share of pairs in which a real nodule was marked more confidently than any "
-    "place of a radiograph without nodules; 1 is perfect.",
-    "JAFROC, synthetic": "The same of synthetic nodules.",
-    "hit, real": "Share of real nodules that were marked.",
-    "hit, synthetic": "Share of synthetic nodules that were marked.",
-}
-
 
 # A figure's name and its value of the cases that are chosen and the readers' answers, each by case.
 Figures = Iterator[tuple[str, ReaderEstimate]]

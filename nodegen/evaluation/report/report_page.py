@@ -1,6 +1,5 @@
 """The report's page out of judged stacks: what it holds, and writing it."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,14 +10,9 @@ import numpy as np
 
 from nodegen import __version__
 from nodegen.errors import StackError
+from nodegen.evaluation.fidelity import verdict_table
 from nodegen.evaluation.fidelity.judge import JUDGED, Judge, StackPair, Verdict, read_pair
 from nodegen.evaluation.fidelity.reference import Reference
-from nodegen.evaluation.fidelity.verdict_table import (
-    classifier_text,
-    detectability_text,
-    distance_text,
-    quantiles_text,
-)
 from nodegen.evaluation.report.outlines import nodule_outline, outlines, thumb
 from nodegen.evaluation.report.standing import FEW_BOXES, LABELS, label, measures_of, standing
 from nodegen.evaluation.viewer.html_page import Page
@@ -86,7 +80,7 @@ class Report:
                     "change": changes[box.slice],
                     "nodule": nodule_outline(before, after, box),
                     "thumb": thumb(after, box),
-                    "measures": {name: _finite(row[name]) for name in JUDGED},
+                    "measures": {name: float(row[name]) for name in JUDGED},
                     "recipe": {key: str(value) for key, value in recipe.items()},
                 }
             )
@@ -143,10 +137,7 @@ class Report:
                 "boxes": sum(verdict.boxes for verdict in verdicts.values()),
                 "least": min((verdict.boxes for verdict in verdicts.values()), default=0),
                 "few": FEW_BOXES,
-                "quantiles_text": quantiles_text,
-                "distance_text": distance_text,
-                "classifier_text": classifier_text,
-                "detectability_text": detectability_text,
+                "table": verdict_table,
                 "measures": known,
                 "signals": sorted({case["signal"] for case in self.cases}),
             },
@@ -206,7 +197,3 @@ def lungs_in(pair: StackPair) -> dict[int, np.ndarray]:
         with suppress(StackError):
             found[number] = find_lungs(pair.before[number]).labels > 0
     return found
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

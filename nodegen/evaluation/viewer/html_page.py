@@ -5,7 +5,6 @@ and a page opened from a disk, which may not import its neighbours, still import
 """
 
 import base64
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from pydantic_core import to_json
 
 from nodegen.evaluation.viewer.pixels import pack
 from nodegen.io.files import write_text
@@ -113,8 +113,11 @@ def render(package: str, template: str, words: Mapping[str, Any]) -> str:
 
 
 def _as_script(data: Any) -> str:
-    """JSON that may stand in a script element: ``</`` ends it, and ``<!--`` changes how it ends."""
-    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    """JSON that may stand in a script element: ``</`` ends it, and ``<!--`` changes how it ends.
+
+    NaN becomes null.
+    """
+    return to_json(data, inf_nan_mode="null").decode().replace("<", "\\u003c")
 
 
 def _forget(folder: Path) -> None:
