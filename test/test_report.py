@@ -7,13 +7,15 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
+from radiographs import phantoms
 
 from nodegen.cli import main
 from nodegen.evaluation.fidelity.judge import StackPair
 from nodegen.evaluation.report.outlines import nodule_outline, outlines
 from nodegen.evaluation.report.report_page import Report, Treated, write_report
 from nodegen.evaluation.viewer.pixels import pack, slope_of, stored
-from nodegen.io.boxes import Box
+from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.preview import around
 
 METHODS = ("soft", "hard")
@@ -174,6 +176,17 @@ def test_generate_writes_a_report(make_input, tmp_path, capfd):
     assert said.out.splitlines()[-1] == f"report: {report}"
     (case,) = data_of(report.read_text())["cases"]
     assert case["recipe"]["signal"] in ("hyposignal", "hypersignal")
+
+
+def test_generate_writes_a_report_of_a_png(tmp_path, capfd):
+    """Its output has another name than the input."""
+    (tmp_path / "in").mkdir()
+    Image.fromarray(phantoms()[0]).save(tmp_path / "in" / "a.png")
+    write_boxes(tmp_path / "in" / "nodules.json", [Box(0, 120, 200, 150, 232)])
+    report = tmp_path / "report.html"
+    arguments = ["--input", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    assert main(["generate", *arguments, "--method", "paste", "--report", str(report)]) == 0
+    assert len(data_of(report.read_text())["cases"]) == 1
 
 
 # --- in a browser ---------------------------------------------------------------------------------

@@ -129,13 +129,15 @@ def make_example(
         np.clip(slice01[window], 0, 1, out=slice01[window])
         levels[window] = slice01[window] - unit[window]
         levels[window] *= np.float32(float(pixels.max()) - float(pixels.min()))
-    made, plain = slice01, unit
-    if renderer.settings.noise_and_blur:  # with and without differ by the nodules alone
-        made = noise_and_blur(slice01, noise_and_blur_stream(seed, 0))
-        plain = noise_and_blur(unit, noise_and_blur_stream(seed, 0)) if choices.pairs else unit
-    image = to_output(pixels, made, "input")
-    without = to_output(pixels, plain, "input") if choices.pairs else None
-    return Example(radiograph, image, without, levels, kept, seed, mm, faults)
+
+    def finished(slice01: np.ndarray) -> np.ndarray:
+        """With and without nodules alike, so that they differ by these alone."""
+        if renderer.settings.noise_and_blur:
+            slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, 0))
+        return to_output(pixels, slice01, "input")
+
+    untouched = finished(unit) if choices.pairs else None
+    return Example(radiograph, finished(slice01), untouched, levels, kept, seed, mm, faults)
 
 
 def _measured(
@@ -150,13 +152,10 @@ def _measured(
     smooth = ndimage.gaussian_filter(change[inner], SMOOTH_PX)
     peak = float(np.quantile(smooth[near], 0.98)) if near.any() else 0.0
     seen = near & (smooth >= max(VISIBLE_SHARE * peak, 1e-6))
-    rows, columns = np.nonzero(seen)
-    tight = (box.left, box.top, box.left, box.top)
-    contrast = 0.0
-    if len(rows):
+    tight, contrast = (box.left, box.top, box.left, box.top), 0.0
+    for rows, columns in ndimage.find_objects(seen.astype(np.uint8)):  # one, or none
         x, y = window[1].start + inner[1].start, window[0].start + inner[0].start
-        (left, right), (top, bottom) = ((int(v.min()), int(v.max())) for v in (columns, rows))
-        tight = (x + left, y + top, x + right + 1, y + bottom + 1)
+        tight = (x + columns.start, y + rows.start, x + columns.stop, y + rows.stop)
         contrast = float(np.median(smooth[seen]))
     size_mm = max(tight[2] - tight[0], tight[3] - tight[1]) * mm
     given = (box.left, box.top, box.right, box.bottom)

@@ -36,12 +36,7 @@ class ObviousFirst:
     """A curriculum for :class:`AddNodules`: obvious nodules first, at last as real ones are.
 
     The first of ``epochs`` shows JSRT's most obvious grade alone; the others join one after the
-    other, from obvious to extremely subtle.
-
-    Attributes
-    ----------
-    epochs : int
-        Until subtlety is as that of real nodules.
+    other, from obvious to extremely subtle. After the last, subtlety is that of real nodules.
 
     Examples
     --------

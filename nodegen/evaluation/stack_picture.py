@@ -57,8 +57,6 @@ def before_after(
     ------
     SettingError
         Where the stacks' shapes differ, or there is no box to show.
-    OutputError
-        Where the picture cannot be written.
     """
     if before.shape != after.shape:
         raise SettingError(

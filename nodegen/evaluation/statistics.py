@@ -60,14 +60,9 @@ def resampled(values: np.ndarray, groups: np.ndarray, rng: np.random.Generator) 
 def auc(positive: np.ndarray, negative: np.ndarray) -> float:
     """Area under the ROC curve: the share of pairs in which the positive case scores higher.
 
-    By ranks (Mann and Whitney); ties count a half; NaN where there is no case of a kind.
+    By ranks (Mann and Whitney); ties count a half; NaN where there is no score of a kind.
     scikit-learn's ``roc_auc_score`` gives the same and takes 2 ms to check its input, too much
     inside a bootstrap.
-
-    Parameters
-    ----------
-    positive, negative : numpy.ndarray, shape (case,)
-        Scores.
 
     Examples
     --------

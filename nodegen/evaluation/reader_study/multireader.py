@@ -29,33 +29,22 @@ NOTHING = ReaderEstimate(NAN, NAN, NAN, 0)
 
 
 def half_interval(readers: int, between: float, shared: float) -> float:
-    """Half of the interval of a mean over readers.
+    """Half of the interval of a mean over two readers and more.
 
-    Parameters
-    ----------
-    readers : int
-        Two and more.
-    between : float
-        Variance of the readers' figures.
-    shared : float
-        Covariance of two readers' figures over cases: it does not average out.
+    It follows from the variance between the readers' figures, and from what two readers share: the
+    covariance of their figures over cases, which does not average out.
     """
     total = between + readers * shared
     freedom = total**2 / (between**2 / (readers - 1)) if between > 0 else np.inf
     return float(stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(total / readers))
 
 
-def over_readers_and_cases(
+def _over_readers_and_cases(
     figure: Callable[[np.ndarray], np.ndarray], cases: int
 ) -> ReaderEstimate:
     """A figure's mean over readers, with its interval over readers and cases.
 
-    Parameters
-    ----------
-    figure : callable
-        From the indices of the cases that are kept to the figure of each reader, (reader,).
-    cases : int
-        How many there are.
+    ``figure`` takes the indices of the cases that are kept, and gives each reader's, (reader,).
     """
     everything = np.arange(cases)
     values = np.asarray(figure(everything), dtype=float)
@@ -82,14 +71,8 @@ def auc_over_readers(
 ) -> ReaderEstimate:
     """Area under the ROC curve, mean over readers.
 
-    Parameters
-    ----------
-    ratings : ndarray, shape (reader, case)
-        Higher: more surely positive.
-    positive : ndarray of bool, shape (case,)
-        The truth.
-    least : float
-        Of each reader, cases rated lower are left out.
+    From ratings (reader, case), higher for what is more surely positive, and the truth (case,). Of
+    each reader, cases rated lower than ``least`` are left out.
     """
 
     def figure(kept: np.ndarray) -> np.ndarray:
@@ -97,16 +80,11 @@ def auc_over_readers(
         uses = [(mine[kept], mine[kept] >= least) for mine in ratings]
         return np.array([auc(mine[use & truth], mine[use & ~truth]) for mine, use in uses])
 
-    return over_readers_and_cases(figure, len(positive))
+    return _over_readers_and_cases(figure, len(positive))
 
 
 def share_over_readers(right: np.ndarray) -> ReaderEstimate:
-    """Share of right answers, mean over readers; Wilson's interval for a single one.
-
-    Parameters
-    ----------
-    right : ndarray of bool, shape (reader, case)
-        Which answers are.
+    """Share of right answers (reader, case), mean over readers; of one, with Wilson's interval.
 
     Examples
     --------
@@ -117,7 +95,7 @@ def share_over_readers(right: np.ndarray) -> ReaderEstimate:
         return NOTHING
     readers, cases = right.shape
     if readers > 1:
-        return over_readers_and_cases(lambda kept: right[:, kept].mean(axis=1), cases)
+        return _over_readers_and_cases(lambda kept: right[:, kept].mean(axis=1), cases)
     count = int(right.sum())
     interval = stats.binomtest(count, cases).proportion_ci(LEVEL, method="wilson")
     return ReaderEstimate(count / cases, float(interval.low), float(interval.high), cases)
@@ -157,7 +135,7 @@ def jafroc_over_readers(images: Sequence[Sequence[MarkedImage]]) -> ReaderEstima
     def figure(kept: np.ndarray) -> np.ndarray:
         return np.array([jafroc([mine[i] for i in kept]) for mine in images])
 
-    return over_readers_and_cases(figure, len(images[0]))
+    return _over_readers_and_cases(figure, len(images[0]))
 
 
 def fleiss_kappa(answers: np.ndarray) -> float:

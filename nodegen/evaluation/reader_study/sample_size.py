@@ -28,18 +28,10 @@ def auc_error(positive: int, negative: int, area: float = 0.5) -> float:
 
 
 def half_width(cases: int, readers: int, kind: str, area: float = 0.5) -> float:
-    """Half of the 95 % interval that a study will have, over readers and cases.
+    """Half of the 95 % interval that a study of a kind will have, over readers and cases.
 
-    Parameters
-    ----------
-    cases : int
-        Pairs of a choice study; of a rating study, real and synthetic nodules together, half each.
-    readers : int
-        How many.
-    kind : {"choice", "rating"}
-        Of the study.
-    area : float
-        The AUC, or share right, that is expected.
+    The cases are pairs of a choice study; of a rating study real and synthetic nodules, half each.
+    ``area`` is the AUC, or share right, that is expected.
     """
     if kind == "choice":
         error = math.sqrt(area * (1 - area) / cases)

@@ -31,7 +31,7 @@ def write_study(
 
     Parameters
     ----------
-    path : Path
+    path, title : Path, str
         Of the page.
     cases : list of StudyCase
         In the order in which they are shown.
@@ -39,13 +39,6 @@ def write_study(
         What they were drawn by; the key holds it.
     view : {"crop", "radiograph"}
         What is seen around a place; a marking study shows whole radiographs.
-    title : str
-        Of the page.
-
-    Raises
-    ------
-    OutputError
-        Where one cannot be written.
     """
     page, shown, key = Page(__package__), [], {}
     names = _names(plan.seed, len(cases))

@@ -147,16 +147,9 @@ class Report:
 def write_report(
     path: Path, treated: Iterable[Treated], reference: Reference | None = None
 ) -> dict[str, Verdict]:
-    """Judge treated stacks, method by method, and write the report; returns the verdicts.
+    """Judge treated stacks, one held at a time, and write the report; returns verdicts by method.
 
-    Parameters
-    ----------
-    path : Path
-        Of the page.
-    treated : iterable of Treated
-        Stacks, in the order in which they are shown; one is held at a time.
-    reference : Reference, optional
-        Real nodules; None: those that are shipped.
+    Without a reference they are compared with the one that is shipped.
 
     Raises
     ------

@@ -56,21 +56,9 @@ class Page:
             yield key, Path(self._folder.name, key).read_text(encoding="ascii")
 
     def write(self, path: Path, data: Mapping[str, Any], words: Mapping[str, Any]) -> None:
-        """Write the page; too many images for one file go into a folder beside it.
+        """Write the page of data for its modules (as JSON) and words for its template.
 
-        Parameters
-        ----------
-        path : Path
-            Of the page.
-        data : dict
-            What the modules read, as JSON.
-        words : dict
-            What the template says.
-
-        Raises
-        ------
-        OutputError
-            Where it cannot be written.
+        Too many images for one file go into a folder beside it.
         """
         beside = path.with_name(f"{path.stem}_files")
         apart = self._bytes > ONE_FILE_BYTES
@@ -91,15 +79,7 @@ class Page:
 
 
 def render(package: str, template: str, words: Mapping[str, Any]) -> str:
-    """A template of a package as HTML.
-
-    Parameters
-    ----------
-    package, template : str
-        The package that holds it, and its file's name.
-    words : dict
-        What the template says, by name.
-    """
+    """A template of a package as HTML, with words by their names."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
