@@ -35,8 +35,8 @@ class LungNet(nn.Module):
         self.up = nn.ModuleList(_block(fine + coarse, fine) for fine, coarse in pairwise(WIDTHS))
         self.head = nn.Conv2d(WIDTHS[0], CLASSES, 1)
 
-    def forward(self, grid: torch.Tensor) -> torch.Tensor:
-        """Logits `(batch, class, row, column)` of a grid `(batch, 1, row, column)`."""
+    def forward(self, grid: torch.Tensor, halved: bool = False) -> torch.Tensor:
+        """Logits `(batch, class, row, column)` of a grid `(batch, 1, row, column)`, or of half."""
         features = self.stem(grid)
         skips = []
         for level, block in enumerate(self.down):
@@ -44,7 +44,8 @@ class LungNet(nn.Module):
             skips.append(features)
         for block, skip in zip(reversed(self.up), reversed(skips[:-1]), strict=True):
             features = block(torch.cat([_doubled(features), skip], 1))
-        return _doubled(self.head(features))
+        logits: torch.Tensor = self.head(features)
+        return logits if halved else _doubled(logits)
 
 
 def _block(channels_in: int, channels: int) -> nn.Sequential:
@@ -113,10 +114,10 @@ def read_weights(folder: Path = LUNGS) -> dict[str, torch.Tensor]:
 
 
 @torch.inference_mode()
-def probabilities(network: LungNet, grid: np.ndarray) -> np.ndarray:
-    """Probability of each class, `(class, row, column)` float32, of one grid."""
+def probabilities(network: LungNet, grid: np.ndarray, halved: bool = False) -> np.ndarray:
+    """Probability of each class, `(class, row, column)` float32, of one grid, or at half its px."""
     seen = torch.from_numpy(grid)[None, None].to(network.head.weight.dtype)
-    return np.asarray(network(seen).float().softmax(1)[0])
+    return np.asarray(network(seen, halved).float().softmax(1)[0])
 
 
 @torch.inference_mode()

@@ -61,9 +61,9 @@ def find_region(pixels: np.ndarray) -> Region | None:
     from nodegen.lungs.network import open_network, probabilities  # imports torch
 
     grid, scale = to_grid(pixels)
-    chances = probabilities(open_network(quick=True), grid)
-    labels = labelled(chances)
-    if implausible(grid, chances, labels, pixels.size * scale**2):
+    chances = probabilities(open_network(quick=True), grid, halved=True)
+    labels, scale = labelled(chances, crosses=1), scale / 2
+    if implausible(grid[::2, ::2], chances, labels, pixels.size * scale**2):
         return None
     return Region(hull(labels > 0), scale)
 
@@ -110,9 +110,10 @@ def to_grid(pixels: np.ndarray) -> tuple[np.ndarray, float]:
     scale = GRID_PX / max(pixels.shape)
     grid = np.full((GRID_PX, GRID_PX), -1, np.float32)
     size = [max(1, round(length * scale)) for length in pixels.shape]
-    # Means over the pixels whose middle lies in each cell.
+    # Means over the pixels whose middle lies in each cell; where all cells are alike, in one step.
     whole = Image.fromarray(pixels.astype(np.float32, copy=False))
-    small = np.asarray(whole.resize(size[::-1], Image.Resampling.BOX))
+    gap = None if any(length * scale % 1 for length in pixels.shape) else 1.0
+    small = np.asarray(whole.resize(size[::-1], Image.Resampling.BOX, reducing_gap=gap))
     grid[: small.shape[0], : small.shape[1]] = standardised(small)
     return grid, scale
 
@@ -128,7 +129,7 @@ def standardised(pixels: np.ndarray) -> np.ndarray:
     return made
 
 
-def labelled(chances: np.ndarray) -> np.ndarray:
+def labelled(chances: np.ndarray, crosses: int = 3) -> np.ndarray:
     """Turn probabilities into labels: of each lung its largest part, without spurs and holes.
 
     Parameters
@@ -136,6 +137,8 @@ def labelled(chances: np.ndarray) -> np.ndarray:
     chances : numpy.ndarray, shape (class, row, column)
         Probabilities, 0..1, of elsewhere, the lung on the left of the image and the one on its
         right.
+    crosses : int
+        Of the disc that opens the outline: it is 3 px across and 2 more for each.
 
     Returns
     -------
@@ -148,19 +151,20 @@ def labelled(chances: np.ndarray) -> np.ndarray:
     for lung, window in zip((RIGHT, LEFT), ndimage.find_objects(best, LEFT), strict=True):
         if window is None:
             continue
-        # Of the outline what is thinner than a disc of 9 px across is no lung.
-        smooth = ~_eroded(~_eroded(np.pad(best[window] == lung, 8)))
+        # Of the outline what is thinner than the disc is no lung.
+        padded = np.pad(best[window] == lung, 2 * (1 + crosses))
+        smooth = ~_eroded(~_eroded(padded, crosses), crosses)
         if smooth.any():
             whole = off_border(~largest_part(smooth))
             labels[window][whole & (labels[window] == 0)] = lung
     return labels
 
 
-def _eroded(mask: np.ndarray) -> np.ndarray:
-    """Erode a mask by a disc of 9 px across: a square of 3 px and three crosses; 4 px are lost."""
+def _eroded(mask: np.ndarray, crosses: int) -> np.ndarray:
+    """Erode a mask by a disc: a square of 3 px and crosses, each of which loses 1 px a side."""
     mask = mask[1:-1] & mask[:-2] & mask[2:]
     mask = mask[:, 1:-1] & mask[:, :-2] & mask[:, 2:]
-    for _ in range(3):
+    for _ in range(crosses):
         inner, rows, columns = mask[1:-1, 1:-1], mask[:, 1:-1], mask[1:-1]
         mask = inner & rows[:-2] & rows[2:] & columns[:, :-2] & columns[:, 2:]
     return mask
