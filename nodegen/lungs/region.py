@@ -110,10 +110,14 @@ def to_grid(pixels: np.ndarray) -> tuple[np.ndarray, float]:
     scale = GRID_PX / max(pixels.shape)
     grid = np.full((GRID_PX, GRID_PX), -1, np.float32)
     size = [max(1, round(length * scale)) for length in pixels.shape]
-    # Means over the pixels whose middle lies in each cell; where all cells are alike, in one step.
-    whole = Image.fromarray(pixels.astype(np.float32, copy=False))
-    gap = None if any(length * scale % 1 for length in pixels.shape) else 1.0
-    small = np.asarray(whole.resize(size[::-1], Image.Resampling.BOX, reducing_gap=gap))
+    # Means over the pixels whose middle lies in each cell.
+    step = round(1 / scale)
+    if any(length != cells * step for length, cells in zip(pixels.shape, size, strict=True)):
+        whole = Image.fromarray(pixels.astype(np.float32, copy=False))
+        small = np.asarray(whole.resize(size[::-1], Image.Resampling.BOX))
+    else:  # the same in a fifth of the time
+        rows = pixels.reshape(-1, step, pixels.shape[1]).sum(1, dtype=np.float32)
+        small = sum(rows[:, first::step] for first in range(step)) / np.float32(step**2)
     grid[: small.shape[0], : small.shape[1]] = standardised(small)
     return grid, scale
 

@@ -202,9 +202,11 @@ def warp_to_box(
     places = np.indices(np.maximum(ends - corner, 0), dtype=np.float64)
     places += (corner + 0.5 - np.asarray(at))[:, None, None]
     if lobes:
-        angle, strays = np.arctan2(*places), 1.0
-        for waves, (cosine, sine) in enumerate(zip(lobes[::2], lobes[1::2], strict=False), start=3):
-            strays = strays + cosine * np.cos(waves * angle) + sine * np.sin(waves * angle)
+        # Waves around it are powers of a unit number in its direction: no angle is needed.
+        direction = places[1] + 1j * places[0]
+        direction /= np.maximum(np.abs(direction), 1e-6)
+        terms = [0, 0, 0, *np.subtract(lobes[::2], np.multiply(1j, lobes[1::2]))]
+        strays = 1.0 + np.polyval(terms[::-1], direction).real
         places /= np.maximum(strays, 0.5)
     places = np.tensordot(back, places, 1) + middle[:, None, None]
     part = ndimage.map_coordinates(source, places, order=3, mode="constant")
