@@ -18,8 +18,8 @@ from nodegen.errors import ModelError, SettingError, StackError, TrainingError
 from nodegen.io.boxes import read_boxes
 from nodegen.io.radiograph import read_radiograph
 from nodegen.io.stack import read_stack
-from nodegen.lungs.fields import Edges, Lungs, find_lungs
-from nodegen.lungs.frame import Frame, mapped, mm_per_px
+from nodegen.lungs.fields import Lungs, find_lungs
+from nodegen.lungs.frame import Edges, Frame, mapped, mm_per_px
 from nodegen.lungs.network import read_weights
 from nodegen.lungs.prior import CELL_PX, GAP_PX, Prior
 from nodegen.lungs.region import find_region, implausible
@@ -209,7 +209,7 @@ def test_boxes_keep_apart_and_lie_on_the_body(chest, lungs):
 
 @pytest.mark.parametrize("size_mm", [(6.0, 8.0), (20.0, 20.0), (40.0, 60.0)])
 def test_sizes_are_those_asked_for(chest, lungs, size_mm):
-    mm = mm_per_px(Frame.of(lungs))
+    mm = mm_per_px(lungs.frame)
     places = Prior.load().places(lungs, chest[0])
     for seed in range(10):
         for box in places.draw(2, np.random.default_rng(seed), size_mm):

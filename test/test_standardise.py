@@ -17,7 +17,7 @@ from nodegen.dataset.energy import ENERGIES, MEAN, REST_ENERGY, SIGMAS, bands, e
 from nodegen.dataset.standardise import REACH_PX, StandardisationTransform, standardise
 from nodegen.io.radiograph import Radiograph, read_radiograph
 from nodegen.lungs.fields import find_lungs
-from nodegen.lungs.frame import Frame, mapped
+from nodegen.lungs.frame import mapped
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +178,7 @@ def test_originals_become_what_another_hand_made_of_them(shared):
         made = standardise(read_radiograph(path))
         other = read_radiograph(like).pixels.astype(np.float32)
         rows, columns = np.nonzero(made.lungs.labels[::8, ::8])
-        x, y, _ = mapped(
-            columns * 8.0, rows * 8.0, Frame.of(made.lungs), Frame.of(find_lungs(other))
-        )
+        x, y, _ = mapped(columns * 8.0, rows * 8.0, made.lungs.frame, find_lungs(other).frame)
         ours = ndimage.gaussian_filter(made.radiograph.pixels.astype(np.float32), 8)
         theirs = ndimage.gaussian_filter(other, 8)
         pair = (
@@ -198,7 +196,7 @@ def test_originals_become_what_another_hand_made_of_them(shared):
 def spot(made):
     """Two smooth nodules in the standardised image, 36 and 60 px across, grey levels."""
     y, x = np.mgrid[:1024, :1024]
-    right, left = made.lungs.edges
+    right, left = made.lungs.frame
     found = np.zeros((1024, 1024), np.float32)
     for lung, radius, height in ((right, 18, 300), (left, 30, 400)):
         middle = (lung.left + lung.right) / 2, (lung.top + lung.bottom) / 2

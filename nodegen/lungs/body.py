@@ -25,25 +25,14 @@ PADDING_LEVELS = 0.01  # of the grey range above the darkest level that still is
 class Body:
     """The lungs of one radiograph, their convex hull, and what was exposed.
 
-    Attributes
-    ----------
-    labels : numpy.ndarray of uint8, shape (row / 4, column / 4), rounded up
-        Of the lung fields, as :class:`nodegen.lungs.fields.Lungs` has them.
-    hull : numpy.ndarray of bool, the same shape
-        Lung, and what heart and diaphragm hide of it.
-    shown : numpy.ndarray of bool, the same shape
-        What is no padding: darkest pixels that hang together with the image's border.
-    shape : tuple of int
-        Rows and columns of the radiograph.
-    frame : Frame
-        Of the lungs.
+    Masks have the shape (row / 4, column / 4), rounded up.
     """
 
-    labels: np.ndarray
-    hull: np.ndarray
-    shown: np.ndarray
-    shape: tuple[int, int]
-    frame: Frame
+    labels: np.ndarray  # uint8, as of :class:`nodegen.lungs.fields.Lungs`
+    hull: np.ndarray  # bool: lung, and what heart and diaphragm hide of it
+    shown: np.ndarray  # bool: all but the darkest pixels that hang together with the border
+    shape: tuple[int, int]  # rows and columns of the radiograph
+    frame: Frame  # of the lungs
 
     @classmethod
     def of(cls, lungs: Lungs, pixels: np.ndarray) -> "Body":
@@ -52,11 +41,11 @@ class Body:
         low, high = float(pixels.min()), float(pixels.max())
         blank = pixels[::STEP_PX, ::STEP_PX] <= low + PADDING_LEVELS * (high - low)
         rows, columns = pixels.shape
-        return cls(labels, hull(labels > 0), off_border(blank), (rows, columns), Frame.of(lungs))
+        return cls(labels, hull(labels > 0), off_border(blank), (rows, columns), lungs.frame)
 
     @cached_property
     def hidden(self) -> np.ndarray:
-        """Mask of what the hull holds and the lung fields do not, (row / 4, column / 4)."""
+        """Mask of what the hull holds and the lung fields do not."""
         return np.asarray(self.hull & (self.labels == 0))
 
     def holds(self, box: Box) -> bool:

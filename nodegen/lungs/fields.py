@@ -8,56 +8,33 @@ import numpy as np
 from PIL import Image
 
 from nodegen.errors import StackError
+from nodegen.lungs.frame import Edges, Frame
 from nodegen.lungs.region import LEFT, RIGHT, implausible, labelled, to_grid
-
-EDGE_QUANTILE = 0.01  # of a lung's pixels lie beyond each edge of its frame, so that spikes do not
-
-
-@dataclass(frozen=True)
-class Edges:
-    """The frame of one lung field, px: its outermost columns and rows but for a hundredth."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
 
 
 @dataclass(frozen=True)
 class Lungs:
-    """The lung fields of one radiograph.
+    """The lung fields of one radiograph."""
 
-    Attributes
-    ----------
-    labels : numpy.ndarray of uint8, shape (row, column)
-        0 elsewhere, 1 the lung on the left of the image (the patient's right one), 2 the other.
-    confidence : float
-        Mean probability of the labels inside the lungs, 0..1.
-    """
-
+    # uint8, (row, column): 0 elsewhere, 1 the patient's right lung (left in the image), 2 the left
     labels: np.ndarray
-    confidence: float
+    confidence: float  # mean probability of the labels inside the lungs, 0..1
 
     @cached_property
-    def edges(self) -> tuple[Edges, Edges]:
-        """The frames of both lungs."""
-        return _edges(self.labels == RIGHT), _edges(self.labels == LEFT)
+    def frame(self) -> Frame:
+        """The edges of both lungs, px."""
+        return Frame(Edges.of(self.labels == RIGHT), Edges.of(self.labels == LEFT))
 
 
 def find_lungs(pixels: np.ndarray, model: Path | None = None) -> Lungs:
-    """Label the lung fields of a radiograph.
+    """Label the lung fields of a radiograph, in its own pixels.
 
     Parameters
     ----------
-    pixels : numpy.ndarray, shape (row, column)
+    pixels : ndarray, shape (row, column)
         Upright, any grey scale, lungs dark or bright.
-    model : pathlib.Path, optional
+    model : Path, optional
         Folder of the weights; None: those that nodegen ships.
-
-    Returns
-    -------
-    Lungs
-        Labels in the radiograph's own pixels.
 
     Raises
     ------
@@ -75,7 +52,7 @@ def find_lungs(pixels: np.ndarray, model: Path | None = None) -> Lungs:
     >>> lungs.labels.shape, bool(0.2 < (lungs.labels > 0).mean() < 0.6)
     ((1024, 1024), True)
     """
-    from nodegen.lungs.network import LUNGS, mean_of_views, open_network
+    from nodegen.lungs.network import LUNGS, mean_of_views, open_network  # imports torch
 
     if pixels.ndim != 2:
         raise StackError(
@@ -109,14 +86,3 @@ def _enlarged(
             np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)) > 0.5
         )
     return np.where(large[0], np.uint8(RIGHT), np.uint8(LEFT) * large[1])
-
-
-def _edges(lung: np.ndarray) -> Edges:
-    (left, right), (top, bottom) = (
-        np.quantile(
-            np.repeat(np.arange(lung.shape[1 - axis]), np.count_nonzero(lung, axis)),
-            (EDGE_QUANTILE, 1 - EDGE_QUANTILE),
-        ).tolist()
-        for axis in (0, 1)
-    )
-    return Edges(left, top, right + 1, bottom + 1)

@@ -5,11 +5,9 @@ are brought onto each other (outer and inner edge of each lung) and what lies be
 stretched; down, the top and bottom of the lung on that side, blended across the mediastinum.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-
-from nodegen.lungs.fields import Edges, Lungs
 
 # Internal width of an adult's chest, from the outer edge of one lung to that of the other, mm. It
 # is what the simulated chests have (0.34 mm/px); where a file's pixel size is not to be trusted,
@@ -18,25 +16,35 @@ CHEST_WIDTH_MM = 288.0
 # A pixel size that makes the lungs narrower or wider than this is none of this image: NODE21's
 # headers hold the size before the image was resampled.
 PLAUSIBLE_WIDTH_MM = (180.0, 400.0)
+EDGE_QUANTILE = 0.01  # of a lung's pixels lie beyond each of its edges, so that spikes do not count
 
 
-@dataclass(frozen=True)
-class Frame:
-    """The edges of both lungs, of an image or of the mean chest, px.
+class Edges(NamedTuple):
+    """The edges of one lung field, px: its outermost columns and rows but for a hundredth."""
 
-    Attributes
-    ----------
-    right, left : Edges
-        Of the patient's right lung, on the left of the image, and of the left one.
-    """
-
-    right: Edges
-    left: Edges
+    left: float
+    top: float
+    right: float
+    bottom: float
 
     @classmethod
-    def of(cls, lungs: Lungs) -> "Frame":
-        """The frame of a radiograph's lungs."""
-        return cls(*lungs.edges)
+    def of(cls, lung: np.ndarray) -> "Edges":
+        """The edges of a mask (row, column)."""
+        (left, right), (top, bottom) = (
+            np.quantile(
+                np.repeat(np.arange(lung.shape[1 - axis]), np.count_nonzero(lung, axis)),
+                (EDGE_QUANTILE, 1 - EDGE_QUANTILE),
+            ).tolist()
+            for axis in (0, 1)
+        )
+        return cls(left, top, right + 1, bottom + 1)
+
+
+class Frame(NamedTuple):
+    """The edges of both lungs, of an image or of the mean chest, px."""
+
+    right: Edges  # of the patient's right lung, on the left of the image
+    left: Edges
 
     @property
     def width(self) -> float:
@@ -50,7 +58,7 @@ class Frame:
         return self.right.left, inner[0], max(inner[1], inner[0] + 1), self.left.right
 
     def rows(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the lungs' top and bottom at columns `x`, blended between the inner edges."""
+        """Rows of the lungs' top and bottom at columns ``x``, blended between the inner edges."""
         _, first, second, _ = self.across
         weight = np.clip((x - first) / (second - first), 0, 1)
         top = self.right.top + weight * (self.left.top - self.right.top)
@@ -65,19 +73,17 @@ def mapped(
 
     Parameters
     ----------
-    x, y : numpy.ndarray
-        Columns and rows, px of `source`.
-    source : Frame
-        The edges of the lungs that the points are given in, px.
-    target : Frame
-        The edges of the lungs that they are brought to, px.
+    x, y : ndarray
+        Columns and rows, px of ``source``.
+    source, target : Frame
+        Of the lungs that the points are given in, and of those that they are brought to.
 
     Returns
     -------
-    x, y : numpy.ndarray
-        px of `target`.
-    area : numpy.ndarray
-        px² of `target` for each px² of `source`, there.
+    x, y : ndarray
+        px of ``target``.
+    area : ndarray
+        px² of ``target`` for each px² of ``source``, there.
     """
     edges, onto = np.array(source.across), np.array(target.across)
     piece = np.clip(np.searchsorted(edges, x) - 1, 0, 2)
@@ -90,14 +96,7 @@ def mapped(
 
 
 def mm_per_px(frame: Frame, spacing: tuple[float, ...] | None = None) -> float:
-    """Size of a pixel, mm: the file's where it fits a chest, else by the width of the lungs.
-
-    Parameters
-    ----------
-    frame : Frame
-        The edges of the radiograph's lungs, px.
-    spacing : tuple of float, optional
-        (x, y, …) as the file says, mm.
+    """Size of a pixel, mm: the file's (x, y, …) where it fits a chest, else by the lungs' width.
 
     Examples
     --------
@@ -105,8 +104,7 @@ def mm_per_px(frame: Frame, spacing: tuple[float, ...] | None = None) -> float:
     >>> mm_per_px(chest, (0.4, 0.4)), round(mm_per_px(chest, (1.0, 1.0)), 2)
     (0.4, 0.36)
     """
-    if spacing:
-        low, high = PLAUSIBLE_WIDTH_MM
-        if low <= frame.width * spacing[0] <= high:
-            return float(spacing[0])
+    low, high = PLAUSIBLE_WIDTH_MM
+    if spacing and low <= frame.width * spacing[0] <= high:
+        return float(spacing[0])
     return CHEST_WIDTH_MM / frame.width

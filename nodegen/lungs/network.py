@@ -67,17 +67,8 @@ def _doubled(features: torch.Tensor) -> torch.Tensor:
 def open_network(folder: Path = LUNGS, quick: bool = False) -> LungNet:
     """Open the trained network, batch norm folded into its convolutions.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Of the weights.
-    quick : bool
-        Whether it computes in half precision, where that is quicker.
-
-    Raises
-    ------
-    ModelError
-        Where the weights are missing or altered.
+    ``quick``: in half precision, where that is quicker. A ModelError says where the weights are
+    missing or altered.
     """
     network = LungNet()
     network.load_state_dict(read_weights(folder), strict=False)  # lacks batch norm's counters only
@@ -92,13 +83,7 @@ def open_network(folder: Path = LUNGS, quick: bool = False) -> LungNet:
 
 
 def read_weights(folder: Path = LUNGS) -> dict[str, torch.Tensor]:
-    """Read the weights by their names in :class:`LungNet`.
-
-    Raises
-    ------
-    ModelError
-        Where they are missing or altered.
-    """
+    """Read the weights by their names in :class:`LungNet`; a ModelError where they are damaged."""
     path = folder / INDEX
     try:
         index = json.loads(path.read_bytes())

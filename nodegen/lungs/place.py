@@ -29,6 +29,7 @@ BOX_INK = (255, 224, 0)
 DENSITY_INK = np.array([160, 32, 240])
 DENSITY_OPACITY = 0.55  # where the density is highest
 OUTLINE_PX = 2
+PICTURE_PX = 1024  # its longer side
 
 
 def place_files(
@@ -48,10 +49,10 @@ def place_files(
 
     Parameters
     ----------
-    inputs : list of pathlib.Path
+    inputs : list of Path
         Files and folders of radiographs, of any format that is read; a stack's slices are placed
         one by one.
-    output : pathlib.Path
+    output : Path
         Folder without another stack; ``nodules.json`` there is replaced.
     nodules : tuple of int
         Fewest and most boxes in a radiograph.
@@ -59,14 +60,14 @@ def place_files(
         Range of the larger side; None: as NODE21's.
     seed : int
         The same inputs, settings and seed give the same boxes.
-    pictures : pathlib.Path, optional
+    pictures : Path, optional
         Gets a PNG for each radiograph.
     left_out : callable
         Is given a sentence about each radiograph that is left out.
 
     Returns
     -------
-    list of (pathlib.Path, int, int)
+    list of (Path, int, int)
         Of each stack its folder, and how many slices and boxes it has.
 
     Raises
@@ -94,7 +95,7 @@ def place_files(
                 boxes = places.draw(count, rng, size_mm, radiograph.spacing)
                 if pictures is not None:
                     stem = bare_name(name).replace("/", "_")
-                    made = picture(pixels, lungs, places.density, boxes)
+                    made = _picture(pixels, lungs, places.density, boxes)
                     write_bytes(pictures / f"{stem}_{radiograph.slice:03d}.png", made)
                 empty = replace(radiograph, pixels=pixels[:0])  # read again when it is written
                 group = groups.setdefault((pixels.shape, pixels.dtype), [])
@@ -124,29 +125,8 @@ def place_files(
     return placed
 
 
-def picture(
-    pixels: np.ndarray, lungs: Lungs, density: np.ndarray, boxes: list[Box], side: int = 1024
-) -> bytes:
-    """Draw the picture.
-
-    Parameters
-    ----------
-    pixels : numpy.ndarray, shape (row, column)
-        The radiograph, in any grey scale.
-    lungs : Lungs
-        Its lung fields, of the same shape.
-    density : numpy.ndarray
-        From :class:`nodegen.lungs.prior.Places`.
-    boxes : list of Box
-        Outlined in the picture; px of the radiograph.
-    side : int
-        Longer side of the picture, px.
-
-    Returns
-    -------
-    bytes
-        A PNG.
-    """
+def _picture(pixels: np.ndarray, lungs: Lungs, density: np.ndarray, boxes: list[Box]) -> bytes:
+    """A PNG of a radiograph, its lungs, the density of its places, and its boxes."""
     grey = eight_bit(pixels, (1, 99.5))
     colours = np.repeat(grey[..., None].astype(np.float32), 3, 2)
     shade = np.asarray(
@@ -163,4 +143,4 @@ def picture(
     for box in boxes:
         corners = (box.left, box.top, box.right - 1, box.bottom - 1)
         pen.rectangle(corners, outline=BOX_INK, width=OUTLINE_PX)
-    return encoded(resized(image, side)[0])
+    return encoded(resized(image, PICTURE_PX)[0])

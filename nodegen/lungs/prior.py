@@ -31,44 +31,21 @@ TRIES = 200  # draws of one box before it is given up
 
 @dataclass(frozen=True)
 class Prior:
-    """The density of places and the law of sizes.
-
-    Attributes
-    ----------
-    mean_chest : Frame
-        The lungs' frame in which `means` and `covariances` are told, px.
-    weights, means, covariances : numpy.ndarray, shapes (n,), (n, 2), (n, 2, 2)
-        Of the mixture; x before y.
-    log_side : tuple of float
-        Mean and standard deviation of the natural logarithm of a box's larger side, px of the mean
-        chest.
-    side_limits : tuple of float
-        Smallest and largest larger side, px of the mean chest.
-    log_ratio : float
-        Standard deviation of the logarithm of width over height.
-    hidden : float
-        Weight of places that the lungs' hull holds and the lung fields do not.
-    """
+    """The density of places and the law of sizes, in px of the mean chest."""
 
     mean_chest: Frame
-    weights: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray
-    log_side: tuple[float, float]
-    side_limits: tuple[float, float]
-    log_ratio: float
-    hidden: float = 1.0
+    weights: np.ndarray  # of the mixture, (n,)
+    means: np.ndarray  # (n, 2), x before y
+    covariances: np.ndarray  # (n, 2, 2)
+    log_side: tuple[float, float]  # mean and deviation of the logarithm of a box's larger side
+    side_limits: tuple[float, float]  # smallest and largest larger side
+    log_ratio: float  # standard deviation of the logarithm of width over height
+    hidden: float = 1.0  # weight of places that the lungs' hull holds and the lung fields do not
 
     @classmethod
     @lru_cache(maxsize=2)
     def load(cls, path: Path | None = None) -> "Prior":
-        """Read the fitted law; None: the one that nodegen ships.
-
-        Raises
-        ------
-        ModelError
-            Where the file is missing or malformed.
-        """
+        """Read the fitted law; None: nodegen's own. A ModelError says where it is damaged."""
         path = path or PRIOR
         try:
             content: dict[str, Any] = json.loads(path.read_bytes())
@@ -113,18 +90,11 @@ class Prior:
 
 @dataclass(frozen=True)
 class Places:
-    """Where nodules lie in one radiograph; computed once, and small.
-
-    Attributes
-    ----------
-    prior : Prior
-    body : Body
-    density : numpy.ndarray of float32, shape (row / 8, column / 8), rounded up
-        Probability that a nodule's centre lies in each cell of 8 × 8 px; sums to 1.
-    """
+    """Where nodules lie in one radiograph; computed once, and small."""
 
     prior: Prior
     body: Body
+    # float32, (row / 8, column / 8) rounded up: probability that a centre lies in each cell; sum 1
     density: np.ndarray
 
     def draw(
@@ -141,7 +111,7 @@ class Places:
         ----------
         count : int
             Boxes wanted; fewer come where there is no room.
-        rng : numpy.random.Generator
+        rng : Generator
             Draws sizes, aspects and places.
         size_mm : tuple of float, optional
             Range of the larger side; the law of sizes is cut off there. None: as NODE21's.
@@ -153,7 +123,7 @@ class Places:
         Returns
         -------
         list of Box
-            In slice 0, numbered after those of ``beside``.
+            In slice 0, numbered after ``beside``.
 
         Raises
         ------

@@ -22,18 +22,10 @@ RANGE_PERCENTILES = (1.0, 99.0)  # of the pixels that are no padding; they becom
 
 @dataclass(frozen=True)
 class Region:
-    """The convex hull of both lungs: lung, and what heart and diaphragm hide of it.
+    """The convex hull of both lungs: lung, and what heart and diaphragm hide of it."""
 
-    Attributes
-    ----------
-    mask : numpy.ndarray of bool, shape (row, column)
-        On the grid.
-    scale : float
-        px of the grid for each px of the radiograph.
-    """
-
-    mask: np.ndarray
-    scale: float
+    mask: np.ndarray  # bool, (row, column), of half the network's grid
+    scale: float  # px of the mask for each px of the radiograph
 
     def share_off(self, left: int, top: int, right: int, bottom: int) -> float:
         """Share of a box, px of the radiograph and half-open, that lies off the region."""
@@ -50,7 +42,7 @@ def find_region(pixels: np.ndarray) -> Region | None:
 
     Parameters
     ----------
-    pixels : numpy.ndarray, shape (row, column)
+    pixels : ndarray, shape (row, column)
         Any grey scale.
 
     Raises
@@ -97,12 +89,12 @@ def to_grid(pixels: np.ndarray) -> tuple[np.ndarray, float]:
 
     Parameters
     ----------
-    pixels : numpy.ndarray, shape (row, column)
+    pixels : ndarray, shape (row, column)
         Any grey scale.
 
     Returns
     -------
-    grid : numpy.ndarray of float32, shape (256, 256)
+    grid : ndarray of float32, shape (256, 256)
         In -1..1, padding at -1.
     scale : float
         px of the grid for each px of the radiograph.
@@ -127,10 +119,8 @@ def standardised(pixels: np.ndarray) -> np.ndarray:
     floor = pixels.min()
     shown = pixels[pixels > floor] if (pixels > floor).any() else pixels
     low, high = np.percentile(shown, RANGE_PERCENTILES)
-    made: np.ndarray = np.clip((pixels - low) * (2 / max(high - low, 1e-6)) - 1, -1, 1).astype(
-        np.float32
-    )
-    return made
+    made = np.clip((pixels - low) * (2 / max(high - low, 1e-6)) - 1, -1, 1)
+    return np.asarray(made, np.float32)
 
 
 def labelled(chances: np.ndarray, crosses: int = 3) -> np.ndarray:
@@ -138,15 +128,14 @@ def labelled(chances: np.ndarray, crosses: int = 3) -> np.ndarray:
 
     Parameters
     ----------
-    chances : numpy.ndarray, shape (class, row, column)
-        Probabilities, 0..1, of elsewhere, the lung on the left of the image and the one on its
-        right.
+    chances : ndarray, shape (class, row, column)
+        Probabilities, 0..1.
     crosses : int
         Of the disc that opens the outline: it is 3 px across and 2 more for each.
 
     Returns
     -------
-    numpy.ndarray of uint8, shape (row, column)
+    ndarray of uint8, shape (row, column)
         0 elsewhere, 1 the lung on the left of the image, 2 the one on its right.
     """
     elsewhere, right, left = chances
@@ -211,23 +200,14 @@ MOST_UPSIDE_DOWN = -0.25
 def implausible(
     grid: np.ndarray, chances: np.ndarray, labels: np.ndarray, cells: float
 ) -> str | None:
-    """Say why the labels are no pair of lungs; None where they are.
+    """Say in a clause why the labels are no pair of lungs; None where they are.
 
     Parameters
     ----------
-    grid : numpy.ndarray of float32, shape (row, column)
-        What the network looked at, from :func:`to_grid`.
-    chances : numpy.ndarray of float32, shape (class, row, column)
-        The network's probabilities.
-    labels : numpy.ndarray of uint8, shape (row, column)
-        From :func:`labelled`.
+    grid, chances, labels : ndarray, shape ([class,] row, column)
+        From :func:`to_grid`, the network, and :func:`labelled`.
     cells : float
-        Cells of the grid that the radiograph fills.
-
-    Returns
-    -------
-    str or None
-        A clause, such as "one lung is too small".
+        Pixels of them that the radiograph fills.
     """
     lungs = right, left = labels == RIGHT, labels == LEFT
     areas = [np.count_nonzero(lung) for lung in lungs]

@@ -13,8 +13,8 @@ from nodegen.errors import TrainingError
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.files import write_text
 from nodegen.lungs.body import STEP_PX
-from nodegen.lungs.fields import Edges, Lungs
-from nodegen.lungs.frame import Frame
+from nodegen.lungs.fields import Lungs
+from nodegen.lungs.frame import Edges, Frame
 from nodegen.lungs.prior import CELL_PX, FORMAT, Prior
 
 SIDE_PX = 1024  # of NODE21's images
@@ -27,8 +27,7 @@ LEAST_WEIGHT = 0.01  # of hidden places; its inverse is the greatest
 
 def mean_frame(lungs: list[Lungs]) -> Frame:
     """The mean chest: mean of the edges over radiographs in NODE21's form."""
-    edges = np.array([[list(vars(side).values()) for side in one.edges] for one in lungs])
-    right, left = edges.mean(0)
+    right, left = np.array([one.frame for one in lungs]).mean(0)
     return Frame(Edges(*map(float, right)), Edges(*map(float, left)))
 
 

@@ -46,7 +46,7 @@ def ground_of(lungs: Lungs | None, pixels: np.ndarray, box: Box) -> str:
     if np.mean(covered > 0) < INSIDE:
         return _beside(lungs, x, y)
     side = 1 + int(np.mean(covered == 2) > np.mean(covered == 1))
-    edges = lungs.edges[side - 1]
+    edges = lungs.frame[side - 1]
     here = np.flatnonzero(lungs.labels[int(min(max(y, 0), len(pixels) - 1))] == side)
     left, right = (here[0], here[-1] + 1) if len(here) else (edges.left, edges.right)
     medial = (right - x if side == 1 else x - left) / (right - left)
@@ -59,7 +59,7 @@ def ground_of(lungs: Lungs | None, pixels: np.ndarray, box: Box) -> str:
 
 def _beside(lungs: Lungs, x: float, y: float) -> str:
     """The ground of a point (px) that lies off the lung fields."""
-    right, left = lungs.edges  # the patient's: the right lung lies on the left of the image
+    right, left = lungs.frame  # the patient's: the right lung lies on the left of the image
     if not right.left <= x <= left.right:
         return WALL
     top, bottom = min(right.top, left.top), max(right.bottom, left.bottom)

@@ -12,7 +12,7 @@ from nodegen.evaluation.reader_study.study_plan import Place
 from nodegen.io.boxes import Box
 from nodegen.lungs.body import Body
 from nodegen.lungs.fields import Lungs, find_lungs
-from nodegen.lungs.frame import Frame, mapped
+from nodegen.lungs.frame import mapped
 from nodegen.renderer import Renderer
 
 APART = 0.5  # box sides that must lie between a new nodule and any that is known
@@ -60,8 +60,8 @@ class Backgrounds:
         (lungs, body), box, wanted = found, nodule.box, 1.0
         if own is not None:
             wanted = _lung_share(own[0], box)
-            frames = Frame.of(own[0]), Frame.of(lungs)
-            x, y, _ = mapped(np.array([box.centre[0]]), np.array([box.centre[1]]), *frames)
+            at = (np.array([value]) for value in box.centre)
+            x, y, _ = mapped(*at, own[0].frame, lungs.frame)
             left, top = round(float(x[0]) - box.width / 2), round(float(y[0]) - box.height / 2)
             box = replace(box, left=left, top=top, right=left + box.width, bottom=top + box.height)
         if not body.holds(box) or any(
