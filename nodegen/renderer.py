@@ -35,7 +35,6 @@ from nodegen.synthesis.visibility import (
     HIDDEN_BELOW,
     NEAR,
     OFF,
-    edges_of,
     flags_of,
     with_lungs,
 )
@@ -310,14 +309,14 @@ class Renderer:
 
         Boxes come by their corners, so that their order in the file does not matter.
         """
-        edges = edges_of(boxes)
+        edges = np.array([position(box)[1:] for box in boxes])
         seen: Counter[tuple[int, ...]] = Counter()
         recipes = []
         for box in sorted(boxes, key=position):
             again = seen[position(box)]
             recipe = plan_box(context, box, again, seed, self.library, self.settings, signal)
             seen[position(box)] += 1
-            place = flags_of(box, edges[box.slice], context.slice01)
+            place = flags_of(box, edges, context.slice01)
             recipes.append(replace(recipe, flags=[*place, *recipe.flags]))
         return recipes
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter, read_stack
-from nodegen.lungs.network import LungNet, open_network, probabilities, read_weights
+from nodegen.lungs.network import LungNet, open_network, probabilities, load_weights
 from nodegen.lungs.region import find_region, hull, labelled, to_grid
 from nodegen.pipeline import generate
 from nodegen.renderer import Renderer
@@ -40,7 +40,7 @@ def test_folding_the_norms_changes_no_answer(chest):
     grid, scale = to_grid(chest[0])
     assert scale == 0.25
     plain = LungNet()
-    plain.load_state_dict(read_weights(), strict=False)
+    plain.load_state_dict(load_weights(), strict=False)
     one, other = (probabilities(network, grid) for network in (plain.eval(), open_network()))
     np.testing.assert_allclose(one, other, atol=1e-4)
 

@@ -20,7 +20,7 @@ from nodegen.io.radiograph import read_radiograph
 from nodegen.io.stack import read_stack
 from nodegen.lungs.fields import Lungs, find_lungs
 from nodegen.lungs.frame import Edges, Frame, mapped, mm_per_px
-from nodegen.lungs.network import read_weights
+from nodegen.lungs.network import load_weights
 from nodegen.lungs.prior import CELL_PX, GAP_PX, Prior
 from nodegen.lungs.region import find_region, implausible
 from research.lungs.__main__ import main as train_lungs_main
@@ -320,7 +320,7 @@ def test_the_network_trains_and_goes_on_where_it_was_stopped(tmp_path, capsys):
     weights = Path(capsys.readouterr().out.splitlines()[-1])
     card = json.loads((tmp_path / "once" / "lungs.json").read_text())["card"]
     assert card["radiographs"] == "3 without labels"
-    assert len(read_weights(tmp_path / "once")) > 50
+    assert len(load_weights(tmp_path / "once")) > 50
     assert train("again", "2,1") == 0  # from its last checkpoint: nothing is left to do
     assert (tmp_path / "again" / weights.name).read_bytes() == weights.read_bytes()
     assert train("other", "3,1") == 2

@@ -28,7 +28,7 @@ from nodegen.cascade.pyramid import (
 )
 from nodegen.constants import BATCH_NORM_EPS, HALF_WIDTH_PX, KERNEL, LAYERS, LEAKY_SLOPE, SCALES
 from nodegen.errors import ModelError
-from nodegen.io.files import check_weights
+from nodegen.io.files import read_weights
 from nodegen.schemas import CascadeFile, read_json
 from nodegen.settings import quick_dtype
 
@@ -48,7 +48,7 @@ class Cascade:
     margins : tuple of int
         Of the default windows at each scale, px; measured on these weights.
     sha256 : str
-        Of ``cascade.json``, which names the hash of every file of weights.
+        Of all that decides the pixels.
     dtype : torch.dtype
         In which the convolutions of the default windows are computed.
     """
@@ -74,13 +74,7 @@ class Cascade:
 
     @classmethod
     def open(cls, folder: Path, device: torch.device | str = "cpu") -> "Cascade":
-        """Load a cascade and check it against its hashes.
-
-        Raises
-        ------
-        ModelError
-            Where a file is missing, truncated or altered.
-        """
+        """Load a cascade; a ModelError says which file is missing, truncated or altered."""
         index, device = read_index(folder), torch.device(device)
         layers = [
             [(weight.to(device), bias.to(device)) for weight, bias in scale]
@@ -102,7 +96,7 @@ class Cascade:
     def plan(
         self, shape: tuple[int, int], n0: int, support: tuple[Span, Span], windows: str = "default"
     ) -> Plan:
-        """What each scale computes so that ``support`` (rows, columns) of the crop comes out.
+        """What each scale computes so that a part of a crop comes out.
 
         Parameters
         ----------
@@ -111,7 +105,7 @@ class Cascade:
         n0 : int
             Scale to begin at, from 0, the coarsest, to ``SCALES`` - 1.
         support : ((int, int), (int, int))
-            Spans of rows and of columns of the crop that are wanted, px; ends are exclusive.
+            Rows and columns of the crop that are wanted, px; ends are exclusive.
         windows : {"default", "exact", "full"}
             ``default``: up to scale 12, in windows of few sizes. ``exact``: every scale, and the
             least windows that lose nothing. ``full``: every scale, the whole crop.
@@ -139,12 +133,10 @@ class Cascade:
         ----------
         images : Tensor of float32, shape (batch, 1, row, column)
             Crops in -1..1.
-        n0 : int
-            Scale to begin at, from 0, the coarsest, to ``SCALES`` - 1.
+        n0, plan
+            As :meth:`plan` takes and returns them, of the same crop.
         noise : list of Tensor, shape (row, column)
             Of each scale from ``n0`` on, as :meth:`draw_noise` gives it; shared by the batch.
-        plan : Plan
-            From :meth:`plan`, of the same crop and ``n0``.
 
         Returns
         -------
@@ -180,7 +172,7 @@ class Cascade:
         x : Tensor, shape (batch, 1, row, column)
             In -1..1.
         quick : bool
-            Whether in :attr:`dtype`; False: in single precision.
+            In ``dtype``; False: in single precision.
         """
         *wide, (weight, bias) = (self.quick_layers if quick else self.layers)[n]
         x = x.to(weight.dtype, memory_format=torch.channels_last)
@@ -218,13 +210,7 @@ def _spans(rows: Axis, columns: Axis, what: str) -> list[tuple[int, Span]]:
 
 
 def read_index(folder: Path) -> dict[str, Any]:
-    """Read ``cascade.json``, and add to it, as ``sha256``, a hash of what decides its pixels.
-
-    Raises
-    ------
-    ModelError
-        Where it is missing or malformed.
-    """
+    """Read ``cascade.json``, and add to it, as ``sha256``, a hash of what decides its pixels."""
     remedy = "give a folder with hyposignal and hypersignal as nodegen ships it"
     index, _ = read_json(CascadeFile, folder / INDEX, ModelError, remedy)
     decides = {  # the card does not, and has a date
@@ -237,18 +223,7 @@ def read_index(folder: Path) -> dict[str, Any]:
 
 
 def load_layers(folder: Path, index: dict[str, Any]) -> list[list[Layer]]:
-    """Load the generators, batch norm folded into the convolutions.
-
-    Returns
-    -------
-    list of list of (weight, bias)
-        For each scale, coarse to fine, its five convolutions in single precision.
-
-    Raises
-    ------
-    ModelError
-        As :func:`load_tensors` does.
-    """
+    """Load the generators of each scale, coarse to fine, batch norm folded in, single precision."""
     tensors = load_tensors(folder, index)
     try:
         layers = [_folded(tensors, f"{n:02d}.layers") for n in range(SCALES)]
@@ -262,39 +237,24 @@ def load_layers(folder: Path, index: dict[str, Any]) -> list[list[Layer]]:
         channels = 1
         for i, (weight, bias) in enumerate(scale):
             wanted = 1 if i == LAYERS - 1 else len(bias)
+            fault = None
             if weight.shape != (wanted, channels, KERNEL, KERNEL) or bias.shape != (wanted,):
-                raise ModelError(
-                    f"Scale {n} of the weights in {folder} has a layer of the shape "
-                    f"{tuple(weight.shape)}, which does not follow the one before it; copy the "
-                    "model anew."
-                )
-            if not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):
-                raise ModelError(
-                    f"Scale {n} of the weights in {folder} holds numbers that are not finite; copy "
-                    "the model anew."
-                )
+                shape = tuple(weight.shape)
+                fault = f"has a layer of the shape {shape}, which does not follow the one before it"
+            elif not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):
+                fault = "holds numbers that are not finite"
+            if fault:
+                raise ModelError(f"Scale {n} of the weights in {folder} {fault}; copy it anew.")
             channels = wanted
     return layers
 
 
 def load_tensors(folder: Path, index: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """Load the weights as they were saved, each under its scale's number.
-
-    Raises
-    ------
-    ModelError
-        Where a file is missing, truncated, or not the one that ``cascade.json`` names.
-    """
+    """Load the weights as they were saved, each under its scale's number."""
     tensors: dict[str, torch.Tensor] = {}
     for file in index["files"]:
         path = folder / file["name"]
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise ModelError(
-                f"The weights {path} cannot be read ({error.strerror}); copy the model anew."
-            ) from error
-        check_weights(path, data, file["sha256"], INDEX)
+        data = read_weights(path, file["sha256"], INDEX)
         try:
             tensors |= load(data)
         except Exception as error:  # safetensors' own

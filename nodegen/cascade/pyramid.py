@@ -55,13 +55,10 @@ def _cubic(x: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=512)
 def resize_matrix(size_in: int, size_out: int) -> np.ndarray:
-    """Bicubic resizing of one axis, with antialiasing, as a matrix.
+    """Bicubic resizing of one axis, with antialiasing, as a matrix (size_out, size_in) of float32.
 
-    Returns
-    -------
-    ndarray of float32, shape (size_out, size_in)
-        Not to be written to. Multiply it with the columns of an image to resize its rows. Samples
-        beyond the border are left out and the rest weighted up, as Pillow and torch do it.
+    Samples beyond the border are left out and the rest weighted up, as Pillow and torch do it. The
+    matrix is shared, and not to be written to.
 
     Examples
     --------
@@ -97,14 +94,9 @@ def resize(image: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
 
 
 def resize_window(image: torch.Tensor, wanted: list[tuple[int, Span]]) -> torch.Tensor:
-    """Resize ``image`` (..., row, column), but only a window of the result.
+    """Resize a whole ``image`` (..., row, column), but only a window of the result.
 
-    Parameters
-    ----------
-    image : Tensor, shape (..., row, column)
-        Whole; any range of values.
-    wanted : list of (int, (int, int))
-        Of rows and of columns: the size of the whole result, and the span of it that is wanted.
+    ``wanted``: of rows and of columns, the size of the whole result and the span that is wanted.
     """
     down, across = (
         resize_tensor(length, size, image.device)[slice(*span)]
@@ -121,29 +113,25 @@ def upsample(
 ) -> torch.Tensor:
     """Resize a window of one scale to a window of a finer one.
 
-    Where the window ends too early, the images themselves continue it.
-
     Parameters
     ----------
     window : Tensor, shape (..., row, column)
-        The window that ``have`` says, of the coarser scale.
+        Of the coarser scale.
     have, wanted : list of (int, (int, int))
         Of rows and of columns: the size of the whole image at a scale, and the window's span of it.
     images : Tensor, shape (..., row, column)
-        Whole, at their own size.
+        Whole, at their own size; they go on where the window ends too early.
     """
     pairs = list(zip(have, wanted, strict=True))
     needed = [source_span(low, high, span) for (low, _), (high, span) in pairs]
-    if any(n[0] < s[0] or n[1] > s[1] for n, (_, s) in zip(needed, have, strict=True)):
-        sizes = [(size, n) for (size, _), n in zip(have, needed, strict=True)]
-        ground = resize_window(images, sizes)
-        rows, columns = (_overlap(n, s) for n, (_, s) in zip(needed, have, strict=True))
-        ground[..., rows[0], columns[0]] = window[..., rows[1], columns[1]]
-    else:
-        rows_, columns_ = (
-            slice(n[0] - s[0], n[1] - s[0]) for n, (_, s) in zip(needed, have, strict=True)
-        )
-        ground = window[..., rows_, columns_]
+    both = [(max(n[0], s[0]), min(n[1], s[1])) for n, (_, s) in zip(needed, have, strict=True)]
+    rows, columns = (slice(b[0] - s[0], b[1] - s[0]) for b, (_, s) in zip(both, have, strict=True))
+    ground = window[..., rows, columns]
+    if both != needed:
+        inside = ground
+        ground = resize_window(images, [(h[0], n) for h, n in zip(have, needed, strict=True)])
+        rows, columns = (slice(b[0] - n[0], b[1] - n[0]) for b, n in zip(both, needed, strict=True))
+        ground[..., rows, columns] = inside
     down, across = (
         resize_tensor(low, high, window.device)[slice(*span), slice(*n)]
         for ((low, _), (high, span)), n in zip(pairs, needed, strict=True)
@@ -151,29 +139,15 @@ def upsample(
     return down @ ground @ across.T
 
 
-def _overlap(needed: Span, have: Span) -> tuple[slice, slice]:
-    """Where two spans overlap, as slices of the first and of the second."""
-    low, high = max(needed[0], have[0]), min(needed[1], have[1])
-    return slice(low - needed[0], high - needed[0]), slice(low - have[0], high - have[0])
-
-
 # --- windows -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of one scale.
+    """One axis of one scale, px."""
 
-    Attributes
-    ----------
-    size : int
-        Of the whole crop at this scale, px.
-    out : (int, int)
-        What the generator writes.
-    """
-
-    size: int
-    out: Span
+    size: int  # of the whole crop
+    out: Span  # what the generator writes
 
     @property
     def read(self) -> Span:
@@ -193,18 +167,10 @@ class Axis:
 
 
 class Plan(NamedTuple):
-    """What is computed for one box.
+    """What is computed for one box."""
 
-    Attributes
-    ----------
-    scales : list of (Axis, Axis)
-        Rows and columns of each scale, from the first one on.
-    support : list of (int, (int, int))
-        Rows and columns: the crop's size, and the span of it that comes out.
-    """
-
-    scales: list[tuple[Axis, Axis]]
-    support: list[tuple[int, Span]]
+    scales: list[tuple[Axis, Axis]]  # rows and columns of each scale, from the first one on
+    support: list[tuple[int, Span]]  # rows and columns: the crop's size, and what of it comes out
 
 
 def full_axis(sizes: tuple[int, ...], n0: int) -> list[Axis]:
@@ -223,20 +189,9 @@ def exact_axis(sizes: tuple[int, ...], n0: int, support: Span) -> list[Axis]:
 def margin_axis(
     sizes: tuple[int, ...], n0: int, support: Span, margins: tuple[int, ...], side_px: int = 0
 ) -> list[Axis]:
-    """Windows of the support and a measured margin, up to ``LAST_QUICK``.
+    """Windows of the support and a measured margin, up to ``LAST_QUICK``, px.
 
-    Parameters
-    ----------
-    sizes : tuple of int
-        Length of the crop's axis at each scale, coarse to fine, px.
-    n0 : int
-        Scale to begin at, from 0, the coarsest, to ``SCALES`` - 1.
-    support : (int, int)
-        Span of the last scale that is wanted, px; the end is exclusive.
-    margins : tuple of int
-        Of each scale, px.
-    side_px : int
-        Least length of ``support`` that is reckoned with: the longer axis of a window.
+    ``side_px`` is the least length of ``support`` that is reckoned with: the window's longer axis.
     """
     axes = []
     last = max(n0, LAST_QUICK)

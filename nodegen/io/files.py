@@ -188,19 +188,26 @@ def same_file(one: Path, other: Path) -> bool:
         return os.path.realpath(one) == os.path.realpath(other)
 
 
-def check_weights(path: Path, content: bytes, sha256: str, index: str) -> None:
-    """Check that a file of weights has the hash that its index, a file's name, gives.
+def read_weights(path: Path, sha256: str, index: str) -> bytes:
+    """Read a file of weights, and check that it is the one that its index names by a hash.
 
     Raises
     ------
     ModelError
-        Where it is truncated or altered.
+        Where it is missing, truncated or altered.
     """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"The weights {path} cannot be read ({error.strerror}); copy the model anew."
+        ) from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(
             f"The weights {path} are truncated or altered: their SHA-256 is not the one in "
             f"{index}; copy the model anew."
         )
+    return content
 
 
 # --- the results of a run -------------------------------------------------------------------------

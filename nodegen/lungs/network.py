@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nodegen.errors import ModelError
-from nodegen.io.files import check_weights
+from nodegen.io.files import read_weights
 from nodegen.lungs.region import CLASSES, GRID_PX
 from nodegen.settings import MODEL, quick_dtype
 
@@ -71,7 +71,7 @@ def open_network(folder: Path = LUNGS, quick: bool = False) -> LungNet:
     missing or altered.
     """
     network = LungNet()
-    network.load_state_dict(read_weights(folder), strict=False)  # lacks batch norm's counters only
+    network.load_state_dict(load_weights(folder), strict=False)  # lacks batch norm's counters only
     network.eval()
     for block in (*network.down, *network.up):
         for i in (0, 3):  # a convolution, then its norm
@@ -82,20 +82,21 @@ def open_network(folder: Path = LUNGS, quick: bool = False) -> LungNet:
     return network
 
 
-def read_weights(folder: Path = LUNGS) -> dict[str, torch.Tensor]:
-    """Read the weights by their names in :class:`LungNet`; a ModelError where they are damaged."""
+def load_weights(folder: Path = LUNGS) -> dict[str, torch.Tensor]:
+    """Load the weights by their names in :class:`LungNet`; a ModelError where they are damaged."""
     path = folder / INDEX
     try:
         index = json.loads(path.read_bytes())
         if index["format"] != FORMAT:
             raise ValueError(f"its form is {index['format']!r}")
-        data = (folder / index["file"]).read_bytes()
+        file, sha256 = folder / index["file"], index["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"The weights of the lungs in {folder} cannot be read ({error}); copy the model anew."
         ) from error
-    check_weights(folder / index["file"], data, index["sha256"], INDEX)
-    return {name: values.float() for name, values in load(data).items()}
+    return {
+        name: values.float() for name, values in load(read_weights(file, sha256, INDEX)).items()
+    }
 
 
 @torch.inference_mode()

@@ -60,7 +60,7 @@ def find_pairs(patches: Path, segmentations: Path) -> list[Pair]:
             f"{patches} holds no file named *{PATCH_MARK}*{SUFFIX}: give the folder of CT patches."
         )
     return [
-        Pair(_name(key), found_patches.get(key), found_masks.get(key))
+        Pair(PATCH_MARK.join(key), found_patches.get(key), found_masks.get(key))
         for key in sorted(found_patches.keys() | found_masks.keys())
     ]
 
@@ -75,10 +75,6 @@ def _by_key(folder: Path, mark: str) -> dict[tuple[str, str], Path]:
     return found
 
 
-def _name(key: tuple[str, str]) -> str:
-    return f"{key[0]}{PATCH_MARK}{key[1]}"
-
-
 def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     """Read a pair as it lies in its files; headers' orientations do not turn it.
 
@@ -86,9 +82,8 @@ def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    volume_hu : ndarray, shape (slice, row, column)
-        In the file's own pixel type.
-    mask : ndarray of bool, the same shape
+    volume_hu, mask : ndarray, shape (slice, row, column)
+        HU in the file's own pixel type; bool.
 
     Raises
     ------
@@ -137,15 +132,10 @@ def _check_hu(volume: np.ndarray) -> None:
     low, high = float(volume.min()), float(volume.max())
     if low == high:
         raise PairError(f"the patch is constant ({low:g}): there is nothing to project")
-    if low > AIR_HU:
+    if low > AIR_HU or high < TISSUE_HU:
         raise PairError(
-            f"the patch's values begin at {low:g}, and a lung's HU far lower: it is in another "
-            "unit or has an offset, such as 1024, that is to be taken off first"
-        )
-    if high < TISSUE_HU:
-        raise PairError(
-            f"the patch's values end at {high:g}, and a nodule's HU lie higher: it is in another "
-            "unit or has an offset that is to be taken off first"
+            f"the patch's values are {low:g} to {high:g}, where HU of lung and of a nodule are "
+            "wanted: they are in another unit or have an offset, such as 1024, to be taken off"
         )
 
 
@@ -200,13 +190,7 @@ def _one_nodule(mask: np.ndarray) -> np.ndarray:
 
 
 def read_diameters(path: Path) -> dict[str, int]:
-    """Read ``ct_nodules.csv`` as patch name (without suffix) to diameter in mm.
-
-    Raises
-    ------
-    SettingError
-        Where it is missing or has other columns.
-    """
+    """Read ``ct_nodules.csv``: patch name (without suffix) to diameter in mm."""
     try:
         with open(path, newline="") as stream:
             return {

@@ -35,6 +35,9 @@ def project_nodule(
 ) -> list[Nodule]:
     """Cut a nodule out by its mask and project it along each axis.
 
+    Projections that are constant inside their mask are left out, as those of a nodule whose every
+    voxel lies below the HU window: nothing of it could be seen.
+
     Parameters
     ----------
     name : str
@@ -42,13 +45,7 @@ def project_nodule(
     volume_hu, mask : ndarray, shape (slice, row, column)
         CT patch at 1 mm, in HU, and its segmentation: any value above 0 is the nodule.
     axes : sequence of {0, 1, 2}
-        Axes of the rays in the patch's array (slice, row, column).
-
-    Returns
-    -------
-    list of Nodule
-        Without those projections that are constant inside their mask, as those of a nodule whose
-        every voxel lies below the HU window: nothing of it could be seen. May be empty.
+        Of the rays, in the patch's array.
     """
     nodules = []
     added_mm, step_mm = added_water(volume_hu, mask)

@@ -67,15 +67,7 @@ class SliceContext:
         return self._surrounds[box]
 
     def fit(self, library: Library, recipe: Recipe) -> FittedNodule:
-        """The recipe's nodule, fitted to its box; kept from planning to rendering, then dropped.
-
-        Parameters
-        ----------
-        library : Library
-            Holds the nodule.
-        recipe : Recipe
-            Its box lies in this slice.
-        """
+        """The recipe's nodule, fitted to its box; kept from planning to rendering, then dropped."""
         key = (
             *(recipe.box, recipe.nodule, recipe.mirror, recipe.turn_deg),
             *(recipe.fill, recipe.blur_px, recipe.margin_exponent),
@@ -184,17 +176,9 @@ def _changed(untouched: np.ndarray, change: np.ndarray, low: float, high: float)
 
 
 def top_threshold(slice01: np.ndarray) -> float:
-    """Top threshold of a slice, from which on a pixel belongs to its brightest class.
+    """Top threshold of a slice (row, column), from which on a pixel belongs to its brightest class.
 
-    Parameters
-    ----------
-    slice01 : ndarray, shape (row, column)
-        In 0..1.
-
-    Returns
-    -------
-    float
-        In 0..1; infinite where the slice has too few grey levels to part them into four classes.
+    All in 0..1; infinite where the slice has too few grey levels to part them into four classes.
     """
     step = max(1, min(slice01.shape) // OTSU_SIDE)
     # A slice in 0..1 needs no search for its bins: truncation to the bin's number is enough.

@@ -58,29 +58,16 @@ COMPRESSED = (0.90, 0.98)
 
 @dataclass(frozen=True)
 class FittedNodule:
-    """A nodule where it lies in a slice, ready to be blended; all arrays are its window's.
+    """A nodule where it lies in a slice, ready to be blended; arrays are (row, column) of it."""
 
-    Attributes
-    ----------
-    window : (slice, slice)
-        Rows and columns of the slice that the nodule can change.
-    contribution : ndarray of float32, shape (row, column)
-        What the nodule adds at full strength, in 0..1 of the slice's range. Below 0 in the halo
-        that energy normalisation draws around it.
-    mask : ndarray of bool, shape (row, column)
-        The nodule's own pixels.
-    central_disc : ndarray of bool, shape (row, column), optional
-        Where its contrast is measured, to be kept by whatever blends it; None with the paper's
-        contrast, of which nothing is promised.
-    around : ndarray of bool, shape (row, column), optional
-        Strands and satellites; None where the nodule is alone.
-    """
-
-    window: Window
+    window: Window  # rows and columns of the slice that the nodule can change
+    # float32: what it adds, in 0..1 of the slice's range; below 0 in energy normalisation's halo
     contribution: np.ndarray
-    mask: np.ndarray
+    mask: np.ndarray  # bool: its own pixels
+    # Bool: where its contrast is measured, to be kept by whatever blends it; None with the paper's
+    # contrast, of which nothing is promised.
     central_disc: np.ndarray | None = None
-    around: np.ndarray | None = None
+    around: np.ndarray | None = None  # bool: strands and satellites; None where it is alone
 
     @property
     def drawn(self) -> np.ndarray:
@@ -114,38 +101,22 @@ class FittedNodule:
 
 
 def fit_nodule(nodule: Nodule, recipe: Recipe, shape: tuple[int, ...]) -> FittedNodule:
-    """Fit a nodule to its box, and pass it through the detector; its contrast is not yet given.
+    """Fit the recipe's nodule to its box, and pass it through the detector, without its contrast.
 
-    Parameters
-    ----------
-    nodule : Nodule
-        The recipe's.
-    recipe : Recipe
-        Says the box, and how the nodule is turned, filled into it and blurred.
-    shape : (rows, columns)
-        Of the slice.
-
-    Returns
-    -------
-    FittedNodule
-        Of a recipe without ``fill`` the paper's projection in 0..1, which has no central disc.
+    Of a recipe without ``fill`` it is the paper's projection in 0..1, which has no central disc.
+    ``shape`` is the slice's.
     """
-    if recipe.fill == 0:
-        return _fit_projection(nodule, recipe, shape)
     rows, columns = crop_window(recipe.box, shape)
     x, y = recipe.box.centre
     canvas = rows.stop - rows.start, columns.stop - columns.start
-    size = recipe.box.height, recipe.box.width
-    thickness, mask = warp_to_box(
-        nodule,
-        recipe.mirror,
-        recipe.turn_deg,
-        size,
-        recipe.fill,
-        canvas,
-        at := (y - rows.start, x - columns.start),
-        recipe.lobes,
-    )
+    at = y - rows.start, x - columns.start
+    if recipe.fill == 0:
+        contribution, mask = _projection(nodule, recipe, canvas, at)
+        window = support(mask)
+        placed = moved(window, rows.start, columns.start)
+        return FittedNodule(placed, contribution[window], mask[window])
+    turned, size = (recipe.mirror, recipe.turn_deg), (recipe.box.height, recipe.box.width)
+    thickness, mask = warp_to_box(nodule, *turned, size, recipe.fill, canvas, at, recipe.lobes)
     around, drawn = None, mask
     if recipe.strands or recipe.satellites:
         beside = thickness_of(recipe.strands, recipe.satellites, canvas, at)
@@ -168,21 +139,14 @@ def fit_nodule(nodule: Nodule, recipe: Recipe, shape: tuple[int, ...]) -> Fitted
     )
 
 
-def _fit_projection(nodule: Nodule, recipe: Recipe, shape: tuple[int, ...]) -> FittedNodule:
-    """Fit the paper's projection, in 0..1, to its box."""
-    rows, columns = crop_window(recipe.box, shape)
-    x, y = recipe.box.centre
-    canvas = rows.stop - rows.start, columns.stop - columns.start
-    at = y - rows.start, x - columns.start
-    turned, mask = oriented(nodule.projection, nodule.mask, recipe.mirror, recipe.turn_deg)
-    projection = resample(normalise(turned), recipe.box.side)
-    mask = centred(resample_mask(mask, recipe.box.side), canvas, *at) > 0
-    window = support(mask)
-    return FittedNodule(
-        moved(window, rows.start, columns.start),
-        centred(projection, canvas, *at)[window],
-        mask[window],
-    )
+def _projection(
+    nodule: Nodule, recipe: Recipe, canvas: tuple[int, int], at: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The paper's projection, in 0..1, and its mask, resized to the box, on a canvas."""
+    projection, mask = oriented(nodule.projection, nodule.mask, recipe.mirror, recipe.turn_deg)
+    projection = resample(normalise(projection), recipe.box.side)
+    mask = resample_mask(mask, recipe.box.side)
+    return centred(projection, canvas, *at), centred(mask, canvas, *at) > 0
 
 
 def central_disc_of(box: Box, window: Window) -> np.ndarray:
@@ -199,17 +163,8 @@ def central_disc_of(box: Box, window: Window) -> np.ndarray:
 def detector_response(contribution: np.ndarray, blur_px: float) -> np.ndarray:
     """Blur a contribution as the detector does, and pass it through the energy normalisation.
 
-    Parameters
-    ----------
-    contribution : ndarray, shape (row, column)
-        Linear in thickness, 0 along its border.
-    blur_px : float
-        Standard deviation of the detector's point spread, px.
-
-    Returns
-    -------
-    ndarray of float32, the same shape
-        Below 0 in the halo.
+    It is (row, column), linear in thickness, 0 along its border; what comes back is float32, below
+    0 in the halo. ``blur_px`` is the standard deviation of the detector's point spread.
     """
     shape = tuple(fft.next_fast_len(side + AROUND_PX, real=True) for side in contribution.shape)
     spectrum = fft.rfft2(contribution.astype(np.float32), shape) * transfer(
@@ -256,19 +211,14 @@ def through_tone(nodule: FittedNodule, crop: np.ndarray) -> FittedNodule:
     """Weaken a nodule's contribution where the crop is bright.
 
     The mean over the disc where contrast is measured stays as drawn, except where the crop is
-    saturated: there nothing is added.
+    saturated: there nothing is added. A nodule with the paper's contrast stays as it is.
 
     Parameters
     ----------
     nodule : FittedNodule
-        Left as it is with the paper's contrast.
+        With its contrast.
     crop : ndarray of float32, shape (row, column)
         The nodule's window of the slice, in 0..1, before the nodule is blended in.
-
-    Returns
-    -------
-    FittedNodule
-        With the same mask.
     """
     changed = nodule.contribution != 0
     if nodule.central_disc is None or not changed.any():

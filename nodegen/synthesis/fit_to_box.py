@@ -27,18 +27,6 @@ def crop_window(box: Box, shape: tuple[int, ...]) -> Window:
 
     It grows where the box and the reach of its mask would not fit, and is as large as the slice
     where that is smaller.
-
-    Parameters
-    ----------
-    box : Box
-        Its corners are px of the slice.
-    shape : (rows, columns)
-        Of the slice.
-
-    Returns
-    -------
-    (slice, slice)
-        Rows and columns of the slice.
     """
     side = max(CROP_PX, max(box.width, box.height) + 2 * MASK_REACH_PX)
     x, y = box.centre
@@ -100,10 +88,7 @@ SILHOUETTE = 0.2  # of the plateau: thinner rays are not the mask's
 def turned_extent(nodule: Nodule, mirror: bool, turn_deg: float) -> tuple[np.ndarray, np.ndarray]:
     """Centre and size of the visible disc's bounding box once the nodule is turned.
 
-    Returns
-    -------
-    centre, size : ndarray, shape (2,)
-        (down, across) from the middle of the thickness's array, in its samples.
+    Both (down, across), in samples of the thickness, from the middle of its array.
     """
     disc = nodule.disc
     rows = np.flatnonzero(disc.any(axis=1))
@@ -118,18 +103,8 @@ def turned_extent(nodule: Nodule, mirror: bool, turn_deg: float) -> tuple[np.nda
 def fit(nodule: Nodule, mirror: bool, turn_deg: float, aspect: float) -> tuple[float, float]:
     """How far a nodule's outline is from its box's ellipse, and the turn at which it is nearest.
 
-    Boxes are drawn around nodules, so a long box holds a long nodule that lies along it.
-
-    Parameters
-    ----------
-    nodule : Nodule
-        Of which the visible disc counts.
-    mirror : bool
-        Whether left and right are swapped, before the turn.
-    turn_deg : float
-        Turn in degrees, counter-clockwise as displayed.
-    aspect : float
-        The box's height over its width.
+    Boxes are drawn around nodules, so a long box holds a long nodule that lies along it. ``aspect``
+    is the box's height over its width.
 
     Returns
     -------
@@ -163,10 +138,8 @@ def warp_to_box(
     ----------
     nodule : Nodule
         Of which the thickness, mm, and its visible disc count.
-    mirror : bool
-        Whether left and right are swapped, before the turn.
-    turn_deg : float
-        Turn in degrees, counter-clockwise as displayed.
+    mirror, turn_deg
+        Left and right are swapped, then it is turned counter-clockwise as displayed.
     box_px : (float, float)
         The box's height and width.
     fill : float

@@ -10,17 +10,7 @@ from nodegen.synthesis.contribution import FittedNodule
 
 
 def paste(slice01: np.ndarray, nodule: FittedNodule, recipe: Recipe | None = None) -> None:
-    """Add the nodule to a slice, in place; black and white are the limits.
-
-    Parameters
-    ----------
-    slice01 : ndarray of float32, shape (row, column)
-        In 0..1.
-    nodule : FittedNodule
-        With its contrast, in 0..1, and the window of the slice that it changes.
-    recipe : Recipe, optional
-        Not needed: the nodule already has its contrast.
-    """
+    """Add the nodule to a slice (row, column) in 0..1, in place; black and white are the limits."""
     ground = slice01[nodule.window]
     inside = nodule.mask if nodule.central_disc is None else nodule.contribution != 0
     np.copyto(ground, np.clip(ground + nodule.contribution, 0.0, 1.0), where=inside)

@@ -21,17 +21,7 @@ BORDER_PX = 2  # of radiograph around the nodule, so that the border itself carr
 
 
 def poisson(slice01: np.ndarray, nodule: FittedNodule, recipe: Recipe | None = None) -> None:
-    """Blend the nodule's gradients into a slice, in place.
-
-    Parameters
-    ----------
-    slice01 : ndarray of float32, shape (row, column)
-        In 0..1.
-    nodule : FittedNodule
-        With its contrast, in 0..1, and the window of the slice that it changes.
-    recipe : Recipe, optional
-        Not needed: the nodule already has its contrast.
-    """
+    """Blend the nodule's gradients into a slice (row, column) in 0..1, in place."""
     ground, disc = slice01[nodule.window], nodule.central_disc
     change = _change(ground, nodule.contribution, nodule.drawn)
     if disc is not None:
@@ -69,9 +59,10 @@ def _solve(ground: np.ndarray, source: np.ndarray) -> np.ndarray:
     for axis in (0, 1):
         own, other = np.diff(ground, axis=axis), np.diff(source, axis=axis)
         mixed = np.where(np.abs(other) > np.abs(own), other, own)
-        before, after = _halves(axis)
-        divergence[before] += mixed
-        divergence[after] -= mixed
+        # In place, by views in which the axis comes first.
+        moved, change = np.moveaxis(divergence, axis, 0), np.moveaxis(mixed, axis, 0)
+        moved[:-1] += change
+        moved[1:] -= change
     rhs = divergence[1:-1, 1:-1].copy()
     rhs[0] -= ground[0, 1:-1]
     rhs[-1] -= ground[-1, 1:-1]
@@ -82,10 +73,3 @@ def _solve(ground: np.ndarray, source: np.ndarray) -> np.ndarray:
     )
     spectrum = dstn(rhs, type=1) / (eigen_rows[:, None] + eigen_columns)
     return np.asarray(idstn(spectrum, type=1))
-
-
-def _halves(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Index of the pixels before and after each difference along ``axis``."""
-    every = slice(None)
-    before, after = slice(None, -1), slice(1, None)
-    return ((before, every), (after, every)) if axis == 0 else ((every, before), (every, after))

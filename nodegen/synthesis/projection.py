@@ -31,10 +31,8 @@ def project(
 
     Parameters
     ----------
-    volume_hu : ndarray, shape (slice, row, column)
-        CT patch at 1 mm, in HU.
-    mask : ndarray of the same shape
-        The nodule's segmentation; any value above 0 belongs to it.
+    volume_hu, mask : ndarray, shape (slice, row, column)
+        CT patch at 1 mm, in HU, and its segmentation: any value above 0 is the nodule.
     axis : {0, 1, 2}
         The axis of the rays.
 
@@ -79,7 +77,7 @@ def oriented(
     mirror : bool
         Swap left and right, before the turn.
     turn_deg : float
-        Counter-clockwise as displayed (rows run down), in degrees. Multiples of 90 are exact.
+        Counter-clockwise as displayed. Multiples of 90 are exact.
     """
     if mirror:
         projection, mask = projection[:, ::-1], mask[:, ::-1]
@@ -108,19 +106,8 @@ def normalise(projection: np.ndarray) -> np.ndarray:
 def match_contrast(nodule: np.ndarray, background: np.ndarray, signal: str) -> float:
     """Scalar with which the nodule is multiplied (paper, section 2).
 
-    Parameters
-    ----------
-    nodule : ndarray
-        The nodule's own pixels, in 0..1, at the size of its box.
-    background : ndarray, shape (row, column)
-        The slice's pixels in the box, in 0..1.
-    signal : {"hyposignal", "hypersignal"}
-        Class of the box.
-
-    Returns
-    -------
-    float
-        ``max(floor, ln(mean nodule / mean background))``.
+    ``max(floor, ln(mean nodule / mean background))`` of the nodule's own pixels at the size of its
+    box and the slice's pixels in the box, in 0..1; the floor is that of the box's class.
     """
     floor = CONTRAST_FLOOR[signal]
     if nodule.size == 0 or background.size == 0:
@@ -135,19 +122,9 @@ MARGIN = 2  # px of empty rays around the nodule, so that the cubic kernel falls
 
 
 def resample(nodule: np.ndarray, side_px: float) -> np.ndarray:
-    """Resize a nodule so that its larger side measures ``side_px``.
+    """Resize a nodule (row, column) in 0..1, cut to its mask, until its larger side is ``side_px``.
 
-    Parameters
-    ----------
-    nodule : ndarray, shape (row, column)
-        The nodule in 0..1 (or its mask), cut to its mask.
-    side_px : float
-        Wanted length of the larger side, px.
-
-    Returns
-    -------
-    ndarray of float32, shape (row, column)
-        In 0..1, with the margin that the kernel needs on every side.
+    Comes back in 0..1, with the margin that the kernel needs on every side.
     """
     factor = side_px / max(nodule.shape)
     padded = np.pad(np.asarray(nodule, dtype=np.float32), MARGIN)
@@ -165,16 +142,9 @@ def resample_mask(mask: np.ndarray, side_px: float) -> np.ndarray:
 
 
 def centred(patch: np.ndarray, shape: tuple[int, int], row: float, column: float) -> np.ndarray:
-    """Lay ``patch`` into zeros of ``shape`` (row, column), centred; what sticks out is cut off.
+    """Lay ``patch`` into float32 zeros of ``shape`` (row, column), cutting off what sticks out.
 
-    Parameters
-    ----------
-    patch : ndarray, shape (row, column)
-        Laid in as float32, whatever its type.
-    shape : (int, int)
-        Rows and columns of the canvas, px.
-    row, column : float
-        Where the centre of the patch goes, in px from the canvas's top left edge.
+    ``row`` and ``column`` say where its centre goes, in px from the canvas's top left edge.
     """
     canvas = np.zeros(shape, dtype=np.float32)
     top, left = round(row - patch.shape[0] / 2), round(column - patch.shape[1] / 2)

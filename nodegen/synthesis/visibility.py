@@ -80,7 +80,7 @@ def as_real(
     deviate : float
         Drawn, standard normal.
     density : float
-        The nodule's relative density, :attr:`nodegen.io.library.Nodule.density`.
+        As :attr:`nodegen.io.library.Nodule.density`.
     level : float
         Of its ground, in 0..1: the brighter of its surround's and of what it covers.
     """
@@ -97,14 +97,9 @@ def as_real(
 
 
 def graded(shares: Mapping[str, float], grade_share: float, within_share: float) -> float:
-    """Visibility from a distribution over grades.
+    """Visibility from weights of grades, by two uniform draws: which grade, and where in it.
 
-    Parameters
-    ----------
-    shares : mapping of str to float
-        Grade to its weight, 0 or more; not all 0.
-    grade_share, within_share : float
-        Drawn, uniform in 0..1: which grade, and where in it (evenly in the logarithm).
+    Within a grade the logarithm is even.
     """
     names = [name for name in GRADES if shares.get(name, 0) > 0]
     ends = np.cumsum([shares[name] for name in names])
@@ -115,21 +110,9 @@ def graded(shares: Mapping[str, float], grade_share: float, within_share: float)
 
 
 def surround(slice01: np.ndarray, box: Box) -> tuple[float, float]:
-    """What lies around a box.
+    """Median, and standard deviation less a plane, of what lies around a box, both in 0..1.
 
-    Parameters
-    ----------
-    slice01 : ndarray, shape (row, column)
-        The untouched slice in 0..1. Black padding does not count.
-    box : Box
-        Its corners are px of the slice.
-
-    Returns
-    -------
-    level : float
-        Median, in 0..1.
-    spread : float
-        Standard deviation less a plane, in 0..1.
+    Of the untouched slice (row, column) in 0..1; black padding does not count.
     """
     side = float(box.side)
     x, y = box.centre
@@ -201,12 +184,12 @@ def flags_of(box: Box, edges: np.ndarray, slice01: np.ndarray) -> list[str]:
     box : Box
         Its corners are px of the slice.
     edges : ndarray of int, shape (box, 4)
-        What :func:`edges_of` gives for all boxes of its slice, itself among them.
+        Top, left, bottom and right of all boxes of its slice, itself among them.
     slice01 : ndarray, shape (row, column)
         Its slice, in 0..1 of its own range.
     """
     flags = []
-    left, top, right, bottom = edges.T
+    top, left, bottom, right = edges.T
     shared = (left < box.right) & (right > box.left) & (top < box.bottom) & (bottom > box.top)
     if np.count_nonzero(shared) > 1:  # one is the box itself
         flags.append(OVERLAP)
@@ -220,13 +203,6 @@ def with_lungs(recipes: Sequence[Recipe], lungs: Region | None) -> list[Recipe]:
     """The recipes of one slice, with the flag of those whose boxes lie off the lungs.
 
     Without it where no two lungs are found, and of boxes that lie off the body as it is.
-
-    Parameters
-    ----------
-    recipes : sequence of Recipe
-        Of this slice alone.
-    lungs : Region or None
-        As :func:`nodegen.lungs.region.find_region` gives it.
     """
     flagged = []
     for recipe in recipes:
@@ -237,14 +213,6 @@ def with_lungs(recipes: Sequence[Recipe], lungs: Region | None) -> list[Recipe]:
                 flags.insert(flags.count(OVERLAP), OFF_LUNG)
         flagged.append(replace(recipe, flags=flags))
     return flagged
-
-
-def edges_of(boxes: Sequence[Box]) -> dict[int, np.ndarray]:
-    """Left, top, right and bottom of each slice's boxes: by slice, shape (box, 4)."""
-    found: dict[int, list[tuple[int, ...]]] = {}
-    for box in boxes:
-        found.setdefault(box.slice, []).append((box.left, box.top, box.right, box.bottom))
-    return {number: np.array(edges) for number, edges in found.items()}
 
 
 def notes_of(recipes: Sequence[Recipe]) -> list[str]:

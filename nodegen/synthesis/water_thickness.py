@@ -71,12 +71,7 @@ def water_thickness(
 
 
 def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float]:
-    """Water that each sample adds to the lung, mm along any axis.
-
-    Parameters
-    ----------
-    volume_hu, mask : ndarray, shape (slice, row, column)
-        As :func:`water_thickness` takes them.
+    """Water that each sample adds to the lung, mm along any axis; parameters as above.
 
     Returns
     -------
@@ -116,13 +111,7 @@ def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, fl
 
 
 def along(added_mm: np.ndarray, step_mm: float, axis: int) -> tuple[np.ndarray, float]:
-    """Sum what :func:`added_water` gave along one axis.
-
-    Returns
-    -------
-    water_mm, step_mm
-        As :func:`water_thickness` returns them.
-    """
+    """Sum what :func:`added_water` gave along one axis, as :func:`water_thickness` returns it."""
     water_mm = _cut(added_mm.sum(axis=axis))
     coarser = max(1.0, max(water_mm.shape) / SAMPLES)
     if coarser > 1:
