@@ -11,7 +11,7 @@ from scipy import ndimage
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter, read_stack
-from nodegen.lungs.network import LungNet, open_network, probabilities, load_weights
+from nodegen.lungs.network import LungNet, load_weights, open_network, probabilities
 from nodegen.lungs.region import find_region, hull, labelled, to_grid
 from nodegen.pipeline import generate
 from nodegen.renderer import Renderer

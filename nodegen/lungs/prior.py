@@ -18,8 +18,8 @@ from scipy import stats
 from nodegen.errors import ModelError, SettingError
 from nodegen.io.boxes import Box
 from nodegen.lungs.body import STEP_PX, Body
-from nodegen.lungs.fields import Edges, Lungs
-from nodegen.lungs.frame import Frame, mapped, mm_per_px
+from nodegen.lungs.fields import Lungs
+from nodegen.lungs.frame import Edges, Frame, mapped, mm_per_px
 from nodegen.settings import MODEL
 
 PRIOR, FORMAT = MODEL / "lungs" / "places.json", "nodegen-places-1"

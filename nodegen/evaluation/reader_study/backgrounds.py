@@ -60,8 +60,8 @@ class Backgrounds:
         (lungs, body), box, wanted = found, nodule.box, 1.0
         if own is not None:
             wanted = _lung_share(own[0], box)
-            at = (np.array([value]) for value in box.centre)
-            x, y, _ = mapped(*at, own[0].frame, lungs.frame)
+            at = np.array(box.centre)[:, None]
+            x, y, _ = mapped(at[0], at[1], own[0].frame, lungs.frame)
             left, top = round(float(x[0]) - box.width / 2), round(float(y[0]) - box.height / 2)
             box = replace(box, left=left, top=top, right=left + box.width, bottom=top + box.height)
         if not body.holds(box) or any(
