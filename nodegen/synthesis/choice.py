@@ -179,14 +179,8 @@ def plan_box(
 def seed_of_inputs(pixels: np.ndarray, boxes: Iterable[Box], digest: Any = None) -> int:
     """The seed of a run that was given none: 63 bits of a hash of its pixels and boxes.
 
-    Parameters
-    ----------
-    pixels : ndarray, shape (slice, row, column)
-        The stack, of any pixel type.
-    boxes : iterable of Box
-        Their order does not count.
-    digest : hash, optional
-        What :func:`hash_of` gave for ``pixels``; not altered.
+    ``pixels`` are the whole stack, (slice, row, column). The boxes' order does not count.
+    ``digest`` is what :func:`hash_of` gives for the pixels, where it is known; it stays as it is.
     """
     places = repr(sorted(position(box) for box in boxes))
     digest = (hash_of(pixels) if digest is None else digest).copy()
@@ -209,19 +203,7 @@ def alike(library: Library, size_px: float) -> np.ndarray:
     The paper's words. The baseline, and :func:`larger`, set no upper bound, so that most of what is
     drawn into a small box is a mass, shrunk. Here the diameter lies between size / 5 and
     ``ALIKE_MOST`` times that; where these are fewer than ``CANDIDATES_MIN_NODULES`` different
-    nodules, those nearest in size are taken.
-
-    Parameters
-    ----------
-    library : Library
-        Of which the diameters, mm, count.
-    size_px : float
-        The box's size, in pixels.
-
-    Returns
-    -------
-    ndarray of int
-        Indices, ascending; never empty.
+    nodules, those nearest in size are taken. Indices come ascending, and never none.
     """
     wanted_mm = size_px / CANDIDATES_DIVISOR
     diameters_mm = library.diameters_mm
@@ -238,7 +220,7 @@ def larger(library: Library, size_px: float) -> np.ndarray:
     As the baseline: those with diameter > size / 5, or, where none is, > size / 10. For big boxes
     only a few nodules would qualify, and the same ones would come again and again; so where they
     are fewer than ``CANDIDATES_MIN_NODULES`` different nodules, that many of the largest are taken
-    (all, of a smaller library). Parameters and result as :func:`alike`.
+    (all, of a smaller library).
     """
     diameters_mm = library.diameters_mm
     for divisor in (CANDIDATES_DIVISOR, CANDIDATES_DIVISOR_ELSE):

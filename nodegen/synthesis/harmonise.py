@@ -91,18 +91,7 @@ class Harmonise:
     def changed(self, images: np.ndarray, window: Window, recipe: Recipe) -> np.ndarray:
         """What the recipe's cascade makes of a paste, less what it makes of the untouched crop.
 
-        Parameters
-        ----------
-        images : ndarray of float32, shape (2, row, column)
-            The paste and the crop, in 0..1.
-        window : (slice, slice)
-            Rows and columns of the crop that are wanted.
-        recipe : Recipe
-            Of which the class, ``n0`` and the seed of the noise count.
-
-        Returns
-        -------
-        ndarray of float32, shape (row, column)
+        ``images`` are both, in 0..1; ``window`` says which rows and columns of them are wanted.
         """
         cascade = self._batched.get(recipe.signal)
         if cascade is not None and cascade.takes(images.shape[1:], recipe.n0):
@@ -117,16 +106,11 @@ class Harmonise:
         Parameters
         ----------
         images : ndarray of float32, shape (image, row, column)
-            In 0..1.
+            In 0..1; so is what is returned, the ``window`` of each.
         window : (slice, slice)
             Rows and columns of the crop that are wanted.
         recipe : Recipe
             Of which the class, ``n0`` and the seed of the noise count.
-
-        Returns
-        -------
-        ndarray of float32, shape (image, row, column)
-            The ``window`` of each, in 0..1.
         """
         if self.cascades is None:
             return images[:, *window]

@@ -112,21 +112,9 @@ def _strands(
 
 
 def vessel_direction(slice01: np.ndarray, box: Box, radius: float) -> float | None:
-    """Direction of the brightest vessel that leads to a box.
+    """Direction of the brightest vessel that leads to a box, by the nodule's radius, px.
 
-    Parameters
-    ----------
-    slice01 : ndarray, shape (row, column)
-        The untouched slice in 0..1.
-    box : Box
-        Px of the slice.
-    radius : float
-        Of the nodule, px.
-
-    Returns
-    -------
-    float or None
-        Degrees, counter-clockwise as displayed from the right; None where none is bright enough.
+    In degrees, counter-clockwise as displayed from the right; None where none is bright enough.
     """
     x, y = box.centre
     reach = int(2 * radius + 3 * COARSE_PX)
@@ -148,20 +136,9 @@ def thickness_of(
     shape: tuple[int, int],
     at: tuple[float, float],
 ) -> np.ndarray:
-    """Thickness of what surrounds a nodule, 1 at the nodule's plateau.
+    """Thickness of what surrounds a nodule, 1 at the nodule's plateau, on a canvas of ``shape``.
 
-    Parameters
-    ----------
-    strands, satellites : list
-        As the recipe has them.
-    shape : (int, int)
-        Rows and columns of the canvas.
-    at : (float, float)
-        Row and column of the box's centre, px from the canvas's top left edge.
-
-    Returns
-    -------
-    ndarray of float32, shape (row, column)
+    ``at`` is the row and column of the box's centre, px from the canvas's top left edge.
     """
     thickness = np.zeros(shape, dtype=np.float32)
     up = at[0] - 0.5 - np.arange(shape[0])[:, None]
