@@ -25,7 +25,7 @@ from nodegen.synthesis.fit_to_box import Window, crop_window, grown, within
 # 2.5 / 3 / 3.5 px; beyond 3 px nodules only grow softer.
 GRAIN_SIGMA_PX = 3.0
 # Of what generators add, that which is coarser is left out: a linear probe, 1,374 nodules, gives
-# .9430 with it, .9441 without, .9423 with nothing added (docs/trials.md).
+# .9430 with it, .9441 without, .9423 with nothing added (research/generators.md).
 COARSE_SIGMA_PX = 8.0
 
 
@@ -132,7 +132,7 @@ def kept(
     Generators weaken a nodule, and the low pass takes its edge. So the change is brought to the
     drawn contrast, within ``GAIN_MOST``, and what it then has beyond the drawn nodule's own low
     pass is what the generators added. Its fine part is added to the drawn nodule. Its coarse part
-    brightens one side of a nodule and dims the other, which harms (docs/trials.md), and is left.
+    brightens one side of a nodule and dims the other, which harms (research/generators.md), and is left.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ DENSEST_HU = 1500.0  # above: metal
 WATER_HU = 1000.0  # from air to water
 # Of the signed distance: takes off a voxel's steps and what a reader's outline strays from slice to
 # slice, leaves a lobe of 3 mm. At 0.8 small nodules look like polygons where they are enlarged; a
-# detector learns most at 1.2 to 1.8, less at 0.8 and 2.5 (docs/trials.md).
+# detector learns most at 1.2 to 1.8, less at 0.8 and 2.5 (research/generators.md).
 SMOOTH_MM = 1.2
 SHIFT_MM = 2.0  # most that the surface is moved to hold the mask's volume
 RIM_MM = 1.5  # depth down to which CT's blur thins a nodule (PSF of about 0.6 mm)
