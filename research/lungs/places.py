@@ -85,8 +85,8 @@ def fit_places(boxes: pd.DataFrame, chest: Frame, source: str, seed: int = 0) ->
         "format": FORMAT,
         "source": f"{len(boxes)} boxes of {source}",
         "mean_chest": {
-            "right": [round(v, 1) for v in vars(chest.right).values()],
-            "left": [round(v, 1) for v in vars(chest.left).values()],
+            "right": [round(v, 1) for v in chest.right],
+            "left": [round(v, 1) for v in chest.left],
         },
         "weights": [round(float(w), 5) for w in best.weights_ / best.weights_.sum()],
         "means": np.round(best.means_, 1).tolist(),
