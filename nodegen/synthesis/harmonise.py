@@ -132,7 +132,7 @@ def kept(
     Generators weaken a nodule, and the low pass takes its edge. So the change is brought to the
     drawn contrast, within ``GAIN_MOST``, and what it then has beyond the drawn nodule's own low
     pass is what the generators added. Its fine part is added to the drawn nodule. Its coarse part
-    brightens one side of a nodule and dims the other, which harms (research/generators.md), and is left.
+    brightens one side of a nodule and dims the other, which harms (research/generators.md).
 
     Parameters
     ----------
