@@ -87,7 +87,7 @@ STACKS = {
     ),
     "NaN": (
         lambda d: rewrite(d, not_finite(np.nan)),
-        r"Slice 1 of .*77.mha holds pixels that are NaN or infinite, where finite numbers",
+        r"77.mha holds pixels that are NaN or infinite in slice 1, where finite",
     ),
     "infinity": (lambda d: rewrite(d, not_finite(-np.inf)), r"NaN or infinite"),
     "complex numbers": (

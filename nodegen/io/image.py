@@ -189,7 +189,7 @@ def check_pixels(pixels: np.ndarray, name: object) -> None:
         for number, slice_ in enumerate(pixels):
             if not np.isfinite(slice_).all():
                 raise StackError(
-                    f"Slice {number} of {name} holds pixels that are NaN or infinite, where finite "
+                    f"{name} holds pixels that are NaN or infinite in slice {number}, where finite "
                     "numbers are allowed; replace them."
                 )
 
