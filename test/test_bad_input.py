@@ -383,17 +383,3 @@ def test_any_json_gives_boxes_inside_the_stack_or_a_sentence(tmp_path, document)
         assert box.right <= SHAPE[2]
         assert 0 <= box.top <= box.bottom - 5
         assert box.bottom <= SHAPE[1]
-
-
-def test_success_writes_nothing_to_stderr(make_input, tmp_path):
-    command = [sys.executable, str(ROOT / "process.py"), "--input", str(make_input())]
-    done = subprocess.run(
-        [*command, "--output", str(tmp_path / "out")], capture_output=True, text=True, check=True
-    )
-    assert done.stderr == ""
-    assert done.stdout.startswith("nodegen on ")
-    names = sorted(p.name for p in (tmp_path / "out").iterdir())
-    assert names == ["77.mha", "recipes.json", "results.json"]
-    image = {"type": "metaio_image", "filename": "77.mha"}
-    wanted = [{"outputs": [image], "inputs": [image], "error_messages": []}]
-    assert json.loads((tmp_path / "out" / "results.json").read_text()) == wanted
