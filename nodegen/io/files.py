@@ -103,8 +103,8 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
         Where another run holds it, or the folder cannot be made.
     """
     folder = Path(folder)
-    made = not folder.exists()
-    if not made and not folder.is_dir():
+    made = not folder.is_dir()
+    if folder.is_file():
         raise OutputError(f"{folder} is a file where a folder is wanted; give another one.")
     lock = FileLock(folder / LOCK)
     try:
