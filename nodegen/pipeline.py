@@ -15,6 +15,7 @@ from nodegen.io.boxes import (
     BOXES,
     RECIPES,
     Recipe,
+    clipped_boxes,
     position,
     read_boxes,
     read_recipes,
@@ -142,7 +143,11 @@ def _decide(
     settings, digest, notes = renderer.settings, hash_of(stack.pixels), list[str]()
     if recipes is None:
         before: dict[str, Any] = {}
-        todo: list[Any] = read_boxes(stack.path.with_name(BOXES), stack.pixels.shape)
+        given = stack.path.with_name(BOXES), stack.pixels.shape
+        todo: list[Any] = read_boxes(*given)
+        if clipped := clipped_boxes(*given):
+            said = f"{len(clipped)} of {len(todo)} boxes reach beyond their slice and are clipped"
+            notes.append(f"{said}: {', '.join(map(str, clipped))}")
         seed = settings.seed
         if seed is None:
             seed = seed_of_inputs(stack.pixels, todo, digest)

@@ -298,6 +298,7 @@ def test_what_was_found_in_a_radiograph_is_kept(monkeypatch):
     ("data", "error", "words"),
     [
         ({"picture": upright()}, SettingError, "has no 'image', only 'picture'"),
+        (upright(), SettingError, "^A ndarray is given where a dictionary is wanted"),
         ({"image": Image.new("L", (64, 64))}, StackError, "is a Image, where an array"),
         ({"image": np.zeros((1, 0, 5), np.float32)}, StackError, "not empty"),
         ({"image": np.zeros((3, 64, 64), np.float32)}, StackError, "one image of one channel"),

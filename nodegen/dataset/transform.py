@@ -185,6 +185,11 @@ class AddNodules:
         SettingError
             Where the dictionary holds no radiograph.
         """
+        if not isinstance(data, Mapping):
+            raise SettingError(
+                f"A {type(data).__name__} is given where a dictionary is wanted; give "
+                f"{{{self.key!r}: radiograph}}."
+            )
         if self.key not in data:
             raise SettingError(
                 f"The dictionary has no {self.key!r}, only "

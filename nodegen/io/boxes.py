@@ -52,6 +52,16 @@ def read_entries(path: Path) -> list[BoxEntry]:
     return read_json(BoxesFile, path, BoxesError, "see the README for its form")[1].boxes
 
 
+def clipped_boxes(path: Path, shape: tuple[int, int, int]) -> list[int]:
+    """Which boxes of ``nodules.json`` reach beyond their slice, and so are clipped."""
+    places = [ends_of(entry.corners, number) for number, entry in enumerate(read_entries(path))]
+    return [
+        number
+        for number, (_, x, y) in enumerate(places)
+        if min(*x, *y) < 0 or max(x) > shape[2] or max(y) > shape[1]
+    ]
+
+
 def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
     """Fit boxes into a stack as :func:`read_boxes` does, and number them in their order.
 
