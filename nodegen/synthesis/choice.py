@@ -49,9 +49,10 @@ STEEPER_ON_BRIGHT = 0.7
 # Detector's blur, standard deviation in px, both ends drawn; edges become as wide as real ones.
 DETECTOR_BLUR_PX = (0.6, 1.4)
 
-# Cosine and sine of 3, 4, 5 and 6 waves around an outline, standard deviation over its radius. They
-# fall with their number: of equal strength, 0.03 each, one in six outlines looks like a star.
-LOBES = (0.04, 0.03, 0.024, 0.02)
+# Waves around an outline, and what each adds to its radius at a bump of height 1, where alone they
+# are in phase. With phases of their own, outlines look like stars (research/appearance.md).
+WAVES, LOBES = np.arange(3, 7), np.array([0.05, 0.03, 0.015, 0.008])
+BUMPS, HIGHEST = 2, 1.7  # number of bumps or dents; their heights are uniform in -1.7..1.7
 OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
 
 
@@ -100,8 +101,9 @@ def plan_box(
     deviate = float(rng.standard_normal())
     grade_share, within_share = float(rng.random()), float(rng.random())
     margin_exponent = round(float(rng.uniform(*MARGIN_EXPONENT)), 3)
-    strengths = np.repeat(LOBES, 2)
-    lobes = [round(float(lobe), 4) for lobe in strengths * rng.standard_normal(len(strengths))]
+    at, heights = rng.uniform(0, 2 * np.pi, BUMPS), rng.uniform(-HIGHEST, HIGHEST, BUMPS)
+    waves = LOBES * (heights @ np.exp(1j * np.outer(at, WAVES)))
+    lobes = np.stack([waves.real, waves.imag], axis=1).ravel().round(4).tolist()
     recipe = Recipe(
         **asdict(box),
         nodule=first,

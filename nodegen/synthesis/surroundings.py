@@ -32,8 +32,9 @@ STRANDS = _Kind(9 / 53, (1, 3), (1.2, 3.0), (2.5, 4.5), (0.4, 0.85))
 SPICULES = _Kind(2 / 53, (5, 8), (0.4, 0.9), (1.5, 3.0), (0.6, 1.0))
 TAIL = _Kind(2 / 53, (1, 1), (1.5, 3.0), (1.5, 3.0), (0.6, 1.0))
 # No larger: what is would have a box of its own.
-SATELLITES = _Kind(7 / 53, (1, 2), (1.4, 2.6), (3.0, 7.0), (0.4, 0.85))
+SATELLITES = _Kind(7 / 53, (1, 2), (1.2, 3.0), (2.0, 7.0), (0.3, 0.85))
 LARGEST_SATELLITE = 0.35  # of the nodule's radius
+BALLS = 3  # most that overlap in one satellite, so that it is seldom round
 FARTHEST_PX = 50.0  # from the nodule's margin: it lies in the crop of any box
 ROOT = 0.8  # of the nodule's radius: there a strand begins, so that it joins the margin
 BEND = 0.15  # most that a strand's end lies off its first direction, over its length
@@ -77,17 +78,21 @@ def draw_surroundings(
         strands += _strands(rng, TAIL, inwards + 180, radius)
     satellites = []
     if rng.random() < SATELLITES.share:
-        most_px = max(LARGEST_SATELLITE * radius, SATELLITES.size_px[0])
+        sizes_px = SATELLITES.size_px[0], max(LARGEST_SATELLITE * radius, SATELLITES.size_px[0])
         for _ in range(int(rng.integers(*SATELLITES.number, endpoint=True))):
-            away, size_px = rng.uniform(*SATELLITES.extent), rng.uniform(*SATELLITES.size_px)
-            satellites.append(
-                Satellite(
-                    angle_deg=round(rng.uniform(0, 360), 1),
-                    away_px=round(min(away * radius, radius + FARTHEST_PX), 1),
-                    radius_px=round(min(size_px, most_px), 1),
-                    height=round(rng.uniform(*SATELLITES.height), 3),
+            size_px = min(rng.uniform(*sizes_px), SATELLITES.size_px[1])
+            away_px = min(rng.uniform(*SATELLITES.extent) * radius, radius + FARTHEST_PX)
+            angle, height = rng.uniform(0, 2 * np.pi), round(rng.uniform(*SATELLITES.height), 3)
+            for _ in range(int(rng.integers(1, BALLS, endpoint=True))):
+                ball = away_px * np.exp(1j * angle) + complex(*rng.normal(0, 0.7 * size_px, 2))
+                satellites.append(
+                    Satellite(
+                        angle_deg=round(float(np.angle(ball, deg=True)), 1),
+                        away_px=round(abs(ball), 1),
+                        radius_px=round(size_px * rng.uniform(0.7, 1.0), 1),
+                        height=height,
+                    )
                 )
-            )
     return strands, satellites
 
 
