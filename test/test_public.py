@@ -20,7 +20,7 @@ from nodegen.io.image import ELEMENTS
 from nodegen.io.stack import read_stack
 
 BOX = Box(slice=0, left=60, top=60, right=100, bottom=110)
-PLAIN = Settings(method="poisson", noise_and_blur=False)
+PLAIN = Settings(method="poisson", noise_and_blur=False, surroundings=False)
 
 
 def radiograph(seed=0, dtype=np.uint16, shape=(1, 300, 320)):

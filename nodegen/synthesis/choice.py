@@ -39,20 +39,17 @@ ALIKE_MOST = 2.0  # "close to the box's size": up to twice the baseline's bound 
 # Side of the visible disc's bounding box over its box's side, both ends drawn: brings the mean
 # profile's half height to 0.7 of the half sides, where it lies in NODE21's official boxes.
 FILL = (0.66, 0.86)
-# Exponent on a thickness of 1 at its plateau, both ends drawn. A CT nodule is rounder along the ray
-# than those found on radiographs. At 1 a margin is 6.3 px wide at the median, 7.4 of large ones;
-# real ones have 5.0 and 3.7 (`nodegen judge`).
+# Exponent on a thickness of 1 at its plateau, both ends drawn: a CT nodule is rounder along the ray
+# than those found on radiographs.
 MARGIN_EXPONENT = (0.55, 0.85)
-# On bright ground, where only steep margins are found, the exponent falls with a power of the share
-# of the contrast that is shown there.
-STEEPER_ON_BRIGHT = 0.7
+STEEPER_ON_BRIGHT = 0.7  # power of the contrast's share that ground shows, with which it falls
 # Detector's blur, standard deviation in px, both ends drawn; edges become as wide as real ones.
 DETECTOR_BLUR_PX = (0.6, 1.4)
 
 # Waves around an outline, and what each adds to its radius at a bump of height 1, where alone they
 # are in phase. With phases of their own, outlines look like stars (research/appearance.md).
 WAVES, LOBES = np.arange(3, 7), np.array([0.05, 0.03, 0.015, 0.008])
-BUMPS, HIGHEST = 2, 1.7  # number of bumps or dents; their heights are uniform in -1.7..1.7
+BUMPS, HIGHEST = 2, 1.7  # bumps or dents; their heights are drawn from -1.7 to 1.7
 OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
 
 
@@ -103,7 +100,7 @@ def plan_box(
     margin_exponent = round(float(rng.uniform(*MARGIN_EXPONENT)), 3)
     at, heights = rng.uniform(0, 2 * np.pi, BUMPS), rng.uniform(-HIGHEST, HIGHEST, BUMPS)
     waves = LOBES * (heights @ np.exp(1j * np.outer(at, WAVES)))
-    lobes = np.stack([waves.real, waves.imag], axis=1).ravel().round(4).tolist()
+    lobes = waves.view(float).round(4).tolist()  # cosine and sine of each in turn
     recipe = Recipe(
         **asdict(box),
         nodule=first,

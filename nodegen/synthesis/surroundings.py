@@ -1,8 +1,7 @@
 """Surroundings: strands that lead to a nodule, spicules, a tail to the pleura, and satellites.
 
-They come as often as 53 real nodules have them, and belong to what a nodule adds to a radiograph:
-they pass through the same detector, tone curve and harmonisation. The mask, and what a box marks,
-is the nodule alone.
+They pass through the detector, the tone curve and harmonisation with the nodule, which alone is the
+mask, and what a box marks.
 """
 
 from __future__ import annotations
@@ -31,9 +30,8 @@ class _Kind(NamedTuple):
 STRANDS = _Kind(9 / 53, (1, 3), (1.2, 3.0), (2.5, 4.5), (0.4, 0.85))
 SPICULES = _Kind(2 / 53, (5, 8), (0.4, 0.9), (1.5, 3.0), (0.6, 1.0))
 TAIL = _Kind(2 / 53, (1, 1), (1.5, 3.0), (1.5, 3.0), (0.6, 1.0))
-# No larger: what is would have a box of its own.
 SATELLITES = _Kind(7 / 53, (1, 2), (1.2, 3.0), (2.0, 7.0), (0.3, 0.85))
-LARGEST_SATELLITE = 0.35  # of the nodule's radius
+LARGEST_SATELLITE = 0.35  # of the nodule's radius: what is larger would have a box of its own
 BALLS = 3  # most that overlap in one satellite, so that it is seldom round
 FARTHEST_PX = 50.0  # from the nodule's margin: it lies in the crop of any box
 ROOT = 0.8  # of the nodule's radius: there a strand begins, so that it joins the margin
@@ -57,8 +55,7 @@ def draw_surroundings(
     rng : Generator
         The box's own stream.
     slice01 : ndarray, shape (row, column)
-        The untouched slice in 0..1: a strand continues a vessel that leads to the box, where one is
-        seen, else it goes towards the hilum.
+        The untouched slice in 0..1, of which a strand continues a vessel.
     box : Box
         Px of the slice.
     fill : float
@@ -78,30 +75,29 @@ def draw_surroundings(
         strands += _strands(rng, TAIL, inwards + 180, radius)
     satellites = []
     if rng.random() < SATELLITES.share:
-        sizes_px = SATELLITES.size_px[0], max(LARGEST_SATELLITE * radius, SATELLITES.size_px[0])
+        smallest_px, largest_px = SATELLITES.size_px
+        largest_px = min(max(LARGEST_SATELLITE * radius, smallest_px), largest_px)
         for _ in range(int(rng.integers(*SATELLITES.number, endpoint=True))):
-            size_px = min(rng.uniform(*sizes_px), SATELLITES.size_px[1])
             away_px = min(rng.uniform(*SATELLITES.extent) * radius, radius + FARTHEST_PX)
-            angle, height = rng.uniform(0, 2 * np.pi), round(rng.uniform(*SATELLITES.height), 3)
+            middle = away_px * np.exp(2j * np.pi * rng.random())
+            size_px, height = rng.uniform(smallest_px, largest_px), rng.uniform(*SATELLITES.height)
             for _ in range(int(rng.integers(1, BALLS, endpoint=True))):
-                ball = away_px * np.exp(1j * angle) + complex(*rng.normal(0, 0.7 * size_px, 2))
+                ball = middle + complex(*rng.normal(0, 0.7 * size_px, 2))
                 satellites.append(
                     Satellite(
                         angle_deg=round(float(np.angle(ball, deg=True)), 1),
                         away_px=round(abs(ball), 1),
                         radius_px=round(size_px * rng.uniform(0.7, 1.0), 1),
-                        height=height,
+                        height=round(height, 3),
                     )
                 )
     return strands, satellites
 
 
-def _strands(
-    rng: np.random.Generator, kind: _Kind, first_deg: float, radius: float
-) -> list[Strand]:
+def _strands(rng: np.random.Generator, kind: _Kind, at_deg: float, radius: float) -> list[Strand]:
     """Strands of one kind, the first in its direction and the others around it."""
     count = int(rng.integers(*kind.number, endpoint=True))
-    directions = first_deg + min(APART_DEG, 360.0 / count) * np.arange(count)
+    directions = at_deg + min(APART_DEG, 360.0 / count) * np.arange(count)
     directions[1:] += rng.normal(0, STRAYS_DEG, count - 1)
     return [
         Strand(
