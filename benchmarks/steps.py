@@ -63,7 +63,7 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
     reach = nodule.seen_from(window).reach
     images = np.stack([nodule.seen_from(window).pasted(crop), crop])
     slice01, _ = renderer.render(context, [recipe])
-    output = to_output(pixels, noise_and_blur(slice01, noise_and_blur_stream(seed, 0)), CHALLENGE)
+    output = to_output(context, noise_and_blur(slice01, noise_and_blur_stream(seed, 0)), CHALLENGE)
     with tempfile.TemporaryDirectory() as folder:
         path, written = Path(folder) / "read.mha", Path(folder) / "written.mha"
 
@@ -82,7 +82,7 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
             "generators": lambda: blend.harmonised(images, reach, recipe),
             "add_back": lambda: without(slice01, nodule, recipe),
             "noise_and_blur": lambda: noise_and_blur(slice01, noise_and_blur_stream(seed, 0)),
-            "output": lambda: to_output(pixels, slice01, CHALLENGE),
+            "output": lambda: to_output(context, slice01, CHALLENGE),
             "write": write,
         }
         ms = interleaved_ms(works, repeats)

@@ -268,7 +268,7 @@ class Renderer:
                 recipes = with_lungs(recipes, context.lungs)
             if self.settings.noise_and_blur:
                 slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, number))
-            return RenderedSlice(to_output(context.untouched, slice01, intensity), mask, recipes)
+            return RenderedSlice(to_output(context, slice01, intensity), mask, recipes)
 
         with Workers(workers_for(self.settings.workers, len(pixels))) as workers:
             yield from workers.map(work, range(len(pixels)))

@@ -6,7 +6,7 @@ import pytest
 from nodegen import Box, Renderer, Settings
 from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
 from nodegen.io.image import ELEMENTS
-from nodegen.synthesis.context import to_output, to_unit
+from nodegen.synthesis.context import SliceContext, to_output, to_unit
 
 RAMP = np.linspace(0, 1, 64 * 80).reshape(64, 80)
 WIDE = np.linspace(0, 1, 300 * 320).reshape(300, 320)
@@ -36,7 +36,7 @@ def test_every_type_fills_the_unit_range(dtype, low, high):
     steps = len(np.unique(pixels)) - 1
     assert (unit.min(), unit.max()) == (0, 1)
     assert np.abs(unit - RAMP).max() <= 1 / min(steps, 10**6)
-    levels = to_output(pixels, unit, "challenge")
+    levels = to_output(SliceContext(pixels), unit, "challenge")
     assert np.abs(levels - RAMP * 255).max() <= 0.5 + 255 / min(steps, 10**6)
 
 
@@ -47,7 +47,7 @@ def test_the_way_back_keeps_what_is_untouched_and_stays_in_range(dtype, low, hig
     changed = unit.copy()
     changed[:10] = 1.0
     changed[-10:] = 0.0
-    made = to_output(pixels, changed, "input")
+    made = to_output(SliceContext(pixels), changed, "input")
     np.testing.assert_array_equal(made[10:-10], pixels[10:-10])
     least, most = float(pixels.min()), float(pixels.max())
     assert made.min() == least
@@ -77,7 +77,7 @@ def test_a_renderer_takes_every_type_over_its_whole_range(dtype, low, high):
 @pytest.mark.parametrize("intensity", ["challenge", "input"])
 def test_the_judge_sees_no_change_where_there_is_none(dtype, low, high, intensity):
     pixels = spread(dtype, low, high)
-    written = to_output(pixels, to_unit(pixels), intensity)
+    written = to_output(SliceContext(pixels), to_unit(pixels), intensity)
     before, after = grey_levels_of_pair(pixels[None], written[None])
     np.testing.assert_array_equal(before, after)
     assert np.isfinite(before).all()

@@ -292,7 +292,7 @@ def test_without_contrast_the_generators_change_nothing_with_grain(tiny_model):
     recipes = renderer.plan(image[None], [Box(0, 60, 60, 110, 120)], 3)
     nothing = [replace(recipe, contrast_fraction=NULL_CONTRAST) for recipe in recipes]
     made = renderer.render(SliceContext(image), nothing)[0]
-    assert (to_output(image, made, "input") == image).all()
+    assert (to_output(SliceContext(image), made, "input") == image).all()
 
 
 # --- radiographs and tables -----------------------------------------------------------------------

@@ -134,7 +134,7 @@ def make_example(
         """With and without nodules alike, so that they differ by these alone."""
         if renderer.settings.noise_and_blur:
             slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, 0))
-        return to_output(pixels, slice01, "input")
+        return to_output(context, slice01, "input")
 
     untouched = finished(unit) if choices.pairs else None
     return Example(radiograph, finished(slice01), untouched, levels, kept, seed, mm, faults)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from nodegen.errors import ModelError, SettingError
 from nodegen.io.boxes import Box
@@ -70,8 +70,12 @@ class Prior:
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Density at points of the mean chest, per px²."""
         points = np.stack([x, y], -1)
-        laws = zip(self.weights, self.means, self.covariances, strict=True)
-        return np.asarray(sum(w * stats.multivariate_normal(m, c).pdf(points) for w, m, c in laws))
+        density = np.zeros(points.shape[:-1])
+        for weight, mean, law in zip(self.weights, self.means, self.covariances, strict=True):
+            away = points - mean
+            squares = np.einsum("...i,ij,...j", away, np.linalg.inv(law), away)
+            density += weight / (2 * np.pi * np.sqrt(np.linalg.det(law))) * np.exp(-squares / 2)
+        return density
 
     def places(self, lungs: Lungs, pixels: np.ndarray) -> "Places":
         """The places of nodules in one radiograph, by its lungs and its pixels (row, column)."""
@@ -176,7 +180,9 @@ class Places:
         bounds = (np.log([low, high]) - mean) / deviation
         if bounds[1] - bounds[0] < 1e-9:
             return low
-        drawn = stats.truncnorm.ppf(rng.random(), *bounds)
+        sign = -1.0 if bounds.sum() > 0 else 1.0  # near 0 shares are finer than near 1
+        shares = special.ndtr(sign * bounds)
+        drawn = sign * special.ndtri(shares[0] + rng.random() * (shares[1] - shares[0]))
         return float(np.exp(mean + deviation * np.clip(drawn, *bounds)))
 
 

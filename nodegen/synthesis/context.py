@@ -82,20 +82,13 @@ class SliceContext:
 # --- grey levels ---------------------------------------------------------------------------------
 
 
-def to_unit(pixels: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
+def to_unit(pixels: np.ndarray) -> np.ndarray:
     """Map a slice's own minimum and maximum to 0..1 (float32); a flat slice becomes 0.
 
     Right over the whole range of every pixel type: what single precision cannot hold, whole numbers
     of 32 bit and floats of any size, is brought down in double precision.
-
-    Parameters
-    ----------
-    pixels : ndarray, shape (row, column)
-        Grey levels.
-    limits : (float, float), optional
-        Minimum and maximum of the whole slice, where `pixels` are a part of it.
     """
-    low, high = limits or (float(pixels.min()), float(pixels.max()))
+    low, high = float(pixels.min()), float(pixels.max())
     if high <= low:
         return np.zeros(pixels.shape, dtype=np.float32)
     if _narrow(pixels.dtype):
@@ -131,34 +124,38 @@ def _narrow(dtype: np.dtype) -> bool:
     return dtype.kind in "iu" and dtype.itemsize <= 2
 
 
-def to_output(untouched: np.ndarray, slice01: np.ndarray, intensity: str) -> np.ndarray:
+def to_output(context: SliceContext, slice01: np.ndarray, intensity: str) -> np.ndarray:
     """Bring a slice to the grey scale of the output.
 
     Parameters
     ----------
-    untouched, slice01 : ndarray, shape (row, column)
-        The slice as it was read, and what became of it in 0..1 of its own range.
+    context : SliceContext
+        Of the slice as it was read.
+    slice01 : ndarray, shape (row, column)
+        What became of it, in 0..1 of its own range.
     intensity : {"challenge", "input"}
-        uint8 0..255; or pixel type and grey scale of ``untouched``, where a pixel that nothing
-        changed keeps its value, bit for bit.
+        uint8 0..255; or pixel type and grey scale of the untouched slice, where a pixel that
+        nothing changed keeps its value, bit for bit.
     """
-    if intensity == "challenge":
-        levels = slice01 * np.float32(CHALLENGE_MAX)
-        return np.rint(levels, out=levels).astype(np.uint8)
-    limits, output = (float(untouched.min()), float(untouched.max())), untouched.copy()
+    untouched = context.untouched
+    limits = float(untouched.min()), float(untouched.max())
+    output = np.empty(slice01.shape, np.uint8 if intensity == "challenge" else untouched.dtype)
     for top in range(0, len(output), BAND_ROWS):
         rows = slice(top, top + BAND_ROWS)
-        change = slice01[rows] - to_unit(untouched[rows], limits)
-        if change.any():
+        if intensity == "challenge":
+            output[rows] = np.rint(slice01[rows] * np.float32(CHALLENGE_MAX))
+        else:
+            change = slice01[rows] - context.slice01[rows]
             output[rows] = _changed(untouched[rows], change, *limits)
     return output
 
 
 def _changed(untouched: np.ndarray, change: np.ndarray, low: float, high: float) -> np.ndarray:
     """Add a change in 0..1 of the range to pixels, in their own type and grey scale."""
-    if not _narrow(untouched.dtype):
-        change = change.astype(np.float64)
-    output = untouched.astype(np.float64)
+    if not change.any():
+        return untouched
+    output = untouched.astype(np.float32 if _narrow(untouched.dtype) else np.float64)
+    change = change.astype(output.dtype, copy=False)
     if max(high, -low) > _HALF:  # in two steps, neither of which overflows
         with np.errstate(over="ignore"):  # what lies beyond the range is clipped in any case
             output += change * (0.5 * high - 0.5 * low)

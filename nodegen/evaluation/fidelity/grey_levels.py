@@ -3,7 +3,7 @@
 import numpy as np
 
 from nodegen.constants import CHALLENGE_MAX, GREY_MAX
-from nodegen.synthesis.context import rescale, to_output, to_unit
+from nodegen.synthesis.context import SliceContext, rescale, to_output
 
 
 def full_range(pixels: np.ndarray) -> tuple[float, float]:
@@ -37,7 +37,9 @@ def grey_levels_of_pair(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarr
     steps, so that a pixel that nothing changed differs by 0.
     """
     if after.dtype == np.uint8:
-        as_written = np.stack([to_output(s, to_unit(s), "challenge") for s in before])
+        as_written = np.stack(
+            [to_output(c, c.slice01, "challenge") for c in map(SliceContext, before)]
+        )
         # Of an 8-bit stack, both scales are possible: the one in which less changed is meant.
         if before.dtype != np.uint8 or _changed(as_written, after) < _changed(before, after):
             before = as_written

@@ -37,12 +37,13 @@ class TrainingImages:
     def make(self, arm: Arm, pixels: np.ndarray, nodules: Sequence[Box]) -> np.ndarray:
         """A radiograph (row, column) with an arm's nodules, in its own grey levels."""
         if arm.made == DISCS:
-            return to_output(pixels, draw_discs(pixels, nodules, self.seed), "input")
+            return to_output(SliceContext(pixels), draw_discs(pixels, nodules, self.seed), "input")
         renderer = self._renderer(arm)
         recipes = renderer.plan(pixels[None], nodules, self.seed)
         if arm.made == NULL:
             recipes = [replace(recipe, contrast_fraction=NULL_CONTRAST) for recipe in recipes]
-        return to_output(pixels, renderer.render(SliceContext(pixels), recipes)[0], "input")
+        context = SliceContext(pixels)
+        return to_output(context, renderer.render(context, recipes)[0], "input")
 
     def image(self, arm: Arm, one: BoxedRadiograph) -> ScaledRadiograph:
         """A background at the network's size, with what its nodules change, drawn now or before."""
