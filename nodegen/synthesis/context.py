@@ -154,8 +154,9 @@ def _changed(untouched: np.ndarray, change: np.ndarray, low: float, high: float)
     """Add a change in 0..1 of the range to pixels, in their own type and grey scale."""
     if not change.any():
         return untouched
-    output = untouched.astype(np.float32 if _narrow(untouched.dtype) else np.float64)
-    change = change.astype(output.dtype, copy=False)
+    wide = np.dtype(np.float32 if _narrow(untouched.dtype) else np.float64)
+    output = untouched.astype(wide)
+    change = change.astype(wide, copy=False)
     if max(high, -low) > _HALF:  # in two steps, neither of which overflows
         with np.errstate(over="ignore"):  # what lies beyond the range is clipped in any case
             output += change * (0.5 * high - 0.5 * low)
@@ -166,7 +167,7 @@ def _changed(untouched: np.ndarray, change: np.ndarray, low: float, high: float)
     np.clip(output, low, high, out=output)
     if np.issubdtype(untouched.dtype, np.integer):
         np.rint(output, out=output)
-    return np.where(change != 0, output, untouched).astype(untouched.dtype)
+    return np.where(change != 0, output, untouched)
 
 
 # --- signal class --------------------------------------------------------------------------------
