@@ -256,6 +256,14 @@ class CascadeFile(_Model):
     card: dict[str, Any] = Field(default_factory=dict, description="of the model")
 
 
+class LungsFile(_Model):
+    """``lungs.json``: the index of the network that finds lungs."""
+
+    format: Literal["nodegen-lungs-1"]
+    file: str
+    sha256: Sha256
+
+
 FILES: dict[str, type[_Model]] = {
     "nodules.json": BoxesFile,
     "recipes.json": RecipesFile,

@@ -3,12 +3,11 @@
 Resizing is a product with small matrices, whose rows and columns can be cut out: a window is
 resized to exactly the numbers that the whole image would have there.
 
-The last scale owes the mask's support. A generator reads 10 px around what it writes, and resizing
-reads 2 px around that, so going down the pyramid the windows widen: that is the exact plan. A
-generator's effective reach is far shorter. The default plan computes at every scale the mask's
-support and a margin that was measured on the shipped weights; beyond it the paste itself stands for
-what the generators would have made of it. It ends at scale ``LAST_QUICK``, and its windows are
-squares of few sizes, so that a library's convolutions are prepared once for each size.
+A generator reads 10 px around what it writes, and resizing 2 px more, so that down the pyramid the
+windows of the exact plan widen. The default plan computes at every scale the mask's support and a
+margin that was measured on the shipped weights; beyond it the paste itself stands for what the
+generators would have made of it. It ends at scale ``LAST_QUICK``, and its windows are squares of
+few sizes, so that a library's convolutions are prepared once for each size.
 """
 
 from __future__ import annotations

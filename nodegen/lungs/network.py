@@ -1,6 +1,5 @@
 """The network that labels lung fields, and its weights: a small U-Net on a grid of 256 × 256 px."""
 
-import json
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from nodegen.errors import ModelError
 from nodegen.io.files import read_weights
 from nodegen.lungs.region import CLASSES, GRID_PX
+from nodegen.schemas import LungsFile, read_json
 from nodegen.settings import MODEL, quick_dtype
 
 LUNGS = MODEL / "lungs"
@@ -84,19 +84,9 @@ def open_network(folder: Path = LUNGS, quick: bool = False) -> LungNet:
 
 def load_weights(folder: Path = LUNGS) -> dict[str, torch.Tensor]:
     """Load the weights by their names in :class:`LungNet`; a ModelError where they are damaged."""
-    path = folder / INDEX
-    try:
-        index = json.loads(path.read_bytes())
-        if index["format"] != FORMAT:
-            raise ValueError(f"its form is {index['format']!r}")
-        file, sha256 = folder / index["file"], index["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"The weights of the lungs in {folder} cannot be read ({error}); copy the model anew."
-        ) from error
-    return {
-        name: values.float() for name, values in load(read_weights(file, sha256, INDEX)).items()
-    }
+    _, index = read_json(LungsFile, folder / INDEX, ModelError, "copy the model anew")
+    data = read_weights(folder / index.file, index.sha256, INDEX)
+    return {name: values.float() for name, values in load(data).items()}
 
 
 @torch.inference_mode()

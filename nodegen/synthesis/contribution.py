@@ -1,18 +1,13 @@
 """Nodule contribution: what a nodule adds to the radiograph, fitted to its box.
 
-Water thickness, fit to box, detector response and contrast in a row; or the paper's projection,
-resized to the box and matched to its background.
+Water thickness, fit to box, detector response and contrast in a row; or the paper's projection.
 
 The detector blurs. NODE21's radiographs are then energy-normalised (Philipsen et al., IEEE TMI
-2015): an image is split into bands, and each is brought to a reference energy. That is linear in
-what is added, so a nodule passes it band by band: fine bands are raised and coarse ones lowered. A
-large nodule loses more of its contrast than a small one, its top becomes flat, and a faint dark
-halo surrounds it.
+2015), which is linear in what is added: of a nodule fine bands are raised and coarse ones lowered.
+A large one loses more of its contrast, its top becomes flat, and a faint dark halo surrounds it.
 
-Over heart, liver and bone the same thickness shows less than over lung: more of the light there is
-scattered, and the tone curve flattens towards white. What a nodule adds therefore depends on what
-lies under each of its pixels. Near white the curve compresses the radiograph's noise as well, so
-that a nodule has no speckle of its own.
+Over heart, liver and bone the same thickness shows less than over lung: more is scattered there,
+and the tone curve flattens towards white, where it compresses the radiograph's noise as well.
 """
 
 from __future__ import annotations

@@ -1,14 +1,11 @@
 """Water-equivalent thickness: what a CT nodule adds along each ray, mm of water.
 
-X-rays are weakened by what lies along the ray. A nodule takes the place of lung, so it adds the
-line integral of its attenuation less the lung's; HU are attenuation relative to water, so
-``(HU - lung) / 1000`` a millimetre is a thickness of water. Thickness and density both count, and a
-larger nodule is denser.
+A nodule takes the place of lung, so it adds the line integral of its attenuation less the lung's.
+HU are attenuation relative to water: ``(HU - lung) / 1000`` a millimetre is a thickness of water.
 
 A mask at 1 mm has steps that show where a nodule is enlarged. So its surface is the zero of the
-smoothed signed distance, sampled finer, with partly filled voxels at the rim. CT blurs the rim, and
-half of what is lung there would thin it; so the density near the surface is that of what lies
-beneath it.
+smoothed signed distance, sampled finer, with partly filled voxels at the rim. CT blurs the rim, so
+the density near the surface is that of what lies beneath it.
 """
 
 from __future__ import annotations
