@@ -97,11 +97,13 @@ def resize_window(image: torch.Tensor, wanted: list[tuple[int, Span]]) -> torch.
 
     ``wanted``: of rows and of columns, the size of the whole result and the span that is wanted.
     """
+    pairs = list(zip(image.shape[-2:], wanted, strict=True))
+    rows, columns = (slice(*source_span(low, *target)) for low, target in pairs)
     down, across = (
-        resize_tensor(length, size, image.device)[slice(*span)]
-        for length, (size, span) in zip(image.shape[-2:], wanted, strict=True)
+        resize_tensor(low, high, image.device)[slice(*span), used]
+        for (low, (high, span)), used in zip(pairs, (rows, columns), strict=True)
     )
-    return down @ image @ across.T
+    return down @ image[..., rows, columns] @ across.T
 
 
 def upsample(
