@@ -136,7 +136,7 @@ def test_lungs_of_real_radiographs_are_plausible(shared):
 
 
 def test_weights_that_are_altered_are_refused(tmp_path):
-    with pytest.raises(ModelError, match="There is no lungs.json"):
+    with pytest.raises(ModelError, match=r"There is no lungs\.json"):
         find_lungs(np.zeros((64, 64)), tmp_path)
 
 
