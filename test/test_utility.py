@@ -21,7 +21,7 @@ from nodegen.evaluation.utility.cases import BoxedRadiograph, check_leaks, read_
 from nodegen.evaluation.utility.discs import draw_discs
 from nodegen.evaluation.utility.places import GAP_PX, place_all
 from nodegen.evaluation.utility.protocol import folds_of, jobs
-from nodegen.evaluation.utility.scoring import TestSet, detector_measures, hits_of
+from nodegen.evaluation.utility.scoring import TestSet, hits_of
 from nodegen.evaluation.utility.training_images import NULL_CONTRAST, TrainingImages
 from nodegen.evaluation.utility.utility_options import Options
 from nodegen.io.box_tables import read_box_table
@@ -155,7 +155,7 @@ def test_the_interval_holds_the_figure_and_the_draws_are_paired():
                  + [[1, 1, 4, 4, rng.random()]])
         for one in test.radiographs
     ]  # fmt: skip
-    first, again = (detector_measures(test, scores)["FROC"] for _ in range(2))
+    first, again = (test.measures(scores)["FROC"] for _ in range(2))
     assert (first == again).all()
     found = estimate(first[0], first[1:])
     assert found.low <= found.value <= found.high

@@ -6,6 +6,7 @@ bands in the box's disc, relative to those in the ring around it. A detector tra
 it succeeds learns the forgery.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +82,7 @@ def grain_of(crops: Crops) -> float:
     return float(new / old) if old > 0 else 1.0
 
 
-def far_change(before: np.ndarray, after: np.ndarray, boxes: list[Box]) -> float:
+def far_change(before: np.ndarray, after: np.ndarray, boxes: Iterable[Box]) -> float:
     """Largest absolute change farther than 128 px + side from every box, in one slice."""
     change = np.abs(after.astype(np.float64) - before)
     for box in boxes:
@@ -117,8 +118,7 @@ def detectability(
     names = sorted(set(places))
     if len(names) < FEWEST:
         return float("nan")
-    x = np.concatenate([untouched, treated])
-    y = np.repeat([0, 1], len(places))
+    x, y = np.concatenate([untouched, treated]), np.repeat([0, 1], len(places))
     order = np.random.default_rng(seed).permutation(len(names))
     groups = order[[names.index(place) for place in places] * 2]
     # In one thread: several race for the warning filters now and then, and fill stderr.

@@ -40,13 +40,7 @@ def view(image: np.ndarray, box: Box) -> SheetView:
 def pairs_of_like_size(
     real: Sequence[SheetView], synthetic: Sequence[SheetView], count: int, seed: int = 0
 ) -> list[tuple[SheetView, SheetView]]:
-    """Choose ``count`` real nodules and, for each, a synthetic one of its own of nearest size.
-
-    Raises
-    ------
-    EvaluationError
-        Where there are none of a kind.
-    """
+    """Choose ``count`` real nodules and, for each, a synthetic one of its own of nearest size."""
     if not real or not synthetic:
         raise EvaluationError(
             f"There are {len(real)} real and {len(synthetic)} synthetic nodules, where one of each "

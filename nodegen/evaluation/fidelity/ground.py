@@ -68,11 +68,9 @@ def _beside(lungs: Lungs, x: float, y: float) -> str:
     if y >= bottom or (under and not right.right < x < left.left):
         return DIAPHRAGM
     row = lungs.labels[int(min(max(y, 0), len(lungs.labels) - 1))]
-    medial = right.right <= x <= left.left
-    beside = (row[int(x) :] == 2).any() if x > (right.right + left.left) / 2 else (
-        row[: int(x)] == 1
-    ).any()  # fmt: skip
-    return HEART if medial or beside else WALL
+    leftwards = x > (right.right + left.left) / 2
+    beside = (row[int(x) :] == 2).any() if leftwards else (row[: int(x)] == 1).any()
+    return HEART if beside or right.right <= x <= left.left else WALL
 
 
 def _surround(pixels: np.ndarray, box: Box) -> float:

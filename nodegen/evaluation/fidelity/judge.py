@@ -80,15 +80,14 @@ class Judge:
         """Measure a pair; its rows, in the order of its boxes."""
         rows: dict[int, dict[str, Any]] = {}
         for number, (before, after) in enumerate(zip(pair.before, pair.after, strict=True)):
-            here = [(i, box) for i, box in enumerate(pair.boxes) if box.slice == number]
-            self._far = max(
-                self._far, before_after.far_change(before, after, [box for _, box in here])
-            )
+            here = {i: box for i, box in enumerate(pair.boxes) if box.slice == number}
+            far = before_after.far_change(before, after, here.values())
+            self._far = max(self._far, far)
             # The same radiograph, treated several times or given under two names, is one: its
             # places never lie in training and in test at once.
             digest = digest_of(before) if here else ""
             lungs = lungs_of(before) if here else None
-            for i, box in here:
+            for i, box in here.items():
                 crops = before_after.crops_of(before, after, box)
                 rows[i] = {
                     "pair": self._pairs,
@@ -116,15 +115,9 @@ class Judge:
             untouched, treated = map(np.array, zip(*self._features, strict=True))
             found = before_after.detectability(untouched, treated, self._places)
             comparison = compare_with(self.reference, self._rows)
-        return Verdict(
-            len(self._rows),
-            quantiles(pd.DataFrame(self._rows, columns=[*JUDGED])),
-            found,
-            before_after.chance_error(len(self._rows)),
-            self._far,
-            comparison,
-            self._rows,
-        )
+        boxes, measures = len(self._rows), pd.DataFrame(self._rows, columns=[*JUDGED])
+        error = before_after.chance_error(boxes)
+        return Verdict(boxes, quantiles(measures), found, error, self._far, comparison, self._rows)
 
 
 def judge(pairs: Iterable[StackPair], reference: Reference | None = None) -> Verdict:
@@ -140,10 +133,8 @@ def read_pair(before: Path, after: Path, boxes: Path) -> StackPair:
 
     Raises
     ------
-    StackError
-        Where the two have different shapes, or one cannot be read.
-    BoxesError
-        Where the boxes do not fit.
+    StackError, BoxesError
+        Where the two have different shapes, one cannot be read, or the boxes do not fit.
     """
     old, new = read_stack(before), read_stack(after)
     if old.pixels.shape != new.pixels.shape:

@@ -33,7 +33,7 @@ class NoduleCrop:
     def surround(self) -> np.ndarray:
         """Which pixels lie 1.3 to 2 radii from the centre; all, where none does."""
         ring = (self.radius >= SURROUND[0]) & (self.radius <= SURROUND[1])
-        return ring if ring.any() else np.ones_like(ring)
+        return ring if ring.any() else ~ring
 
     def along_rays(self, radius: np.ndarray, order: int = 1) -> np.ndarray:
         """Grey levels along the rays, (ANGLES, point), by a spline of ``order``.
@@ -92,15 +92,10 @@ def angles() -> np.ndarray:
 
 
 def crop_around(image: np.ndarray, box: Box) -> NoduleCrop:
-    """Cut out a box with its surround.
+    """Cut a box with its surround out of its slice (row, column).
 
-    Parameters
-    ----------
-    image : ndarray, shape (row, column)
-        The box's slice. Rows and columns at its sides that hold nothing but 0 are padding (NODE21
-        pads the shorter side) and are left out, unless the box lies in them.
-    box : Box
-        In px of the image.
+    Rows and columns at the slice's sides that hold nothing but 0 are padding (NODE21 pads the
+    shorter side) and are left out, unless the box lies in them.
     """
     centre, halves = box.centre[::-1], (box.height / 2, box.width / 2)
     window = []

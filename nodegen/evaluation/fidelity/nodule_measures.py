@@ -86,31 +86,7 @@ SIZE_NAMES = ("small", "medium", "large")
 
 
 def measure_nodule(image: np.ndarray, box: Box) -> dict[str, float]:
-    """All measures of one box.
-
-    Parameters
-    ----------
-    image : ndarray, shape (row, column)
-        The slice with its nodule, in grey levels of 0..4095.
-    box : Box
-        Of the nodule, in px of the slice.
-
-    Returns
-    -------
-    dict
-        The keys of ``MEASURES``, all finite.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from nodegen import Box
-    >>> rows, columns = np.indices((200, 200)) + 0.5
-    >>> away = np.hypot(rows - 100, columns - 100)
-    >>> disc = 1000 + 300 / (1 + np.exp((away - 24) / 1.5))  # radius 24 px, soft edge
-    >>> measured = measure_nodule(disc, Box(0, 70, 70, 130, 130))
-    >>> round(measured["contrast"]), round(measured["half_height"], 1), round(measured["radius"], 1)
-    (300, 0.8, 0.8)
-    """
+    """All of ``MEASURES``, finite, of one box in its slice (row, column; 0..4095)."""
     crop = crop_around(image, box)
     profile, outline = crop.profile, find_outline(crop)
     edge, contrast = edge_of(outline, crop), contrast_of(profile)

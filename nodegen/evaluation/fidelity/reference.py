@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from nodegen import __version__
 from nodegen.dataset.standardise import standardise
@@ -40,12 +40,6 @@ NODE21_SHAPE = (1024, 1024)
 Tighten = Callable[[np.ndarray, Sequence[Box], Sequence[str]], Iterable[tuple[Box, str, bool]]]
 
 
-def _all_measures(measures: dict[str, float]) -> dict[str, float]:
-    if measures.keys() != MEASURES.keys():
-        raise ValueError("other measures")
-    return measures
-
-
 class RealNodule(BaseModel):
     """One measured nodule."""
 
@@ -56,7 +50,7 @@ class RealNodule(BaseModel):
     radiograph: str  # digest of its pixels
     size_px: FiniteFloat  # side of the square with its box's area
     mm_per_px: FiniteFloat | None  # None where the image does not say
-    measures: Annotated[dict[str, FiniteFloat], AfterValidator(_all_measures)]
+    measures: dict[str, FiniteFloat]  # all of ``MEASURES``
     # Grey levels in rings.
     profile: Annotated[tuple[FiniteFloat, ...], Field(min_length=RINGS, max_length=RINGS)]
 
@@ -108,6 +102,8 @@ class Reference(BaseModel):
             reference = cls.model_validate_json(path.read_bytes())
             if not set(reference.main) & set(reference.annotation_sources):
                 raise ValueError("no nodules")
+            if any(nodule.measures.keys() != MEASURES.keys() for nodule in reference.nodules):
+                raise ValueError("other measures")
         except OSError as error:
             raise EvaluationError(
                 f"The reference {path} cannot be read ({error.strerror}); {REMEDY}."

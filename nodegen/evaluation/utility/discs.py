@@ -23,14 +23,9 @@ RIM_PX = 12  # beyond the box that the blur may reach
 
 
 def draw_discs(pixels: np.ndarray, boxes: Sequence[Box], seed: int) -> np.ndarray:
-    """Add a disc to a slice (row, column) in each box.
+    """Add a disc in each box to a slice (row, column), float32 in 0..1 of its own range.
 
     The seed and the box's corners decide the disc.
-
-    Returns
-    -------
-    ndarray of float32, shape (row, column)
-        In 0..1 of the slice's own range.
     """
     made = np.pad(to_unit(pixels), RIM_PX)
     for box in boxes:

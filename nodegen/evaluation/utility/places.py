@@ -35,18 +35,10 @@ def boxes_of(tables: Sequence[BoxTable], sizes_px: tuple[float, float]) -> np.nd
 def place_all(
     radiographs: Sequence[BoxedRadiograph], source: np.ndarray, nodules: int, seed: int
 ) -> list[BoxedRadiograph]:
-    """Draw places of nodules into radiographs.
+    """Draw places of nodules into radiographs, from what :func:`boxes_of` gives.
 
-    Parameters
-    ----------
-    radiographs : sequence of BoxedRadiograph
-        Nodules and ignored boxes that they have are kept, and places keep away from them.
-    source : ndarray, shape (box, 4)
-        What is drawn from, as :func:`boxes_of` gives it.
-    nodules : int
-        In each radiograph at most; as many as find room.
-    seed : int
-        Of the draw; a radiograph's own places depend on it and on the radiograph's name alone.
+    Boxes that a radiograph has are kept, and places keep away from them; of ``nodules`` as many are
+    drawn as find room. A radiograph's places depend on the seed and on its name alone.
     """
     placed = []
     for one in radiographs:

@@ -10,14 +10,7 @@ import numpy as np
 from pydantic_core import to_jsonable_python
 
 from nodegen.evaluation.statistics import Estimate, estimate
-from nodegen.evaluation.utility.scoring import (
-    MAIN,
-    Draws,
-    Scores,
-    TestSet,
-    detector_measures,
-    draw_weights,
-)
+from nodegen.evaluation.utility.scoring import MAIN, Draws, Scores, TestSet, draw_weights
 from nodegen.io.tables import markdown_table
 
 Table = tuple[list[str], list[list[str]]]  # head, rows
@@ -105,23 +98,13 @@ def summarise(
 ) -> UtilityResults:
     """Figures of each arm, and their differences to the primary comparison's second arm.
 
-    Where that arm is not among those that were run, the first arm stands in for it.
-
-    Parameters
-    ----------
-    test : TestSet
-        The radiographs that every arm was tested on.
-    scores, learned_from : dict
-        Of each arm; scores seed by seed.
-    primary : (str, str)
-        The comparison that was named beforehand: the first arm minus the second.
-    halved : (str, list), optional
-        An arm, and its scores after half of the steps.
+    Where that arm is not among those that were run, the first arm stands in for it. Scores are each
+    arm's, seed by seed; ``halved`` is an arm with its scores after half of the steps.
     """
     draws: dict[str, Draws] = {}
     seeds: dict[str, dict[str, list[float]]] = {}
     for name, of_seeds in scores.items():
-        found = [detector_measures(test, one) for one in of_seeds]
+        found = [test.measures(one) for one in of_seeds]
         draws[name] = {k: _over_seeds(np.stack([one[k] for one in found])) for k in found[0]}
         seeds[name] = {k: [float(one[k][0]) for one in found] for k in found[0]}
     reference = primary[1] if primary[1] in scores else next(iter(scores))
@@ -143,7 +126,7 @@ def summarise(
     second = None
     if halved:
         name, of_seeds = halved
-        half = np.stack([detector_measures(test, one)[MAIN[0]] for one in of_seeds])
+        half = np.stack([test.measures(one)[MAIN[0]] for one in of_seeds])
         second = name, _estimated(draws[name][MAIN[0]] - _over_seeds(half))
     return UtilityResults(arms, (primary[0], reference), counts, second)
 

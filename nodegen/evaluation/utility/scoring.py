@@ -45,6 +45,28 @@ class TestSet:
         self.weights = draw_weights(len(names))[:, index]  # (draw, radiograph)
         self.groups = kinds(self.radiographs)
 
+    def measures(self, scores: Scores) -> Draws:
+        """Mean sensitivity of the FROC, AUC of radiographs, sensitivity at each rate, by kind."""
+        hits = hits_of(self.radiographs, scores)
+        at = sensitivities(hits, self.weights)
+        made = {"FROC": at.mean(axis=1), "AUC": self._auc(scores)}
+        made |= {f"sensitivity at {rate:g}": at[:, i] for i, rate in enumerate(FROC_AT)}
+        for kind, of_kind in self.groups.items():
+            part = replace(hits, true=hits.true[of_kind], true_image=hits.true_image[of_kind])
+            made[f"FROC, {kind}"] = sensitivities(part, self.weights).mean(axis=1)
+        return made
+
+    def _auc(self, scores: Scores) -> np.ndarray:
+        """AUC of the radiographs, each by its highest box (none: 0), as NODE21's, (draw,).
+
+        A radiograph whose only nodules do not count is left out.
+        """
+        labels = np.array([bool(one.nodules) for one in self.radiographs])
+        unknown = [bool(one.ignored or one.others_unboxed) for one in self.radiographs]
+        counted = labels | ~np.array(unknown)
+        values = np.array([found[:, 4].max(initial=0.0) for found in scores])
+        return weighted_auc(values[counted], labels[counted], self.weights[:, counted])
+
 
 def kinds(radiographs: Sequence[BoxedRadiograph]) -> dict[str, np.ndarray]:
     """Which nodules are of a kind, by size and contrast to noise; empty kinds are left out.
@@ -71,50 +93,10 @@ def _contrast_to_noise(slice01: np.ndarray, box: Box) -> float:
     return (float(middle.mean()) - level) / spread
 
 
-def detector_measures(test: TestSet, scores: Scores) -> Draws:
-    """Mean sensitivity of the FROC, AUC of radiographs, sensitivity at each rate, FROC by kind."""
-    hits = hits_of(test.radiographs, scores)
-    at = sensitivities(hits, test.weights)
-    made = {"FROC": at.mean(axis=1), "AUC": _auc_of_images(test, scores)}
-    made |= {f"sensitivity at {rate:g}": at[:, i] for i, rate in enumerate(FROC_AT)}
-    for kind, of_kind in test.groups.items():
-        part = replace(hits, true=hits.true[of_kind], true_image=hits.true_image[of_kind])
-        made[f"FROC, {kind}"] = sensitivities(part, test.weights).mean(axis=1)
-    return made
-
-
-# --- AUC ------------------------------------------------------------------------------------------
-
-
-def _auc_of_images(test: TestSet, scores: Scores) -> np.ndarray:
-    """AUC of the radiographs, each by its highest box (none: 0), as NODE21 computes it, (draw,).
-
-    A radiograph whose only nodules do not count is left out.
-    """
-    counted = np.array(
-        [bool(one.nodules) or not (one.ignored or one.others_unboxed) for one in test.radiographs]
-    )
-    values = np.array([found[:, 4].max(initial=0.0) for found in scores])
-    labels = np.array([bool(one.nodules) for one in test.radiographs])
-    return weighted_auc(values[counted], labels[counted], test.weights[:, counted])
-
-
 def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve in each draw, ties counted half.
+    """Area under the ROC curve in each draw, ties counted half; NaN of a single class.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (item,)
-        The higher, the more an item looks positive.
-    labels : ndarray of bool, shape (item,)
-        Whether an item is positive.
-    weights : ndarray, shape (draw, item)
-        How often each item counts in each draw.
-
-    Returns
-    -------
-    ndarray, shape (draw,)
-        NaN where a draw holds no item of a class.
+    ``weights``, (draw, item), say how often each item counts; ``labels``, whether it is positive.
     """
     won = 0.5 + 0.5 * np.sign(scores[labels][:, None] - scores[~labels])  # (positive, negative)
     positive, negative = weights[:, labels], weights[:, ~labels]
@@ -163,20 +145,9 @@ def hits_of(radiographs: Sequence[BoxedRadiograph], scores: Scores) -> Hits:
 
 
 def froc(hits: Hits, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """False positives an image and sensitivity, from the lowest threshold to none.
+    """False positives an image and sensitivity, (draw, threshold), from the lowest threshold on.
 
-    As ``monai.metrics.compute_froc_curve_data``, for many weightings of the images at once.
-
-    Parameters
-    ----------
-    hits : Hits
-        One network's detections in all radiographs.
-    weights : ndarray, shape (draw, image)
-        How often each radiograph counts in each draw.
-
-    Returns
-    -------
-    rates, sensitivity : ndarray, shape (draw, threshold)
+    As ``monai.metrics.compute_froc_curve_data``, for many ``weights`` (draw, image) at once.
     """
     levels = np.unique(np.concatenate([hits.false, hits.true]))[1:]
     sums = []

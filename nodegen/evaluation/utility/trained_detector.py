@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from torch.nn import functional as F
 from nodegen.evaluation.utility.arms import SHOWN
 from nodegen.evaluation.utility.cache import code_hash
 from nodegen.io.boxes import Box
-from nodegen.io.files import write_bytes
+from nodegen.training.iteration import save_state
 
 SIDE_PX = 512  # of what a network sees; radiographs are padded to a square
 CLIP = 1.0  # largest norm of the gradient
@@ -51,16 +50,9 @@ class ScaledRadiograph:
 def scaled(
     pixels: np.ndarray, nodules: Sequence[Box] = (), like: ScaledRadiograph | None = None
 ) -> ScaledRadiograph:
-    """Bring a radiograph to the network's size and grey scale.
+    """Bring a radiograph (row, column) to the network's size and grey scale, with its nodules.
 
-    Parameters
-    ----------
-    pixels : ndarray, shape (row, column)
-        The radiograph.
-    nodules : sequence of Box
-        In px of it.
-    like : ScaledRadiograph, optional
-        Takes its mean and standard deviation, as those of the same radiograph without nodules.
+    ``like`` is the same radiograph without nodules, whose mean and standard deviation it takes.
     """
     scale = max(pixels.shape) / SIDE_PX
     size = [max(round(n / scale), 1) for n in pixels.shape]
@@ -177,10 +169,8 @@ class Detector(ABC):
                 step += 1
             round_ += 1
             if checkpoint:
-                content = io.BytesIO()
                 states = {name: part.state_dict() for name, part in parts.items()}
-                torch.save({**states, "step": step, "round": round_}, content)
-                write_bytes(checkpoint, content.getvalue())
+                save_state(checkpoint, {**states, "step": step, "round": round_})
         if checkpoint:
             checkpoint.unlink(missing_ok=True)
         return {name: value.cpu() for name, value in network.state_dict().items()}
