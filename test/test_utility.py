@@ -18,11 +18,10 @@ from nodegen.evaluation.utility import run_utility, scoring, segresnet, trained_
 from nodegen.evaluation.utility.arms import MADE, parse_arms
 from nodegen.evaluation.utility.cache import Cache, content_hash
 from nodegen.evaluation.utility.cases import BoxedRadiograph, check_leaks, read_cases, split
-from nodegen.evaluation.utility.discs import draw_discs
 from nodegen.evaluation.utility.places import GAP_PX, place_all
 from nodegen.evaluation.utility.protocol import folds_of, jobs
 from nodegen.evaluation.utility.scoring import TestSet, hits_of
-from nodegen.evaluation.utility.training_images import NULL_CONTRAST, TrainingImages
+from nodegen.evaluation.utility.training_images import NULL_CONTRAST, TrainingImages, draw_discs
 from nodegen.evaluation.utility.utility_options import Options
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box

@@ -32,20 +32,14 @@ def write_phantom(
     Parameters
     ----------
     output : pathlib.Path
-        Folder, made where it is missing, that gets ``phantom.mha`` and ``nodules.json``.
-    slices : int
-        Number of radiographs, at least 1. A slice depends on the seed and on its own index alone.
-    seed : int
-        At least 0; the same seed gives the same stack.
+        Folder that gets ``phantom.mha``, `(slice, row, column)` uint16 of 1024 × 1024 px, 0..4095,
+        and ``nodules.json``.
+    slices, seed : int
+        Number of radiographs; a slice depends on the seed and on its own index alone.
     progress : bool
         Show on standard output how far it is.
     overwrite : bool
         Replace a stack and boxes that are there.
-
-    Returns
-    -------
-    pathlib.Path
-        The stack: `(slice, row, column)` uint16 of 1024 × 1024 px, 0..4095.
 
     Raises
     ------

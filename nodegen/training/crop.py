@@ -1,7 +1,6 @@
-"""The training image: a crop of a radiograph around pasted nodules.
+"""The training image: a crop of a radiograph around several pasted nodules.
 
-A generator replaces what it has never seen, so the crop that a cascade learns from must hold
-nodules: several, of the sizes and contrasts that it will be asked to harmonise.
+A generator replaces what it has never seen, so the crop must hold nodules like those to harmonise.
 """
 
 from dataclasses import replace
@@ -38,7 +37,7 @@ def draw_boxes(rng: np.random.Generator, count: int, left: int, top: int) -> lis
 def training_crop(
     image: np.ndarray, centre: tuple[int, int], count: int, seed: int, settings: Settings
 ) -> np.ndarray:
-    """Cut a training image out of a radiograph, with nodules pasted into it.
+    """Cut a training image, float32 (256, 256) in 0..1, around nodules pasted into a radiograph.
 
     Parameters
     ----------
@@ -46,17 +45,10 @@ def training_crop(
         The radiograph, in any grey scale; its minimum and maximum become 0 and 1.
     centre : (x, y)
         Of the crop, px; the crop is moved inside the image.
-    count : int
-        Number of nodules.
-    seed : int
-        With all else equal, the same seed gives the same crop.
+    count, seed : int
+        Number of nodules, and what they depend on.
     settings : Settings
         Contrast or subtlety, and library.
-
-    Returns
-    -------
-    ndarray of float32, shape (256, 256)
-        In 0..1.
 
     Raises
     ------

@@ -1,8 +1,7 @@
-"""One generator and one discriminator of the cascade.
+"""A generator and a discriminator of the cascade, both five unpadded convolutions, so both local.
 
-Both are five unpadded convolutions, so both are local: what a generator writes at a pixel depends
-on the 10 px around it and on nothing else. The image is padded with zeros once, before the
-generator; a window inside it is padded with its true surroundings and yields the same numbers.
+The image is padded with zeros once, before the generator; a window inside it is padded with its
+true surroundings, 10 px, and yields the same numbers.
 """
 
 import torch
@@ -34,10 +33,7 @@ def _initialise(network: nn.Module) -> None:
 
 
 class Generator(nn.Module):
-    """Adds the details of scale n to an image that comes up from scale n - 1.
-
-    ``channels`` is the width of the four inner layers.
-    """
+    """Adds the details of scale n to an image of scale n - 1; four inner layers of ``channels``."""
 
     def __init__(self, channels: int):
         super().__init__()

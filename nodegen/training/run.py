@@ -37,7 +37,7 @@ def train(
     *,
     profile: str = "compact",
     seed: int = 0,
-    device: torch.device | None = None,
+    device: str | torch.device = "cpu",
     source: str = "",
     stop_after: int = SCALES,
     progress: bool = True,
@@ -49,14 +49,14 @@ def train(
     image : ndarray, shape (256, 256)
         The training image: 0..1, -1..1, grey levels of 0..4095, or 8 bit (0..255).
     folder : Path
-        Gets ``scales/``, ``checkpoint.pt``, ``log.jsonl``, a picture of each scale, and,
-        in the end, the cascade in ``cascade/``.
+        Gets ``scales/``, ``checkpoint.pt``, ``log.jsonl``, a picture of each scale, and, in the
+        end, the cascade in ``cascade/``.
     profile : {"compact", "paper"}
         Width and length of the training, see :mod:`nodegen.training.profiles`.
     seed : int
         Of everything random.
-    device : torch.device, optional
-        The CPU by default.
+    device : str or torch.device
+        Where it runs.
     source : str
         Where the image comes from, for the card.
     stop_after : int
@@ -77,7 +77,7 @@ def train(
     unit = _to_unit(image)
     digest = hashlib.sha256(unit.tobytes()).hexdigest()
     run = {"format": FORMAT, "profile": profile, "seed": seed, "image_sha256": digest}
-    device = device or torch.device("cpu")
+    device = torch.device(device)
     if device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True

@@ -1,8 +1,7 @@
 """Training a cascade on one image, scale by scale (SinGAN with the paper's setting).
 
-Every random number is a function of the seed, the scale and the iteration. A run that is killed and
-resumed therefore draws what an unbroken run would have drawn, and on the CPU ends in the same
-weights, bit for bit.
+Every random number is a function of seed, scale and iteration: a run that is killed and resumed
+draws what an unbroken one would have drawn, and on the CPU ends in the same weights, bit for bit.
 """
 
 import time
@@ -65,22 +64,10 @@ class TrainedScale:
 
 
 class Training:
-    """One training run: the image's pyramid, the trained scales, and the next one.
+    """One training run on an image (row, column; -1..1): its pyramid, trained scales, the next one.
 
-    Parameters
-    ----------
-    image : ndarray, shape (row, column)
-        The training image in -1..1.
-    folder : Path
-        Gets a file for each trained scale in ``scales/``, and the checkpoint. Scales that an
-        earlier run trained there are loaded.
-    profile, seed, device
-        Width and length of the training, what everything random depends on, where it runs.
-
-    Raises
-    ------
-    TrainingError
-        Where a scale in ``folder`` is damaged.
+    ``folder`` gets a file for each trained scale in ``scales/``, and the checkpoint. Scales that an
+    earlier run trained there are loaded.
     """
 
     def __init__(
@@ -95,8 +82,6 @@ class Training:
         self.scales: list[TrainedScale] = []
         while len(self.scales) < SCALES and self._file(len(self.scales)).is_file():
             self.scales.append(self._load_scale(len(self.scales)))
-
-    # --- drawing from the trained scales ----------------------------------------------------------
 
     def draw(self, rng: torch.Generator | None, upto: int | None = None) -> torch.Tensor:
         """Draw an image from the first ``upto`` scales; without ``rng`` the reconstruction."""
@@ -115,8 +100,6 @@ class Training:
         if rng is None:
             return self.fixed_noise if n == 0 else torch.zeros_like(self.reals[n])
         return torch.randn(self.reals[n].shape, generator=rng, device=self.device)
-
-    # --- one scale --------------------------------------------------------------------------------
 
     def train_scale(self) -> Iterator[dict[str, float]]:
         """Train the next scale, and yield its losses every ``LOG_EVERY`` iterations."""
@@ -197,12 +180,10 @@ class Training:
         return self._to_device(generator).train(), self._to_device(discriminator).train()
 
     def _to_device(self, network: _Network) -> _Network:
-        """Move a network to the device, in the memory format that convolutions are fast in."""
+        """Move a network to the device, in the memory format in which convolutions are fast."""
         network.to(self.device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network
-
-    # --- trained scales ---------------------------------------------------------------------------
 
     def _file(self, n: int) -> Path:
         return self.folder / "scales" / f"{n:02d}.pt"

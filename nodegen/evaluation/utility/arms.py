@@ -46,19 +46,7 @@ class Arm:
 
 
 def parse_arms(words: Sequence[str]) -> list[Arm]:
-    """Read the names of arms.
-
-    Parameters
-    ----------
-    words : sequence of str
-        As ``GRAMMAR`` says.
-
-    Raises
-    ------
-    UtilityError
-        Where there are none, one is unknown, or one comes twice.
-    SettingError
-        Where the value of an arm's own setting is not allowed.
+    """Read the names of arms, as ``GRAMMAR`` has them, each once.
 
     Examples
     --------

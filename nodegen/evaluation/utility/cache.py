@@ -1,7 +1,6 @@
-"""What was computed is kept under the hash of all that it depends on.
+"""What was computed is kept under the hash of all that it depends on, the code among it.
 
-A kill loses at most the piece in work; a second run finds the others, and computes anew only what
-has changed: pixels, boxes, settings, model, library, or the code itself.
+A kill loses at most the piece in work; a second run computes anew only what has changed.
 """
 
 import hashlib
@@ -56,13 +55,7 @@ class Cache:
         return self.folder / kind / f"{key}.npz"
 
     def once(self, kind: str, parts: Sequence[Any], make: Callable[[], Arrays]) -> Arrays:
-        """The arrays made from ``parts``: kept ones, or those that ``make`` gives now.
-
-        Raises
-        ------
-        OutputError
-            Where they cannot be written, which they are wholly or not at all.
-        """
+        """The arrays made from ``parts``: kept ones, or those that ``make`` gives now."""
         path = self.path(kind, content_hash(*parts))
         try:
             with np.load(path, allow_pickle=False) as file:

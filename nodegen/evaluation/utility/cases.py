@@ -106,19 +106,9 @@ def read_cases(
         and kept here; None leaves all as they are.
     tables : sequence of BoxTable
         Each may be about some of the radiographs; one that no table names has no nodule.
-    sizes_px : (least, most)
-        Of a box's larger side; others are ignored.
-    ignored_sources : collection of str
-        Boxes with one of these annotation sources are ignored, too.
-
-    Raises
-    ------
-    StackError
-        Where there are none.
-    UtilityError
-        Where there are tables, and no box of them counts.
-    BoxesError
-        Where a box lies wholly outside its radiograph, or rows match no radiograph.
+    sizes_px, ignored_sources
+        Boxes whose larger side is beyond these (least, most), or with one of these annotation
+        sources, are ignored.
     """
     found: list[BoxedRadiograph] = []
     sources: list[PixelSource] = []

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from nodegen.errors import SettingError
-from nodegen.evaluation.utility.trained_detector import SIDE_PX, Detector, ScaledRadiograph
+from nodegen.evaluation.utility.trained_detector import SIDE_PX, Batch, Detector, ScaledRadiograph
 
 SHOWN_STDS = 2.5  # standard deviations to either side of the mean that 0..1 stands for
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.005, 0.9, 5e-4
@@ -28,7 +29,7 @@ class FasterRCNN(Detector):
     steps: int = 1250  # ten epochs of NODE21's 1,000 radiographs
     batch: int = 8
 
-    def network(self) -> torch.nn.Module:
+    def network(self) -> nn.Module:
         """Torchvision's Faster R-CNN."""
         try:
             from torchvision.models.detection import fasterrcnn_resnet50_fpn
@@ -37,29 +38,25 @@ class FasterRCNN(Detector):
                 f"torchvision does not load beside torch {torch.__version__} ({error}); install "
                 "the release that belongs to it, or take --detector segresnet."
             ) from error
-        network: torch.nn.Module = fasterrcnn_resnet50_fpn(
+        network: nn.Module = fasterrcnn_resnet50_fpn(
             weights=None, weights_backbone=None, num_classes=2, min_size=SIDE_PX, max_size=SIDE_PX
         )
         return network
 
-    def optimiser(self, network: torch.nn.Module) -> tuple[torch.optim.Optimizer, Any]:
+    def optimiser(self, network: nn.Module) -> tuple[torch.optim.Optimizer, Any]:
         """Gradient descent with momentum; the learning rate falls in steps."""
         weights = network.parameters()
         optimiser = torch.optim.SGD(weights, LEARNING_RATE, MOMENTUM, weight_decay=WEIGHT_DECAY)
         return optimiser, torch.optim.lr_scheduler.StepLR(optimiser, DECAY_EVERY, DECAY)
 
-    def loss(
-        self, network: torch.nn.Module, images: list[ScaledRadiograph], rng: np.random.Generator
-    ) -> torch.Tensor:
+    def loss(self, network: nn.Module, images: Batch, rng: np.random.Generator) -> torch.Tensor:
         """The sum of torchvision's losses, on images of which half are mirrored."""
         batch = [mirrored(one) if rng.integers(2) else one for one in images]
-        losses = network(
-            [picture(one).to(self.device) for one in batch],
-            [{k: v.to(self.device) for k, v in target(one).items()} for one in batch],
-        )
+        targets = [{k: v.to(self.device) for k, v in target(one).items()} for one in batch]
+        losses = network([picture(one).to(self.device) for one in batch], targets)
         return torch.stack(list(losses.values())).sum()
 
-    def boxes(self, network: torch.nn.Module, image: ScaledRadiograph) -> np.ndarray:
+    def boxes(self, network: nn.Module, image: ScaledRadiograph) -> np.ndarray:
         """Torchvision's boxes and scores."""
         found = network([picture(image).to(self.device)])[0]
         boxes = found["boxes"].cpu().numpy()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -71,6 +71,7 @@ class Trial:
     backgrounds: list[BoxedRadiograph]  # of other patients than the test's
     test: list[BoxedRadiograph]
     folds: int  # of the cross-validation of arms that train on real nodules
+    _made: dict[str, list[ScaledRadiograph]] = field(default_factory=dict, init=False)
 
     @cached_property
     def fold(self) -> np.ndarray:
@@ -81,10 +82,6 @@ class Trial:
     def real(self) -> list[ScaledRadiograph]:
         """The real radiographs at the networks' size."""
         return [scaled(one.load(), one.nodules) for one in self.test]
-
-    @cached_property
-    def _made(self) -> dict[str, list[ScaledRadiograph]]:
-        return {}
 
     def learned_from(self, arm: Arm) -> dict[str, int]:
         """How many radiographs and nodules an arm's network learns from, synthetic and real.

@@ -13,9 +13,10 @@ from monai import transforms
 from monai.losses import DiceFocalLoss
 from monai.networks import nets
 from scipy.ndimage import gaussian_filter, label
+from torch import nn
 from torch.nn import functional as F
 
-from nodegen.evaluation.utility.trained_detector import Detector, ScaledRadiograph
+from nodegen.evaluation.utility.trained_detector import Batch, Detector, ScaledRadiograph
 
 FILTERS = 8
 STRIDE = 4  # of the first convolution; a nodule has 15 px and more
@@ -40,30 +41,24 @@ class SegResNet(Detector):
     steps: int = 900
     batch: int = 4
 
-    def network(self) -> torch.nn.Module:
+    def network(self) -> nn.Module:
         """A network from images (radiograph, 1, row, column) to logits, STRIDE times smaller."""
         deep = nets.SegResNet(
-            spatial_dims=2,
-            init_filters=FILTERS,
-            in_channels=FILTERS,
-            out_channels=1,
-            blocks_down=BLOCKS_DOWN,
-            blocks_up=BLOCKS_UP,
-        )
-        torch.nn.init.constant_(deep.conv_final[-1].conv.bias, math.log(NODULE_SHARE))
-        first = torch.nn.Conv2d(1, FILTERS, 2 * STRIDE + 1, STRIDE, STRIDE)
-        network: torch.nn.Module = torch.nn.Sequential(first, deep)
+            spatial_dims=2, init_filters=FILTERS, in_channels=FILTERS, out_channels=1,
+            blocks_down=BLOCKS_DOWN, blocks_up=BLOCKS_UP,
+        )  # fmt: skip
+        nn.init.constant_(deep.conv_final[-1].conv.bias, math.log(NODULE_SHARE))
+        first = nn.Conv2d(1, FILTERS, 2 * STRIDE + 1, STRIDE, STRIDE)
+        network: nn.Module = nn.Sequential(first, deep)
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
-    def optimiser(self, network: torch.nn.Module) -> tuple[torch.optim.Optimizer, Any]:
+    def optimiser(self, network: nn.Module) -> tuple[torch.optim.Optimizer, Any]:
         """AdamW with one cycle of the learning rate."""
         weights = network.parameters()
         optimiser = torch.optim.AdamW(weights, LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, self.steps)
 
-    def loss(
-        self, network: torch.nn.Module, images: list[ScaledRadiograph], rng: np.random.Generator
-    ) -> torch.Tensor:
+    def loss(self, network: nn.Module, images: Batch, rng: np.random.Generator) -> torch.Tensor:
         """Dice and focal loss against the ellipses of the boxes."""
         augment = _augmentation()
         augment.set_random_state(seed=int(rng.integers(2**32)))
@@ -78,7 +73,7 @@ class SegResNet(Detector):
         made: torch.Tensor = _loss()(network(x), F.avg_pool2d(y, STRIDE))
         return made
 
-    def boxes(self, network: torch.nn.Module, image: ScaledRadiograph) -> np.ndarray:
+    def boxes(self, network: nn.Module, image: ScaledRadiograph) -> np.ndarray:
         """The peaks of the mean map of the image and its mirror image."""
         x = torch.from_numpy(image.image.astype(np.float32))[None, None].to(self.device)
         both = network(x) + network(x.flip(3)).flip(3)

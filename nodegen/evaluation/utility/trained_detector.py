@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from nodegen.evaluation.utility.arms import SHOWN
@@ -45,6 +46,9 @@ class ScaledRadiograph:
         change = np.where(np.isin(self.nearest, chosen), self.change, 0)
         image = np.minimum(self.image + change, self.image.max())
         return ScaledRadiograph(image, self.boxes[chosen], self.scale)
+
+
+Batch = list[ScaledRadiograph]
 
 
 def scaled(
@@ -92,21 +96,19 @@ class Detector(ABC):
     device: str = "cpu"  # as torch names it
 
     @abstractmethod
-    def network(self) -> torch.nn.Module:
+    def network(self) -> nn.Module:
         """A network that has learned nothing."""
 
     @abstractmethod
-    def optimiser(self, network: torch.nn.Module) -> tuple[torch.optim.Optimizer, Any]:
+    def optimiser(self, network: nn.Module) -> tuple[torch.optim.Optimizer, Any]:
         """The optimiser and the schedule of its learning rate, batch by batch."""
 
     @abstractmethod
-    def loss(
-        self, network: torch.nn.Module, images: list[ScaledRadiograph], rng: np.random.Generator
-    ) -> torch.Tensor:
+    def loss(self, network: nn.Module, images: Batch, rng: np.random.Generator) -> torch.Tensor:
         """The loss of a batch, with the augmentation that ``rng`` draws."""
 
     @abstractmethod
-    def boxes(self, network: torch.nn.Module, image: ScaledRadiograph) -> np.ndarray:
+    def boxes(self, network: nn.Module, image: ScaledRadiograph) -> np.ndarray:
         """Boxes with scores, (box, 5): x, y, width, height in px of the image, and the score."""
 
     def identity(self) -> list[Any]:
@@ -122,21 +124,11 @@ class Detector(ABC):
         start: State | None = None,
         checkpoint: Path | None = None,
     ) -> State:
-        """Train a network; deterministic by ``seed``.
+        """Train a network; weights, order and augmentation depend on ``seed`` alone.
 
-        Parameters
-        ----------
-        images : sequence of ScaledRadiograph
-            What is learned from, each with the boxes of its nodules.
-        seed : int
-            Of the weights at the start, the order of the radiographs and the augmentation.
-        nodules : (int, int)
-            Synthetic nodules of a radiograph that a step shows, fewest and most.
-        start : dict of Tensor, optional
-            Where to go on from; None: from scratch.
-        checkpoint : Path, optional
-            Holds the state after each round through the radiographs, while the training goes on;
-            from there it is resumed, to the same end.
+        Of a radiograph's synthetic nodules a step shows ``nodules``, fewest to most. Training goes
+        on from ``start``, else from scratch; the checkpoint holds the state after each round
+        through the radiographs, from which it is resumed, to the same end.
         """
         torch.manual_seed(seed)
         network = self.network().to(self.device)
@@ -163,7 +155,7 @@ class Detector(ABC):
                 loss = self.loss(network, batch, rng)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+                nn.utils.clip_grad_norm_(network.parameters(), CLIP)
                 optimiser.step()
                 schedule.step()
                 step += 1
