@@ -70,19 +70,18 @@ def _groups(verdicts: Mapping[str, Verdict], names: tuple[str, ...]) -> str:
     """Medians of real and synthetic nodules by size or by ground."""
     known = {name: v.comparison.groups for name, v in verdicts.items() if v.comparison}
     present = [group for group in names if any(group in table for table in known.values())]
-    columns = [(group, method) for group in present for method in known]
+    columns = {
+        f"{group}, {method}": known[method].get(group, {}) for group in present for method in known
+    }
     rows: list[Row] = []
     for name in ("nodules", *MEASURES):
-        row: Row = [name]
-        for group, method in columns:
-            found = known[method].get(group, {}).get(name)
-            digits = MEASURES[name].digits if name in MEASURES else 0
-            row.append(
-                f"{found['real']:.{digits}f} / {found['synthetic']:.{digits}f}" if found else "–"
-            )
-        rows.append(row)
-    heads = [f"{group}, {method}" for group, method in columns]
-    return markdown_table(["median, real / synthetic", *heads], rows)
+        digits = MEASURES[name].digits if name in MEASURES else 0
+        found = (column.get(name) for column in columns.values())
+        texts = (
+            f"{f['real']:.{digits}f} / {f['synthetic']:.{digits}f}" if f else "–" for f in found
+        )
+        rows.append([name, *texts])
+    return markdown_table(["median, real / synthetic", *columns], rows)
 
 
 def _number(value: float) -> str:
@@ -128,9 +127,8 @@ def comma_separated(verdicts: Mapping[str, Verdict]) -> str:
             row: Row = [method, name, *verdict.measures[name].values()]
             if real and name in real.real:
                 found = real.distances.get(name)
-                row += real.real[name].values()
-                row += (found.value, found.low, found.high) if found else ("", "", "")
-                row.append(real.rests_on[name])
+                distance = (found.value, found.low, found.high) if found else ("", "", "")
+                row += (*real.real[name].values(), *distance, real.rests_on[name])
             rows.append(row)
         rows.append([method, "detectability", "", verdict.detectability])
         for field in CLASSIFIERS if real else ():
