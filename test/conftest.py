@@ -14,9 +14,9 @@ from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter, read_stack
 from nodegen.phantom.anatomy import draw_anatomy
-from nodegen.phantom.tissue import lung_fields
 from nodegen.training.card import save_cascade
 from nodegen.training.networks import Generator
+from research.lungs.cases import lung_fields
 
 CHANNELS = 4
 

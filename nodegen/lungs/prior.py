@@ -136,12 +136,11 @@ class Places:
 
         Examples
         --------
+        >>> from nodegen.lungs.fields import find_lungs
         >>> from nodegen.phantom.anatomy import draw_anatomy
-        >>> from nodegen.phantom.tissue import lung_fields
         >>> from nodegen.phantom.render import radiograph
-        >>> anatomy = draw_anatomy(np.random.default_rng(0))
-        >>> lungs = Lungs(lung_fields(anatomy), 1.0)
-        >>> places = Prior.load().places(lungs, radiograph(anatomy))
+        >>> image = radiograph(draw_anatomy(np.random.default_rng(0)))
+        >>> places = Prior.load().places(find_lungs(image), image)
         >>> len(places.draw(3, np.random.default_rng(1)))
         3
         """

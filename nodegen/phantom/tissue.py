@@ -22,7 +22,6 @@ TRACHEA_RADIUS = 25.0  # px
 CARINA = 395.0  # row where the trachea divides
 LUNG_DENSITY = 0.22  # of soft tissue
 PLEURA = 12  # px inside the rib cage where the lungs end
-APEX = 8  # rows under the lungs' tops where they are wide enough to be seen
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def mediastinum(anatomy: Anatomy, at: Coordinates) -> np.ndarray:
     return np.asarray(0.9 * chord(inside, radius) + 480 * under)
 
 
-def _lung_sides(anatomy: Anatomy, at: Coordinates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def lung_sides(anatomy: Anatomy, at: Coordinates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distances from the midline between which lung lies, and 0..1 down from its narrow apex."""
     apex, width = at.both(anatomy.apex), at.both(anatomy.half_width)
     outer = cage_half_width(at.y, apex, width, anatomy.cage_bottom) - PLEURA
@@ -138,7 +137,7 @@ def _lung_sides(anatomy: Anatomy, at: Coordinates) -> tuple[np.ndarray, np.ndarr
 def lungs(anatomy: Anatomy, at: Coordinates) -> np.ndarray:
     """Path length through lung, mediastinum not yet taken out of it."""
     apex, width = at.both(anatomy.apex), at.both(anatomy.half_width)
-    inner, outer, below = _lung_sides(anatomy, at)
+    inner, outer, below = lung_sides(anatomy, at)
     centre, half = (outer + inner) / 2, np.maximum((outer - inner) / 2, 1)
     across = np.clip(1 - ((np.abs(at.x) - centre) / half) ** 2, 0, None)
     half_depth = anatomy.depth * width * np.clip(0.2 + (at.y - apex) / 380, 0, 1)
@@ -148,32 +147,6 @@ def lungs(anatomy: Anatomy, at: Coordinates) -> np.ndarray:
     recess = 45 + 105 * np.clip((np.abs(at.x) - 140) / 220, 0, 1)
     covered = np.sqrt(under / recess) * 2 * anatomy.depth * width
     return np.asarray(np.clip(lung - covered, 0, None))
-
-
-def lung_fields(anatomy: Anatomy) -> np.ndarray:
-    """Label the lung that neither heart, great vessels nor diaphragm hide, `(row, column)` uint8.
-
-    1 is the patient's right lung (on the left of the image), 2 the left one, 0 the rest.
-
-    Examples
-    --------
-    >>> from nodegen.phantom.anatomy import draw_anatomy
-    >>> fields = lung_fields(draw_anatomy(np.random.default_rng(0)))
-    >>> fields.shape, np.unique(fields).tolist()
-    ((1024, 1024), [0, 1, 2])
-    """
-    at = frame(anatomy)
-    inner, outer, _ = _lung_sides(anatomy, at)
-    right, left = borders(anatomy)
-    row, side = at.y[:, :1].astype(int), np.abs(at.x)
-    free = (at.y > at.both(anatomy.apex) + APEX) & (at.y < domes(anatomy, at))
-    seen = free & (side < outer) & (side > inner)
-    fields = np.zeros((SIDE, SIDE), np.uint8)
-    fields[seen & (at.x < -right[row])] = 1
-    fields[seen & (at.x > left[row])] = 2
-    fields[:, SIDE - anatomy.margin[0] :] = 0
-    fields[SIDE - anatomy.margin[1] :] = 0
-    return fields
 
 
 def airways(anatomy: Anatomy, at: Coordinates) -> np.ndarray:

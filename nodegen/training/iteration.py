@@ -46,14 +46,21 @@ class ScaleInTraining:
     """The scale in training: its networks, their optimisers, and its images in -1..1."""
 
     generator: Generator
-    adam_g: torch.optim.Optimizer
     discriminator: Discriminator
-    adam_d: torch.optim.Optimizer
     real: torch.Tensor  # (1, 1, row, column): the training image at this scale
     # (1, 1, row + 20, column + 20): the reconstruction from the scale below, and its noise.
     rebuilt: torch.Tensor
     fixed_noise: torch.Tensor
     amplitude: float  # standard deviation of the noise
+
+    def __post_init__(self) -> None:
+        on_gpu = self.real.is_cuda  # there its steps can be recorded
+        self.adam_g, self.adam_d = (
+            torch.optim.Adam(
+                network.parameters(), LEARNING_RATE, ADAM_BETAS, foreach=True, capturable=on_gpu
+            )
+            for network in (self.generator, self.discriminator)
+        )
 
     @property
     def networks(self) -> dict[str, tuple[nn.Module, torch.optim.Optimizer]]:
@@ -84,14 +91,6 @@ class ScaleInTraining:
                 network.load_state_dict(weights)
                 optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
             return int(saved["iteration"])
-
-
-def adam(network: nn.Module, device: torch.device) -> torch.optim.Optimizer:
-    """The optimiser of one network; on a GPU its steps can be recorded."""
-    return torch.optim.Adam(
-        network.parameters(), LEARNING_RATE, ADAM_BETAS,
-        foreach=True, capturable=device.type == "cuda",
-    )  # fmt: skip
 
 
 def iterate(

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +21,6 @@ from nodegen.training.iteration import (
     LEARNING_RATE,
     LOSSES,
     ScaleInTraining,
-    adam,
     iterate,
     readable,
     save_state,
@@ -30,8 +28,6 @@ from nodegen.training.iteration import (
 from nodegen.training.networks import Discriminator, Generator
 from nodegen.training.profiles import Profile
 from nodegen.training.recorded import Recorded
-
-_Network = TypeVar("_Network", bound=nn.Module)
 
 DECAY_AT = 0.8  # part of a scale's iterations after which the learning rate falls (SinGAN)
 DECAY = 0.1  # to this part of it (SinGAN)
@@ -57,9 +53,10 @@ def pad(image: torch.Tensor) -> torch.Tensor:
 
 @dataclass
 class TrainedScale:
-    """A trained generator, with the standard deviation of its noise (of -1..1)."""
+    """A trained generator, the state of its discriminator, its noise's amplitude (of -1..1)."""
 
     generator: Generator
+    discriminator: dict[str, torch.Tensor]
     amplitude: float
 
 
@@ -134,20 +131,13 @@ class Training:
         rebuilt = resize(self.draw(None), *real.shape[-2:])
         amplitude = NOISE_AMPLITUDE * float(F.mse_loss(rebuilt, real).sqrt()) if n else 1.0
         fixed_noise = pad(self._noise(n, None) * amplitude)
-        return ScaleInTraining(
-            generator, adam(generator, self.device),
-            discriminator, adam(discriminator, self.device),
-            real, pad(rebuilt), fixed_noise, amplitude,
-        )  # fmt: skip
+        return ScaleInTraining(generator, discriminator, real, pad(rebuilt), fixed_noise, amplitude)
 
     def _below(self, n: int, key: int, draw: Recorded) -> torch.Tensor:
         """Draw an image from the scales below, at this scale's size and padded."""
-        rng = self._rng(n, key, _BELOW)
+        rng = stream(self.device, self.seed, n, key, _BELOW)
         image = draw(*(self._noise(k, rng) for k in range(n)))[0] if n else self.draw(rng)
         return pad(resize(image, *self.reals[n].shape[-2:]))
-
-    def _rng(self, n: int, iteration: int, purpose: int) -> torch.Generator:
-        return stream(self.device, self.seed, n, iteration, purpose)
 
     def _inputs(
         self, scale: ScaleInTraining, below: torch.Tensor, n: int, iteration: int
@@ -161,7 +151,7 @@ class Training:
         padded = np.s_[..., top : top + wide, left : left + wide]
         inputs = [scale.real[..., top : top + side, left : left + side]]
         inputs += [image[padded] for image in (below, scale.rebuilt, scale.fixed_noise)]
-        rng = self._rng(n, iteration, _STEP)
+        rng = stream(self.device, self.seed, n, iteration, _STEP)
         for turn in range(2 * self.profile.steps):
             inputs.append(pad(self._noise(n, rng) * scale.amplitude)[padded])
             if turn < self.profile.steps:
@@ -176,33 +166,30 @@ class Training:
             generator, discriminator = Generator(channels), Discriminator(channels)
         if n > 0 and self.profile.channels[n - 1] == channels:
             generator.load_state_dict(self.scales[-1].generator.state_dict())
-            discriminator.load_state_dict(self._saved(n - 1)["discriminator"])
-        return self._to_device(generator).train(), self._to_device(discriminator).train()
+            discriminator.load_state_dict(self.scales[-1].discriminator)
+        self._to_device(generator)
+        self._to_device(discriminator)
+        return generator, discriminator
 
-    def _to_device(self, network: _Network) -> _Network:
+    def _to_device(self, network: nn.Module) -> None:
         """Move a network to the device, in the memory format in which convolutions are fast."""
         network.to(self.device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return network
 
     def _file(self, n: int) -> Path:
         return self.folder / "scales" / f"{n:02d}.pt"
 
-    def _saved(self, n: int) -> dict[str, Any]:
-        """Read the states of a trained scale's networks, and its amplitude."""
-        with readable(self._file(n), "and those of the scales after it, to train them again"):
-            saved: dict[str, Any] = torch.load(self._file(n), "cpu", weights_only=True)
-            Generator(self.profile.channels[n]).load_state_dict(saved["generator"])
-            return saved
-
     def _finish_scale(self, n: int, scale: ScaleInTraining) -> None:
         states = {name: network.state_dict() for name, (network, _) in scale.networks.items()}
         save_state(self._file(n), {**states, "amplitude": scale.amplitude})
-        generator = scale.generator.eval().requires_grad_(False)
-        self.scales.append(TrainedScale(generator, scale.amplitude))
+        self.scales.append(self._load_scale(n))
 
     def _load_scale(self, n: int) -> TrainedScale:
-        saved, generator = self._saved(n), Generator(self.profile.channels[n])
-        generator.load_state_dict(saved["generator"])
-        generator = self._to_device(generator).eval().requires_grad_(False)
-        return TrainedScale(generator, saved["amplitude"])
+        path, generator = self._file(n), Generator(self.profile.channels[n])
+        with readable(path, "and those of the scales after it, to train them again"):
+            saved = torch.load(path, "cpu", weights_only=True)
+            generator.load_state_dict(saved["generator"])
+            trained = TrainedScale(generator, saved["discriminator"], saved["amplitude"])
+        self._to_device(generator)
+        generator.eval().requires_grad_(False)
+        return trained

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from nodegen.phantom.anatomy import Anatomy, draw_anatomy
+from nodegen.phantom.anatomy import SIDE, Anatomy, draw_anatomy
 from nodegen.phantom.render import expose, normalise, thickness
-from nodegen.phantom.tissue import lung_fields
+from nodegen.phantom.tissue import borders, domes, frame, lung_sides
 
 CASE_PX = 320  # side of a stored case: the grid, and room to zoom in
 UNKNOWN = 255  # label of pixels that teach nothing
@@ -15,6 +15,7 @@ CONFIDENT = 0.75  # least probability of a label that a network gives itself
 # Share of a radiograph that a lung fills where its labels can be right; NODE21's fill .12 to .30.
 LUNG_SHARE = (0.05, 0.36)
 KNOWN_SHARE = 0.85  # of the pixels must be confident
+APEX_PX = 8  # rows under the simulated lungs' tops where they are wide enough to be seen
 
 
 def phantom_case(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +37,25 @@ def phantom_case(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     small = [_resized(image, Image.Resampling.BOX) for image in images]
     labels = _resized(lung_fields(anatomy), Image.Resampling.NEAREST)
     return np.stack(small).astype(np.float16), labels
+
+
+def lung_fields(anatomy: Anatomy) -> np.ndarray:
+    """Label the lung that neither heart, great vessels nor diaphragm hide, `(row, column)` uint8.
+
+    1 is the patient's right lung (on the left of the image), 2 the left one, 0 the rest.
+    """
+    at = frame(anatomy)
+    inner, outer, _ = lung_sides(anatomy, at)
+    right, left = borders(anatomy)
+    row, side = at.y[:, :1].astype(int), np.abs(at.x)
+    free = (at.y > at.both(anatomy.apex) + APEX_PX) & (at.y < domes(anatomy, at))
+    seen = free & (side < outer) & (side > inner)
+    fields = np.zeros((SIDE, SIDE), np.uint8)
+    fields[seen & (at.x < -right[row])] = 1
+    fields[seen & (at.x > left[row])] = 2
+    fields[:, SIDE - anatomy.margin[0] :] = 0
+    fields[SIDE - anatomy.margin[1] :] = 0
+    return fields
 
 
 def _varied(anatomy: Anatomy, rng: np.random.Generator) -> Anatomy:

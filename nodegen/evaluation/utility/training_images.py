@@ -22,18 +22,8 @@ from nodegen.settings import Settings
 from nodegen.synthesis.context import SliceContext, to_output, to_unit
 
 NULL_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
-METHODS_CODE = code_hash("cascade", "synthesis", "renderer.py", "constants.py", "io/library.py",
-                         "io/image.py", "evaluation/utility/training_images.py")  # fmt: skip
-DISCS_CODE = code_hash("evaluation/utility/training_images.py", "synthesis/context.py")
-# The analytic-disc baseline, those of which a detector learned more than of any method so far.
-POWER = (0.6, 1.2)  # of sqrt(1 - r^2): below 1 flatter than what a sphere adds
-RADIUS = (0.75, 0.95)  # of the box's half sides
-HARMONICS = (2, 3, 4, 5)  # of the outline
-HARMONIC_SIGMA = 0.05  # of each one's amplitude, in radii
-HEIGHT = 600 / GREY_MAX  # median of the log-normal height, in 0..1
-HEIGHT_SIGMA = 0.5  # of its logarithm
-BLUR_PX = (1.0, 2.5)  # sigma
-RIM_PX = 12  # beyond the box that the blur may reach
+CODE = code_hash("cascade", "synthesis", "renderer.py", "constants.py", "io/library.py",
+                 "io/image.py", "evaluation/utility/training_images.py")  # fmt: skip
 
 
 class TrainingImages:
@@ -83,14 +73,24 @@ class TrainingImages:
     def _identity(self, arm: Arm) -> list[Any]:
         """What an arm's nodules depend on besides radiograph, boxes and seed."""
         if arm.made == DISCS:
-            return [DISCS_CODE]
+            return [CODE]
         renderer = self._renderer(arm)
         left = ("device", "workers", "seed", "model", "library", "intensity", "noise_and_blur")
         choices = {k: v for k, v in asdict(renderer.settings).items() if k not in left}
-        return [renderer.model_sha256, renderer.library.sha256, METHODS_CODE, choices]
+        return [renderer.model_sha256, renderer.library.sha256, CODE, choices]
 
 
-# --- discs ----------------------------------------------------------------------------------------
+# --- the analytic-disc baseline -------------------------------------------------------------------
+
+# Those of which a detector learned more than of any method so far.
+POWER = (0.6, 1.2)  # of sqrt(1 - r^2): below 1 flatter than what a sphere adds
+RADIUS = (0.75, 0.95)  # of the box's half sides
+HARMONICS = (2, 3, 4, 5)  # of the outline
+HARMONIC_SIGMA = 0.05  # of each one's amplitude, in radii
+HEIGHT = 600 / GREY_MAX  # median of the log-normal height, in 0..1
+HEIGHT_SIGMA = 0.5  # of its logarithm
+BLUR_PX = (1.0, 2.5)  # sigma
+RIM_PX = 12  # beyond the box that the blur may reach
 
 
 def draw_discs(pixels: np.ndarray, boxes: Sequence[Box], seed: int) -> np.ndarray:
@@ -130,13 +130,7 @@ def _disc(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def write_places(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> None:
-    """Write the backgrounds as one stack with its ``nodules.json``, for nodules made elsewhere.
-
-    Raises
-    ------
-    UtilityError
-        Where the backgrounds differ in shape or pixel type.
-    """
+    """Write the backgrounds as one stack with its ``nodules.json``, for nodules made elsewhere."""
     forms = {(one.load().shape, one.load().dtype) for one in backgrounds}
     if len(forms) != 1:
         raise UtilityError(
