@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,18 @@ PEAK_SIGMA_PX = 2.0  # blur of the probability before its peaks are sought
 PEAK_PX = 25  # side of the square around a peak in which no other is sought: a small nodule
 BOXES = 30  # of a radiograph at most
 LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1e-4  # the highest of the one cycle
-# Augmentation; set by eye, so that a radiograph stays one.
-TURN_RAD, ZOOM, SHIFT_PX = 0.15, 0.15, 24
-GAMMA = (0.7, 1.4)
+# Radians, px, and a part of the size; set by eye, so that a radiograph stays one.
+AUGMENTATION = transforms.Compose(
+    [
+        transforms.RandFlipd(("image", "mask"), prob=0.5, spatial_axis=1),
+        transforms.RandAffined(
+            ("image", "mask"), prob=1.0, rotate_range=0.15, translate_range=24, scale_range=0.15,
+            mode=("bilinear", "nearest"), padding_mode="zeros",
+        ),
+        transforms.RandAdjustContrastd("image", prob=0.5, gamma=(0.7, 1.4)),
+    ]
+)  # fmt: skip
+LOSS = DiceFocalLoss(sigmoid=True, batch=True)
 
 
 @dataclass(frozen=True)
@@ -60,17 +68,16 @@ class SegResNet(Detector):
 
     def loss(self, network: nn.Module, images: Batch, rng: np.random.Generator) -> torch.Tensor:
         """Dice and focal loss against the ellipses of the boxes."""
-        augment = _augmentation()
-        augment.set_random_state(seed=int(rng.integers(2**32)))
+        AUGMENTATION.set_random_state(seed=int(rng.integers(2**32)))
         drawn = [
-            augment({"image": one.image.astype(np.float32)[None], "mask": nodule_mask(one)})
+            AUGMENTATION({"image": one.image.astype(np.float32)[None], "mask": nodule_mask(one)})
             for one in images
         ]
         x, y = (
             torch.stack([torch.as_tensor(np.asarray(d[key])) for d in drawn]).to(self.device)
             for key in ("image", "mask")
         )
-        made: torch.Tensor = _loss()(network(x), F.avg_pool2d(y, STRIDE))
+        made: torch.Tensor = LOSS(network(x), F.avg_pool2d(y, STRIDE))
         return made
 
     def boxes(self, network: nn.Module, image: ScaledRadiograph) -> np.ndarray:
@@ -79,25 +86,6 @@ class SegResNet(Detector):
         both = network(x) + network(x.flip(3)).flip(3)
         logits = F.interpolate(both / 2, scale_factor=STRIDE, mode="bilinear")
         return boxes_with_scores(torch.sigmoid(logits)[0, 0].cpu().numpy())
-
-
-@cache
-def _loss() -> Any:
-    return DiceFocalLoss(sigmoid=True, batch=True)
-
-
-@cache
-def _augmentation() -> Any:
-    """Random turns, zooms, shifts, mirrors and grey scales, by MONAI's transforms."""
-    keys = ("image", "mask")
-    affine = transforms.RandAffined(
-        keys, prob=1.0, rotate_range=TURN_RAD, translate_range=SHIFT_PX, scale_range=ZOOM,
-        mode=("bilinear", "nearest"), padding_mode="zeros",
-    )  # fmt: skip
-    mirror = transforms.RandFlipd(keys, prob=0.5, spatial_axis=1)
-    return transforms.Compose(
-        [mirror, affine, transforms.RandAdjustContrastd("image", prob=0.5, gamma=GAMMA)]
-    )
 
 
 def nodule_mask(one: ScaledRadiograph) -> np.ndarray:
