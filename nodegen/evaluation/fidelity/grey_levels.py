@@ -41,11 +41,7 @@ def grey_levels_of_pair(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarr
             [to_output(c, c.slice01, "challenge") for c in map(SliceContext, before)]
         )
         # Of an 8-bit stack, both scales are possible: the one in which less changed is meant.
-        if before.dtype != np.uint8 or _changed(as_written, after) < _changed(before, after):
+        if before.dtype != np.uint8 or (as_written != after).sum() < (before != after).sum():
             before = as_written
     limits = full_range(before)
     return to_grey_levels(before, limits), to_grey_levels(after, limits)
-
-
-def _changed(before: np.ndarray, after: np.ndarray) -> int:
-    return int(np.count_nonzero(before != after))

@@ -131,9 +131,8 @@ class Trial:
         key, cache = content_hash(_content_of(images), seed, *identity), self.maker.cache
 
         def train() -> Arrays:
-            checkpoint = cache.path("training", key).with_suffix(".pt")
             begin = start[0]() if start else None
-            learned = self.detector.train(images, seed, nodules, begin, checkpoint)
+            learned = self.detector.train(images, seed, nodules, begin)
             return {name: value.numpy() for name, value in learned.items()}
 
         def state() -> State:

@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from nodegen.evaluation.utility.arms import SHOWN
 from nodegen.evaluation.utility.cache import code_hash
 from nodegen.io.boxes import Box
-from nodegen.training.iteration import save_state
 
 SIDE_PX = 512  # of what a network sees; radiographs are padded to a square
 CLIP = 1.0  # largest norm of the gradient
@@ -122,29 +121,19 @@ class Detector(ABC):
         seed: int,
         nodules: tuple[int, int] = SHOWN,
         start: State | None = None,
-        checkpoint: Path | None = None,
     ) -> State:
-        """Train a network; weights, order and augmentation depend on ``seed`` alone.
+        """Train a network from ``start``, else from scratch; what is random follows from ``seed``.
 
-        Of a radiograph's synthetic nodules a step shows ``nodules``, fewest to most. Training goes
-        on from ``start``, else from scratch; the checkpoint holds the state after each round
-        through the radiographs, from which it is resumed, to the same end.
+        Of a radiograph's synthetic nodules a step shows ``nodules``, fewest to most.
         """
         torch.manual_seed(seed)
         network = self.network().to(self.device)
         if start is not None:
             network.load_state_dict(start)
         optimiser, schedule = self.optimiser(network)
-        parts = {"network": network, "optimiser": optimiser, "schedule": schedule}
-        step = round_ = 0
-        if checkpoint and checkpoint.is_file():
-            kept = torch.load(checkpoint, weights_only=True)
-            for name, part in parts.items():
-                part.load_state_dict(kept[name])
-            step, round_ = kept["step"], kept["round"]
         network.train()
-        while step < self.steps:
-            # All that is random follows from the round, so that a resumed training draws the same.
+        step = round_ = 0
+        while step < self.steps:  # a round through the radiographs
             torch.manual_seed(seed * 100_003 + round_)
             rng = np.random.default_rng((seed, round_))
             choice = np.random.default_rng((seed, round_, 1))  # apart, so that arms stay paired
@@ -160,11 +149,6 @@ class Detector(ABC):
                 schedule.step()
                 step += 1
             round_ += 1
-            if checkpoint:
-                states = {name: part.state_dict() for name, part in parts.items()}
-                save_state(checkpoint, {**states, "step": step, "round": round_})
-        if checkpoint:
-            checkpoint.unlink(missing_ok=True)
         return {name: value.cpu() for name, value in network.state_dict().items()}
 
     @torch.no_grad()
