@@ -1,6 +1,5 @@
 """Real radiographs with their patients and boxes, and the check that none is on both sides."""
 
-import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from functools import lru_cache
@@ -12,6 +11,7 @@ from PIL import Image
 from nodegen.dataset.sources import find_patient
 from nodegen.dataset.standardise import SIDE_PX, LungCrop, standardise
 from nodegen.errors import StackError, UtilityError
+from nodegen.evaluation.boxed_images import left_out
 from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash, content_hash
 from nodegen.io.box_tables import BoxTable, TableImage
 from nodegen.io.boxes import Box
@@ -25,8 +25,6 @@ THUMB_PX = 32  # side of the thumbnails that are compared
 # Of 115 radiographs no two of different patients correlate above 0.955; the same one at half the
 # size, in a grey scale stretched or with noise of 100 grey levels stays above 0.999.
 SAME_RADIOGRAPH = 0.985
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -114,21 +112,18 @@ def read_cases(
     sources: list[PixelSource] = []
     names: list[str] = []
     for path, folder in find_radiographs(list(folders)):
-        try:
+        with left_out(str(path)):
             patient = Path(find_patient(path, path.relative_to(folder).as_posix())).name
             own = [PixelSource(path, number, cache) for number in range(len(_radiographs(path)))]
             for source in own if cache else ():
                 source()
-        except StackError as fault:
-            logger.warning("%s is left out: %s", path, fault)
-            continue
-        parts = [f":{number}" for number in range(len(own))] if len(own) > 1 else [""]
-        sources += own
-        names += [f"{path}{part}" for part in parts]
-        found += [
-            BoxedRadiograph(bare_name(path.name) + part, patient + part, source)
-            for part, source in zip(parts, own, strict=True)
-        ]
+            parts = [f":{number}" for number in range(len(own))] if len(own) > 1 else [""]
+            sources += own
+            names += [f"{path}{part}" for part in parts]
+            found += [
+                BoxedRadiograph(bare_name(path.name) + part, patient + part, source)
+                for part, source in zip(parts, own, strict=True)
+            ]
     if not found:
         raise StackError(
             f"No file in {', '.join(map(str, folders))} is a radiograph that can be used; "
