@@ -103,17 +103,10 @@ def iterate(
 ) -> list[torch.Tensor]:
     """Train both networks on one window, and return the last steps' losses, as in ``LOSSES``.
 
-    Parameters
-    ----------
-    scale : ScaleInTraining
-        Its networks change.
-    real, below, rebuilt, fixed_noise : Tensor
-        The window of the training image, of an image drawn from the scales below, and of the
-        scale's two; all but ``real`` padded.
-    *drawn : Tensor
-        All that is random: for each step of the discriminator its padded noise and the point in
-        0..1 between real and generated where the gradient penalty is taken; then the padded noise
-        of each step of the generator.
+    The window is one of the training image, of an image drawn from the scales below, and of the
+    scale's own two; all but ``real`` are padded. ``drawn`` is all that is random: for each step of
+    the discriminator its padded noise and the point in 0..1 between real and generated where the
+    gradient penalty is taken; then the padded noise of each step of the generator.
     """
     steps = len(drawn) // 3
     for noise, mix in zip(drawn[0 : 2 * steps : 2], drawn[1 : 2 * steps : 2], strict=True):

@@ -93,20 +93,10 @@ def read_cases(
 ) -> list[BoxedRadiograph]:
     """Read the radiographs in folders, each slice of a stack by itself, with their boxes.
 
-    One that cannot be read or standardised is named and left out.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-        Searched with all folders in them.
-    cache : Cache, optional
-        Radiographs that are not in NODE21's form (1024 × 1024 px, 12 bit in 16) are brought to it,
-        and kept here; None leaves all as they are.
-    tables : sequence of BoxTable
-        Each may be about some of the radiographs; one that no table names has no nodule.
-    sizes_px, ignored_sources
-        Boxes whose larger side is beyond these (least, most), or with one of these annotation
-        sources, are ignored.
+    One that cannot be read or standardised is named and left out. With a cache, those that are not
+    in NODE21's form (1024 × 1024 px, 12 bit in 16) are brought to it, and kept there. Each table
+    may be about some of the radiographs; one that none names has no nodule. Boxes whose larger side
+    is beyond ``sizes_px``, or with one of ``ignored_sources``, are there and do not count.
     """
     found: list[BoxedRadiograph] = []
     sources: list[PixelSource] = []
