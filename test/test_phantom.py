@@ -9,9 +9,8 @@ import SimpleITK as sitk
 from radiographs import SAMPLE_SEED
 
 from nodegen.io.boxes import read_boxes
-from nodegen.phantom import write_phantom
+from nodegen.phantom import SIDE_LIMITS, draw_boxes, write_phantom
 from nodegen.phantom.anatomy import SIDE, draw_anatomy
-from nodegen.phantom.box_places import SIDE_LIMITS, draw_boxes
 
 SAMPLE = Path(__file__).parent / "sample" / "input"
 
