@@ -98,7 +98,7 @@ def test_the_learning_rate_falls_after_four_fifths(tmp_path, monkeypatch):
         rates.append([adam.param_groups[0]["lr"] for _, adam in scale.networks.values()])
         return [torch.zeros(())] * len(LOSSES)
 
-    monkeypatch.setattr(loop, "iterate", iterate)
+    monkeypatch.setattr(loop.ScaleInTraining, "iterate", iterate)
     run_scales(tmp_path, 1)
     assert rates == [[5e-4] * 2] * 5 + [[pytest.approx(5e-5)] * 2]
 

@@ -4,17 +4,9 @@ import numpy as np
 from scipy import ndimage
 
 from nodegen.constants import GREY_MAX
+from nodegen.phantom import tissue
 from nodegen.phantom.anatomy import SIDE, Anatomy
 from nodegen.phantom.skeleton import ribs_and_clavicles, scapulae, spine
-from nodegen.phantom.tissue import (
-    LUNG_DENSITY,
-    airways,
-    body,
-    frame,
-    lungs,
-    mediastinum,
-    stomach,
-)
 from nodegen.phantom.vessels import hila, vessels
 
 TEXTURE_SIGMAS = (0.8, 1.6, 3.2, 7.0, 30.0)  # px
@@ -46,28 +38,28 @@ def _texture(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
     Both sum the same random fields at several sizes, each `(row, column)`.
     """
     rng = np.random.default_rng(anatomy.streams[1])
-    net, tissue = np.zeros((2, SIDE, SIDE), np.float32)
+    net, rest = np.zeros((2, SIDE, SIDE), np.float32)
     for sigma in TEXTURE_SIGMAS:
         field = ndimage.gaussian_filter(rng.standard_normal((SIDE, SIDE), dtype=np.float32), sigma)
         field /= field.std()
         net += sigma**0.4 * (0.5 - np.abs(field) / (1 + 0.5 * np.abs(field)))
-        tissue += sigma**0.4 * field
+        rest += sigma**0.4 * field
     fibres = ndimage.gaussian_filter(rng.standard_normal((SIDE, SIDE), dtype=np.float32), (36, 6))
-    tissue += FIBRES * fibres / fibres.std()
-    return LUNG_TEXTURE * net, TISSUE_TEXTURE * tissue
+    rest += FIBRES * fibres / fibres.std()
+    return LUNG_TEXTURE * net, TISSUE_TEXTURE * rest
 
 
 def thickness(anatomy: Anatomy) -> np.ndarray:
     """Path length (px) of tissue, counted by its density over water's, `(row, column)`."""
-    at = frame(anatomy)
-    lung = np.clip(lungs(anatomy, at) - mediastinum(anatomy, at), 0, None)
+    at = tissue.frame(anatomy)
+    lung = np.clip(tissue.lungs(anatomy, at) - tissue.mediastinum(anatomy, at), 0, None)
     filled = lung / (lung.max() + 1e-6)
-    soft = body(anatomy, at) - (1 - LUNG_DENSITY) * lung
-    soft -= 1.3 * airways(anatomy, at) + stomach(anatomy, at)
-    net, tissue = _texture(anatomy)
+    soft = tissue.body(anatomy, at) - (1 - tissue.LUNG_DENSITY) * lung
+    soft -= 1.3 * tissue.airways(anatomy, at) + tissue.stomach(anatomy, at)
+    net, fine = _texture(anatomy)
     branches = VESSEL_DEPTH * np.tanh(vessels(anatomy) / VESSEL_DEPTH)
     branches = ndimage.gaussian_filter(branches, VESSEL_SIGMA)
-    soft += np.sqrt(filled) * (VESSEL_CONTRAST * branches + 1.4 * hila(at) + net) + tissue
+    soft += np.sqrt(filled) * (VESSEL_CONTRAST * branches + 1.4 * hila(at) + net) + fine
     tubes = ndimage.gaussian_filter(ribs_and_clavicles(anatomy), BONE_SIGMA)
     bone = tubes + spine(anatomy, at) + scapulae(anatomy, at)
     return np.asarray(np.clip(soft + anatomy.bone * bone, 0, None))

@@ -92,40 +92,33 @@ class ScaleInTraining:
                 optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
             return int(saved["iteration"])
 
+    def iterate(self, *inputs: torch.Tensor) -> list[torch.Tensor]:
+        """Train both networks on one window, and return the last steps' losses, as in ``LOSSES``.
 
-def iterate(
-    scale: ScaleInTraining,
-    real: torch.Tensor,
-    below: torch.Tensor,
-    rebuilt: torch.Tensor,
-    fixed_noise: torch.Tensor,
-    *drawn: torch.Tensor,
-) -> list[torch.Tensor]:
-    """Train both networks on one window, and return the last steps' losses, as in ``LOSSES``.
-
-    The window is one of the training image, of an image drawn from the scales below, and of the
-    scale's own two; all but ``real`` are padded. ``drawn`` is all that is random: for each step of
-    the discriminator its padded noise and the point in 0..1 between real and generated where the
-    gradient penalty is taken; then the padded noise of each step of the generator.
-    """
-    steps = len(drawn) // 3
-    for noise, mix in zip(drawn[0 : 2 * steps : 2], drawn[1 : 2 * steps : 2], strict=True):
-        with torch.no_grad():
-            generated = scale.generator(below + noise, below)
-        scale.adam_d.zero_grad(set_to_none=True)
-        score_real, score_fake = (scale.discriminator(x).mean() for x in (real, generated))
-        penalty = GRADIENT_PENALTY * _penalty(scale.discriminator, real, generated, mix)
-        (score_fake - score_real + penalty).backward()
-        scale.adam_d.step()
-    scale.discriminator.requires_grad_(False)
-    for noise in drawn[2 * steps :]:
-        scale.adam_g.zero_grad(set_to_none=True)
-        adversarial = -scale.discriminator(scale.generator(below + noise, below)).mean()
-        reconstruction = F.mse_loss(scale.generator(rebuilt + fixed_noise, rebuilt), real)
-        (adversarial + RECONSTRUCTION_WEIGHT * reconstruction).backward()
-        scale.adam_g.step()
-    scale.discriminator.requires_grad_(True)
-    return [x.detach() for x in (score_real, score_fake, penalty, adversarial, reconstruction)]
+        Inputs are the window of the training image, of an image drawn from the scales below, and of
+        the scale's own two, all padded but the first; then all that is random: for each step of the
+        discriminator its padded noise and the point in 0..1 between real and generated where the
+        gradient penalty is taken, and the padded noise of each step of the generator.
+        """
+        real, below, rebuilt, fixed_noise, *drawn = inputs
+        steps = len(drawn) // 3
+        for noise, mix in zip(drawn[0 : 2 * steps : 2], drawn[1 : 2 * steps : 2], strict=True):
+            with torch.no_grad():
+                generated = self.generator(below + noise, below)
+            self.adam_d.zero_grad(set_to_none=True)
+            score_real, score_fake = (self.discriminator(x).mean() for x in (real, generated))
+            penalty = GRADIENT_PENALTY * _penalty(self.discriminator, real, generated, mix)
+            (score_fake - score_real + penalty).backward()
+            self.adam_d.step()
+        self.discriminator.requires_grad_(False)
+        for noise in drawn[2 * steps :]:
+            self.adam_g.zero_grad(set_to_none=True)
+            adversarial = -self.discriminator(self.generator(below + noise, below)).mean()
+            reconstruction = F.mse_loss(self.generator(rebuilt + fixed_noise, rebuilt), real)
+            (adversarial + RECONSTRUCTION_WEIGHT * reconstruction).backward()
+            self.adam_g.step()
+        self.discriminator.requires_grad_(True)
+        return [x.detach() for x in (score_real, score_fake, penalty, adversarial, reconstruction)]
 
 
 def _penalty(

@@ -7,7 +7,6 @@ draws what an unbroken one would have drawn, and on the CPU ends in the same wei
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +16,7 @@ from torch.nn import functional as F
 
 from nodegen.cascade.pyramid import resize, scale_sizes
 from nodegen.constants import HALF_WIDTH_PX, SCALES
-from nodegen.training.iteration import (
-    LEARNING_RATE,
-    LOSSES,
-    ScaleInTraining,
-    iterate,
-    readable,
-    save_state,
-)
+from nodegen.training.iteration import LEARNING_RATE, LOSSES, ScaleInTraining, readable, save_state
 from nodegen.training.networks import Discriminator, Generator
 from nodegen.training.profiles import Profile
 from nodegen.training.recorded import Recorded
@@ -112,7 +104,7 @@ class Training:
                 rate = due
                 for _, optimiser in scale.networks.values():
                     optimiser.param_groups[0]["lr"] = rate
-                steps = Recorded(partial(iterate, scale), self.device)
+                steps = Recorded(scale.iterate, self.device)
             if i % profile.redraw_every == 0 or i == start:
                 below = self._below(n, i - i % profile.redraw_every, draw)
             losses = steps(*self._inputs(scale, below, n, i))
@@ -142,7 +134,7 @@ class Training:
     def _inputs(
         self, scale: ScaleInTraining, below: torch.Tensor, n: int, iteration: int
     ) -> list[torch.Tensor]:
-        """Draw what :func:`iterate` takes: the window of each image, and all that is random."""
+        """Draw what an iteration takes: the window of each image, and all that is random."""
         side = min(self.sizes[n], self.profile.window_px or self.sizes[n])
         window_rng = np.random.default_rng((self.seed, n, iteration, _WINDOW))
         top, left = window_rng.integers(0, self.sizes[n] - side + 1, size=2)
