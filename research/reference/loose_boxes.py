@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nodegen.evaluation.fidelity.nodule_crop import angles, crop_around
+from nodegen.evaluation.fidelity.nodule_crop import RAYS, crop_around
 from nodegen.evaluation.fidelity.outline import find_outline
 from nodegen.io.boxes import Box
 
@@ -110,8 +110,8 @@ def _outlines(pixels: np.ndarray, loose: Box) -> Iterator[tuple[float, np.ndarra
         crop = crop_around(pixels, box)
         outline = find_outline(crop)
         centre_x, centre_y = box.centre
-        xs = centre_x + crop.halves[1] * outline * np.cos(angles())
-        ys = centre_y + crop.halves[0] * outline * np.sin(angles())
+        xs = centre_x + crop.halves[1] * outline * np.cos(RAYS)
+        ys = centre_y + crop.halves[0] * outline * np.sin(RAYS)
         off = max(
             float(np.abs(xs - x).max()) - loose.width / 2,
             float(np.abs(ys - y).max()) - loose.height / 2,

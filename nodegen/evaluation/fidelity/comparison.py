@@ -14,10 +14,9 @@ from sklearn.preprocessing import QuantileTransformer
 from sklearn.svm import SVC
 
 from nodegen.evaluation.fidelity.edge import TEN_TO_NINETY
-from nodegen.evaluation.fidelity.ground import GROUNDS
 from nodegen.evaluation.fidelity.nodule_crop import half_height_of
-from nodegen.evaluation.fidelity.nodule_measures import GRAIN, MEASURES, SIZE_NAMES, size_class
-from nodegen.evaluation.fidelity.reference import Reference
+from nodegen.evaluation.fidelity.nodule_measures import GRAIN, MEASURES
+from nodegen.evaluation.fidelity.reference import Reference, parts_of
 from nodegen.evaluation.statistics import Estimate, auc, estimate, resampled
 
 FEWEST = 10  # real nodules: a measure that rests on fewer is not compared
@@ -116,13 +115,11 @@ def _sample(table: pd.DataFrame, names: str | list[str]) -> Sample:
 def _groups(real: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """By size and by ground, those of which there are nodules of both kinds."""
     groups: dict[str, dict[str, Any]] = {}
-    for group in (*SIZE_NAMES, *GROUNDS):
-        some, others = (
-            table[(table["size_px"].map(size_class) == group) | (table["ground"] == group)]
-            for table in (real, synthetic)
-        )
-        if not len(some) or not len(others):
+    drawn_parts = parts_of(synthetic)
+    for group, some in parts_of(real).items():
+        if group not in drawn_parts:
             continue
+        others = drawn_parts[group]
         groups[group] = {"nodules": {"real": len(some), "synthetic": len(others)}}
         for name in MEASURES:
             values, drawn = some[name].dropna().to_numpy(), others[name].to_numpy()

@@ -13,6 +13,7 @@ from nodegen.io.boxes import Box
 REACH = 2.0  # half a crop, in the box's half sides: the surround's outer radius
 SURROUND = (1.3, 2.0)  # inner and outer radius of the surround, in half sides
 ANGLES = 128  # rays around the centre; at a radius of 30 px they are 1.5 px apart
+RAYS = np.arange(ANGLES) * (2 * np.pi / ANGLES)  # the angle of each
 RING_WIDTH = 0.125  # in the box's half sides
 RINGS = 9  # from the centre outwards: the last ends at 1.125, just beyond the box
 INNERMOST = 3  # rings, whose mean is the contrast: radius 0.375
@@ -40,7 +41,7 @@ class NoduleCrop:
 
         ``radius``, (point,) or (ANGLES, point), is in half sides.
         """
-        sine, cosine = (f(angles())[:, None] for f in (np.sin, np.cos))
+        sine, cosine = (f(RAYS)[:, None] for f in (np.sin, np.cos))
         rows = self.centre[0] + self.halves[0] * radius * sine - 0.5
         columns = self.centre[1] + self.halves[1] * radius * cosine - 0.5
         levels: np.ndarray = ndimage.map_coordinates(
@@ -51,7 +52,7 @@ class NoduleCrop:
     @property
     def ray_px(self) -> np.ndarray:
         """Length of one radius along each ray, px, shape (ANGLES,)."""
-        down, across = self.halves[0] * np.sin(angles()), self.halves[1] * np.cos(angles())
+        down, across = self.halves[0] * np.sin(RAYS), self.halves[1] * np.cos(RAYS)
         return np.asarray(np.hypot(down, across))
 
     @property
@@ -84,11 +85,6 @@ def ring_medians(pixels: np.ndarray, number: np.ndarray) -> tuple[np.ndarray, np
     """The rings that have pixels, and the median of each; a pixel of ring -1 lies in none."""
     rings = np.unique(number[number >= 0])
     return rings, np.asarray(ndimage.median(pixels, number, rings))
-
-
-def angles() -> np.ndarray:
-    """Of the rays, shape (ANGLES,)."""
-    return np.arange(ANGLES) * (2 * np.pi / ANGLES)
 
 
 def crop_around(image: np.ndarray, box: Box) -> NoduleCrop:

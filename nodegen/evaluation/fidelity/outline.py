@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.graph import MCP
 
-from nodegen.evaluation.fidelity.nodule_crop import ANGLES, NoduleCrop, angles
+from nodegen.evaluation.fidelity.nodule_crop import ANGLES, RAYS, NoduleCrop
 
 STEP = 0.0125  # between the points of a ray, in half sides
 SEARCH = (0.3, 1.4)  # radii among which the outline is sought, in half sides
@@ -51,8 +51,8 @@ def shape_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
     square of its distance from an ellipse, over its mean radius, by all harmonics from the third
     and by the third to the sixth.
     """
-    x = crop.halves[1] * outline * np.cos(angles())
-    y = crop.halves[0] * outline * np.sin(angles())
+    x = crop.halves[1] * outline * np.cos(RAYS)
+    y = crop.halves[0] * outline * np.sin(RAYS)
     middle, moments = _moments(x, y)
     shorter, longer = np.sqrt(np.linalg.eigvalsh(moments))
     amplitudes = _harmonics(x - middle[0], y - middle[1], moments)
@@ -85,6 +85,6 @@ def _harmonics(x: np.ndarray, y: np.ndarray, moments: np.ndarray) -> np.ndarray:
     spreads, axes = np.linalg.eigh(moments)
     along = axes.T @ np.stack([x, y]) / np.sqrt(np.maximum(spreads, 1e-9))[:, None]
     at = np.arctan2(along[1], along[0])
-    distance = np.interp(angles(), at, np.hypot(*along), period=2 * np.pi)
+    distance = np.interp(RAYS, at, np.hypot(*along), period=2 * np.pi)
     waves = np.abs(np.fft.rfft(distance)) / ANGLES
     return np.asarray(2 * waves / waves[0])

@@ -124,10 +124,16 @@ class Reference(BaseModel):
         """Percentiles of each measure, by source and, of the main ones, by size and ground."""
         groups = {source: self.table(source) for source in self.annotation_sources}
         groups["main"] = main = self.table()
-        sizes = main["size_px"].map(size_class)
-        groups |= {f"main, {size}": main[sizes == size] for size in SIZE_NAMES}
-        groups |= {f"main, {ground}": main[main["ground"] == ground] for ground in GROUNDS}
+        groups |= {f"main, {kind}": part for kind, part in parts_of(main).items()}
         return {group: _summary(table) for group, table in groups.items() if len(table)}
+
+
+def parts_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """A table of nodules by size, and by ground; what holds none is left out."""
+    sizes = table["size_px"].map(size_class)
+    parts = {size: table[sizes == size] for size in SIZE_NAMES}
+    parts |= {ground: table[table["ground"] == ground] for ground in GROUNDS}
+    return {kind: part for kind, part in parts.items() if len(part)}
 
 
 def _summary(table: pd.DataFrame) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop, angles, ring_medians
+from nodegen.evaluation.fidelity.nodule_crop import RAYS, NoduleCrop, ring_medians
 
 # Gaussian sigmas of the finer and of the coarser blur whose difference is the band, px.
 BANDS_PX = {"grain": (0.0, 1.0), "texture": (1.0, 3.0)}
@@ -21,7 +21,7 @@ def texture_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
     The profile along the outline (half sides, by ray) is taken off before, so that a sharp edge is
     no texture of the rim.
     """
-    around = np.interp(crop.angle, angles(), outline, period=2 * np.pi)
+    around = np.interp(crop.angle, RAYS, outline, period=2 * np.pi)
     share = crop.radius / around
     places = {
         "inside": (share >= INSIDE[0]) & (share <= INSIDE[1]),
