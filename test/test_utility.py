@@ -16,7 +16,7 @@ from nodegen.errors import SettingError, StackError, UtilityError
 from nodegen.evaluation.statistics import estimate
 from nodegen.evaluation.utility import run_utility, scoring, segresnet, trained_detector
 from nodegen.evaluation.utility.arms import MADE, parse_arms
-from nodegen.evaluation.utility.cache import Cache, content_hash
+from nodegen.evaluation.utility.cache import content_hash, once
 from nodegen.evaluation.utility.cases import BoxedRadiograph, check_leaks, read_cases, split
 from nodegen.evaluation.utility.places import GAP_PX, place_all
 from nodegen.evaluation.utility.protocol import folds_of, jobs
@@ -276,7 +276,7 @@ def test_every_method_changes_its_boxes_and_the_null_control_changes_nothing(
     settings = Settings(noise_and_blur=False, intensity="input", model=tiny_model)
     image, boxes = ground(0), [Box(0, 60, 60, 110, 120), Box(0, 160, 150, 210, 200, 1)]
     (arm,) = parse_arms([made])
-    changed = TrainingImages(Cache(tmp_path), settings, seed=1).make(arm, image, boxes) != image
+    changed = TrainingImages(tmp_path, settings, seed=1).make(arm, image, boxes) != image
     outside = np.ones_like(changed)
     for box in boxes:
         outside[box.top - 50 : box.bottom + 50, box.left - 50 : box.right + 50] = False
@@ -332,7 +332,7 @@ def test_what_cannot_be_read_is_named_and_left_out(tmp_path, capsys):
     assert [one.name for one in read_cases([tmp_path / "a"])] == ["good"]
     assert "torn.mha: " in capsys.readouterr().err
     with pytest.raises(StackError, match="No file in"):
-        read_cases([tmp_path / "b"], Cache(tmp_path / "store"))
+        read_cases([tmp_path / "b"], tmp_path / "store")
     assert "no_lungs.mha: " in capsys.readouterr().err
 
 
@@ -346,7 +346,7 @@ def test_a_radiograph_in_another_form_is_standardised_with_its_boxes(tmp_path, c
     Image.fromarray(eight_bit).save(tmp_path / "png" / "a.png")
     (tmp_path / "boxes.csv").write_text(f"stem,x,y,width,height\na,{x - 30},{y - 30},60,60\n")
     table = read_box_table(tmp_path / "boxes.csv")
-    store = Cache(tmp_path / "store")
+    store = tmp_path / "store"
     (one,) = read_cases([tmp_path / "png"], store, [table], (30, 300))
     assert one.load().shape == (1024, 1024)
     assert one.load().dtype == np.uint16
@@ -513,12 +513,11 @@ def test_a_leak_on_disk_is_refused(folders, capfd):
 
 
 def test_damaged_pieces_are_made_anew(tmp_path):
-    cache = Cache(tmp_path)
-    made = cache.once("kind", ["a"], lambda: {"x": np.arange(3)})
-    cache.path("kind", content_hash("a")).write_bytes(b"PK\x03\x04 torn")
-    again = cache.once("kind", ["a"], lambda: {"x": np.arange(3)})
+    made = once(tmp_path, "kind", ["a"], lambda: {"x": np.arange(3)})
+    (tmp_path / "kind" / f"{content_hash('a')}.npz").write_bytes(b"PK\x03\x04 torn")
+    again = once(tmp_path, "kind", ["a"], lambda: {"x": np.arange(3)})
     assert (made["x"] == again["x"]).all()
-    assert cache.once("kind", ["a"], dict)["x"].tolist() == [0, 1, 2]
+    assert once(tmp_path, "kind", ["a"], dict)["x"].tolist() == [0, 1, 2]
 
 
 def test_options_refuse_what_is_too_small():

@@ -51,7 +51,6 @@ def utility(
         Folder: write the radiographs as a stack with nodules.json, for nodules made elsewhere, and
         stop.
     """
-    from nodegen.evaluation.utility.cache import Cache
     from nodegen.evaluation.utility.results import markdown
     from nodegen.evaluation.utility.run_utility import read_sides, utility
     from nodegen.evaluation.utility.training_images import write_places as write
@@ -59,7 +58,7 @@ def utility(
     options = replace(choices, settings=Settings(device=device, model=model, library=library))
     given = real, boxes, radiographs or []
     if write_places:
-        read = read_sides(*given, options, places, Cache(output / "store"))
+        read = read_sides(*given, options, places, output / "store")
         write(write_places, read[0])
         print(f"radiographs and places: {write_places}")
         return

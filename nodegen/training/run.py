@@ -42,7 +42,7 @@ def train(
     stop_after: int = SCALES,
     progress: bool = True,
 ) -> Path | None:
-    """Train a cascade, or resume the same training in its folder.
+    """Train a cascade, or resume the same training, and return its folder, if no scale remains.
 
     Parameters
     ----------
@@ -63,11 +63,6 @@ def train(
         Number of trained scales after which to stop; the same call resumes.
     progress : bool
         Show the progress on stdout.
-
-    Returns
-    -------
-    Path or None
-        Folder of the cascade; None where scales remain.
 
     Raises
     ------

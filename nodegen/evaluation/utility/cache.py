@@ -44,24 +44,17 @@ def code_hash(*names: str) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:32]
 
 
-class Cache:
-    """Arrays under content hashes, in a folder that may be deleted at any time."""
+def once(store: Path, kind: str, parts: Sequence[Any], make: Callable[[], Arrays]) -> Arrays:
+    """The arrays made from ``parts``: those that a store keeps, or what ``make`` gives now.
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def path(self, kind: str, key: str) -> Path:
-        """Where the arrays of ``key`` lie, or will."""
-        return self.folder / kind / f"{key}.npz"
-
-    def once(self, kind: str, parts: Sequence[Any], make: Callable[[], Arrays]) -> Arrays:
-        """The arrays made from ``parts``: kept ones, or those that ``make`` gives now."""
-        path = self.path(kind, content_hash(*parts))
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        except (OSError, ValueError, zipfile.BadZipFile, EOFError):  # none, or it is damaged
-            made, packed = make(), io.BytesIO()
-        np.savez_compressed(packed, allow_pickle=False, **made)
-        write_bytes(path, packed.getvalue())
-        return made
+    The store is a folder, which may be deleted at any time.
+    """
+    path = store / kind / f"{content_hash(*parts)}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError):  # none, or it is damaged
+        made, packed = make(), io.BytesIO()
+    np.savez_compressed(packed, allow_pickle=False, **made)
+    write_bytes(path, packed.getvalue())
+    return made

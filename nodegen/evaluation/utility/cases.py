@@ -12,7 +12,7 @@ from nodegen.dataset.sources import find_patient
 from nodegen.dataset.standardise import SIDE_PX, LungCrop, standardise
 from nodegen.errors import StackError, UtilityError
 from nodegen.evaluation.boxed_images import left_out
-from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash, content_hash
+from nodegen.evaluation.utility.cache import Arrays, code_hash, content_hash, once
 from nodegen.io.box_tables import BoxTable, TableImage
 from nodegen.io.boxes import Box
 from nodegen.io.radiograph import NODE21_MAX, Radiograph, find_radiographs, read_radiographs
@@ -46,11 +46,11 @@ def _radiographs(path: Path) -> list[Radiograph]:
 
 @dataclass(frozen=True)
 class PixelSource:
-    """Loads a radiograph (row, column); with a cache, it is brought to NODE21's form first."""
+    """Loads a radiograph (row, column); with a store, it is brought to NODE21's form first."""
 
     path: Path
     number: int  # of the slice
-    cache: Cache | None = None
+    store: Path | None = None
 
     def __call__(self) -> np.ndarray:
         """The pixels."""
@@ -73,7 +73,7 @@ class PixelSource:
     def _standardised(self) -> Arrays | None:
         pixels = self._original.pixels
         is_node21 = pixels.shape == (SIDE_PX,) * 2 and pixels.dtype == np.uint16
-        if self.cache is None or (is_node21 and pixels.max() <= NODE21_MAX):
+        if self.store is None or (is_node21 and pixels.max() <= NODE21_MAX):
             return None
 
         def make() -> Arrays:
@@ -81,19 +81,19 @@ class PixelSource:
             crop = astuple(made.transformation.crop)
             return {"pixels": made.radiograph.pixels, "crop": np.array(crop, dtype=np.float64)}
 
-        return self.cache.once("standardised", [pixels, CODE], make)
+        return once(self.store, "standardised", [pixels, CODE], make)
 
 
 def read_cases(
     folders: Sequence[Path],
-    cache: Cache | None = None,
+    store: Path | None = None,
     tables: Sequence[BoxTable] = (),
     sizes_px: tuple[float, float] = (0, np.inf),
     ignored_sources: Collection[str] = (),
 ) -> list[BoxedRadiograph]:
     """Read the radiographs in folders, each slice of a stack by itself, with their boxes.
 
-    One that cannot be read or standardised is named and left out. With a cache, those that are not
+    One that cannot be read or standardised is named and left out. With a store, those that are not
     in NODE21's form (1024 × 1024 px, 12 bit in 16) are brought to it, and kept there. Each table
     may be about some of the radiographs; one that none names has no nodule. Boxes whose larger side
     is beyond ``sizes_px``, or with one of ``ignored_sources``, are there and do not count.
@@ -104,8 +104,8 @@ def read_cases(
     for path, folder in find_radiographs(list(folders)):
         with left_out(str(path)):
             patient = Path(find_patient(path, path.relative_to(folder).as_posix())).name
-            own = [PixelSource(path, number, cache) for number in range(len(_radiographs(path)))]
-            for source in own if cache else ():
+            own = [PixelSource(path, number, store) for number in range(len(_radiographs(path)))]
+            for source in own if store else ():
                 source()
             parts = [f":{number}" for number in range(len(own))] if len(own) > 1 else [""]
             sources += own

@@ -40,24 +40,17 @@ def place_all(
     Boxes that a radiograph has are kept, and places keep away from them; of ``nodules`` as many are
     drawn as find room. A radiograph's places depend on the seed and on its name alone.
     """
-    placed = []
-    for one in radiographs:
-        rng = np.random.default_rng(int(content_hash("places", one.name, seed), 16))
-        pixels, taken = one.load(), [*one.nodules, *one.ignored]
-        found = _draw(rng, pixels == pixels.min(), source, nodules, taken)
-        placed.append(replace(one, nodules=(*one.nodules, *found)))
-    return placed
+    return [
+        replace(one, nodules=(*one.nodules, *_draw(one, source, nodules, seed)))
+        for one in radiographs
+    ]
 
 
-def _draw(
-    rng: np.random.Generator,
-    padding: np.ndarray,
-    source: np.ndarray,
-    count: int,
-    taken: Sequence[Box],
-) -> list[Box]:
-    """Boxes that keep away from those taken and from each other."""
-    rows, columns = padding.shape
+def _draw(one: BoxedRadiograph, source: np.ndarray, count: int, seed: int) -> list[Box]:
+    """Boxes that keep away from those that are there, from each other and from the padding."""
+    rng = np.random.default_rng(int(content_hash("places", one.name, seed), 16))
+    pixels = one.load()
+    padding, (rows, columns) = pixels == pixels.min(), pixels.shape
     scale = np.array([columns, rows, columns, rows]) / TABLE_PX
     found: list[Box] = []
     for number in rng.integers(len(source), size=TRIES):
@@ -66,7 +59,8 @@ def _draw(
             continue
         box = fit_boxes([Box(0, x, y, x + width, y + height)], (1, rows, columns))[0]
         on_body = padding[box.top : box.bottom, box.left : box.right].mean() <= PADDING
-        if on_body and all(box.gap(other) >= GAP_PX for other in (*taken, *found)):
+        others = (*one.nodules, *one.ignored, *found)
+        if on_body and all(box.gap(other) >= GAP_PX for other in others):
             found.append(box)
         if len(found) == count:
             break

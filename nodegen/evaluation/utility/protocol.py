@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from nodegen.evaluation.utility.arms import Arm
-from nodegen.evaluation.utility.cache import Arrays, content_hash
+from nodegen.evaluation.utility.cache import Arrays, content_hash, once
 from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.scoring import Scores
 from nodegen.evaluation.utility.trained_detector import Detector, ScaledRadiograph, State, scaled
@@ -105,7 +105,7 @@ class Trial:
         def scores() -> Arrays:
             return {f"{i}": found for i, found in enumerate(self.detector.detect(state(), images))}
 
-        kept = self.maker.cache.once("scores", [key, _content_of(images)], scores)
+        kept = once(self.maker.store, "scores", [key, _content_of(images)], scores)
         return tested, [kept[f"{i}"] for i in range(len(tested))]
 
     def _network(self, job: NetworkJob) -> Network:
@@ -128,7 +128,7 @@ class Trial:
         start: Network | None = None,
     ) -> Network:
         identity = self.detector.identity(), nodules, start[1] if start else None
-        key, cache = content_hash(_content_of(images), seed, *identity), self.maker.cache
+        key = content_hash(_content_of(images), seed, *identity)
 
         def train() -> Arrays:
             begin = start[0]() if start else None
@@ -136,7 +136,7 @@ class Trial:
             return {name: value.numpy() for name, value in learned.items()}
 
         def state() -> State:
-            kept = cache.once("trained", [key], train)
+            kept = once(self.maker.store, "trained", [key], train)
             return {name: torch.from_numpy(np.asarray(value)) for name, value in kept.items()}
 
         return state, key

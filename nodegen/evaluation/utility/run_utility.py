@@ -14,7 +14,6 @@ import torch
 
 from nodegen.errors import UtilityError
 from nodegen.evaluation.utility.arms import Arm, parse_arms
-from nodegen.evaluation.utility.cache import Cache
 from nodegen.evaluation.utility.cases import BoxedRadiograph, read_cases, split
 from nodegen.evaluation.utility.fasterrcnn import FasterRCNN
 from nodegen.evaluation.utility.places import boxes_of, place_all
@@ -72,11 +71,11 @@ def utility(
             f"{' and '.join(sorted(missing))} is no arm of this run; name arms of "
             f"{', '.join(arm.name for arm in arms)}."
         )
-    cache, device = Cache(output / "store"), str(choose_device(options.settings.device))
+    store, device = output / "store", str(choose_device(options.settings.device))
     kind = SegResNet if options.model == "segresnet" else FasterRCNN
     detector = kind(device=device, **({"steps": options.steps} if options.steps else {}))
-    training, test = read_sides(real, boxes, backgrounds, options, place_boxes, cache)
-    maker = TrainingImages(cache, options.settings, options.seed)
+    training, test = read_sides(real, boxes, backgrounds, options, place_boxes, store)
+    maker = TrainingImages(store, options.settings, options.seed)
     trial = Trial(detector, maker, training, test, options.folds)
     scores = _run_jobs(trial, arms, options, progress)
     halved = None
@@ -100,14 +99,14 @@ def read_sides(
     backgrounds: Sequence[Path],
     options: Options,
     place_boxes: Path | None,
-    cache: Cache,
+    store: Path,
 ) -> tuple[list[BoxedRadiograph], list[BoxedRadiograph]]:
     """Read all radiographs, split them, and draw the places: backgrounds and test.
 
-    It takes what :func:`utility` does; ``cache`` keeps what is standardised.
+    It takes what :func:`utility` does; ``store`` keeps what is standardised.
     """
     tables = [read_box_table(path) for path in boxes]
-    kept = cache if options.standardise else None
+    kept = store if options.standardise else None
     known = read_cases(real, kept, tables, options.sizes_px, options.ignored_sources)
     grounds = read_cases(backgrounds, kept) if backgrounds else None
     training, test = split(known, grounds, options.seed)

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from nodegen.constants import GREY_MAX
 from nodegen.errors import UtilityError
 from nodegen.evaluation.utility.arms import DISCS, NULL, Arm
-from nodegen.evaluation.utility.cache import Arrays, Cache, code_hash
+from nodegen.evaluation.utility.cache import Arrays, code_hash, once
 from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.trained_detector import ScaledRadiograph, scaled, with_change
 from nodegen.io.boxes import BOXES, Box, read_boxes, write_boxes
@@ -27,10 +27,10 @@ CODE = code_hash("cascade", "synthesis", "renderer.py", "constants.py", "io/libr
 
 
 class TrainingImages:
-    """Draws synthetic nodules into radiographs, and keeps what they change in a cache."""
+    """Draws synthetic nodules into radiographs, and keeps what they change in a store."""
 
-    def __init__(self, cache: Cache, settings: Settings, seed: int):
-        self.cache, self.seed = cache, seed
+    def __init__(self, store: Path, settings: Settings, seed: int):
+        self.store, self.seed = store, seed
         self.settings = replace(settings, noise_and_blur=False, intensity="input")
         self._renderers: dict[str | None, Renderer] = {}
 
@@ -56,7 +56,7 @@ class TrainingImages:
 
         boxes = [(box.left, box.top, box.right, box.bottom) for box in one.nodules]
         parts = pixels, boxes, arm.made, self.seed, self._identity(arm)
-        return with_change(untouched, self.cache.once("drawn", parts, draw)["change"])
+        return with_change(untouched, once(self.store, "drawn", parts, draw)["change"])
 
     def _renderer(self, arm: Arm) -> Renderer:
         """The renderer of an arm; the null control goes the default way.
