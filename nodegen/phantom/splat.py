@@ -9,10 +9,7 @@ GOLDEN, PLASTIC = 0.6180339887, 0.7548776662
 
 
 def cast(x: np.ndarray, y: np.ndarray, volume: np.ndarray) -> np.ndarray:
-    """Sum small volumes (px³) at columns `x` and rows `y`, each into its four nearest pixels.
-
-    The result is a path length in px, `(row, column)` float32.
-    """
+    """Sum volumes (px³) at columns `x`, rows `y` into four pixels each: path lengths, px."""
     x, y, volume = (np.ravel(values) for values in np.broadcast_arrays(x, y, volume))
     left, top = np.floor(x).astype(np.int32), np.floor(y).astype(np.int32)
     inside = (left >= 0) & (left < SIDE - 1) & (top >= 0) & (top < SIDE - 1)

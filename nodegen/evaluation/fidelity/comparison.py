@@ -135,10 +135,7 @@ def _groups(real: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, dict[str, 
 
 
 def deviation_of(values: np.ndarray) -> float:
-    """Standard deviation as a normal distribution's, from the 10th and 90th percentile.
-
-    Outliers do not move it.
-    """
+    """Standard deviation of a normal distribution with the same 10th and 90th percentile."""
     low, high = np.percentile(values, (10, 90))
     return max(float(high - low) / TEN_TO_NINETY, 1e-9)
 

@@ -60,13 +60,7 @@ class StackPair:
 
 
 class Judge:
-    """Measures pairs one by one, keeping of each only the figures.
-
-    Parameters
-    ----------
-    reference : Reference, optional
-        Real nodules; None: those that are shipped.
-    """
+    """Measures pairs one by one, keeping only the figures; without a reference, by the shipped."""
 
     def __init__(self, reference: Reference | None = None):
         self.reference = reference or Reference.load()

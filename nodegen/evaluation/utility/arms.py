@@ -52,9 +52,6 @@ def parse_arms(words: Sequence[str]) -> list[Arm]:
     --------
     >>> [arm.ratio for arm in parse_arms(["singan", "singan+real-3"])]
     [None, 3.0]
-    >>> arm, = parse_arms(["poisson@contrast:200-500"])
-    >>> arm.settings
-    {'method': 'poisson', 'contrast': '200-500'}
     """
     folders = {}
     for word in words:

@@ -45,10 +45,7 @@ def code_hash(*names: str) -> str:
 
 
 def once(store: Path, kind: str, parts: Sequence[Any], make: Callable[[], Arrays]) -> Arrays:
-    """The arrays made from ``parts``: those that a store keeps, or what ``make`` gives now.
-
-    The store is a folder, which may be deleted at any time.
-    """
+    """The arrays made from ``parts``: those in the folder ``store``, or what ``make`` gives now."""
     path = store / kind / f"{content_hash(*parts)}.npz"
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -1,7 +1,7 @@
 """Real radiographs with their patients and boxes, and the check that none is on both sides."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,7 +27,7 @@ THUMB_PX = 32  # side of the thumbnails that are compared
 SAME_RADIOGRAPH = 0.985
 
 
-@dataclass(frozen=True)
+@dataclass
 class BoxedRadiograph:
     """One radiograph, whose pixels are read when they are asked for."""
 
@@ -119,38 +119,25 @@ def read_cases(
             f"No file in {', '.join(map(str, folders))} is a radiograph that can be used; "
             "give other folders."
         )
-
-    def counts(box: Box, source: str) -> bool:
-        fits = sizes_px[0] <= max(box.width, box.height) <= sizes_px[1]
-        return fits and source not in ignored_sources
-
     for table in tables:
-        for i, row in enumerate(table.match(names)):
-            if row:
-                found[i] = _with_boxes(found[i], row, sources[i].fitted(row), counts)
+        for one, source, row in zip(found, sources, table.match(names), strict=True):
+            if row is None:
+                continue
+            one.others_unboxed |= row.others_unboxed
+            for box, drawn in zip(source.fitted(row), row.boxes, strict=True):
+                if box is None:
+                    continue
+                counts = sizes_px[0] <= max(box.width, box.height) <= sizes_px[1]
+                if counts and drawn.source not in ignored_sources:
+                    one.nodules += (box,)
+                else:
+                    one.ignored += (box,)
     if tables and not any(one.nodules for one in found):
         raise UtilityError(
             f"None of the {len(found)} real radiographs has a nodule of {sizes_px[0]:g} to "
             f"{sizes_px[1]:g} px in the table of boxes; give images and boxes of the same names."
         )
     return found
-
-
-def _with_boxes(
-    one: BoxedRadiograph,
-    row: TableImage,
-    boxes: Sequence[Box | None],
-    counts: Callable[[Box, str], bool],
-) -> BoxedRadiograph:
-    """Add a table's row, by whether a box ``counts`` with its annotation source."""
-    kinds: dict[bool, list[Box]] = {True: [*one.nodules], False: [*one.ignored]}
-    for box, drawn in zip(boxes, row.boxes, strict=True):
-        if box:
-            kinds[counts(box, drawn.source)].append(box)
-    unboxed = one.others_unboxed or row.others_unboxed
-    return replace(
-        one, nodules=tuple(kinds[True]), ignored=tuple(kinds[False]), others_unboxed=unboxed
-    )
 
 
 def split(
@@ -160,11 +147,6 @@ def split(
 
     Without backgrounds of their own three quarters of the patients of ``real`` that have no nodule
     are taken, chosen by ``seed``.
-
-    Raises
-    ------
-    UtilityError
-        Where a patient, or a radiograph, is on both sides, or there are no backgrounds.
     """
     test = list(real)
     if backgrounds is None:

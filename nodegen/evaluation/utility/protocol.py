@@ -84,10 +84,7 @@ class Trial:
         return [scaled(one.load(), one.nodules) for one in self.test]
 
     def learned_from(self, arm: Arm) -> dict[str, int]:
-        """How many radiographs and nodules an arm's network learns from, synthetic and real.
-
-        Of the real ones, the mean over the folds.
-        """
+        """Radiographs and nodules that an arm's network learns from; of real ones, folds' mean."""
         made, part = self._synthetic(arm), arm.real * (1 - 1 / len(set(self.fold)))
         return {
             "synthetic radiographs": len(made),

@@ -56,11 +56,6 @@ def utility(
         Boxes from which places are drawn; None: ``boxes``.
     progress : bool
         Whether it is shown.
-
-    Raises
-    ------
-    NodegenError
-        One of its classes, for each kind of fault.
     """
     options = options or Options()
     arms = parse_arms(options.arms)

@@ -57,11 +57,9 @@ class TestSet:
         return made
 
     def _auc(self, scores: Scores) -> np.ndarray:
-        """AUC of the radiographs, each by its highest box (none: 0), as NODE21's, (draw,).
-
-        A radiograph whose only nodules do not count is left out.
-        """
+        """AUC (draw,) of the radiographs, each by its highest box, as NODE21's; no box: 0."""
         labels = np.array([bool(one.nodules) for one in self.radiographs])
+        # A radiograph whose only nodules do not count is left out.
         unknown = [bool(one.ignored or one.others_unboxed) for one in self.radiographs]
         counted = labels | ~np.array(unknown)
         values = np.array([found[:, 4].max(initial=0.0) for found in scores])
@@ -69,10 +67,7 @@ class TestSet:
 
 
 def kinds(radiographs: Sequence[BoxedRadiograph]) -> dict[str, np.ndarray]:
-    """Which nodules are of a kind, by size and contrast to noise; empty kinds are left out.
-
-    Nodules, (nodule,) bool, come radiograph by radiograph.
-    """
+    """Which nodules, (nodule,) bool, are of a size or contrast to noise; no empty kinds."""
     sides, measured = list[int](), list[float]()
     for one in radiographs:
         slice01 = to_unit(one.load()) if one.nodules else np.zeros((1, 1))
