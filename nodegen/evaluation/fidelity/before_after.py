@@ -64,8 +64,7 @@ def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     smooth = ndimage.gaussian_filter(change, REGION_BLUR_PX)
     peak = float(smooth.max())
     if peak <= 0:
-        nothing = np.zeros(change.shape, dtype=bool)
-        return nothing, nothing
+        return np.zeros(change.shape, bool), np.zeros(change.shape, bool)
     region = largest_part(smooth > REGION_LEVEL * peak)
     return region, region & (smooth > CORE_LEVEL * peak)
 

@@ -24,7 +24,6 @@ WINDOW_PERCENTILES = (1, 99)  # of what is shown: its window
 LEAST_WINDOW = 1200  # grey levels: a quiet place is not stretched until it is all noise
 KINDS = ("real", "synthetic")  # of a pair, from the left; each view says which it is
 
-
 SheetView = tuple[float, Image.Image]  # of a nodule: the side of its box, px; how it is shown
 
 

@@ -1,7 +1,4 @@
-"""A box with its surround, cut out of its slice, in units of the box; its profile in rings.
-
-The unit is half of a side: 1 is the ellipse that touches the box's four sides.
-"""
+"""A box with its surround, in half sides of the box: 1 is the ellipse that touches its sides."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,1 @@
-"""What a detector learns from synthetic nodules, measured on real ones: ``nodegen utility``.
-
-:mod:`~nodegen.evaluation.utility.run_utility` holds the steps in their order.
-"""
+"""What a detector learns from synthetic nodules, measured on real ones: ``nodegen utility``."""

@@ -57,8 +57,7 @@ class SegResNet(Detector):
         )  # fmt: skip
         nn.init.constant_(deep.conv_final[-1].conv.bias, math.log(NODULE_SHARE))
         first = nn.Conv2d(1, FILTERS, 2 * STRIDE + 1, STRIDE, STRIDE)
-        network: nn.Module = nn.Sequential(first, deep)
-        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return nn.Sequential(first, deep).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def optimiser(self, network: nn.Module) -> tuple[torch.optim.Optimizer, Any]:
         """AdamW with one cycle of the learning rate."""
