@@ -15,6 +15,7 @@ from nodegen.cli import main
 from nodegen.dataset import standardise_files
 from nodegen.dataset.energy import ENERGIES, MEAN, REST_ENERGY, SIGMAS, bands, energies
 from nodegen.dataset.standardise import REACH_PX, StandardisationTransform, standardise
+from nodegen.evaluation.fidelity.reference import measure_folders
 from nodegen.io.radiograph import Radiograph, read_radiograph
 from nodegen.lungs.fields import find_lungs
 from nodegen.lungs.frame import mapped
@@ -252,3 +253,16 @@ def test_masks_and_boxes_lie_where_the_nodules_do(made, spot):
         (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1), abs=1
     )
     assert change[mask].sum() > 0.8 * change[change > 0].sum()
+
+
+def test_a_references_box_beside_the_lungs_is_left_out(film, tmp_path, capsys):
+    folder = tmp_path / "real"
+    folder.mkdir()
+    Image.fromarray(film).save(folder / "a.png")
+    y, x = (round(mean) for mean in np.argwhere(find_lungs(film).labels == 1).mean(axis=0))
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text(f"stem,x,y,width,height\na,{x - 15},{y - 15},30,30\na,2,2,30,30\n")
+    reference = measure_folders([folder], [boxes], to_node21=True, progress=False)
+    assert len(reference.nodules) == 1
+    assert reference.nodules[0].size_px > 40, "of NODE21's form"
+    assert "left out box 1 of a" in capsys.readouterr().err

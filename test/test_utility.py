@@ -344,13 +344,16 @@ def test_a_radiograph_in_another_form_is_standardised_with_its_boxes(tmp_path, c
     eight_bit = (pixels / pixels.max() * 255).astype(np.uint8)
     (tmp_path / "png").mkdir()
     Image.fromarray(eight_bit).save(tmp_path / "png" / "a.png")
-    (tmp_path / "boxes.csv").write_text(f"stem,x,y,width,height\na,{x - 30},{y - 30},60,60\n")
+    beside = "a,2,2,60,60"  # the crop to the lungs leaves it out
+    rows = f"stem,x,y,width,height\na,{x - 30},{y - 30},60,60\n{beside}\n"
+    (tmp_path / "boxes.csv").write_text(rows)
     table = read_box_table(tmp_path / "boxes.csv")
     store = tmp_path / "store"
     (one,) = read_cases([tmp_path / "png"], store, [table], (30, 300))
     assert one.load().shape == (1024, 1024)
     assert one.load().dtype == np.uint16
-    (box,) = one.nodules
+    ((box,), ignored) = one.nodules, one.ignored
+    assert not ignored
     part = one.load()[box.top : box.bottom, box.left : box.right]
     peak = np.array(np.unravel_index(part.argmax(), part.shape)) / part.shape
     np.testing.assert_allclose(peak, 0.5, atol=0.1)
