@@ -212,10 +212,7 @@ def _in_grey_levels(image: BoxedImage, to_node21: bool) -> tuple[BoxedImage, Lun
         if corners := crop.apply_box((box.left, box.top, box.right, box.bottom)):
             kept[Box(0, *corners, box.index)] = source
         else:
-            said = (
-                f"left out box {box.index} of {image.name}: it lies outside the crop to the lungs"
-            )
-            print(said, file=sys.stderr)
+            print(f"left out box {box.index} of {image.name}: off the lungs", file=sys.stderr)
     pixels, spacing = made.radiograph.pixels, made.radiograph.spacing
     boxes, sources = tuple(fit_boxes([*kept], (1, *pixels.shape))), tuple(kept.values())
     return BoxedImage(image.name, image.group, pixels, spacing, boxes, sources), made.lungs
