@@ -25,7 +25,10 @@ from pathlib import Path
 
 import numpy as np
 
-import nodegen.pipeline  # noqa: F401  before the forks: so much less for each run to do
+# Before the forks: so much less for each run to do.
+import nodegen.cli.generate
+import nodegen.lungs.network
+import nodegen.pipeline  # noqa: F401
 from nodegen.cli import main
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
