@@ -188,12 +188,7 @@ def _dataset(path: Path, pixels: bool = True) -> Any:
                 )
             clean(dataset)
             return dataset
-        except OSError as error:
-            raise StackError(
-                f"{path} cannot be read ({error.strerror or error}); make it readable, or copy it "
-                "anew."
-            ) from error
-        except MemoryError:
+        except (OSError, MemoryError):
             raise
         except Exception as error:  # of a damaged file it has faults of any kind
             raise StackError(

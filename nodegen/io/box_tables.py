@@ -48,46 +48,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TableBox:
-    """A nodule's box in a table.
-
-    Attributes
-    ----------
-    x, y, width, height : float
-        px of the image as the table has it; x is the column, y the row.
-    source : str
-        Who or what drew it (columns ``trust``, ``annotation_source`` or ``source``).
-    """
+    """A nodule's box in a table, px of the image as the table has it; x is the column."""
 
     x: float
     y: float
     width: float
     height: float
-    source: str = ""
+    source: str = ""  # who or what drew it: column trust, annotation_source or source
 
 
 @dataclass(frozen=True)
 class TableImage:
-    """An image in a table, with its boxes.
+    """An image in a table, with its boxes."""
 
-    Attributes
-    ----------
-    name : str
-        As the table names it.
-    boxes : tuple of TableBox
-        None where it has no nodule.
-    size : (width, height) or None
-        px, of the image in which the boxes are given; None where the table does not say.
-    others_unboxed : bool
-        Whether it holds other nodules that have no box.
-    folder : str
-        In which the table says that it lies, besides what the name says.
-    """
-
-    name: str
+    name: str  # as the table has it
     boxes: tuple[TableBox, ...] = ()
-    size: tuple[float, float] | None = None
-    others_unboxed: bool = False
-    folder: str = ""
+    size: tuple[float, float] | None = None  # (width, height), px, where the table says it
+    others_unboxed: bool = False  # whether it holds other nodules that have no box
+    folder: str = ""  # in which the table says that it lies, besides what the name says
 
     def scaled(self, columns: int, rows: int) -> list[TableBox]:
         """The boxes in px of an image of another size; as they are where the table says no size."""
@@ -98,12 +76,7 @@ class TableImage:
         ]
 
     def fitted(self, shape: tuple[int, ...]) -> list[Box]:
-        """The boxes in an image, rounded to whole px, clipped, and grown to the least size.
-
-        Parameters
-        ----------
-        shape : (row, column)
-            Of the image.
+        """The boxes in an image of (row, column), rounded to whole px, clipped, and grown.
 
         Raises
         ------
@@ -132,24 +105,14 @@ class TableImage:
 
 @dataclass(frozen=True)
 class BoxTable:
-    """The boxes of many images.
-
-    Attributes
-    ----------
-    path : Path
-        Of the table.
-    images : tuple of TableImage
-        In the order of the table.
-    of_stack : bool
-        Whether its images are the slices of one stack, named by their numbers.
-    """
+    """The boxes of many images."""
 
     path: Path
-    images: tuple[TableImage, ...]
-    of_stack: bool = False
+    images: tuple[TableImage, ...]  # in the order of the table
+    of_stack: bool = False  # whether these are the slices of one stack, named by their numbers
 
     def match(self, names: Sequence[str]) -> list[TableImage | None]:
-        """Find each image's row, by its file's name.
+        """Find each image's row, by its file's name; None where the table does not name it.
 
         Suffixes, case and the folders that one side leaves out do not matter, as long as one image
         alone is meant.
@@ -158,11 +121,6 @@ class BoxTable:
         ----------
         names : sequence of str
             Paths of the images, with ``/``; ``:NUMBER`` behind it names a slice of a stack.
-
-        Returns
-        -------
-        list of TableImage or None
-            One for each name; None where the table does not name it.
 
         Raises
         ------
@@ -259,7 +217,7 @@ def read_box_table(path: Path) -> BoxTable:
     Parameters
     ----------
     path : Path
-        A CSV with a row for each box, separated by commas, semicolons or tabs; a row without a box,
+        CSV with a row for each box, separated by commas, semicolons or tabs; a row without a box,
         or with a label that says none, lists an image without a nodule. Or COCO, of whose
         categories those count whose name holds "nodul". Or the ``nodules.json`` of a stack.
 

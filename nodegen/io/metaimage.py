@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from isal import isal_zlib
@@ -47,21 +46,12 @@ _TRUE, _FALSE = ("true", "t", "1", "yes", "y"), ("false", "f", "0", "no", "n")
 
 
 @dataclass(frozen=True)
-class Header:
-    """The fields of a MetaImage's header, and where it ends.
-
-    Attributes
-    ----------
-    path : Path
-    fields : dict of str
-        Those that matter here, as they are written; a file's name with ``os.fsdecode``.
-    end : int
-        First byte after the header.
-    """
+class _Header:
+    """The fields of a MetaImage's header, and where it ends."""
 
     path: Path
-    fields: dict[str, str]
-    end: int
+    fields: dict[str, str]  # that matter here, as written; a file's name with os.fsdecode
+    end: int  # first byte after the header
 
     def fault(self, key: str, wanted: str) -> StackError:
         """The sentence for a field that is missing or wrong."""
@@ -104,13 +94,7 @@ class Header:
 
 
 def read_metaimage(path: Path) -> tuple[np.ndarray, Geometry]:
-    """Read a MetaImage of grey levels, 2D or 3D.
-
-    Returns
-    -------
-    pixels : ndarray, shape ([slice,] row, column)
-        In the file's pixel type and the machine's byte order.
-    geometry : Geometry
+    """Read a MetaImage of grey levels, ([slice,] row, column), in its pixel type.
 
     Raises
     ------
@@ -120,7 +104,7 @@ def read_metaimage(path: Path) -> tuple[np.ndarray, Geometry]:
     OSError
         Where the file cannot be read.
     """
-    header = read_header(path)
+    header = _read_header(path)
     if header.fields.get("ObjectType", "Image") != "Image":
         raise header.fault("ObjectType", "Image is wanted")
     dimension = header.whole("NDims")
@@ -149,28 +133,14 @@ def read_metaimage(path: Path) -> tuple[np.ndarray, Geometry]:
 
 
 def count_slices(path: Path) -> int:
-    """Slices of a MetaImage, by its header.
-
-    Raises
-    ------
-    StackError, OSError
-        Where the header cannot be read.
-    """
-    header = read_header(path)
+    """Slices of a MetaImage, by its header; StackError or OSError where it cannot be read."""
+    header = _read_header(path)
     dimension = header.whole("NDims")
     return _shape(header, dimension)[0] if dimension == 3 else 1
 
 
-def read_header(path: Path) -> Header:
-    """Read the header of a MetaImage, whatever its length.
-
-    Raises
-    ------
-    StackError
-        Where the file is no MetaImage, or its header contradicts itself.
-    OSError
-        Where it cannot be read.
-    """
+def _read_header(path: Path) -> _Header:
+    """Read a header of any length; StackError where there is none or it contradicts itself."""
     fields: dict[str, str] = {}
     with path.open("rb") as file:
         while True:
@@ -192,18 +162,15 @@ def read_header(path: Path) -> Header:
                     f"{_short(text)}; leave one of them."
                 )
             if name == _LAST:
-                return Header(path, fields, file.tell())
+                return _Header(path, fields, file.tell())
 
 
-def _dtype(header: Header) -> np.dtype:
+def _dtype(header: _Header) -> np.dtype:
     name = header.fields.get("ElementType", "")
     if name not in _TYPES:
         raise header.fault("ElementType", f"one of {', '.join(_TYPES)} is allowed")
-    orders = {
-        key: header.flag(key)
-        for key in ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
-        if key in header.fields
-    }
+    keys = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
+    orders = {key: header.flag(key) for key in keys if key in header.fields}
     if len(set(orders.values())) > 1:
         raise StackError(
             f"{header.path} says both big-endian and little-endian in its header "
@@ -212,7 +179,7 @@ def _dtype(header: Header) -> np.dtype:
     return np.dtype(_TYPES[name]).newbyteorder(">" if any(orders.values()) else "<")
 
 
-def _shape(header: Header, dimension: int) -> tuple[int, ...]:
+def _shape(header: _Header, dimension: int) -> tuple[int, ...]:
     try:
         sizes = [_int(word) for word in header.fields.get("DimSize", "").split()]
     except ValueError:
@@ -222,7 +189,7 @@ def _shape(header: Header, dimension: int) -> tuple[int, ...]:
     return tuple(sizes[::-1])
 
 
-def _geometry(header: Header, n: int) -> Geometry:
+def _geometry(header: _Header, n: int) -> Geometry:
     spacing = header.numbers(("ElementSpacing", "ElementSize"), n) or (1.0,) * n
     if min(spacing) <= 0:
         key = "ElementSpacing" if "ElementSpacing" in header.fields else "ElementSize"
@@ -241,7 +208,7 @@ def _geometry(header: Header, n: int) -> Geometry:
 # --- pixels ---------------------------------------------------------------------------------------
 
 
-def _place(header: Header) -> tuple[Path, int]:
+def _place(header: _Header) -> tuple[Path, int]:
     """The file that holds the pixels, and their first byte; -1: they are its last ones."""
     name, skip = header.fields[_LAST], header.whole("HeaderSize", 0)
     if skip < -1 or (skip == -1 and header.flag("CompressedData")):
@@ -335,12 +302,8 @@ def write_metaimage(
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """Write .mha, or .mhd with its .zraw: a header, then one zlib stream.
 
-    Parameters as :class:`nodegen.io.stack.StackWriter` takes them.
-
-    Yields
-    ------
-    callable
-        Takes the next slice, (row, column).
+    Takes what :class:`nodegen.io.stack.StackWriter` takes, and yields a function that takes the
+    next slice, (row, column).
     """
     data, n = files_of(path)[0], geometry.dimension
     fields = {
@@ -370,15 +333,15 @@ def write_metaimage(
         file = head if data == path else files.enter_context(whole_file(data))
         start = file.write(header()) if file is head else 0
         compressor = isal_zlib.compressobj(COMPRESSION)
-        yield lambda pixels: _append(file, compressor.compress(np.ascontiguousarray(pixels).data))
-        _append(file, compressor.flush())
+
+        def write(pixels: np.ndarray) -> None:
+            file.write(compressor.compress(np.ascontiguousarray(pixels).data))
+
+        yield write
+        file.write(compressor.flush())
         fields["CompressedDataSize"] = f"{file.tell() - start:{SIZE_DIGITS}d}"
         head.seek(0)
         head.write(header())  # in the same room
-
-
-def _append(file: BinaryIO, data: bytes) -> None:
-    file.write(data)
 
 
 def _written(values: Iterable[float]) -> str:

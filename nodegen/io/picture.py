@@ -20,13 +20,9 @@ _DEPTH, _COLOURS = 24, 25  # bytes of a PNG that hold its bits and its kind of c
 
 
 def read_picture(path: Path) -> tuple[np.ndarray, Geometry]:
-    """Read a PNG or JPEG: grey of 8 or 16 bit; colours, where red, green and blue are the same.
+    """Read a PNG or JPEG, (row, column): grey of 8 or 16 bit; colours, where all are the same.
 
-    Returns
-    -------
-    pixels : ndarray of uint8 or uint16, shape (row, column)
-    geometry : Geometry
-        Without a size of pixels: what such files tell is that of a print.
+    The geometry has no size of pixels: what such files tell is that of a print.
 
     Raises
     ------

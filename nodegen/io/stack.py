@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
-import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any, Self
@@ -41,32 +42,15 @@ WAITING = 2  # slices that may wait for the compressor
 FOLDERS = 200  # below the given one, in which an image is looked for, to name it in a message
 
 
+@dataclass(frozen=True, eq=False)
 class Stack:
-    """A stack of radiographs in memory.
+    """A stack of radiographs in memory."""
 
-    Attributes
-    ----------
-    pixels : ndarray, shape (slice, row, column)
-        In the file's own pixel type; not to be written to.
-    geometry : Geometry
-    path : Path
-    spacing : tuple of float or None
-        (x, y), mm; None where the file does not say.
-    patient : str or None
-        What stands for the patient; None where the file does not say.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        pixels: np.ndarray,
-        geometry: Geometry,
-        spacing: tuple[float, float] | None = None,
-        patient: str | None = None,
-    ):
-        self.path, self.geometry, self.spacing, self.patient = path, geometry, spacing, patient
-        self.pixels = pixels.view() if pixels.ndim == 3 else pixels[None]
-        self.pixels.flags.writeable = False
+    path: Path
+    pixels: np.ndarray  # (slice, row, column) in the file's own type; not to be written to
+    geometry: Geometry
+    spacing: tuple[float, float] | None = None  # (x, y), mm; None where the file does not say
+    patient: str | None = None  # what stands for the patient; None where the file does not say
 
 
 def may_be_radiograph(name: PurePath) -> bool:
@@ -215,34 +199,34 @@ def read_stack(path: Path) -> Stack:
             f"{path} is of a kind that is not read ({suffix or 'no suffix'}), where "
             f"{', '.join(READABLE)} are; convert it to one of them."
         )
+    spacing, patient = None, None
     try:
-        if suffix not in readers:
-            return _read_dicom(path)
-        pixels, geometry = readers[suffix](path)
+        if suffix in readers:
+            pixels, geometry = readers[suffix](path)
+            if suffix not in PICTURES:
+                spacing = geometry.spacing[0], geometry.spacing[1]
+        else:
+            made = read_dicom(path)
+            pixels, spacing, patient = made.pixels, made.spacing, made.patient
+            x, y = made.direction
+            geometry = Geometry(spacing or (1.0, 1.0), (0.0, 0.0), (x, 0.0, 0.0, y), 2)
+            geometry = geometry.stacked if len(pixels) > 1 else geometry
     except OSError as error:
         raise _unreadable(path, error) from error
     except MemoryError as error:
         raise StackError(
             f"{path} is too large for this machine's memory; split it, or take another machine."
         ) from error
-    check_pixels(pixels if pixels.ndim == 3 else pixels[None], path)
-    x, y = geometry.spacing[:2]
-    return Stack(path, pixels, geometry, None if suffix in PICTURES else (float(x), float(y)))
+    pixels = pixels.view() if pixels.ndim == 3 else pixels[None]
+    pixels.flags.writeable = False
+    check_pixels(pixels, path)
+    return Stack(path, pixels, geometry, spacing, patient)
 
 
 def _unreadable(path: Path, error: OSError) -> StackError:
     return StackError(
         f"{path} cannot be read ({error.strerror or error}); make it readable, or copy it anew."
     )
-
-
-def _read_dicom(path: Path) -> Stack:
-    made = read_dicom(path)
-    x, y = made.direction
-    geometry = Geometry(made.spacing or (1.0, 1.0), (0.0, 0.0), (x, 0.0, 0.0, y), 2)
-    if len(made.pixels) > 1:
-        geometry = geometry.stacked
-    return Stack(path, made.pixels, geometry, made.spacing, made.patient)
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -281,19 +265,17 @@ class StackWriter:
     ):
         check_suffix(path)
         self.path, self.shape, self.dtype = path, tuple(shape), np.dtype(dtype)
-        self.written = 0
+        self._written = 0
         write = write_tiff if path.suffix.lower() in TIFF else write_metaimage
         self._file = write(path, geometry, self.shape, self.dtype, mark)
-        self._queue: queue.Queue[np.ndarray | None] = queue.Queue(WAITING)
-        self._fault: BaseException | None = None
+        self._waiting: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
         try:
-            write = self._file.__enter__()
+            self._append = self._file.__enter__()
         except OSError as error:
             raise cannot_write(self.path, error) from error
-        self._thread = threading.Thread(target=self._work, args=(write,), daemon=True)
-        self._thread.start()
+        self._pool = ThreadPoolExecutor(1)
         return self
 
     def write(self, pixels: np.ndarray) -> None:
@@ -302,35 +284,28 @@ class StackWriter:
             raise ValueError(
                 f"a slice of {pixels.dtype} {pixels.shape}, not {self.dtype} {self.shape[1:]}"
             )
-        if self._fault is None:
-            self._queue.put(pixels)
-        if self._fault is not None:
-            raise cannot_write(self.path, self._fault) from self._fault
-        self.written += 1
+        self._waiting.append(self._pool.submit(self._append, pixels))
+        self._written += 1
+        if len(self._waiting) > WAITING:
+            try:
+                self._waiting.popleft().result()
+            except OSError as error:
+                raise cannot_write(self.path, error) from error
 
     def __exit__(self, *raised: Any) -> None:
-        self._queue.put(None)
-        self._thread.join()
+        self._pool.shutdown(cancel_futures=raised[1] is not None)
         if raised[1] is not None:
             self._file.__exit__(*raised)  # removes what was written
             return
         try:
             with ExitStack() as files:  # gives the files their names, or removes them
                 files.push(self._file)
-                if self._fault is not None:
-                    raise self._fault
-                if self.written != self.shape[0]:
-                    raise ValueError(f"{self.written} of {self.shape[0]} slices were written")
+                for slice_ in self._waiting:
+                    slice_.result()
+                if self._written != self.shape[0]:
+                    raise ValueError(f"{self._written} of {self.shape[0]} slices were written")
         except OSError as fault:
             raise cannot_write(self.path, fault) from fault
-
-    def _work(self, write: Callable[[np.ndarray], None]) -> None:
-        while (pixels := self._queue.get()) is not None:
-            if self._fault is None:
-                try:
-                    write(pixels)
-                except BaseException as error:
-                    self._fault = error
 
 
 def check_suffix(path: Path) -> None:

@@ -42,14 +42,9 @@ _MOST_ELSE = 100_000
 
 
 def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
-    """Read a TIFF of grey levels.
+    """Read a TIFF of grey levels, ([slice,] row, column): where white is 0, turned around.
 
-    Returns
-    -------
-    pixels : ndarray, shape ([slice,] row, column)
-        As they are meant to be seen: where white is 0, turned around.
-    geometry : Geometry
-        The spacing in the plane, where the file tells it in inches or centimetres.
+    The geometry has the spacing in the plane, where the file tells it in inches or centimetres.
 
     Raises
     ------
@@ -275,12 +270,8 @@ def write_tiff(
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """Write .tif, one page a slice; of the geometry, a TIFF can hold the spacing in the plane.
 
-    Parameters as :class:`nodegen.io.stack.StackWriter` takes them.
-
-    Yields
-    ------
-    callable
-        Takes the next slice, (row, column).
+    Takes what :class:`nodegen.io.stack.StackWriter` takes, and yields a function that takes the
+    next slice, (row, column).
     """
     from tifffile import TiffWriter
 
