@@ -11,7 +11,7 @@ import pytest
 from without import finders_without
 
 from nodegen.cli import guarded
-from nodegen.cli.extras import EXTRAS
+from nodegen.cli.guard import EXTRAS
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -142,10 +142,11 @@ def test_slices_that_are_missing_are_a_fault(tmp_path):
 def test_a_fault_in_the_compressor_reaches_whoever_writes(tmp_path, monkeypatch):
     writer = StackWriter(tmp_path / "a.mha", TILTED, (50, 20, 31), np.dtype("uint8"))
 
-    def broken(file, data):
-        raise OSError(28, "No space left on device")
+    class Broken:
+        def compress(self, data):
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nodegen.io.metaimage._append", broken)
+    monkeypatch.setattr("nodegen.io.metaimage.isal_zlib.compressobj", lambda _: Broken())
     with pytest.raises(OutputError, match="No space left"):
         fill(writer, pixels_of("uint8", writer.shape))
     assert list(tmp_path.iterdir()) == []

@@ -67,31 +67,14 @@ _SYNONYMS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command.
-
-    Parameters
-    ----------
-    argv : list of str, optional
-        The command and its options; if they are not given, those of the process.
-
-    Returns
-    -------
-    int
-        The exit code, as :func:`nodegen.cli.guard.guarded` gives it.
-    """
+    """Run one command, of the words given or those of the process, and return its exit code."""
     words = sys.argv[1:] if argv is None else argv
     command = words[0] if words else ""
     return run_app(lambda: build(command), words, _RESUMED.get(command, STOPPED))
 
 
 def build(command: str = "") -> App:
-    """Build the application, whose commands are imported only where they are called.
-
-    Parameters
-    ----------
-    command : str
-        The command that is called: its help is its function's docstring.
-    """
+    """Build the application; a command is imported where it is the one that is called."""
     from cyclopts import Group
 
     from nodegen.cli.options import make_app
@@ -114,14 +97,14 @@ def build(command: str = "") -> App:
 
 
 def run_app(app: Callable[[], App], words: Sequence[str], stopped: str = STOPPED) -> int:
-    """Run an application on the words of a command line.
+    """Run an application on the words of a command line, without the program's name.
 
     Parameters
     ----------
     app : callable
         Builds it.
     words : sequence of str
-        The command line, without the program's name.
+        Of the command line.
     stopped : str
         What a run that a signal stops has left.
 
@@ -141,10 +124,9 @@ def run_app(app: Callable[[], App], words: Sequence[str], stopped: str = STOPPED
             )
         try:
             built = app()
-            code: int | None = built(words)
+            return built(words)  # type: ignore[no-any-return]
         except CycloptsError as error:
             raise SettingError(_sentence(error, built.name[0])) from None
-        return code
 
     return guarded(work, stopped)
 

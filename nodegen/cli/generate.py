@@ -63,7 +63,6 @@ def _generate(
     """
     import time
 
-    from nodegen.cli.guard import lines_of
     from nodegen.io.boxes import RECIPES
     from nodegen.pipeline import generate
 
@@ -79,7 +78,9 @@ def _generate(
         masks_by_box=masks_by_box,
         overwrite=overwrite,
     )
-    print("\n".join(lines_of(done, time.perf_counter() - start)))
+    seconds, boxes, slices = time.perf_counter() - start, len(done.recipes), done.slices
+    nodules = f"{boxes} nodule{'s' * (boxes != 1)} in {slices} slice{'s' * (slices != 1)}"
+    print(*done.notes, f"{nodules}, seed {done.seed}, {seconds:.1f} s: {done.image}", sep="\n")
     if report:
         from nodegen.evaluation.report.report_page import write_report_of_run
 

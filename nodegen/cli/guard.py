@@ -1,7 +1,4 @@
-"""What stands around every command: faults, signals and lost outputs become exit codes.
-
-The command line and the container share it, and the lines with which a run ends its log.
-"""
+"""What stands around every command and the container: faults and signals become exit codes."""
 
 from __future__ import annotations
 
@@ -13,13 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING
 
-from nodegen.cli.extras import missing
 from nodegen.errors import NodegenError
-
-if TYPE_CHECKING:
-    from nodegen.pipeline import Run
 
 USAGE_FAULT = 2
 STOPPED = "nothing was written"  # what a stopped run has left, where a command says no other
@@ -50,7 +42,7 @@ def guarded(work: Callable[[], int | None], stopped: str = STOPPED) -> int:
     -------
     int
         0: done. 2: a fault of the user's, said in one sentence on stderr. 128 and the signal's
-        number: stopped by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT, with every unfinished file removed.
+        number: stopped by a signal, with every unfinished file removed.
     """
     gc.set_threshold(COLLECT_AFTER)
     _prepare_streams()
@@ -62,7 +54,7 @@ def guarded(work: Callable[[], int | None], stopped: str = STOPPED) -> int:
     except NodegenError as error:
         return _fault(str(error))
     except ModuleNotFoundError as error:
-        return _fault(missing(error))
+        return _fault(_missing(error))
     except Terminated as stop:
         word = "interrupted" if stop.number == signal.SIGINT else "terminated"
         _fault(f"{word}; {stopped}.")
@@ -137,19 +129,36 @@ def _signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def lines_of(run: Run, seconds: float) -> list[str]:
-    """The lines to print of a run: notes on its boxes, then what was written where.
+# --- extras ---------------------------------------------------------------------------------------
 
-    Parameters
-    ----------
-    run : Run
-        What :func:`nodegen.pipeline.generate` returned.
-    seconds : float
-        That it took.
-    """
-    boxes, slices = len(run.recipes), run.slices
-    return [
-        *run.notes,
-        f"{boxes} nodule{'s' * (boxes != 1)} in {slices} slice{'s' * (slices != 1)}, "
-        f"seed {run.seed}, {seconds:.1f} s: {run.image}",
-    ]
+# Packages by the name that is imported, with the extra of pyproject.toml that brings them.
+EXTRAS = {
+    "jinja2": "report",
+    "matplotlib": "evaluation",
+    "sklearn": "report",
+    "SimpleITK": "data",
+    "mlcroissant": "data",
+    "pandas": "report",
+    "skimage": "report",
+    "pydicom": "dicom",
+    "highdicom": "dicom",
+    "evalutils": "exec",
+    "monai": "utility",
+    "torchvision": "fasterrcnn",
+    "dask": "cluster",
+    "distributed": "cluster",
+}
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """Say what to install for a missing module; the error itself, where no extra brings it."""
+    package = (error.name or "").partition(".")[0]
+    if package == "nodegen":
+        return (
+            "This is the image's nodegen, which holds what generates and no more; install nodegen "
+            "by pip for its other commands."
+        )
+    if package not in EXTRAS:
+        raise error
+    extra = f"nodegen[{EXTRAS[package]}]"
+    return f"This needs {package}, which is not installed; run `pip install '{extra}'`."

@@ -65,15 +65,7 @@ AnyDevice = Annotated[Device, Parameter(help="auto: CUDA where there is one.")]
 
 
 def flat(*left_out: str, **names: str) -> Parameter:
-    """Make options of the fields of a dataclass.
-
-    Parameters
-    ----------
-    *left_out : str
-        Fields that are no options.
-    **names : str
-        Names of options by field, where they differ.
-    """
+    """Make options of the fields of a dataclass but for some; names by field, where they differ."""
     return Parameter(
         name="*",
         parse=re.compile(f"^(?!({'|'.join(left_out) or '$'})$)"),
@@ -82,14 +74,9 @@ def flat(*left_out: str, **names: str) -> Parameter:
 
 
 def make_app(name: str, help: str | None = None) -> App:
-    """Make an application in nodegen's manner: faults are raised, and what a command returns too.
+    """Make an application whose faults are raised, and what a command returns is returned.
 
-    Parameters
-    ----------
-    name : str
-        As it is called.
-    help : str, optional
-        What it does; if it is not given, its function's docstring.
+    Without ``help`` it is the docstring of its function.
     """
     return App(
         name=name,
