@@ -34,15 +34,12 @@ from nodegen.workers import track
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left: the image's path, the recipes and their header as in ``recipes.json``.
-
-    ``notes`` are sentences for whoever started it, about boxes or a replay.
-    """
+    """What a run left."""
 
     image: Path
-    recipes: list[dict[str, Any]]
+    recipes: list[dict[str, Any]]  # as in recipes.json, like its header
     header: dict[str, Any]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # on boxes or a replay, in sentences
     slices: int = 1
 
     @property
@@ -186,13 +183,7 @@ def _hash_of(drawn: list[Any]) -> str:
 
 
 def settings_of(recipes: Path | None) -> dict[str, Any]:
-    """The settings that a ``recipes.json`` was rendered with; none without a file.
-
-    Raises
-    ------
-    RecipeError
-        Where the file cannot be read.
-    """
+    """The settings that a ``recipes.json`` was rendered with; none without a file."""
     if recipes is None:
         return {}
     known = read_recipes(recipes)[0].get("settings", {}).items()

@@ -142,12 +142,7 @@ def _adapters(choices: Any) -> dict[str, TypeAdapter[Any]]:
 
 
 def check(choices: object) -> None:
-    """Convert each field of a frozen dataclass to the field's type, and check it.
-
-    Parameters
-    ----------
-    choices : dataclass
-        Calls this in its ``__post_init__``.
+    """Convert each field of a frozen dataclass to the field's type, in its ``__post_init__``.
 
     Raises
     ------
@@ -232,13 +227,7 @@ class Settings:
 
 
 def parse_contrast(text: str) -> tuple[float, float] | None:
-    """Grey levels of 0..4095 from ``300`` or ``200-500``: both ends; None for a name.
-
-    Raises
-    ------
-    SettingError
-        Where it is none of these.
-    """
+    """Both ends, grey levels of 0..4095, of ``300`` or ``200-500``; None for a name."""
     if text in CONTRASTS:
         return None
     low, _, high = text.partition("-")
@@ -255,13 +244,7 @@ def parse_contrast(text: str) -> tuple[float, float] | None:
 
 
 def parse_subtlety(text: str) -> dict[str, float] | None:
-    """Grades to their weights, from one grade or ``subtle=2,obvious=1``; None for ``real``.
-
-    Raises
-    ------
-    SettingError
-        Where it is none of these.
-    """
+    """Grades to their weights, from one grade or ``subtle=2,obvious=1``; None for ``real``."""
     if text == "real":
         return None
     shares: dict[str, float] = {}

@@ -43,13 +43,7 @@ def begins_as_dicom(start: bytes) -> bool:
 
 
 def count_frames(path: Path) -> int:
-    """Radiographs in a DICOM file, by its elements alone.
-
-    Raises
-    ------
-    StackError
-        Where it cannot be read.
-    """
+    """Radiographs in a DICOM file, by its elements alone."""
     try:
         return max(int(_dataset(path, pixels=False).get("NumberOfFrames") or 1), 1)
     except (TypeError, ValueError):

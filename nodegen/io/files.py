@@ -1,7 +1,7 @@
 """Files that appear whole or not at all, and the results of a run, which appear together.
 
-A file grows beside its place under a hidden name and is renamed when it is complete. The results of
-a run grow in a hidden folder beside their places, while a lock holds the folder against other runs.
+A file grows beside its place under a hidden name, the results of a run in a hidden folder there,
+while a lock holds their folder against other runs.
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
 """The library of nodules: a folder of four plain files, written, read and checked.
 
 ``nodules.npy``
-    One array of all the pixels of all the entries, end to end: structured, one dimension, fields
-    ``projection`` (``<f4``, as :func:`nodegen.synthesis.projection.project` gives it) and ``mask``
-    (``|b1``). It loads with ``numpy.load(allow_pickle=False)``, and is memory-mapped here.
+    All the pixels of all the entries, end to end: structured, one dimension, fields ``projection``
+    (``<f4``, as :func:`nodegen.synthesis.projection.project` gives it) and ``mask`` (``|b1``). It
+    loads with ``numpy.load(allow_pickle=False)``, and is memory-mapped here.
 ``water_mm.npy``
-    The same for the nodules' water-equivalent thicknesses, as
-    :func:`nodegen.synthesis.water_thickness.water_thickness` gives them: what is drawn but for the
-    paper's contrast. Bytes, 255 times the square root of the thickness over the nodule's largest:
-    fine where a margin begins, a hundredth of the largest at most.
+    The same for water-equivalent thicknesses, as
+    :func:`nodegen.synthesis.water_thickness.water_thickness` gives them. Bytes, 255 times the
+    square root of the thickness over the nodule's largest: fine where a margin begins.
 ``nodules.csv``
     One row an entry, in the order of the arrays; its columns are the fields of :class:`Row`.
 ``library.json``

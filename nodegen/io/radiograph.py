@@ -43,7 +43,7 @@ def reads_as_dicom(path: Path) -> bool:
 
 
 def find_radiographs(inputs: list[Path]) -> list[tuple[Path, Path]]:
-    """Files of the formats that can be read, in folders (and theirs) or named one by one.
+    """Files of the formats that can be read, in folders and those below, or named one by one.
 
     Returns
     -------
@@ -73,12 +73,7 @@ def find_radiographs(inputs: list[Path]) -> list[tuple[Path, Path]]:
 
 
 def read_radiographs(path: Path) -> Iterator[Radiograph]:
-    """Read the radiographs of one file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        MetaImage, TIFF, PNG, JPEG or DICOM; the slices of a stack, the frames of DICOM.
+    """Read the radiographs of one file: the slices of a stack, the frames of DICOM.
 
     Raises
     ------

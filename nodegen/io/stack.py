@@ -1,8 +1,6 @@
 """Stacks of radiographs: found in a folder, read into memory once, and written slice by slice.
 
-One reader for every format: MetaImage and TIFF, which may hold a stack, PNG, JPEG and DICOM. A
-slice is compressed while the next one is rendered, and the file appears under its name when it is
-complete.
+One reader for every format: MetaImage and TIFF, which may hold a stack, PNG, JPEG and DICOM.
 """
 
 from __future__ import annotations
@@ -71,8 +69,7 @@ def is_radiograph(path: Path) -> bool:
 def radiographs_in(folder: Path) -> Iterator[Path]:
     """Files of the formats that are read, in a folder and those below it, linked ones too.
 
-    What is left out is named in a warning: links that lead nowhere or back, and folders that may
-    not be read.
+    A warning names what is left out: links that lead nowhere or back, folders that are not read.
     """
 
     def unreadable(error: OSError) -> None:
@@ -132,13 +129,7 @@ def find_image(folder: Path) -> Path:
 
 
 def image_at(place: Path) -> Path:
-    """The image that is meant: the file itself, or the one image in a folder.
-
-    Raises
-    ------
-    StackError
-        As :func:`find_image`.
-    """
+    """The image that is meant: the file itself, or the one image in a folder."""
     return find_image(place) if place.is_dir() else place
 
 
@@ -162,13 +153,7 @@ def bare_name(name: str) -> str:
 
 
 def count_slices(path: Path) -> int:
-    """Slices of a stack, without reading more of it than is needed.
-
-    Raises
-    ------
-    StackError
-        As :func:`read_stack`, where what is needed of it cannot be read.
-    """
+    """Slices of a stack, without reading more than is needed; raises as :func:`read_stack`."""
     suffix = path.suffix.lower()
     if suffix in PICTURES:
         return 1
@@ -309,13 +294,7 @@ class StackWriter:
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a name that is no stack's.
-
-    Raises
-    ------
-    OutputError
-        Where it ends otherwise than stacks do.
-    """
+    """Refuse a name that ends otherwise than stacks do, by an OutputError."""
     if path.suffix.lower() not in SUFFIXES:
         raise OutputError(
             f"{path} ends in {path.suffix or 'no suffix'}, where one of {', '.join(SUFFIXES)} is "

@@ -80,21 +80,20 @@ def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
 
 @contextmanager
 def _listening() -> Iterator[list[str]]:
-    """Collect what tifffile logs as errors, a tag that it cannot read, say, and print nothing."""
+    """Collect what tifffile warns of, a tag that it cannot read, say, and print nothing."""
     told: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+
+    def note(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.WARNING:
+            told.append(record.getMessage())
+        return False
+
     logger = logging.getLogger("tifffile")
-    silent = logging.NullHandler()
-    propagate, logger.propagate = logger.propagate, False
-    for each in (handler, silent):
-        logger.addHandler(each)
+    logger.addFilter(note)
     try:
         yield told
     finally:
-        for each in (handler, silent):
-            logger.removeHandler(each)
-        logger.propagate = propagate
+        logger.removeFilter(note)
 
 
 def _damaged(path: Path, why: str) -> StackError:
