@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from nodegen.cli.guard import lines_of
 from nodegen.errors import OutputError
 from nodegen.io.files import write_text
 from nodegen.pipeline import generate
@@ -96,7 +95,7 @@ def generate_case(renderer: Renderer, input_dir: Path, output_dir: Path) -> dict
     with suppress(OSError):
         (output_dir / RESULTS).unlink()
     done = generate(input_dir, output_dir, renderer=renderer, overwrite=True)
-    for line in lines_of(done, time.perf_counter() - start):
+    for line in done.lines(time.perf_counter() - start):
         print(line, flush=True)
     name = {"type": "metaio_image", "filename": done.image.name}
     return {"outputs": [name], "inputs": [dict(name)], "error_messages": []}

@@ -47,6 +47,12 @@ class Run:
         """Of the run, given or drawn from its inputs."""
         return int(self.header["seed"])
 
+    def lines(self, seconds: float) -> list[str]:
+        """What to print of it, after so many seconds: the notes, then what was written where."""
+        boxes, slices = len(self.recipes), self.slices
+        nodules = f"{boxes} nodule{'s' * (boxes != 1)} in {slices} slice{'s' * (slices != 1)}"
+        return [*self.notes, f"{nodules}, seed {self.seed}, {seconds:.1f} s: {self.image}"]
+
 
 def generate(
     input_dir: Path,

@@ -78,9 +78,7 @@ def _generate(
         masks_by_box=masks_by_box,
         overwrite=overwrite,
     )
-    seconds, boxes, slices = time.perf_counter() - start, len(done.recipes), done.slices
-    nodules = f"{boxes} nodule{'s' * (boxes != 1)} in {slices} slice{'s' * (slices != 1)}"
-    print(*done.notes, f"{nodules}, seed {done.seed}, {seconds:.1f} s: {done.image}", sep="\n")
+    print(*done.lines(time.perf_counter() - start), sep="\n")
     if report:
         from nodegen.evaluation.report.report_page import write_report_of_run
 
