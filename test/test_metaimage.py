@@ -179,7 +179,7 @@ REFUSED = {
     "spacing of zero": (one("x.mha", head(ElementSpacing="1 0 1"), RAW), "numbers above 0"),
     "spacing of NaN": (one("x.mha", head(ElementSpacing="1 nan 1"), RAW), "3 finite numbers"),
     "byte orders that differ": (
-        one("x.mha", head(ElementByteOrderMSB="True"), RAW), "both big-endian and little-endian"
+        one("x.mha", head(ElementByteOrderMSB="True"), RAW), "has BinaryDataByteOrderMSB twice"
     ),
     "said twice": (one("x.mha", b"NDims = 2\n" + head(), RAW), "has NDims twice"),
     "neither true nor false": (

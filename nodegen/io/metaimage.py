@@ -35,11 +35,16 @@ COMPRESSION = 2
 SIZE_DIGITS = 15  # room in the header for the size of the compressed data
 DEFLATE_MOST = 1032  # times as many bytes come out of deflate as go in, at most (zlib's own figure)
 _LAST = "ElementDataFile"
-# What is read of a header; everything else, users' own keys too, is passed over.
+# What is read of a header, with MetaIO's other names; everything else, users' own keys too, is
+# passed over.
+_ALIASES = {
+    "ElementByteOrderMSB": "BinaryDataByteOrderMSB",
+    **dict.fromkeys(("Rotation", "Orientation"), "TransformMatrix"),
+    **dict.fromkeys(("Position", "Origin"), "Offset"),
+}
 _KNOWN = {
     *("ObjectType", "NDims", "DimSize", "HeaderSize", "ElementType", "ElementNumberOfChannels"),
-    *("BinaryData", "BinaryDataByteOrderMSB", "ElementByteOrderMSB", "CompressedData"),
-    *("TransformMatrix", "Rotation", "Orientation", "Offset", "Position", "Origin"),
+    *("BinaryData", "BinaryDataByteOrderMSB", "CompressedData", "TransformMatrix", "Offset"),
     *("ElementSpacing", "ElementSize", _LAST),
 }
 _TRUE, _FALSE = ("true", "t", "1", "yes", "y"), ("false", "f", "0", "no", "n")
@@ -79,10 +84,9 @@ class _Header:
         except ValueError:
             raise self.fault(key, "a whole number is wanted") from None
 
-    def numbers(self, keys: tuple[str, ...], count: int) -> tuple[float, ...] | None:
-        """The numbers of the first of ``keys`` that is there; None where none is."""
-        key = next((key for key in keys if key in self.fields), None)
-        if key is None:
+    def numbers(self, key: str, count: int) -> tuple[float, ...] | None:
+        """A field of so many numbers; None where it is not there."""
+        if key not in self.fields:
             return None
         try:
             values = tuple(float(word.replace("_", "?")) for word in self.fields[key].split())
@@ -153,6 +157,7 @@ def _read_header(path: Path) -> _Header:
                     f"{_LAST}, so it is no MetaImage, or damaged; copy it anew."
                 )
             name = key.strip().decode("latin-1")
+            name = _ALIASES.get(name, name)
             text = os.fsdecode(value.strip()) if name == _LAST else value.strip().decode("latin-1")
             if name not in _KNOWN:
                 continue
@@ -169,14 +174,8 @@ def _dtype(header: _Header) -> np.dtype:
     name = header.fields.get("ElementType", "")
     if name not in _TYPES:
         raise header.fault("ElementType", f"one of {', '.join(_TYPES)} is allowed")
-    keys = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
-    orders = {key: header.flag(key) for key in keys if key in header.fields}
-    if len(set(orders.values())) > 1:
-        raise StackError(
-            f"{header.path} says both big-endian and little-endian in its header "
-            f"({', '.join(orders)}); leave the one that is true."
-        )
-    return np.dtype(_TYPES[name]).newbyteorder(">" if any(orders.values()) else "<")
+    order = ">" if header.flag("BinaryDataByteOrderMSB") else "<"
+    return np.dtype(_TYPES[name]).newbyteorder(order)
 
 
 def _shape(header: _Header, dimension: int) -> tuple[int, ...]:
@@ -190,18 +189,17 @@ def _shape(header: _Header, dimension: int) -> tuple[int, ...]:
 
 
 def _geometry(header: _Header, n: int) -> Geometry:
-    spacing = header.numbers(("ElementSpacing", "ElementSize"), n) or (1.0,) * n
+    key = "ElementSpacing" if "ElementSpacing" in header.fields else "ElementSize"
+    spacing = header.numbers(key, n) or (1.0,) * n
     if min(spacing) <= 0:
-        key = "ElementSpacing" if "ElementSpacing" in header.fields else "ElementSize"
         raise header.fault(key, "numbers above 0 are wanted")
-    origin = header.numbers(("Offset", "Position", "Origin"), n) or (0.0,) * n
-    keys = ("TransformMatrix", "Rotation", "Orientation")
-    axes = header.numbers(keys, n * n) or tuple(np.eye(n).ravel().tolist())
+    origin = header.numbers("Offset", n) or (0.0,) * n
+    axes = header.numbers("TransformMatrix", n * n) or tuple(np.eye(n).ravel().tolist())
     # MetaImage lists the direction axis by axis, so column by column of the matrix.
     matrix = np.reshape(axes, (n, n)).T
     if abs(np.linalg.det(matrix)) < 1e-12:  # rounding error of a determinant of unit vectors
-        key = next(key for key in keys if key in header.fields)
-        raise header.fault(key, "axes that span the space are wanted, as 1 0 0 0 1 0 0 0 1")
+        wanted = "axes that span the space are wanted, as 1 0 0 0 1 0 0 0 1"
+        raise header.fault("TransformMatrix", wanted)
     return Geometry(spacing, origin, tuple(matrix.ravel().tolist()), n)
 
 
