@@ -29,9 +29,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple, get_type_hints
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
 
 from nodegen.constants import ABSORPTION_MAX, EMPTY_RAY
 from nodegen.errors import LibraryError
@@ -102,20 +103,24 @@ class Nodule:
         return float(self.plateau / max(2 * np.sqrt(area / np.pi), self.step_mm))
 
 
+_Count = Annotated[int, Field(ge=1)]
+_Size = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class Row(NamedTuple):
     """One row of the table: an entry, and where it lies in the arrays; columns run fastest."""
 
     name: str  # the patch's file name, without its suffix
-    axis: int
-    diameter_mm: int
-    rows: int  # of the projection
-    columns: int
+    axis: Annotated[int, Field(ge=0, le=2)]
+    diameter_mm: _Count
+    rows: _Count  # of the projection
+    columns: _Count
     offset: int  # of its first pixel in the array
-    fine_rows: int  # the same of the thickness
-    fine_columns: int
+    fine_rows: _Count  # the same of the thickness
+    fine_columns: _Count
     fine_offset: int
-    step_mm: float  # side of the thickness's samples
-    largest_mm: float  # thickness
+    step_mm: _Size  # side of the thickness's samples
+    largest_mm: _Size  # thickness
     sha256: str  # of the pixels, then the thickness, as stored
 
     @property
@@ -288,24 +293,18 @@ def _read_rows(folder: Path, table: bytes) -> list[Row]:
         head, *lines = csv.reader(io.StringIO(table.decode()))
         if tuple(head) != Row._fields:
             raise ValueError("other columns")
-        kinds = get_type_hints(Row).values()
-        cells = zip(kinds, zip(*lines, strict=True), strict=True)
-        columns = [list(map(kind, column)) for kind, column in cells]
-        of = Row._make(map(np.array, columns))
-        good = np.isin(of.axis, (0, 1, 2)) & (of.diameter_mm >= 1)
-        for sizes_mm in (of.step_mm, of.largest_mm):
-            good &= (sizes_mm > 0) & (sizes_mm < math.inf)
-        for rows, across, offset in (
-            (of.rows, of.columns, of.offset),
-            (of.fine_rows, of.fine_columns, of.fine_offset),
-        ):
-            places = np.append(0, np.cumsum(rows * across))[:-1]
-            good &= (rows >= 1) & (across >= 1) & (offset == places)
-        if not np.all(good):
-            raise ValueError(f"row {1 + int(np.argmin(good))}")
+        rows = TypeAdapter(list[Row]).validate_python(lines)
+        offset = fine_offset = 0
+        for number, row in enumerate(rows, 1):
+            if (row.offset, row.fine_offset) != (offset, fine_offset):
+                raise ValueError(f"row {number}")
+            offset, fine_offset = row.pixels.stop, row.samples.stop
+    except ValidationError as error:
+        why = f"row {1 + int(error.errors()[0]['loc'][0])}"
+        raise _fault(folder, f"has a {TABLE} that is malformed ({why})") from None
     except (ValueError, csv.Error) as error:
         raise _fault(folder, f"has a {TABLE} that is malformed ({_why(error)})") from None
-    return [Row._make(row) for row in zip(*columns, strict=True)]
+    return rows
 
 
 def _mapped(folder: Path, name: str, dtype: np.dtype, length: int) -> np.ndarray:
