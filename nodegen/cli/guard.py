@@ -36,7 +36,7 @@ def guarded(work: Callable[[], int | None], stopped: str = STOPPED) -> int:
     work : callable
         Returns an exit code, or None for 0.
     stopped : str
-        What a run that a signal stopped has left.
+        What a run that a signal stops has left.
 
     Returns
     -------

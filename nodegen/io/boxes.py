@@ -4,9 +4,6 @@
 smallest corner up to, not including, its largest. Corners come in any order; x is the column, y the
 row, z the slice. The numbers are pixel indices whatever the stack's origin and spacing are, as the
 organisers' own code reads them.
-
-``recipes.json`` holds what is drawn at random for each box, before anything is rendered; rendering
-only follows it.
 """
 
 import json

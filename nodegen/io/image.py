@@ -1,7 +1,4 @@
-"""Images in memory, and what belongs to one besides its pixels: its geometry, and the mark on it.
-
-Arrays and SimpleITK images are checked on their way in, and given back in the form they came in.
-"""
+"""Images in memory, checked; what belongs to one besides pixels: its geometry, the mark on it."""
 
 from __future__ import annotations
 
@@ -89,11 +86,6 @@ def to_array(image: Image) -> np.ndarray:
     StackError
         Where it has another number of dimensions or channels, another pixel type than those of
         ``ELEMENTS``, no pixels, or pixels that are not finite.
-
-    Examples
-    --------
-    >>> to_array(np.zeros((4, 6), dtype=np.uint8)).shape
-    (1, 4, 6)
     """
     if isinstance(image, np.ma.MaskedArray | np.matrix):
         raise StackError(

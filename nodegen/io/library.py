@@ -1,21 +1,9 @@
 """The library of nodules: a folder of four plain files, written, read and checked.
 
-``nodules.npy``
-    All the pixels of all the entries, end to end: structured, one dimension, fields ``projection``
-    (``<f4``, as :func:`nodegen.synthesis.projection.project` gives it) and ``mask`` (``|b1``). It
-    loads with ``numpy.load(allow_pickle=False)``, and is memory-mapped here.
-``water_mm.npy``
-    The same for water-equivalent thicknesses, as
-    :func:`nodegen.synthesis.water_thickness.water_thickness` gives them. Bytes, 255 times the
-    square root of the thickness over the nodule's largest: fine where a margin begins.
-``nodules.csv``
-    One row an entry, in the order of the arrays; its columns are the fields of :class:`Row`.
-``library.json``
-    ``format``, ``version``, ``entries``, ``pixels`` and ``samples`` (lengths of the two arrays) and
-    ``nodules_csv_sha256``. It is written last: a folder without it holds no library.
-
-The hash of ``nodules.csv`` commits to every entry's own hash, and so to the whole library. Opening
-checks everything but the pixels; picking an entry reads and checks that entry alone.
+docs/formats.md describes them. The index, ``library.json``, is written last: a folder without it
+holds no library. The hash of ``nodules.csv``, whose columns are the fields of :class:`Row`, commits
+to every entry's own hash, and so to the whole library. Opening checks everything but the pixels,
+which are memory-mapped; picking an entry reads and checks that entry alone.
 """
 
 from __future__ import annotations
@@ -42,9 +30,9 @@ from nodegen.io.tables import csv_text
 from nodegen.schemas import LIBRARY_FORMAT, LIBRARY_VERSION, LibraryFile, read_json
 
 INDEX, TABLE, ARRAY, WATER = "library.json", "nodules.csv", "nodules.npy", "water_mm.npy"
-PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])
-SAMPLE = np.dtype("|u1")
-MOST = 255  # of a sample
+PIXEL = np.dtype([("projection", "<f4"), ("mask", "|b1")])  # of nodules.npy, all end to end
+SAMPLE = np.dtype("|u1")  # of water_mm.npy: MOST times the root of the share of largest_mm
+MOST = 255
 KEPT = 512  # nodules in memory, which were read last: 15 MiB
 TOLERANCE = np.float32(1e-3)  # of a projection's range: rounding of its mean
 FAINTEST = 0.02  # of the peak: what is thinner is no part of the nodule

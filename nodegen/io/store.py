@@ -43,13 +43,7 @@ class Store:
 
     @classmethod
     def at(cls, given: str | os.PathLike[str]) -> Store:
-        """The store at a path or an address; ``file://`` is a path.
-
-        Raises
-        ------
-        SettingError
-            Where nothing is known that opens such an address.
-        """
+        """The store at a path or an address; SettingError where nothing opens such an address."""
         text = os.fspath(given)
         if "://" not in text:
             if _SHORTENED.match(text):
@@ -120,13 +114,7 @@ class Store:
         return not self.folder.is_dir() or all(p.name[0] == "." for p in self.folder.iterdir())
 
     def read(self, name: str) -> bytes:
-        """A file's content.
-
-        Raises
-        ------
-        FileNotFoundError
-            Where it is not there.
-        """
+        """A file's content; FileNotFoundError where it is not there."""
         if self.folder is not None:
             return (self.folder / name).read_bytes()
         with self._told() as files:
@@ -183,10 +171,7 @@ class Store:
     def staged(self, marker: str) -> Iterator[Path]:
         """A local folder to write into: the store's own, or one that is sent when the block ends.
 
-        Parameters
-        ----------
-        marker : str
-            The file that is sent after all the others.
+        The marker is the file that is sent after all the others.
         """
         if self.folder is not None:
             yield self.folder
