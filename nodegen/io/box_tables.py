@@ -20,18 +20,22 @@ from nodegen.io.boxes import Box, ends_of, fit_boxes, read_entries
 from nodegen.schemas import KIND
 
 # Names of columns, in the order in which they are looked for, without case, blanks and signs.
-NAMES = (
-    "imgname", "imagename", "stem", "filename", "file", "imagefile", "imagepath", "filepath",
-    "image", "img", "imageindex", "imageid", "name", "path", "radiograph", "patientid",
-)  # fmt: skip
-LEFT = ("x", "left", "xmin", "x1", "bboxx", "boxx")
-TOP = ("y", "top", "ymin", "y1", "bboxy", "boxy")
-RIGHT = ("right", "xmax", "x2")
-BOTTOM = ("bottom", "ymax", "y2")
-WIDTH = ("width", "w", "bboxwidth", "boxwidth", "bboxw")
-HEIGHT = ("height", "h", "bboxheight", "boxheight", "bboxh")
-LABELS = ("label", "classname", "class", "findinglabel", "finding", "category", "target")
-SOURCES = ("trust", "annotationsource", "source")
+COLUMNS = {
+    "name": (
+        "imgname", "imagename", "stem", "filename", "file", "imagefile", "imagepath", "filepath",
+        "image", "img", "imageindex", "imageid", "name", "path", "radiograph", "patientid",
+    ),
+    "left": ("x", "left", "xmin", "x1", "bboxx", "boxx"),
+    "top": ("y", "top", "ymin", "y1", "bboxy", "boxy"),
+    "right": ("right", "xmax", "x2"),
+    "bottom": ("bottom", "ymax", "y2"),
+    "width": ("width", "w", "bboxwidth", "boxwidth", "bboxw"),
+    "height": ("height", "h", "bboxheight", "boxheight", "bboxh"),
+    "label": ("label", "classname", "class", "findinglabel", "finding", "category", "target"),
+    "source": ("trust", "annotationsource", "source"),
+    "folder": ("source", "folder"),
+    "others_unboxed": ("othersunboxed",),
+}  # fmt: skip
 NO_NODULE = {"0", "false", "no", "none", "normal", "healthy", "negative", "nofinding", "nonodule"}
 NODULE = {"1", "true", "yes", "positive"}
 IMAGE_SUFFIX = re.compile(r"\.(mha|mhd|tiff?|png|jpe?g|dcm|dicom|ima|bmp|nii(\.gz)?)$", re.I)
@@ -181,23 +185,18 @@ class BoxTable:
 
     def _one(self, image: TableImage, names: Sequence[str], numbers: list[int]) -> int | None:
         """The one of these images whose folders are those of the row."""
-        best: dict[int, list[int]] = {}
         wanted = _parts(f"{image.folder}/{image.name}" if image.folder else image.name)[-2::-1]
+        shared: dict[int, int] = {}
         for number in numbers:
-            folders = _parts(names[number])[-2::-1]
-            same = 0
-            while same < min(len(folders), len(wanted)) and folders[same] == wanted[same]:
-                same += 1
-            best.setdefault(same, []).append(number)
-        if not best:
-            return None
-        meant = best[max(best)]
+            folders = zip(_parts(names[number])[-2::-1], wanted, strict=False)
+            shared[number] = [*(one == other for one, other in folders), False].index(False)
+        meant = [number for number in numbers if shared[number] == max(shared.values())]
         if len(meant) > 1:
             raise BoxesError(
                 f"{self.path} names {image.name}, and {_listed([names[n] for n in meant])} are "
                 "images of that name; name the folder, too."
             )
-        return meant[0]
+        return meant[0] if meant else None
 
     def _joined(self, one: TableImage, other: TableImage, name: str) -> TableImage:
         """Two spellings of one image."""
@@ -259,14 +258,12 @@ def _csv(text: str, path: Path) -> list[TableImage]:
             raise BoxesError(f"{path} has the column {header[number]} twice; leave one of them.")
         return number
 
-    name = find(NAMES)
-    sides = [find(LEFT), find(TOP), find(RIGHT), find(BOTTOM), find(WIDTH), find(HEIGHT)]
-    corners = None not in sides[2:4]
-    if name is None or None in sides[:2] or not (corners or None not in sides[4:]):
+    at = {column: find(names) for column, names in COLUMNS.items()}
+    corners = None not in (at["right"], at["bottom"])
+    sides = ("left", "top", *(("right", "bottom") if corners else ("width", "height")))
+    if None in (at[column] for column in ("name", *sides)):
         given = " ".join(", ".join(header).split())[:200] if any(header) else "none"
         raise BoxesError(f"{path} has the columns {given}; give {FORMS}.")
-    label, source, unboxed = find(LABELS), find(SOURCES), find(("othersunboxed",))
-    folder = find(("source", "folder"))
     images: dict[tuple[str, str], TableImage] = {}
     sizes: list[tuple[Any, ...]] = []
     findings: set[str] = set()
@@ -277,25 +274,26 @@ def _csv(text: str, path: Path) -> list[TableImage]:
                 f"{where} has {len(row)} fields where the header names {len(header)}; correct it."
             )
         row += [""] * (len(header) - len(row))
-        if not row[name]:
+        cell = {column: "" if place is None else row[place] for column, place in at.items()}
+        if not cell["name"]:
             raise BoxesError(f"{where} names no image; give its file's name.")
-        key = row[name].replace("\\", "/"), row[folder] if folder is not None else ""
-        image = images.get(key) or TableImage(row[name], folder=key[1])
-        if unboxed is not None and row[unboxed].casefold() in ("1", "1.0", "true", "yes"):
+        key = cell["name"].replace("\\", "/"), cell["folder"]
+        image = images.get(key) or TableImage(cell["name"], folder=cell["folder"])
+        if cell["others_unboxed"].casefold() in ("1", "1.0", "true", "yes"):
             image = replace(image, others_unboxed=True)
         images[key] = image
-        word = row[label] if label is not None else ""
-        cells = [row[side] if side is not None else "" for side in sides]
-        shape = cells[:4] if corners else cells[:2] + cells[4:]
-        if not _is_nodule(word, where, findings) or not (word or any(shape)):
+        shape = [cell[side] for side in sides]
+        is_nodule = _is_nodule(cell["label"], where, findings)
+        if not is_nodule or not (cell["label"] or any(shape)):
             continue
         x, y, width, height = _numbers(shape, where)
         if corners:
             width, height = width - x, height - y
-        box = _box((x, y, width, height), where, row[source] if source is not None else "")
+        box = _box((x, y, width, height), where, cell["source"])
         images[key] = replace(image, boxes=(*image.boxes, box))
-        if corners and all(cells[4:]):
-            sizes.append((key, tuple(_numbers(cells[4:], where)), (width, height), where))
+        if corners and cell["width"] and cell["height"]:
+            size = tuple(_numbers([cell["width"], cell["height"]], where))
+            sizes.append((key, size, (width, height), where))
     if findings and not any(image.boxes for image in images.values()):
         raise BoxesError(
             f"{path} labels its boxes {_listed(sorted(findings))}, and none is a nodule; call "
