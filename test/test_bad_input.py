@@ -287,12 +287,13 @@ def test_an_output_that_is_a_file_is_told(make_input, tmp_path, capfd):
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(make_input, tmp_path, capfd, monkeypatch):
-    def full(file, data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    class Full:
+        def compress(self, data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     output = tmp_path / "out"
     arguments = ["--input", str(make_input()), "--output", str(output)]
-    monkeypatch.setattr("nodegen.io.metaimage._append", full)
+    monkeypatch.setattr("nodegen.io.metaimage.isal_zlib.compressobj", lambda _: Full())
     code = main(["generate", *arguments, "--method", "paste"])
     says = r"77.mha cannot be written \(No space left on device\); give an output folder"
     check(code, capfd.readouterr().err, says, output)
