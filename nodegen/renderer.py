@@ -52,20 +52,11 @@ Watch = Callable[[Iterable[Recipe]], Iterator[Recipe]]
 
 
 class RenderedSlice(NamedTuple):
-    """One slice of a stack once it is rendered.
+    """One slice of a stack once it is rendered."""
 
-    Attributes
-    ----------
-    image : ndarray, shape (row, column)
-    mask : ndarray of uint16 or uint32, shape (row, column)
-        0, or 1 + the box's index.
-    recipes : list of Recipe
-        In the order in which they were rendered, with the visibility that was got, and their flags.
-    """
-
-    image: np.ndarray
-    mask: np.ndarray
-    recipes: list[Recipe]
+    image: np.ndarray  # (row, column)
+    mask: np.ndarray  # uint16 or uint32, (row, column): 0, or 1 + the box's index
+    recipes: list[Recipe]  # in their order, with the visibility that was got, and their flags
 
 
 @dataclass(frozen=True)
@@ -175,12 +166,9 @@ class Renderer:
         return hashlib.sha256(parts.encode()).hexdigest()
 
     def with_subtlety(self, subtlety: str) -> Renderer:
-        """The same with nodules of another subtlety; both share what is opened.
+        """The same with nodules of another subtlety, as :class:`Settings` takes it.
 
-        Raises
-        ------
-        SettingError
-            Where it is none that :class:`Settings` takes.
+        Both share what is opened.
         """
         other = Renderer(replace(self.settings, subtlety=subtlety))
         self.open()
@@ -338,10 +326,8 @@ class Renderer:
 
         Returns
         -------
-        slice01 : ndarray of float32, shape (row, column)
-            The slice with its nodules, in 0..1 of its own range.
-        mask : ndarray of uint16 or uint32, shape (row, column)
-            0, or 1 + the box's index.
+        slice01, mask : ndarray of float32, ndarray of uint16 or uint32, shape (row, column)
+            The slice with its nodules, in 0..1 of its own range; 0, or 1 + the box's index.
         """
         recipes = list(recipes)
         slice01 = context.slice01.copy()
@@ -371,17 +357,7 @@ class Renderer:
     def measured(
         self, context: SliceContext, slice01: np.ndarray, recipes: Iterable[Recipe]
     ) -> list[Recipe]:
-        """The recipes of one slice with the visibility that was got.
-
-        Parameters
-        ----------
-        context : SliceContext
-            Of the untouched slice.
-        slice01 : ndarray, shape (row, column)
-            As :meth:`render` gave it.
-        recipes : iterable of Recipe
-            Of this slice alone.
-        """
+        """The recipes of one slice, as :meth:`render` gave it, with the visibility that was got."""
         done = []
         for recipe in recipes:
             window = crop_window(recipe.box, context.shape)
@@ -389,13 +365,7 @@ class Renderer:
         return done
 
     def mask_of(self, recipe: Recipe, shape: tuple[int, ...]) -> np.ndarray:
-        """The mask of one nodule alone, whatever lies over it.
-
-        Returns
-        -------
-        ndarray of uint8, shape (row, column)
-            1 in the nodule, else 0.
-        """
+        """The mask of one nodule alone, whatever lies over it: uint8 (row, column), 0 or 1."""
         nodule = fit_nodule(self.library[recipe.nodule], recipe, shape)
         mask = np.zeros(shape, dtype=np.uint8)
         mask[nodule.window][nodule.mask] = 1
@@ -405,14 +375,8 @@ class Renderer:
 def with_visibility(recipe: Recipe, context: SliceContext, change: np.ndarray) -> Recipe:
     """A recipe with the visibility of what was drawn, and its flags.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Of which the box, the flags and the visibility asked for count.
-    context : SliceContext
-        Of the untouched slice.
-    change : ndarray
-        What the nodule adds in its box's crop, in 0..1.
+    ``context`` is of the untouched slice; ``change`` is what the nodule adds in its box's crop, in
+    0..1.
     """
     disc = central_disc_of(recipe.box, crop_window(recipe.box, context.shape))
     got = float(change[disc].mean()) / context.surround(recipe.box)[1]

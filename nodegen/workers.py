@@ -3,7 +3,7 @@
 Threads, not processes: what a slice costs is spent in torch, NumPy and SciPy, which let go of
 Python's lock, so threads share the stack, the library and the cascades in memory and start at once.
 Each computes by itself alone: several threads in one small convolution or product of matrices wait
-for each other, and where another process takes a core they wait busily, at many times the cost.
+for each other, busily where another process takes a core, at many times the cost.
 """
 
 from __future__ import annotations
@@ -143,8 +143,7 @@ def workers_for(wanted: int | None, items: int) -> int:
 def available_cpus() -> int:
     """Processors that this process may really use, at least 1.
 
-    The least of those that its affinity and its control group leave, and of ``OMP_NUM_THREADS``, by
-    which schedulers say how many threads a job has.
+    The least of those that its affinity, its control group and ``OMP_NUM_THREADS`` leave.
     """
     import loky  # slow to import
 
@@ -157,18 +156,9 @@ def available_cpus() -> int:
 
 
 def track(steps: Iterable[T], total: int, label: str, unit: str, show: bool = True) -> Iterator[T]:
-    """Yield from ``steps`` and show on stdout how far they are.
+    """Yield from ``steps``, ``total`` in number, and show on stdout how far they are.
 
-    Parameters
-    ----------
-    steps : iterable
-        What is yielded, one by one.
-    total : int
-        Number of steps.
-    label, unit : str
-        What is done, and what is counted.
-    show : bool
-        False for silence.
+    ``label`` says what is done, ``unit`` what is counted; without ``show`` all is silent.
     """
     if not show:
         yield from steps
