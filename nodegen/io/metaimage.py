@@ -174,8 +174,8 @@ def _dtype(header: _Header) -> np.dtype:
     name = header.fields.get("ElementType", "")
     if name not in _TYPES:
         raise header.fault("ElementType", f"one of {', '.join(_TYPES)} is allowed")
-    order = ">" if header.flag("BinaryDataByteOrderMSB") else "<"
-    return np.dtype(_TYPES[name]).newbyteorder(order)
+    big = header.flag("BinaryDataByteOrderMSB")
+    return np.dtype(_TYPES[name]).newbyteorder(">" if big else "<")
 
 
 def _shape(header: _Header, dimension: int) -> tuple[int, ...]:
