@@ -108,6 +108,21 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
         raise OutputError(f"{folder} is a file where a folder is wanted; give another one.")
     lock = FileLock(folder / LOCK)
     try:
+        _acquire(lock, folder, wait)
+        yield
+    finally:
+        # Once more, where a signal came when the file was just made; held already, it is at once.
+        with suppress(OSError, NotImplementedError):
+            lock.acquire(timeout=0)
+            os.unlink(lock.lock_file)  # while it is held: whoever waits makes a new one
+        lock.release(force=True)
+        if made:
+            with suppress(OSError):
+                folder.rmdir()  # only where it is still empty
+
+
+def _acquire(lock: FileLock, folder: Path, wait: bool) -> None:
+    try:
         while not lock.is_locked:
             # Whoever held it may remove the folder between any two of these steps.
             with suppress(FileExistsError):
@@ -122,16 +137,6 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     except (OSError, NotImplementedError) as error:
         if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
             raise cannot_write(folder, error) from error
-    try:
-        yield
-    finally:
-        if lock.is_locked:
-            with suppress(OSError):
-                os.unlink(lock.lock_file)  # while it is held: whoever waits makes a new one
-            lock.release()
-        if made:
-            with suppress(OSError):
-                folder.rmdir()  # only where it is still empty
 
 
 def check_writable(
