@@ -71,9 +71,6 @@ def _line(record: Record) -> str:
     return json.dumps(kept) + "\n"
 
 
-# --- the data card --------------------------------------------------------------------------------
-
-
 def _data_card(plan: DatasetPlan, records: list[Record], files: dict[str, bytes]) -> str:
     """Croissant, in which data sets for machine learning are described, JSON-LD."""
     from mlcroissant import DataType, Extract, Field, FileObject, Metadata, RecordSet, Source
@@ -129,9 +126,6 @@ def _data_card(plan: DatasetPlan, records: list[Record], files: dict[str, bytes]
     return json.dumps(card.to_json(), indent=1) + "\n"
 
 
-# --- the report -----------------------------------------------------------------------------------
-
-
 def _report(plan: DatasetPlan, records: list[Record]) -> str:
     """What came out, against what was asked, as a page of Markdown."""
     made = [record for record in records if "skipped" not in record]
@@ -185,9 +179,6 @@ def _counts(split: str, here: list[Record]) -> tuple[object, ...]:
     )
 
 
-# --- the contact sheet ----------------------------------------------------------------------------
-
-
 def _contact_sheet(output: Store, records: list[Record]) -> bytes:
     """A PNG: of each image the whole with its boxes, and under it its nodules enlarged."""
     step = max(len(records) / SHOWN, 1)
@@ -223,7 +214,7 @@ def _tile(output: Store, record: Record) -> Image.Image:
 def _pixels(output: Store, record: Record) -> np.ndarray:
     """The image, float32 (row, column), from whichever of its files is there."""
     for name in sorted(record["files"]):
-        if name.startswith(("images/", "yolo/images/", "node21/")) or "/images" in name:
+        if "/images" in f"/{name}":
             with output.local(name) as path:
                 return read_radiograph(path).pixels.astype(np.float32)
     return np.zeros((record["height"], record["width"]), np.float32)

@@ -164,9 +164,6 @@ def make_elsewhere(version: str, settings: DatasetSettings, store: Store, *task:
     return list(maker_for(settings, store).make(*task))
 
 
-# --- records --------------------------------------------------------------------------------------
-
-
 def _pictures(
     record: Record, example: Example, settings: DatasetSettings
 ) -> Iterator[tuple[str, bytes]]:

@@ -137,7 +137,14 @@ def make_dataset(
         for _ in track(made, total, "radiographs with nodules", "image", progress):
             pass
     records = list(read_records(store, plan.images))
-    _check_there(store, todo, records)
+    there = {record["name"] for record in records}
+    gone = [image.name for _, _, images in todo for image in images if image.name not in there]
+    if gone:
+        raise OutputError(
+            f"{len(gone)} images that were made, {gone[0]} for one, are not in {store}; give an "
+            "--output that all workers share, such as s3://bucket/folder or a folder on a network "
+            "drive, and change nothing in it meanwhile."
+        )
     return _finished(plan, store, records, str(output))
 
 
@@ -186,18 +193,6 @@ def _finished(plan: DatasetPlan, store: Store, records: list[Record], output: st
         empty=plan.settings.empty({record["split"] for record in made}),
         copies=plan.copies,
     )
-
-
-def _check_there(store: Store, todo: list[Task], records: list[Record]) -> None:
-    """Check that what workers made is seen from here."""
-    there = {record["name"] for record in records}
-    gone = [image.name for _, _, images in todo for image in images if image.name not in there]
-    if gone:
-        raise OutputError(
-            f"{len(gone)} images that were made, {gone[0]} for one, are not in {store}; give an "
-            "--output that all workers share, such as s3://bucket/folder or a folder on a network "
-            "drive, and change nothing in it meanwhile."
-        )
 
 
 def _made(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,14 @@ Entry = dict[str, Any]
 
 
 def standardise_files(
-    inputs: list[Path],
-    output: Path,
-    boxes: Path | None = None,
-    say: Callable[[str], None] = print,
-    *,
-    overwrite: bool = False,
+    inputs: list[Path], output: Path, boxes: Path | None = None, *, overwrite: bool = False
 ) -> Iterator[Path]:
     """Standardise radiographs, each into an .mha of its own, and write ``crops.json``.
 
-    A run over a folder that holds some of them makes the others, and yields the path of each; with
-    `overwrite` it makes all of them.
-    Whatever is wrong with a radiograph, it is left out; of a fault in nodegen itself ``faults.log``
-    says where it lies. A table of boxes in the radiographs' own pixels becomes ``boxes.csv`` in
-    those of the standardised images. `say` is given sentences about what is there and left out.
+    A run over a folder that holds some of them makes the others, with `overwrite` all of them, and
+    yields the path of each. Whatever is wrong with a radiograph, it is left out and named; of a
+    fault in nodegen itself ``faults.log`` says where it lies. A table of boxes in the radiographs'
+    own pixels becomes ``boxes.csv`` in those of the standardised images.
 
     Raises
     ------
@@ -49,7 +43,7 @@ def standardise_files(
     entries = _entries_of(output)
     if entries and not overwrite:
         ending = "s" * (len(entries) != 1)
-        say(f"{output} holds {len(entries)} standardised radiograph{ending} already")
+        print(f"{output} holds {len(entries)} standardised radiograph{ending} already")
     taken: set[str] = set()
     try:
         for path, root in find_radiographs(inputs):
@@ -58,7 +52,7 @@ def standardise_files(
                 yield from _standardised(path, source, output, entries, taken, overwrite)
             except Exception as error:
                 why, trace = left_out_for(error, source, str(output / FAULTS))
-                say(f"left out {source}: {why.replace(str(path), source)}")
+                print(f"left out {source}: {why.replace(str(path), source)}")
                 if trace:
                     with (output / FAULTS).open("a") as log:
                         log.write(f"{source}: {trace}\n")
@@ -68,7 +62,7 @@ def standardise_files(
     if not taken & set(entries):
         raise StackError("None of the radiographs could be used; see why above.")
     if table is not None:
-        write_text(output / BOXES, _boxes_of(entries, table, say))
+        write_text(output / BOXES, _boxes_of(entries, table))
 
 
 def _standardised(
@@ -133,7 +127,7 @@ def _entries_of(output: Path) -> dict[str, Entry]:
         ) from error
 
 
-def _boxes_of(entries: dict[str, Entry], table: BoxTable, say: Callable[[str], None]) -> str:
+def _boxes_of(entries: dict[str, Entry], table: BoxTable) -> str:
     """The table of boxes in the standardised images; label 0 where an image has none."""
     names = sorted(entries)
     rows: list[tuple[object, ...]] = []
@@ -144,7 +138,7 @@ def _boxes_of(entries: dict[str, Entry], table: BoxTable, say: Callable[[str], N
         for box in image.fitted(transformation.shape) if image else ():
             corners = transformation.crop.apply_box((box.left, box.top, box.right, box.bottom))
             if corners is None:
-                say(f"left out box {box.index} of {name}: it lies outside the crop to the lungs")
+                print(f"left out box {box.index} of {name}: it lies outside the crop to the lungs")
             else:
                 left, top, right, bottom = corners
                 kept.append((name, 1, left, top, right - left, bottom - top))

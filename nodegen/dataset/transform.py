@@ -317,9 +317,6 @@ def _look(flat: np.ndarray, on_side: bool) -> _Known | str:
     return faults[0]
 
 
-# --- arrays and tensors ---------------------------------------------------------------------------
-
-
 def _flat_pixels(given: Any) -> np.ndarray:
     """The pixels of an array or tensor of two axes, or of a first one of length 1 and two more."""
     if hasattr(given, "detach"):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from nodegen.io.boxes import BOXES
 from nodegen.io.files import write_text
 from nodegen.io.stack import find_image
 from nodegen.pipeline import generate
-from nodegen.settings import METHODS, Method, Settings
+from nodegen.settings import METHODS, Settings
 
 PAPER = "singan-paper"  # the method with the paper's contrast and add-back, exactly as written
 COMPARED = (*METHODS, PAPER)
@@ -99,9 +99,9 @@ def compare(
 
 
 def _settings_of(method: str, seed: int, settings: Settings) -> Settings:
-    if method == PAPER:
-        return replace(settings, method="singan", add_back="paper", contrast="paper", seed=seed)
-    return replace(settings, method=cast(Method, method), seed=seed)
+    paper = {"method": "singan", "add_back": "paper", "contrast": "paper"}
+    own: dict[str, Any] = paper if method == PAPER else {"method": method}
+    return replace(settings, seed=seed, **own)
 
 
 def _cases(folder: Path) -> list[Path]:

@@ -68,8 +68,8 @@ def before_after(
     slices = {}
     for number in {box.slice for box in boxes}:
         old, new = before[number], after[number]
-        scale = old if old.dtype == new.dtype else new
-        slices[number] = _unit(old, old), _unit(new, scale)
+        own = old if old.dtype == new.dtype else new
+        slices[number] = _unit(old, old), _unit(new, own)
     boxes = sorted(boxes, key=lambda box: -_visible(*slices[box.slice], box))
     lines = []
     for box in boxes[:rows]:

@@ -85,9 +85,6 @@ def _method(study: Study, case: str) -> str:
     return str(study.key[case].get("method", ""))
 
 
-# --- files ----------------------------------------------------------------------------------------
-
-
 def _figures_csv(analysis: Analysis) -> str:
     head = ("figure", "subgroup", "reader", "cases", "value", "low", "high")
     rows: list[tuple[object, ...]] = [

@@ -1,8 +1,5 @@
 """Readers' answers and the key, read and put side by side."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,16 +78,13 @@ class Study:
     title: str
     key: dict[str, dict[str, Any]]
     answers: dict[str, dict[str, dict[str, Any]]]  # by reader
-    plan: dict[str, Any]
+    plan: _Plan
 
     @property
     def cases(self) -> list[str]:
         """Those that every reader has answered, in the order of the study."""
-        return [
-            name
-            for name, truth in self.key.items()
-            if not truth["practice"] and all(name in mine for mine in self.answers.values())
-        ]
+        counted = [name for name, truth in self.key.items() if not truth["practice"]]
+        return [name for name in counted if all(name in a for a in self.answers.values())]
 
 
 def read_study(key: Path, answers: Sequence[Path]) -> Study:
@@ -115,13 +109,8 @@ def read_study(key: Path, answers: Sequence[Path]) -> Study:
                 f"{path} is a second set of answers by {given.reader}; give one file a reader."
             )
         readings[given.reader] = _answers(path, given, truth)
-    study = Study(
-        truth.plan.kind,
-        truth.title,
-        {name: case.model_dump() for name, case in truth.cases.items()},
-        readings,
-        truth.plan.model_dump(),
-    )
+    cases = {name: case.model_dump() for name, case in truth.cases.items()}
+    study = Study(truth.plan.kind, truth.title, cases, readings, truth.plan)
     if not study.cases:
         raise SettingError("No case was answered by all readers; give answers to the same cases.")
     return study
@@ -148,11 +137,9 @@ def _answers(path: Path, given: _AnswersFile, truth: _Key) -> dict[str, dict[str
 
 def _load(path: Path, form: type[F], wanted: str) -> F:
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise SettingError(f"{path} cannot be read as JSON ({error}); give another.") from error
-    try:
-        return form.model_validate(content)
+        return form.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SettingError(f"{path} cannot be read ({error.strerror}); give another.") from error
     except ValidationError as error:
         raise SettingError(f"{path} is not {wanted} ({_fault(error)}).") from error
 

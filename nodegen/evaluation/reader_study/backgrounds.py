@@ -79,11 +79,8 @@ class Backgrounds:
         others = [image for image in self.images if image.name != nodule.image.name]
         same = [image for image in others if image.group == nodule.image.group]
         for pool in (same, others):
-            fitting = [
-                Place("untouched", image, box)
-                for image in pool
-                if (box := self.room(nodule, image))
-            ]
+            rooms = [(image, self.room(nodule, image)) for image in pool]
+            fitting = [Place("untouched", image, box) for image, box in rooms if box]
             if fitting:
                 fitting.sort(key=lambda place: _unlike(nodule, place))
                 alike = [fitting[i] for i in self._rng.permutation(min(ALIKE, len(fitting)))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
@@ -70,7 +71,7 @@ class Place:
         share = self.box.centre[1] / self.image.pixels.shape[0]
         return ("upper", "middle", "lower")[min(int(share * 3), 2)]
 
-    @property
+    @cached_property
     def surround(self) -> tuple[float, float, float]:
         """Median and standard deviation around the box, and the mean of its middle, grey levels."""
         crop = crop_around(self.image.pixels, self.box)
