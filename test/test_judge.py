@@ -12,7 +12,6 @@ from sklearn.metrics import roc_auc_score
 from nodegen.cli import main
 from nodegen.evaluation.fidelity.before_after import (
     FEWEST,
-    chance_error,
     crops_of,
     detectability,
     far_change,
@@ -23,6 +22,7 @@ from nodegen.evaluation.fidelity.grey_levels import full_range
 from nodegen.evaluation.fidelity.judge import JUDGED, Judge, StackPair, judge, read_pair
 from nodegen.evaluation.fidelity.nodule_measures import MEASURES
 from nodegen.evaluation.fidelity.verdict_table import comma_separated, markdown
+from nodegen.evaluation.statistics import auc_error
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import StackWriter, find_image, read_stack
@@ -137,8 +137,8 @@ def test_brightness_and_contrast_alone_are_not_detected():
 def test_its_error_is_that_of_random_scores(boxes, error):
     rng = np.random.default_rng(0)
     aucs = [roc_auc_score(np.repeat([0, 1], boxes), rng.random(2 * boxes)) for _ in range(300)]
-    assert chance_error(boxes) == pytest.approx(np.std(aucs), rel=0.15)
-    assert round(chance_error(boxes), 2) == error
+    assert auc_error(boxes, boxes) == pytest.approx(np.std(aucs), rel=0.15)
+    assert round(auc_error(boxes, boxes), 2) == error
 
 
 def test_that_of_too_few_places_is_not_a_number():

@@ -13,8 +13,8 @@ from nodegen.evaluation.reader_study.multireader import (
     jafroc_over_readers,
     share_over_readers,
 )
-from nodegen.evaluation.reader_study.sample_size import auc_error, half_width, table
-from nodegen.evaluation.statistics import auc
+from nodegen.evaluation.reader_study.sample_size import half_width, table
+from nodegen.evaluation.statistics import auc, auc_error
 
 # Van Dyke et al. 1993 (79th RSNA), spin echo: five readers, 69 patients without and 45 with aortic
 # dissection. RJafroc's dataset02; its book prints every figure that is tested here.

@@ -11,12 +11,14 @@ from PIL import Image
 from radiographs import phantoms
 
 from nodegen.cli import main
+from nodegen.errors import StackError
 from nodegen.evaluation.fidelity.judge import StackPair
 from nodegen.evaluation.report.outlines import nodule_outline, outlines
 from nodegen.evaluation.report.report_page import Report, Treated, write_report
 from nodegen.evaluation.viewer.pixels import pack, slope_of, stored
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.preview import around
+from nodegen.lungs.fields import Lungs
 
 METHODS = ("soft", "hard")
 SEED = 9007199254740993  # more than a browser's numbers hold
@@ -47,14 +49,20 @@ def treated(count=6, methods=METHODS, side=300):
         }
         after = np.rint(after).astype(np.uint16)
         pair = StackPair(before, after, boxes, SPACING)
-        lungs = {1: np.hypot(rows - side / 2, columns - side / 2) < side / 3}
-        yield Treated(method, "</script><!--stack", pair, header, recipes, lungs)
+        yield Treated(method, "</script><!--stack", pair, header, recipes)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _few_trees():
+def _few_trees_and_lungs_of_the_second_slice():
+    def found(pixels):
+        if pixels[0, 0] == first[0, 0]:
+            raise StackError("No lungs.")
+        return Lungs((np.hypot(*(np.indices(pixels.shape) - 150)) < 100).astype(np.uint8), 1.0)
+
+    first = next(treated()).pair.before[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nodegen.evaluation.fidelity.before_after.TREES", 10)
+        patch.setattr("nodegen.evaluation.report.outlines.find_lungs", found)
         yield
 
 

@@ -75,18 +75,17 @@ def make_example(
     *,
     boxes: Sequence[Box] | None = None,
     beside: Sequence[Box] = (),
-    top_threshold: float | None = None,
 ) -> Example:
     """Draw nodules into a radiograph; those that do not pass the gate are drawn again.
 
     Each nodule is rendered over the untouched radiograph, and what it changes is added up. The
     choices are sizes, class and visibility of nodules, and whether the example holds the radiograph
     without them, too (pairs); noise and blur are the renderer's. Nodules at given boxes all stay;
-    drawn ones keep away from those beside. `top_threshold` is the context's, where it is known.
+    drawn ones keep away from those beside.
     """
     pixels = radiograph.pixels
     mm = mm_per_px(places.body.frame, radiograph.spacing)
-    context = SliceContext(pixels, top_threshold)
+    context = SliceContext(pixels)
     unit = context.slice01
     slice01 = unit.copy()  # each nodule is drawn here and taken away again, at last all of them
     kept: list[DrawnNodule] = []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from nodegen.lungs.fields import find_lungs
 from nodegen.lungs.prior import Places, Prior
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
-from nodegen.synthesis.context import SliceContext
 
 # Radiographs whose lungs and places are kept in memory, of each copy of a transform: 260 KB of one
 # of 1024 × 1024 px, so half a gigabyte at most in each worker of a loader.
@@ -52,14 +51,6 @@ class ObviousFirst:
             return "real"
         grades = list(reversed(GRADES))
         return ",".join(grades[: 1 + epoch * len(grades) // self.epochs])
-
-
-class _Known(NamedTuple):
-    """What belongs to a radiograph: found once, and kept for later epochs."""
-
-    places: Places
-    swapped: bool  # whether it lies on its side
-    top_threshold: float
 
 
 class AddNodules:
@@ -139,7 +130,7 @@ class AddNodules:
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
         self._rng: np.random.Generator | None = None
         self._stream: list[int] = []
-        self._known: OrderedDict[bytes, _Known | str] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[Places | None, bool]] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was found in radiographs: copies find their own."""
@@ -197,13 +188,12 @@ class AddNodules:
             )
         given = data[self.key]
         flat = _flat_pixels(given)
-        found = self._find(flat, on_side)
-        swapped = isinstance(found, _Known) and found.swapped
+        places, swapped = self._find(flat, on_side)
         upright = np.ascontiguousarray(flat.T) if swapped else flat
         known = self._boxes_of(data.get(BOX), upright.shape, swapped)
         made, nodules = given, list[DrawnNodule]()
-        if isinstance(found, _Known):
-            example = self._example(data, upright, found, known, rng)
+        if places is not None:
+            example = self._example(data, upright, swapped, places, known, rng)
             made = _in_form_of(given, example.image.T if swapped else example.image)
             nodules = example.nodules
         corners = [n.tight if self.choices.boxes == "tight" else n.given for n in nodules]
@@ -229,7 +219,8 @@ class AddNodules:
         self,
         data: Mapping[str, Any],
         upright: np.ndarray,
-        found: _Known,
+        swapped: bool,
+        places: Places,
         known: list[Box],
         rng: np.random.Generator,
     ) -> Example:
@@ -237,8 +228,8 @@ class AddNodules:
         boxes = None  # they are drawn
         if isinstance(self.places, str):
             if (corners := data.get(self.places)) is not None:
-                boxes = self._boxes_of(corners, upright.shape, found.swapped)
-        elif self.places and (chosen := self.places(upright, found.places, rng)) is not None:
+                boxes = self._boxes_of(corners, upright.shape, swapped)
+        elif self.places and (chosen := self.places(upright, places, rng)) is not None:
             boxes = fit_boxes(chosen, (1, *upright.shape))
         low, high = self.choices.per_image
         count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
@@ -247,14 +238,13 @@ class AddNodules:
             renderer = renderer.with_subtlety(self.subtlety(int(self._epoch[0])))
         return make_example(
             Radiograph(upright, None, Path()),
-            found.places,
+            places,
             count,
             int(rng.integers(2**63)),
             renderer,
             self.choices,
             boxes=boxes,
             beside=known,
-            top_threshold=found.top_threshold,
         )
 
     def _turned(self, boxes: np.ndarray, swapped: bool) -> np.ndarray:
@@ -287,8 +277,8 @@ class AddNodules:
             self._rng, self._stream = np.random.default_rng(key), key
         return self._rng
 
-    def _find(self, flat: np.ndarray, on_side: bool) -> _Known | str:
-        """What is known of a radiograph; or why it has no lungs.
+    def _find(self, flat: np.ndarray, on_side: bool) -> tuple[Places | None, bool]:
+        """Where nodules may lie in a radiograph, and whether it lies on its side.
 
         Kept from an earlier epoch where the same radiograph came: by every fourth pixel, which is
         what places are made of.
@@ -297,24 +287,22 @@ class AddNodules:
         digest = blake2b(sample.data, digest_size=16, key=f"{flat.shape} {flat.dtype}".encode())
         key = digest.digest()
         if key not in self._known:
-            self._known[key] = found = _look(flat, on_side)
+            self._known[key] = _look(flat, on_side)
             if len(self._known) > KEPT:
                 self._known.popitem(last=False)
-            if isinstance(found, str):
-                warnings.warn(f"A radiograph is left without nodules: {found}", stacklevel=4)
         return self._known[key]
 
 
-def _look(flat: np.ndarray, on_side: bool) -> _Known | str:
+def _look(flat: np.ndarray, on_side: bool) -> tuple[Places | None, bool]:
     faults = []
     for swapped in (on_side, not on_side):
         upright = np.ascontiguousarray(flat.T) if swapped else flat
         try:
-            places = Prior.load().places(find_lungs(upright), upright)
-            return _Known(places, swapped, SliceContext(upright).top_threshold)
+            return Prior.load().places(find_lungs(upright), upright), swapped
         except StackError as error:
             faults.append(str(error))
-    return faults[0]
+    warnings.warn(f"A radiograph is left without nodules: {faults[0]}", stacklevel=5)
+    return None, False
 
 
 def _flat_pixels(given: Any) -> np.ndarray:

@@ -3,20 +3,17 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, count
+from itertools import chain, count, product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nodegen.errors import SettingError, StackError
-from nodegen.evaluation.fidelity.judge import Verdict, read_pair
+from nodegen.evaluation.fidelity.judge import Verdict
 from nodegen.evaluation.fidelity.reference import Reference
 from nodegen.evaluation.fidelity.verdict_table import comma_separated, markdown
-from nodegen.evaluation.report.report_page import Treated, lungs_in, write_report
+from nodegen.evaluation.report.report_page import Treated, write_report
 from nodegen.io.boxes import BOXES
 from nodegen.io.files import write_text
-from nodegen.io.stack import find_image
 from nodegen.pipeline import generate
 from nodegen.settings import METHODS, Settings
 
@@ -71,23 +68,16 @@ def compare(
 
     def runs() -> Iterator[Treated]:
         for folder, name in zip(folders, _names(folders), strict=True):
-            image, before, lungs = find_image(folder), None, None
-            for method in methods:
-                for seed in seeds:
-                    print(f"{method}, {name}, seed {seed}", flush=True)
-                    done = generate(
-                        folder,
-                        output / name / f"{method}-{seed}",
-                        _settings_of(method, seed, settings),
-                        progress=progress,
-                        overwrite=overwrite,
-                    )
-                    pair = read_pair(image, done.image, folder / BOXES)
-                    if before is not None and np.array_equal(before, pair.before):
-                        pair = replace(pair, before=before)  # held once for all runs
-                    before = pair.before
-                    lungs = lungs_in(pair) if lungs is None else lungs
-                    yield Treated(method, name, pair, done.header, done.recipes, lungs)
+            for method, seed in product(methods, seeds):
+                print(f"{method}, {name}, seed {seed}", flush=True)
+                done = generate(
+                    folder,
+                    output / name / f"{method}-{seed}",
+                    _settings_of(method, seed, settings),
+                    progress=progress,
+                    overwrite=overwrite,
+                )
+                yield Treated.by(done, folder, method, name)
 
     judged = write_report(output / REPORT, runs(), reference)
     verdicts = {method: judged[method] for method in methods}

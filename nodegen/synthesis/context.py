@@ -33,14 +33,10 @@ class SliceContext:
     ----------
     untouched : ndarray, shape (row, column)
         Any pixel type; not to be written to.
-    top_threshold : float, optional
-        Where it is known already.
     """
 
-    def __init__(self, untouched: np.ndarray, top_threshold: float | None = None):
+    def __init__(self, untouched: np.ndarray):
         self.untouched = untouched
-        if top_threshold is not None:
-            self.top_threshold = top_threshold
         self.shape = untouched.shape
         self._fitted: dict[tuple[object, ...], FittedNodule] = {}
         self._surrounds: dict[Box, tuple[float, float]] = {}

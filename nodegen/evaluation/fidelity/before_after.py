@@ -126,11 +126,3 @@ def detectability(
         forest, x, y, groups=groups, cv=GroupKFold(FOLDS), method="predict_proba"
     )[:, 1]
     return auc(scores[y == 1], scores[y == 0])
-
-
-def chance_error(boxes: int) -> float:
-    """Standard error of an AUC of 0.5 for so many boxes, untouched and treated.
-
-    By Hanley and McNeil (Radiology 143, 1982): 0.19 for 5 boxes, 0.07 for 37, 0.03 for 185.
-    """
-    return float(np.sqrt((boxes / 6 + 1 / 12) / boxes**2)) if boxes else float("nan")

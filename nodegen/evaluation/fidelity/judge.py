@@ -17,6 +17,7 @@ from nodegen.evaluation.fidelity.ground import ground_of, lungs_of
 from nodegen.evaluation.fidelity.nodule_crop import crop_around
 from nodegen.evaluation.fidelity.nodule_measures import MEASURES, Measure, measure_nodule, side_of
 from nodegen.evaluation.fidelity.reference import Reference, digest_of
+from nodegen.evaluation.statistics import auc_error
 from nodegen.io.boxes import Box, read_boxes
 from nodegen.io.stack import read_stack
 
@@ -110,7 +111,7 @@ class Judge:
             found = before_after.detectability(untouched, treated, self._places)
             comparison = compare_with(self.reference, self._rows)
         boxes, measures = len(self._rows), pd.DataFrame(self._rows, columns=[*JUDGED])
-        error = before_after.chance_error(boxes)
+        error = auc_error(boxes, boxes)
         return Verdict(boxes, quantiles(measures), found, error, self._far, comparison, self._rows)
 
 

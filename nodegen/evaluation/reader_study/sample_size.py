@@ -5,26 +5,11 @@ import math
 from scipy import stats
 
 from nodegen.evaluation.reader_study.multireader import LEVEL, half_interval
+from nodegen.evaluation.statistics import auc_error
 from nodegen.io.tables import markdown_table
 
 CORRELATION = 0.4  # of two readers' errors on the same cases; RJafroc's Van Dyke example: 0.43
 READER_SD = 0.04  # of readers' true AUC around their mean; same example: sqrt(0.0015)
-
-
-def auc_error(positive: int, negative: int, area: float = 0.5) -> float:
-    """Standard error of one reader's AUC (Hanley and McNeil 1982, Radiology 143:29).
-
-    Examples
-    --------
-    >>> round(auc_error(51, 58, 0.893), 3)
-    0.033
-    """
-    one = area / (2 - area)
-    two = 2 * area**2 / (1 + area)
-    variance = (
-        area * (1 - area) + (positive - 1) * (one - area**2) + (negative - 1) * (two - area**2)
-    ) / (positive * negative)
-    return math.sqrt(variance)
 
 
 def half_width(cases: int, readers: int, kind: str, area: float = 0.5) -> float:

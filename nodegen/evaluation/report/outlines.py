@@ -4,9 +4,11 @@ import numpy as np
 from PIL import Image
 from skimage.measure import find_contours
 
+from nodegen.errors import StackError
 from nodegen.evaluation.fidelity.before_after import region_of
 from nodegen.io.boxes import Box
 from nodegen.io.preview import around, data_uri, eight_bit
+from nodegen.lungs.fields import find_lungs
 
 Polygon = list[list[float]]  # of [x, y], px of the slice
 
@@ -30,6 +32,14 @@ def nodule_outline(before: np.ndarray, after: np.ndarray, box: Box) -> list[Poly
     window = around(box, before.shape, OUTLINE_AROUND)
     region, _ = region_of(after[window].astype(np.float64) - before[window])
     return outlines(region, (window[1].start, window[0].start))
+
+
+def lung_outlines(slice_: np.ndarray) -> list[Polygon]:
+    """Outlines of the lungs; none where no two are found."""
+    try:
+        return outlines(find_lungs(slice_).labels > 0)
+    except StackError:
+        return []
 
 
 def outlines(mask: np.ndarray, origin: tuple[int, int] = (0, 0)) -> list[Polygon]:

@@ -1,26 +1,21 @@
 """The report's page out of judged stacks: what it holds, and writing it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nodegen import __version__
-from nodegen.errors import StackError
 from nodegen.evaluation.fidelity import verdict_table
 from nodegen.evaluation.fidelity.judge import JUDGED, Judge, StackPair, Verdict, read_pair
 from nodegen.evaluation.fidelity.reference import Reference
-from nodegen.evaluation.report.outlines import nodule_outline, outlines, thumb
+from nodegen.evaluation.report.outlines import lung_outlines, nodule_outline, thumb
 from nodegen.evaluation.report.standing import FEW_BOXES, LABELS, label, measures_of, standing
 from nodegen.evaluation.viewer.html_page import Page
 from nodegen.evaluation.viewer.pixels import slope_of, stored
 from nodegen.io.boxes import BOXES
 from nodegen.io.image import run_hash
 from nodegen.io.stack import find_image
-from nodegen.lungs.fields import find_lungs
 from nodegen.pipeline import Run
 from nodegen.workers import track
 
@@ -36,8 +31,12 @@ class Treated:
     pair: StackPair
     header: Mapping[str, Any] = field(default_factory=dict)  # what recipes.json says beside recipes
     recipes: Sequence[Mapping[str, Any]] = ()  # as in recipes.json; empty where none are known
-    # By slice, a mask (row, column) of the lungs, whose outline may be shown; none where unknown.
-    lungs: Mapping[int, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def by(cls, run: Run, input_dir: Path, method: str, stack: str) -> "Treated":
+        """The stack of a folder, as a run of :func:`nodegen.pipeline.generate` treated it."""
+        pair = read_pair(find_image(input_dir), run.image, input_dir / BOXES)
+        return cls(method, stack, pair, run.header, run.recipes)
 
     @property
     def seed(self) -> str | None:
@@ -91,6 +90,7 @@ class Report:
         where = f"{treated.stack}/{number}"
         if where not in self.slices:
             slope = slope_of(before, after)
+            has_box = any(box.slice == number for box in treated.pair.boxes)
             self.slices[where] = {
                 "stack": treated.stack,
                 "slice": number,
@@ -101,7 +101,7 @@ class Report:
                 "right": treated.pair.right,
                 "pixels": self.page.add(stored(before, slope)),
                 "treatments": [],
-                "lungs": outlines(treated.lungs[number]) if number in treated.lungs else [],
+                "lungs": lung_outlines(before) if has_box else [],
             }
         shown = self.slices[where]
         # Modulo 65536; where nothing was changed it is zero, which takes no room.
@@ -174,19 +174,5 @@ def write_report_of_run(path: Path, input_dir: Path, run: Run) -> None:
     OutputError
         Where it cannot be written.
     """
-    pair = read_pair(find_image(input_dir), run.image, input_dir / BOXES)
-    method, lungs = run.header["settings"]["method"], lungs_in(pair)
-    one = Treated(method, run.image.stem, pair, run.header, run.recipes, lungs)
-    write_report(path, [one])
-
-
-def lungs_in(pair: StackPair) -> dict[int, np.ndarray]:
-    """Masks (row, column) of the lungs, by slice, of those slices that have a box.
-
-    A slice in which no two lungs are found is left out.
-    """
-    found = {}
-    for number in sorted({box.slice for box in pair.boxes}):
-        with suppress(StackError):
-            found[number] = find_lungs(pair.before[number]).labels > 0
-    return found
+    method = run.header["settings"]["method"]
+    write_report(path, [Treated.by(run, input_dir, method, run.image.stem)])
