@@ -128,9 +128,7 @@ def _lung_share(lungs: Lungs, box: Box) -> float:
 
 def _unlike(nodule: Place, place: Place) -> float:
     """How much a place differs from a nodule's in brightness and in evenness around it."""
-    (level, deviation, _), (other, its_deviation, _) = nodule.surround, place.surround
-    if not deviation or not its_deviation:
-        return np.inf
+    (level, deviation), (other, its_deviation) = nodule.surround, place.surround
     return abs(level - other) / deviation + abs(float(np.log(its_deviation / deviation)))
 
 

@@ -118,15 +118,11 @@ def jafroc(images: Sequence[MarkedImage]) -> float:
 
     The share of pairs of a nodule and a radiograph without nodules in which the nodule's mark has
     the higher confidence than the radiograph's most confident false mark; ties, also of two that
-    were not marked, count a half.
+    were not marked, count a half: an area under the ROC curve.
     """
     lesions = np.array([value for image in images for value in image.lesions])
     false = np.array([max(image.false, default=-np.inf) for image in images if not image.lesions])
-    if not len(lesions) or not len(false):
-        return NAN
-    higher = lesions[:, None] > false
-    same = lesions[:, None] == false
-    return float((higher + 0.5 * same).mean())
+    return auc(lesions, false)
 
 
 def jafroc_over_readers(images: Sequence[Sequence[MarkedImage]]) -> ReaderEstimate:

@@ -9,11 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from nodegen.evaluation.boxed_images import BoxedImage
-from nodegen.evaluation.fidelity.nodule_crop import crop_around
+from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop, contrast_of, crop_around
 from nodegen.io.boxes import Box
 from nodegen.settings import IntegerRange, Seed, check
-
-CENTRAL = 0.375  # radius of the middle of a nodule, in half sides
 
 
 @dataclass(frozen=True)
@@ -72,20 +70,18 @@ class Place:
         return ("upper", "middle", "lower")[min(int(share * 3), 2)]
 
     @cached_property
-    def surround(self) -> tuple[float, float, float]:
-        """Median and standard deviation around the box, and the mean of its middle, grey levels."""
-        crop = crop_around(self.image.pixels, self.box)
-        around = crop.pixels[crop.surround & (crop.pixels > 0)]
-        if not around.size:
-            return 0.0, 0.0, 0.0
-        central = crop.pixels[crop.radius < CENTRAL].mean()
-        return float(np.median(around)), float(around.std()), float(central)
+    def surround(self) -> tuple[float, float]:
+        """Median around the box and, less a plane, standard deviation there, grey levels."""
+        return float(np.median(self._crop.pixels[self._crop.surround])), self._crop.deviation
 
-    @property
+    @cached_property
     def contrast_to_noise(self) -> float:
-        """How far the middle exceeds its surround, in standard deviations of the surround."""
-        level, deviation, central = self.surround
-        return (central - level) / deviation if deviation else 0.0
+        """As :mod:`nodegen.evaluation.fidelity.nodule_measures` has it."""
+        return contrast_of(self._crop.profile) / self._crop.deviation
+
+    @cached_property
+    def _crop(self) -> NoduleCrop:
+        return crop_around(self.image.pixels, self.box)
 
 
 @dataclass(frozen=True)
