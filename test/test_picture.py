@@ -47,7 +47,7 @@ def test_the_nodules_that_are_seen_best_come_first(stacks, tmp_path):
     before_after(before, after, [faint, strong], tmp_path / "p.png", rows=1, side=SIDE)
     picture = np.asarray(Image.open(tmp_path / "p.png"))
     middle = picture[CAPTION_PX + SIDE // 2, 2 * SIDE + SIDE // 2]
-    assert (middle == 255).all(), "the strong one, enlarged, after"
+    assert (middle >= 254).all(), "the strong one, enlarged, after"
 
 
 def test_every_box_of_the_slice_is_marked(stacks, tmp_path):

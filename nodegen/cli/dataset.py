@@ -78,13 +78,13 @@ def dataset(
     if made.copies:
         print(f"{made.copies} files are copies of others: one patient, in one split")
     if not made.complete:
-        print(f"{made.done} of {made.images} images: {made.output}; the other shards go on")
+        print(f"{made.done} of {made.images} images: {output}; the other shards go on")
         return
     if made.empty:
         print(f"no images in {' and '.join(made.empty)}: too few patients for that split")
     images = _counted(made.images - made.left_out, made.images, "image")
     nodules = _counted(made.nodules, made.asked, "nodule")
-    print(f"{images} with {nodules}: {made.output}, see report.md and contact_sheet.png there")
+    print(f"{images} with {nodules}: {output}, see report.md and contact_sheet.png there")
 
 
 def _counted(number: int, asked: int, word: str) -> str:

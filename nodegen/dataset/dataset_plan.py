@@ -21,7 +21,7 @@ from nodegen.errors import OutputError, SettingError
 from nodegen.io.files import write_bytes
 from nodegen.io.store import Store
 
-PLAN, FORMAT = "plan.json", "nodegen-dataset-1"
+PLAN, FORMAT, RECORDS = "plan.json", "nodegen-dataset-1", "records/"
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class PlannedImage:
     split: str
     nodules: int
     seed: int  # of its places, nodules and noise and blur
+
+    @property
+    def record(self) -> str:
+        """The name of its record in the set."""
+        return f"{RECORDS}{self.name}.json"
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,6 @@ from nodegen.lungs.prior import Places, Prior
 from nodegen.renderer import Renderer
 from nodegen.synthesis.visibility import grade_of
 
-RECORDS = "records/"  # in the set
-
 
 @dataclass(frozen=True)
 class Prepared:
@@ -76,7 +74,7 @@ class ImageMaker:
                         self._draw(image, source, prepared)
                     except Exception as error:
                         unusable = None if prepared else error
-                        why, trace = left_out_for(error, source.path, _record_name(image))
+                        why, trace = left_out_for(error, source.path, image.record)
                         record = {**_head(image, source), "skipped": why, "files": {}}
                         self._write(image, record | ({"traceback": trace} if trace else {}))
                 yield image.name
@@ -142,10 +140,10 @@ class ImageMaker:
         self, image: PlannedImage, record: Record, files: Mapping[str, bytes] | None = None
     ) -> None:
         record = record | {"sha256": run_hash(record)}
-        with self.store.staged(_record_name(image)) as folder:
+        with self.store.staged(image.record) as folder:
             for name, content in (files or {}).items():
                 write_bytes(folder / name, content)
-            write_text(folder / _record_name(image), json.dumps(record) + "\n")
+            write_text(folder / image.record, json.dumps(record) + "\n")
 
 
 @lru_cache(maxsize=1)
@@ -177,14 +175,10 @@ def _pictures(
         yield f"masks/{place}_{number}.png", png(nodule.mask.astype("uint8") * 255)
 
 
-def _record_name(image: PlannedImage) -> str:
-    return f"{RECORDS}{image.name}.json"
-
-
 def _is_done(output: Store, image: PlannedImage) -> bool:
     """Whether an image is there with its files; one that was left out is not."""
     try:
-        record = _whole(output.read(_record_name(image)), output.size)
+        record = _whole(output.read(image.record), output.size)
     except (FileNotFoundError, NotADirectoryError):
         return False
     return record is not None and "skipped" not in record
@@ -193,7 +187,7 @@ def _is_done(output: Store, image: PlannedImage) -> bool:
 def read_records(output: Store, images: Iterable[PlannedImage]) -> Iterator[Record]:
     """The records of those images that are done or left out, in the order of the images."""
     sizes = output.sizes()
-    names = [name for image in images if (name := _record_name(image)) in sizes]
+    names = [name for image in images if (name := image.record) in sizes]
     for content in output.read_many(names):
         if record := _whole(content, sizes.get):
             yield record

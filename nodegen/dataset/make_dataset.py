@@ -20,11 +20,18 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from nodegen import __version__
-from nodegen.dataset.dataset_plan import PLAN, DatasetPlan, PlannedImage, draw_plan, keep_plan
+from nodegen.dataset.dataset_plan import (
+    PLAN,
+    RECORDS,
+    DatasetPlan,
+    PlannedImage,
+    draw_plan,
+    keep_plan,
+)
 from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.finalise import SUMS, finalise_set
 from nodegen.dataset.formats import Record
-from nodegen.dataset.image_maker import RECORDS, make_elsewhere, maker_for, read_records
+from nodegen.dataset.image_maker import make_elsewhere, maker_for, read_records
 from nodegen.dataset.sources import Source
 from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.store import Store
@@ -40,7 +47,6 @@ Task = tuple[Store, Source, list[PlannedImage]]  # a radiograph, and the images 
 class DatasetRun:
     """What a run left."""
 
-    output: str
     images: int  # of the whole set
     done: int  # that are there or were left out
     skipped: dict[str, str]  # radiographs that could not be used, and why
@@ -145,7 +151,7 @@ def make_dataset(
             "--output that all workers share, such as s3://bucket/folder or a folder on a network "
             "drive, and change nothing in it meanwhile."
         )
-    return _finished(plan, store, records, str(output))
+    return _finished(plan, store, records)
 
 
 def _remove_set(store: Store) -> None:
@@ -164,7 +170,7 @@ def _remove_set(store: Store) -> None:
         store.remove(sorted(named & there.keys() - {PLAN}))
 
 
-def _finished(plan: DatasetPlan, store: Store, records: list[Record], output: str) -> DatasetRun:
+def _finished(plan: DatasetPlan, store: Store, records: list[Record]) -> DatasetRun:
     """Write the files of the whole set, where all its images are there; and count."""
     skipped = {r["source"]: r["skipped"] for r in records if "skipped" in r}
     made = [record for record in records if "skipped" not in record]
@@ -183,7 +189,6 @@ def _finished(plan: DatasetPlan, store: Store, records: list[Record], output: st
         keep_plan(plan, store)  # where there are no locks another run may have begun another set
         finalise_set(plan, store, records)
     return DatasetRun(
-        output=output,
         images=len(plan.images),
         done=len(records),
         skipped=skipped,

@@ -8,11 +8,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from nodegen.dataset.png import png
 from nodegen.errors import SettingError
+from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
 from nodegen.io.image import Mark
 from nodegen.io.preview import around, eight_bit, resized
-from nodegen.synthesis.context import rescale
 
 AROUND = 2.4  # an enlarged view shows this many times the box's larger side
 SMALLEST_VIEW_PX = 96  # and at least so many pixels of the slice
@@ -23,16 +23,13 @@ ENDS = (0.5, 99.5)  # percentiles of the view that are black and white, before a
 
 
 def _visible(before: np.ndarray, after: np.ndarray, box: Box) -> float:
-    """How far a box's middle has changed, in standard deviations of what lies in it before.
-
-    The slices (row, column) are each from 0 to 1 of their own grey scale.
-    """
+    """How far a box's middle has changed, in standard deviations of what lies in it before."""
     x, y = (round(v) for v in box.centre)
     reach = max(box.side // 4, 1)
     middle = slice(y - reach, y + reach), slice(x - reach, x + reach)
     whole = slice(box.top, box.bottom), slice(box.left, box.right)
     deviation = float(before[whole].std()) or 1.0
-    return float((after[middle] - before[middle]).mean()) / deviation
+    return float(after[middle].mean() - before[middle].mean()) / deviation
 
 
 def before_after(
@@ -43,9 +40,8 @@ def before_after(
     Parameters
     ----------
     before, after : numpy.ndarray
-        Two stacks `(slice, row, column)` of the same shape. Grey levels run from the untouched
-        slice's minimum to its maximum; where the pixel types differ, each slice has its own scale.
-        Enlarged, both have the window of what is shown.
+        Two stacks `(slice, row, column)` of the same shape, brought to the same grey levels. Whole
+        slices have the window of the untouched slice; enlarged, both have that of what is shown.
     boxes : list of Box
         Those whose nodules are seen best come first.
     path : pathlib.Path
@@ -65,16 +61,12 @@ def before_after(
         )
     if not boxes:
         raise SettingError("The list of boxes is empty; give a stack with at least one box.")
-    slices = {}
-    for number in {box.slice for box in boxes}:
-        old, new = before[number], after[number]
-        own = old if old.dtype == new.dtype else new
-        slices[number] = _unit(old, old), _unit(new, own)
-    boxes = sorted(boxes, key=lambda box: -_visible(*slices[box.slice], box))
+    before, after = grey_levels_of_pair(before, after)
+    boxes = sorted(boxes, key=lambda box: -_visible(before[box.slice], after[box.slice], box))
     lines = []
     for box in boxes[:rows]:
-        old, new = slices[box.slice]
-        whole, scale = _resized(new, side, np.array([0, 1]), (0, 100))
+        old, new = before[box.slice], after[box.slice]
+        whole, scale = _view(new, side, old, (0, 100))
         pen = ImageDraw.Draw(whole)
         for other in (one for one in boxes if one.slice == box.slice):
             corners = [v * scale for v in _corners(other)]
@@ -84,24 +76,19 @@ def before_after(
         start = (window[1].start, window[0].start) * 2
         both = np.stack([old[window], new[window]])
         panels = [_panel(whole, f"slice {box.slice + 1}, after: synthetic nodules", side)]
-        for unit, words in ((old, "before"), (new, "after")):
-            view, scale = _resized(unit[window], side, both, ENDS)
+        for levels, words in ((old, "before"), (new, "after")):
+            view, scale = _view(levels[window], side, both, ENDS)
             _tick(view, *((v - s) * scale for v, s in zip(_corners(box), start, strict=True)))
             panels.append(_panel(view, f"box {box.index + 1}, {words}", side))
         lines.append(np.hstack(panels))
     write_bytes(path, png(np.vstack(lines), Mark("Synthetic lung nodules")))
 
 
-def _unit(slice_: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """A slice in 0..1 of the grey scale of another."""
-    return rescale(slice_, float(scale.min()), float(scale.max()), 1.0)
-
-
-def _resized(
-    unit: np.ndarray, side: int, window: np.ndarray, percentiles: tuple[float, float]
+def _view(
+    levels: np.ndarray, side: int, window: np.ndarray, percentiles: tuple[float, float]
 ) -> tuple[Image.Image, float]:
     """A view in the window of ``percentiles``, its larger side so many px, and its scale."""
-    grey = eight_bit(unit, percentiles, of=window)
+    grey = eight_bit(levels, percentiles, of=window)
     return resized(Image.fromarray(grey).convert("RGB"), side)
 
 
