@@ -58,6 +58,11 @@ class Box:
     index: int = 0
 
     @property
+    def edges(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom, px."""
+        return self.left, self.top, self.right, self.bottom
+
+    @property
     def width(self) -> int:
         """Columns, px."""
         return self.right - self.left

@@ -157,7 +157,7 @@ def _measured(
         tight = (x + columns.start, y + rows.start, x + columns.stop, y + rows.stop)
         contrast = float(np.median(smooth[seen]))
     size_mm = max(tight[2] - tight[0], tight[3] - tight[1]) * mm
-    given = (box.left, box.top, box.right, box.bottom)
+    given = box.edges
     region = body.region(box)
     return DrawnNodule(given, tight, whole, size_mm, contrast, recipe.visibility, region, recipe)
 

@@ -136,7 +136,7 @@ def _boxes_of(entries: dict[str, Entry], table: BoxTable) -> str:
         transformation = StandardisationTransform.from_dict(entries[name])
         kept: list[tuple[object, ...]] = []
         for box in image.fitted(transformation.shape) if image else ():
-            corners = transformation.crop.apply_box((box.left, box.top, box.right, box.bottom))
+            corners = transformation.crop.apply_box(box.edges)
             if corners is None:
                 print(f"left out box {box.index} of {name}: it lies outside the crop to the lungs")
             else:

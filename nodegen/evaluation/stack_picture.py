@@ -69,7 +69,7 @@ def before_after(
         whole, scale = _view(new, side, old, (0, 100))
         pen = ImageDraw.Draw(whole)
         for other in (one for one in boxes if one.slice == box.slice):
-            corners = [v * scale for v in _corners(other)]
+            corners = [v * scale for v in other.edges]
             pen.rectangle(corners, outline=MARK, width=1 + (other == box))
         sides = max(AROUND, SMALLEST_VIEW_PX / max(box.width, box.height))
         window = around(box, old.shape, sides)
@@ -78,7 +78,7 @@ def before_after(
         panels = [_panel(whole, f"slice {box.slice + 1}, after: synthetic nodules", side)]
         for levels, words in ((old, "before"), (new, "after")):
             view, scale = _view(levels[window], side, both, ENDS)
-            _tick(view, *((v - s) * scale for v, s in zip(_corners(box), start, strict=True)))
+            _tick(view, *((v - s) * scale for v, s in zip(box.edges, start, strict=True)))
             panels.append(_panel(view, f"box {box.index + 1}, {words}", side))
         lines.append(np.hstack(panels))
     write_bytes(path, png(np.vstack(lines), Mark("Synthetic lung nodules")))
@@ -98,10 +98,6 @@ def _panel(image: Image.Image, words: str, side: int) -> np.ndarray:
     panel.paste(image, ((side - image.width) // 2, CAPTION_PX + (side - image.height) // 2))
     ImageDraw.Draw(panel).text((4, 3), words, fill=INK, font=ImageFont.load_default(14))
     return np.asarray(panel)
-
-
-def _corners(box: Box) -> tuple[int, int, int, int]:
-    return box.left, box.top, box.right, box.bottom
 
 
 def _tick(view: Image.Image, left: float, top: float, right: float, bottom: float) -> None:

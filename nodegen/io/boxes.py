@@ -81,7 +81,7 @@ def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
 
 def _checked(box: Box, index: int, shape: tuple[int, ...]) -> Box:
     try:
-        place, *corners = map(float, (box.slice, box.left, box.top, box.right, box.bottom))
+        place, *corners = map(float, (box.slice, *box.edges))
     except (AttributeError, TypeError, ValueError) as error:
         raise BoxesError(
             f"Box {index} is {box!r} ({error}); give nodegen.Box(slice, left, top, right, bottom)."

@@ -189,7 +189,7 @@ def seed_of_inputs(pixels: np.ndarray, boxes: Iterable[Box], digest: Any = None)
 
 def box_stream(seed: int, box: Box, occurrence: int) -> np.random.Generator:
     """The stream of what is drawn in a box, the ``occurrence``-th with its corners in its slice."""
-    key = (seed, BOX_STREAM, box.slice, box.left, box.top, box.right, box.bottom, occurrence)
+    key = (seed, BOX_STREAM, box.slice, *box.edges, occurrence)
     return np.random.default_rng(key)
 
 

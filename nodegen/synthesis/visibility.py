@@ -208,7 +208,7 @@ def with_lungs(recipes: Sequence[Recipe], lungs: Region | None) -> list[Recipe]:
     for recipe in recipes:
         box, flags = recipe.box, [flag for flag in recipe.flags if flag != OFF_LUNG]
         if lungs is not None and OFF_BODY not in flags:
-            share = lungs.share_off(box.left, box.top, box.right, box.bottom)
+            share = lungs.share_off(*box.edges)
             if share >= SHARE_OFF_LUNG:
                 flags.insert(flags.count(OVERLAP), OFF_LUNG)
         flagged.append(replace(recipe, flags=flags))

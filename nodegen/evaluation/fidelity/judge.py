@@ -97,7 +97,7 @@ class Judge:
                     "profile": crop_around(after, box).profile.tolist(),
                 }
                 self._features.append(before_after.features_of(crops))
-                self._places.append((digest, box.left, box.top, box.right, box.bottom))
+                self._places.append((digest, *box.edges))
         found = [rows[i] for i in range(len(pair.boxes))]
         self._rows += found
         self._pairs += 1

@@ -209,7 +209,7 @@ def _in_grey_levels(image: BoxedImage, to_node21: bool) -> tuple[BoxedImage, Lun
     made = standardise(Radiograph(pixels, image.spacing, Path(image.name)))
     crop, kept = made.transformation.crop, {}
     for box, source in zip(image.boxes, image.sources, strict=True):
-        if corners := crop.apply_box((box.left, box.top, box.right, box.bottom)):
+        if corners := crop.apply_box(box.edges):
             kept[Box(0, *corners, box.index)] = source
         else:
             print(f"left out box {box.index} of {image.name}: off the lungs", file=sys.stderr)

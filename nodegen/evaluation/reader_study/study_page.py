@@ -121,7 +121,7 @@ def _described(place: Place) -> dict[str, Any]:
         "radiograph": place.image.name,
         "group": place.image.group,
         "source": place.source,
-        "box": [box.left, box.top, box.right, box.bottom],
+        "box": list(box.edges),
         "size_px": place.size,
         "zone": place.zone,
         "contrast_to_noise": round(place.contrast_to_noise, 3),

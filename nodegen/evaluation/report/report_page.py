@@ -73,7 +73,7 @@ class Report:
                     "seed": treated.seed,
                     "slice": box.slice,
                     "index": box.index,
-                    "box": [box.left, box.top, box.right, box.bottom],
+                    "box": list(box.edges),
                     "signal": recipe.get("signal", "unknown"),
                     "where": f"{treated.stack}/{box.slice}",
                     "change": changes[box.slice],

@@ -63,7 +63,7 @@ class PixelSource:
         if made is None:
             return list(boxes)
         crop = LungCrop(*made["crop"].tolist())
-        corners = [crop.apply_box((box.left, box.top, box.right, box.bottom)) for box in boxes]
+        corners = [crop.apply_box(box.edges) for box in boxes]
         return [Box(0, *found) if found else None for found in corners]
 
     @property

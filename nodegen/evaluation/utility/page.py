@@ -92,7 +92,7 @@ def _pictures(test: TestSet, scores: ArmScores, arm: str) -> list[dict[str, Any]
         grey = Image.fromarray(eight_bit(pixels[rows, columns], WINDOW_PERCENTILES))
         image, scale = resized(grey, PICTURE_PX, Image.Resampling.BICUBIC)
         image = image.convert("RGB")
-        corners = np.array([box.left, box.top, box.right, box.bottom])
+        corners = np.array(box.edges)
         start = np.array([columns.start, rows.start] * 2)
         ImageDraw.Draw(image).rectangle(list((corners - start) * scale), outline=(255, 190, 60))
         figures = {name: float(values[i]) for name, values in best.items()}

@@ -54,7 +54,7 @@ class TrainingImages:
             drawn = scaled(self.make(arm, pixels, one.nodules), like=untouched)
             return {"change": drawn.image - untouched.image}
 
-        boxes = [(box.left, box.top, box.right, box.bottom) for box in one.nodules]
+        boxes = [box.edges for box in one.nodules]
         parts = pixels, boxes, arm.made, self.seed, self._identity(arm)
         return with_change(untouched, once(self.store, "drawn", parts, draw)["change"])
 
