@@ -80,7 +80,7 @@ def _generate(
     )
     print(*done.lines(time.perf_counter() - start), sep="\n")
     if report:
-        from nodegen.evaluation.report.report_page import write_report_of_run
+        from nodegen.evaluation.report.report_page import Treated, write_report
 
-        write_report_of_run(report, input, done)
+        write_report(report, [Treated.by(done, input)])
         print(f"report: {report}")

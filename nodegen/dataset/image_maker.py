@@ -177,10 +177,7 @@ def _pictures(
 
 def _is_done(output: Store, image: PlannedImage) -> bool:
     """Whether an image is there with its files; one that was left out is not."""
-    try:
-        record = _whole(output.read(image.record), output.size)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    record = _whole(output.read_many([image.record])[0], output.size)
     return record is not None and "skipped" not in record
 
 

@@ -33,10 +33,11 @@ class Treated:
     recipes: Sequence[Mapping[str, Any]] = ()  # as in recipes.json; empty where none are known
 
     @classmethod
-    def by(cls, run: Run, input_dir: Path, method: str, stack: str) -> "Treated":
+    def by(cls, run: Run, input_dir: Path, method: str = "", stack: str = "") -> "Treated":
         """The stack of a folder, as a run of :func:`nodegen.pipeline.generate` treated it."""
         pair = read_pair(find_image(input_dir), run.image, input_dir / BOXES)
-        return cls(method, stack, pair, run.header, run.recipes)
+        method = method or run.header["settings"]["method"]
+        return cls(method, stack or run.image.stem, pair, run.header, run.recipes)
 
     @property
     def seed(self) -> str | None:
@@ -164,15 +165,3 @@ def write_report(
     verdicts = {method: judge.verdict() for method, judge in judges.items()}
     report.write(path, verdicts)
     return verdicts
-
-
-def write_report_of_run(path: Path, input_dir: Path, run: Run) -> None:
-    """Write the report of one run of :func:`nodegen.pipeline.generate`.
-
-    Raises
-    ------
-    OutputError
-        Where it cannot be written.
-    """
-    method = run.header["settings"]["method"]
-    write_report(path, [Treated.by(run, input_dir, method, run.image.stem)])
