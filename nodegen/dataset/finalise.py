@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from nodegen import __version__
 from nodegen.dataset.dataset_plan import PLAN, DatasetPlan
 from nodegen.dataset.dataset_settings import SPLITS
-from nodegen.dataset.formats import COLUMNS, FLOATS, FORMS, INTEGERS, Record, boxes_csv, by_split
+from nodegen.dataset.formats import COLUMNS, FLOATS, INDEX, INTEGERS, Record, by_split
 from nodegen.dataset.png import png
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
@@ -46,9 +46,9 @@ def finalise_set(plan: DatasetPlan, output: Store, records: list[Record]) -> Non
     # Shards may see the set complete at the same time.
     with output.locked(), output.staged(SUMS) as folder:
         made = [record for record in records if "skipped" not in record]
-        texts = dict(boxes_csv(made, plan.settings))
-        for name in plan.settings.formats:
-            texts |= dict(FORMS[name].index(made, plan.settings))
+        texts: dict[str, str] = {}
+        for name in ("csv", *plan.settings.formats):
+            texts |= INDEX[name](made, plan.settings)
         texts["manifest.jsonl"] = "".join(map(_line, records))
         texts["report.md"] = _report(plan, records)
         written = {PLAN: plan.text().encode()} | {n: text.encode() for n, text in texts.items()}

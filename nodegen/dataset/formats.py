@@ -1,14 +1,13 @@
 """The forms in which trainers read a set.
 
-A form's ``index`` yields name and text of each file about the whole set, from the records of its
-images. Those that need more than the PNG that coco, csv and monai share have ``image_files``, which
-yields name and content of each file of one image. Boxes are left, top, right, bottom, px,
-half-open.
+``INDEX`` yields name and text of each file about the whole set, from the records of its images. For
+forms that need more than the PNG that coco, csv and monai share, ``IMAGE_FILES`` yields name and
+content of each file of one image. Boxes are left, top, right, bottom, px, half-open.
 """
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
@@ -96,7 +95,7 @@ def _monai(records: list[Record], settings: DatasetSettings) -> Texts:
     yield "monai.json", json.dumps(content) + "\n"
 
 
-# --- CSV: boxes.csv, a row for each nodule, and one without a box for an image without any --------
+# --- CSV: boxes.csv, in every set: a row for each nodule, and one for an image without any --------
 # Sorted by `order`, the images of a split go from obvious to subtle, for trainers that begin with
 # what is easy.
 
@@ -138,8 +137,7 @@ def _orders(records: list[Record]) -> dict[str, int]:
     return places
 
 
-def boxes_csv(records: list[Record], settings: DatasetSettings) -> Texts:
-    """Yield the table, which every set has."""
+def _csv(records: list[Record], settings: DatasetSettings) -> Texts:
     places = _orders(records)
     corners = ("x_min", "y_min", "x_max", "y_max")
     rows = []
@@ -264,20 +262,18 @@ def _nndetection(records: list[Record], settings: DatasetSettings) -> Texts:
     yield f"nndetection/{TASK}/dataset.json", json.dumps(content, indent=1) + "\n"
 
 
-@dataclass(frozen=True)
-class Form:
-    """How a form writes the files about the whole set and, where it has any, those of an image."""
-
-    index: Callable[[list[Record], DatasetSettings], Texts]
-    image_files: Callable[[Record, Example, DatasetSettings], Files] | None = None
-
-
-FORMS = {
-    "coco": Form(_coco),
-    "yolo": Form(_yolo, _yolo_files),
-    "node21": Form(_node21, _node21_files),
-    "csv": Form(boxes_csv),
-    "monai": Form(_monai),
-    "nndetection": Form(_nndetection, _nndetection_files),
-    "dicom": Form(dicom_format.index, dicom_format.image_files),
+INDEX: dict[str, Callable[[list[Record], DatasetSettings], Texts]] = {
+    "coco": _coco,
+    "yolo": _yolo,
+    "node21": _node21,
+    "csv": _csv,
+    "monai": _monai,
+    "nndetection": _nndetection,
+    "dicom": dicom_format.index,
+}
+IMAGE_FILES: dict[str, Callable[[Record, Example, DatasetSettings], Files]] = {
+    "yolo": _yolo_files,
+    "node21": _node21_files,
+    "nndetection": _nndetection_files,
+    "dicom": dicom_format.image_files,
 }

@@ -18,7 +18,7 @@ from nodegen import __version__
 from nodegen.dataset.dataset_plan import PlannedImage
 from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.example import DrawnNodule, Example, make_example
-from nodegen.dataset.formats import FORMS, Record
+from nodegen.dataset.formats import IMAGE_FILES, Record
 from nodegen.dataset.png import mark_of, png, run_lengths, windowed
 from nodegen.dataset.sources import Source, left_out_for
 from nodegen.dataset.standardise import StandardisationTransform, in_original, standardise
@@ -127,9 +127,8 @@ class ImageMaker:
             "nodules": [_entry(nodule, settings) for nodule in example.nodules],
         }
         files = dict(_pictures(record, example, settings))
-        for name in settings.formats:
-            if image_files := FORMS[name].image_files:
-                files |= image_files(record, example, settings)
+        for name in IMAGE_FILES.keys() & settings.formats:
+            files |= IMAGE_FILES[name](record, example, settings)
         record["files"] = {
             name: {"bytes": len(files[name]), "sha256": hashlib.sha256(files[name]).hexdigest()}
             for name in sorted(files)
