@@ -100,7 +100,7 @@ def draw_discs(pixels: np.ndarray, boxes: Sequence[Box], seed: int) -> np.ndarra
     """
     made = np.pad(to_unit(pixels), RIM_PX)
     for box in boxes:
-        rng = np.random.default_rng((seed, box.left, box.top, box.right, box.bottom))
+        rng = np.random.default_rng((seed, *box.edges))
         window = np.s_[box.top : box.bottom + 2 * RIM_PX, box.left : box.right + 2 * RIM_PX]
         made[window] += _disc(box.width, box.height, rng)
     inner = made[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX]
