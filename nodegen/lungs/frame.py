@@ -80,10 +80,8 @@ def mapped(
 
     Returns
     -------
-    x, y : ndarray
-        px of ``target``.
-    area : ndarray
-        px² of ``target`` for each px² of ``source``, there.
+    x, y, area : ndarray
+        px of ``target``; px² of ``target`` for each px² of ``source``, there.
     """
     edges, onto = np.array(source.across), np.array(target.across)
     piece = np.clip(np.searchsorted(edges, x) - 1, 0, 2)

@@ -54,10 +54,8 @@ def place_files(
         one by one.
     output : Path
         Folder without another stack; ``nodules.json`` there is replaced.
-    nodules : tuple of int
-        Fewest and most boxes in a radiograph.
-    size_mm : tuple of float, optional
-        Range of the larger side; None: as NODE21's.
+    nodules, size_mm : tuple, optional
+        Fewest and most boxes in a radiograph; range of the larger side, None: as NODE21's.
     seed : int
         The same inputs, settings and seed give the same boxes.
     pictures : Path, optional
@@ -72,10 +70,8 @@ def place_files(
 
     Raises
     ------
-    StackError
-        Where no radiograph can be used.
     NodegenError
-        One of its other classes, for each kind of fault.
+        One of its classes, for each kind of fault; a StackError where no radiograph can be used.
     """
     if not 0 <= nodules[0] <= nodules[1]:
         raise SettingError(

@@ -38,17 +38,10 @@ class Region:
 
 
 def find_region(pixels: np.ndarray) -> Region | None:
-    """Find the region of the lungs; None where what is seen is no upright chest from the front.
+    """Find the region of the lungs in a radiograph (row, column) of any grey scale.
 
-    Parameters
-    ----------
-    pixels : ndarray, shape (row, column)
-        Any grey scale.
-
-    Raises
-    ------
-    ModelError
-        Where the weights that nodegen ships are missing or altered.
+    None where what is seen is no upright chest from the front. A ModelError says where the weights
+    that nodegen ships are missing or altered.
     """
     from nodegen.lungs.network import open_network, probabilities  # imports torch
 
@@ -85,19 +78,10 @@ def hull(mask: np.ndarray) -> np.ndarray:
 
 
 def to_grid(pixels: np.ndarray) -> tuple[np.ndarray, float]:
-    """Bring a radiograph to the network's grid, its upper left corner kept, the rest padded.
+    """Bring a radiograph (row, column) to the network's grid, its upper left corner kept.
 
-    Parameters
-    ----------
-    pixels : ndarray, shape (row, column)
-        Any grey scale.
-
-    Returns
-    -------
-    grid : ndarray of float32, shape (256, 256)
-        In -1..1, padding at -1.
-    scale : float
-        px of the grid for each px of the radiograph.
+    Returns the grid, float32, (256, 256), in -1..1 with padding at -1, and px of it for each px of
+    the radiograph.
     """
     scale = GRID_PX / max(pixels.shape)
     grid = np.full((GRID_PX, GRID_PX), -1, np.float32)
@@ -124,19 +108,10 @@ def standardised(pixels: np.ndarray) -> np.ndarray:
 
 
 def labelled(chances: np.ndarray, crosses: int = 3) -> np.ndarray:
-    """Turn probabilities into labels: of each lung its largest part, without spurs and holes.
+    """Turn probabilities (class, row, column) into labels, uint8, (row, column).
 
-    Parameters
-    ----------
-    chances : ndarray, shape (class, row, column)
-        Probabilities, 0..1.
-    crosses : int
-        Of the disc that opens the outline: it is 3 px across and 2 more for each.
-
-    Returns
-    -------
-    ndarray of uint8, shape (row, column)
-        0 elsewhere, 1 the lung on the left of the image, 2 the one on its right.
+    Of each lung they hold the largest part, without holes, and without spurs that are thinner than
+    a disc, which is 3 px across and 2 more for each of its ``crosses``.
     """
     elsewhere, right, left = chances
     best = np.where(left > np.maximum(right, elsewhere), LEFT, RIGHT * (right > elsewhere))

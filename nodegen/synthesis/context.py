@@ -190,14 +190,7 @@ def last_bins(counts: np.ndarray, classes: int) -> list[int]:
     The classes are those whose between-class variance is the largest.
     ``skimage.filters.threshold_multiotsu`` seeks them by trying all partings, in single precision,
     and so may miss them by a hair. Here the best parting of the first bins into n classes is made
-    from those into n - 1: exact, in a fifth of the time.
-
-    Parameters
-    ----------
-    counts : ndarray of int, shape (bin,)
-        At least as many bins as classes hold something.
-    classes : int
-        How many classes the bins are parted into.
+    from those into n - 1: exact, in a fifth of the time. As many bins as classes hold something.
     """
     share = counts / counts.sum()
     weight = np.append(0, np.cumsum(share))

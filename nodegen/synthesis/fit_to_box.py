@@ -136,18 +136,14 @@ def warp_to_box(
 
     Parameters
     ----------
-    nodule : Nodule
-        Of which the thickness, mm, and its visible disc count.
-    mirror, turn_deg
+    nodule, mirror, turn_deg
         Left and right are swapped, then it is turned counter-clockwise as displayed.
     box_px : (float, float)
         The box's height and width.
     fill : float
         Side of the visible disc's bounding box over the box's, geometric mean of both axes.
-    shape : (int, int)
-        Rows and columns of the canvas.
-    at : (float, float)
-        Row and column of the box's centre, px from the canvas's top left edge.
+    shape, at : (int, int), (float, float)
+        Rows and columns of the canvas; the box's centre, px from its top left edge.
     lobes : sequence of float
         How its radius strays, over itself: cosine and sine of 3, 4, … waves around it.
 

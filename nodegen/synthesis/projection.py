@@ -70,14 +70,8 @@ def oriented(
     The projection is interpolated by cubic splines, held within its own range, over a ground of
     ``EMPTY_RAY``; the mask linearly, cut at one half.
 
-    Parameters
-    ----------
-    projection, mask : ndarray, shape (row, column)
-        As :func:`cut_to_mask` gives them.
-    mirror : bool
-        Swap left and right, before the turn.
-    turn_deg : float
-        Counter-clockwise as displayed. Multiples of 90 are exact.
+    Left and right are swapped before the turn, which is counter-clockwise as displayed, and exact
+    in multiples of 90 degrees.
     """
     if mirror:
         projection, mask = projection[:, ::-1], mask[:, ::-1]

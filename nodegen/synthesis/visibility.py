@@ -75,14 +75,12 @@ def as_real(
     ----------
     side_px : float
         Of the box.
-    spread : float
-        Of its surround, from :func:`surround`.
+    spread, level : float
+        Of :func:`surround`; the level is that of what the nodule covers, where it is brighter.
     deviate : float
         Drawn, standard normal.
     density : float
         As :attr:`nodegen.io.library.Nodule.density`.
-    level : float
-        Of its ground, in 0..1: the brighter of its surround's and of what it covers.
     """
     typical = MEDIAN * (side_px / SIDE_PX) ** SIZE_EXPONENT
     typical *= (spread / TYPICAL_SPREAD) ** SPREAD_EXPONENT
@@ -177,16 +175,9 @@ WORDS = {
 
 
 def flags_of(box: Box, edges: np.ndarray, slice01: np.ndarray) -> list[str]:
-    """The flags of one box.
+    """The flags of one box in its slice (row, column), which is in 0..1 of its own range.
 
-    Parameters
-    ----------
-    box : Box
-        Its corners are px of the slice.
-    edges : ndarray of int, shape (box, 4)
-        Top, left, bottom and right of all boxes of its slice, itself among them.
-    slice01 : ndarray, shape (row, column)
-        Its slice, in 0..1 of its own range.
+    ``edges`` holds top, left, bottom and right of all boxes of the slice, this one's among them.
     """
     flags = []
     top, left, bottom, right = edges.T
