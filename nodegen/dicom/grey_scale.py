@@ -1,7 +1,7 @@
-"""The grey scale of a DICOM radiograph, forth and back.
+"""The grey scale of a DICOM radiograph, forth and back, in DICOM's own order.
 
-It follows DICOM's own order: the pixels, the modality transform, the values of interest (window or
-table), and the inversion of MONOCHROME1 last.
+The pixels, the modality transform, the values of interest (window or table), and the inversion of
+MONOCHROME1 last.
 """
 
 from dataclasses import dataclass

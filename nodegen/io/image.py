@@ -87,12 +87,7 @@ def to_array(image: Image) -> np.ndarray:
         Where it has another number of dimensions or channels, another pixel type than those of
         ``ELEMENTS``, no pixels, or pixels that are not finite.
     """
-    if isinstance(image, np.ma.MaskedArray | np.matrix):
-        raise StackError(
-            f"The image is a {type(image).__name__} where a plain ndarray is allowed; fill what is "
-            "masked, and convert it by numpy.array."
-        )
-    if isinstance(image, np.ndarray):
+    if isinstance(image, np.ndarray) and not isinstance(image, np.ma.MaskedArray | np.matrix):
         pixels = image
     elif hasattr(image, "GetPixelID"):  # without importing SimpleITK for those who do not use it
         import SimpleITK as sitk
@@ -105,7 +100,7 @@ def to_array(image: Image) -> np.ndarray:
         pixels = sitk.GetArrayFromImage(image)
     else:
         raise StackError(
-            f"The image is a {type(image).__name__} where an ndarray or a SimpleITK image is "
+            f"The image is a {type(image).__name__} where a plain ndarray or a SimpleITK image is "
             "allowed; convert it to one of them."
         )
     if pixels.ndim not in (2, 3) or not pixels.size:

@@ -220,32 +220,30 @@ def _behind_one_page(
     path: Path, tiff: tifffile.TiffFile, kept: list[tifffile.TiffPage]
 ) -> np.ndarray | None:
     """The stack where the file holds more slices than pages; refuse channels and more axes."""
-    axes: dict[str, int] = {}
-    if tiff.is_imagej or tiff.is_shaped or tiff.is_ome:
-        series = tiff.series[0]
-        axes = dict(zip(series.axes, series.shape, strict=True))
-        if axes.get("C", 1) > 1 or axes.get("S", 1) > 1:
-            count = max(axes.get("C", 1), axes.get("S", 1))
-            raise StackError(
-                f"{path} has {count} channels where one is allowed; convert it to grey levels."
-            )
-        if sum(length > 1 for axis, length in axes.items() if axis not in "YX") > 1:
-            raise StackError(
-                f"{path} has {len(series.shape)} dimensions where 2 (an image) or 3 (a stack) are "
-                "allowed; write each stack to a file of its own."
-            )
-        slices = math.prod(series.shape[:-2])
-        if len(kept) == 1 and slices > 1 and (tiff.is_imagej or tiff.is_shaped):
-            page = kept[0]
-            size = slices * page.nbytes
-            start = page.dataoffsets[0]
-            if page.compression != _NONE or start + size > tiff.filehandle.size:
-                raise _damaged(path, f"it lacks the pixels of its {slices} slices")
-            own: np.dtype[Any] = np.dtype(page.dtype)
-            content = np.fromfile(path, np.uint8, size, offset=start)
-            ordered = content.view(own.newbyteorder(page.parent.byteorder))
-            return ordered.astype(own, copy=False).reshape(slices, *page.shape)
-    return None
+    if not (tiff.is_imagej or tiff.is_shaped or tiff.is_ome):
+        return None
+    series = tiff.series[0]
+    axes = dict(zip(series.axes, series.shape, strict=True))
+    channels = max(axes.get("C", 1), axes.get("S", 1))
+    if channels > 1:
+        raise StackError(
+            f"{path} has {channels} channels where one is allowed; convert it to grey levels."
+        )
+    if sum(length > 1 for axis, length in axes.items() if axis not in "YX") > 1:
+        raise StackError(
+            f"{path} has {len(series.shape)} dimensions where 2 (an image) or 3 (a stack) are "
+            "allowed; write each stack to a file of its own."
+        )
+    slices, page = math.prod(series.shape[:-2]), kept[0]
+    if len(kept) > 1 or slices == 1 or not (tiff.is_imagej or tiff.is_shaped):
+        return None
+    start = page.dataoffsets[0]
+    if page.compression != _NONE or start + slices * page.nbytes > tiff.filehandle.size:
+        raise _damaged(path, f"it lacks the pixels of its {slices} slices")
+    own: np.dtype[Any] = np.dtype(page.dtype)
+    stored, count = own.newbyteorder(tiff.byteorder), slices * math.prod(page.shape)
+    pixels = np.fromfile(path, stored, count, offset=start)
+    return pixels.astype(own, copy=False).reshape(slices, *page.shape)
 
 
 def _tags(page: tifffile.TiffPage) -> tuple[Any, Any, int, int]:
