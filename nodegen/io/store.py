@@ -91,7 +91,7 @@ class Store:
         if self.folder is not None:
             return _walk(self.folder)
         with self._told() as files:
-            files.invalidate_cache()
+            files.fs.invalidate_cache()  # all of it, folders below too
             try:
                 found = files.find("", detail=True)
             except FileNotFoundError:
@@ -102,7 +102,7 @@ class Store:
         """Bytes of a file; None where it is not there."""
         try:
             with self._told() as files:
-                files.invalidate_cache()
+                files.fs.invalidate_cache()  # all of it, folders below too
                 return int(files.size(name))
         except (FileNotFoundError, NotADirectoryError):
             return None
