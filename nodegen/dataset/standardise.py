@@ -18,9 +18,10 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from nodegen.constants import GREY_MAX
 from nodegen.dataset.energy import SIGMAS, amplified, attenuated, normalised
 from nodegen.dataset.example import Corners, Example
-from nodegen.io.radiograph import NODE21_MAX, Radiograph
+from nodegen.io.radiograph import Radiograph
 from nodegen.lungs.fields import Lungs, find_lungs
 
 # Margins around both lungs over their width or height, mean over 24 of NODE21's images.
@@ -161,7 +162,7 @@ def standardise(radiograph: Radiograph) -> Standardised:
     seen, shown = _cropped(radiograph.pixels.astype(np.float32), crop)
     lungs = Lungs(np.where(shown, _cropped(found.labels, crop)[0], 0), found.confidence)
     pixels, gains, offset = normalised(seen, lungs.labels > 0)
-    grey = np.clip(np.rint(pixels), 0, NODE21_MAX).astype(np.uint16)
+    grey = np.clip(np.rint(pixels), 0, GREY_MAX).astype(np.uint16)
     grey[~shown] = 0
     spacing = radiograph.spacing
     if spacing is not None:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from nodegen.constants import GREY_MAX
 from nodegen.errors import StackError
 from nodegen.io.stack import PICTURES, READABLE, SUFFIXES, radiographs_in, read_stack
-
-NODE21_MAX = 4095  # highest grey level of 12 bit, in which NODE21's radiographs come
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class Radiograph:
         if self.pixels.dtype == np.uint8:
             return 0.0, 255.0
         low, high = float(self.pixels.min()), float(self.pixels.max())
-        if self.pixels.dtype == np.uint16 and high <= NODE21_MAX:
-            return 0.0, float(NODE21_MAX)
+        if self.pixels.dtype == np.uint16 and high <= GREY_MAX:
+            return 0.0, float(GREY_MAX)
         return low, high
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from nodegen.constants import GREY_MAX
 from nodegen.dataset.sources import find_patient
 from nodegen.dataset.standardise import SIDE_PX, LungCrop, standardise
 from nodegen.errors import StackError, UtilityError
@@ -15,7 +16,7 @@ from nodegen.evaluation.boxed_images import left_out
 from nodegen.evaluation.utility.cache import Arrays, code_hash, content_hash, once
 from nodegen.io.box_tables import BoxTable, TableImage
 from nodegen.io.boxes import Box
-from nodegen.io.radiograph import NODE21_MAX, Radiograph, find_radiographs, read_radiographs
+from nodegen.io.radiograph import Radiograph, find_radiographs, read_radiographs
 from nodegen.io.stack import bare_name
 
 CODE = code_hash("dataset/standardise.py", "dataset/energy.py", "lungs", "io/image.py",
@@ -73,7 +74,7 @@ class PixelSource:
     def _standardised(self) -> Arrays | None:
         pixels = self._original.pixels
         is_node21 = pixels.shape == (SIDE_PX,) * 2 and pixels.dtype == np.uint16
-        if self.store is None or (is_node21 and pixels.max() <= NODE21_MAX):
+        if self.store is None or (is_node21 and pixels.max() <= GREY_MAX):
             return None
 
         def make() -> Arrays:
