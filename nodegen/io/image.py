@@ -92,11 +92,7 @@ def to_array(image: Image) -> np.ndarray:
     elif hasattr(image, "GetPixelID"):  # without importing SimpleITK for those who do not use it
         import SimpleITK as sitk
 
-        if image.GetNumberOfComponentsPerPixel() != 1:
-            raise StackError(
-                f"The image has {image.GetNumberOfComponentsPerPixel()} channels where one is "
-                "allowed; convert it to grey levels."
-            )
+        check_axes("The image", channels=image.GetNumberOfComponentsPerPixel())
         pixels = sitk.GetArrayFromImage(image)
     else:
         raise StackError(
@@ -151,6 +147,19 @@ def largest_part(mask: np.ndarray, structure: np.ndarray | None = None) -> np.nd
 
     parts, count = label(mask, structure)
     return np.asarray(parts == 1 + np.bincount(parts.ravel())[1:].argmax() if count else parts > 0)
+
+
+def check_axes(name: object, channels: int = 1, dimensions: int = 2) -> None:
+    """Refuse, by a StackError, several channels, and other than 2 or 3 dimensions."""
+    if channels != 1:
+        raise StackError(
+            f"{name} has {channels} channels where one is allowed; convert it to grey levels."
+        )
+    if dimensions not in (2, 3):
+        raise StackError(
+            f"{name} has {dimensions} dimensions where 2 (an image) or 3 (a stack) are allowed; "
+            "write each stack to a file of its own."
+        )
 
 
 def check_pixels(pixels: np.ndarray, name: object) -> None:

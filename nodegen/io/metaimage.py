@@ -21,7 +21,7 @@ from isal import isal_zlib
 
 from nodegen.errors import StackError
 from nodegen.io.files import files_of, whole_file
-from nodegen.io.image import ELEMENTS, Geometry, Mark
+from nodegen.io.image import ELEMENTS, Geometry, Mark, check_axes
 
 # MetaIO's long is of 4 bytes everywhere.
 _TYPES = {name: dtype for dtype, name in ELEMENTS.items()} | {
@@ -112,16 +112,7 @@ def read_metaimage(path: Path) -> tuple[np.ndarray, Geometry]:
     if header.fields.get("ObjectType", "Image") != "Image":
         raise header.fault("ObjectType", "Image is wanted")
     dimension = header.whole("NDims")
-    if dimension not in (2, 3):
-        raise StackError(
-            f"{path} has {dimension} dimensions where 2 (an image) or 3 (a stack) are allowed; "
-            "write each stack to a file of its own."
-        )
-    channels = header.whole("ElementNumberOfChannels", 1)
-    if channels != 1:
-        raise StackError(
-            f"{path} has {channels} channels where one is allowed; convert it to grey levels."
-        )
+    check_axes(path, header.whole("ElementNumberOfChannels", 1), dimension)
     if not header.flag("BinaryData", True):
         raise header.fault("BinaryData", "True is wanted, since pixels as text are not read")
     dtype, shape = _dtype(header), _shape(header, dimension)

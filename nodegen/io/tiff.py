@@ -23,7 +23,7 @@ import numpy as np
 from nodegen import __version__
 from nodegen.errors import StackError
 from nodegen.io.files import whole_file
-from nodegen.io.image import XMP_TIFF, Geometry, Mark
+from nodegen.io.image import XMP_TIFF, Geometry, Mark, check_axes
 
 if TYPE_CHECKING:
     import tifffile
@@ -115,11 +115,7 @@ def _kept(path: Path, pages: list[tifffile.TiffPage]) -> list[tifffile.TiffPage]
     first = kept[0][1]
     for number, page in kept:
         where = f"Page {number} of {path}"
-        if page.samplesperpixel != 1:
-            raise StackError(
-                f"{path} has {page.samplesperpixel} channels where one is allowed; convert it to "
-                "grey levels."
-            )
+        check_axes(path, page.samplesperpixel)
         if page.photometric not in (_MINISWHITE, _MINISBLACK):
             colours = _COLOURS.get(int(page.photometric), f"PhotometricInterpretation "
                                    f"{int(page.photometric)}")  # fmt: skip
@@ -224,16 +220,9 @@ def _behind_one_page(
         return None
     series = tiff.series[0]
     axes = dict(zip(series.axes, series.shape, strict=True))
+    several = [axis for axis, length in axes.items() if length > 1 and axis not in "YX"]
     channels = max(axes.get("C", 1), axes.get("S", 1))
-    if channels > 1:
-        raise StackError(
-            f"{path} has {channels} channels where one is allowed; convert it to grey levels."
-        )
-    if sum(length > 1 for axis, length in axes.items() if axis not in "YX") > 1:
-        raise StackError(
-            f"{path} has {len(series.shape)} dimensions where 2 (an image) or 3 (a stack) are "
-            "allowed; write each stack to a file of its own."
-        )
+    check_axes(path, channels, len(axes) if len(several) > 1 else 2)
     slices, page = math.prod(series.shape[:-2]), kept[0]
     if len(kept) > 1 or slices == 1 or not (tiff.is_imagej or tiff.is_shaped):
         return None
