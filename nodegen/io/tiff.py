@@ -222,7 +222,7 @@ def _behind_one_page(
     axes = dict(zip(series.axes, series.shape, strict=True))
     several = [axis for axis, length in axes.items() if length > 1 and axis not in "YX"]
     channels = max(axes.get("C", 1), axes.get("S", 1))
-    check_axes(path, channels, len(axes) if len(several) > 1 else 2)
+    check_axes(path, channels, series.ndim if len(several) > 1 else 2)
     slices, page = math.prod(series.shape[:-2]), kept[0]
     if len(kept) > 1 or slices == 1 or not (tiff.is_imagej or tiff.is_shaped):
         return None
