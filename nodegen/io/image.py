@@ -89,8 +89,8 @@ def to_array(image: Image) -> np.ndarray:
     """
     if isinstance(image, np.ndarray) and not isinstance(image, np.ma.MaskedArray | np.matrix):
         pixels = image
-    elif hasattr(image, "GetPixelID"):  # without importing SimpleITK for those who do not use it
-        import SimpleITK as sitk
+    elif not isinstance(image, np.ndarray) and hasattr(image, "GetPixelID"):
+        import SimpleITK as sitk  # not for those who do not use it
 
         check_axes("The image", channels=image.GetNumberOfComponentsPerPixel())
         pixels = sitk.GetArrayFromImage(image)
