@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from nodegen.evaluation.boxed_images import BoxedImage
-from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop, contrast_of, crop_around
+from nodegen.evaluation.fidelity.nodule_crop import contrast_of, crop_around
 from nodegen.io.boxes import Box
 from nodegen.settings import IntegerRange, Seed, check
 
@@ -72,16 +72,14 @@ class Place:
     @cached_property
     def surround(self) -> tuple[float, float]:
         """Median around the box and, less a plane, standard deviation there, grey levels."""
-        return float(np.median(self._crop.pixels[self._crop.surround])), self._crop.deviation
+        crop = crop_around(self.image.pixels, self.box)
+        return float(np.median(crop.pixels[crop.surround])), crop.deviation
 
     @cached_property
     def contrast_to_noise(self) -> float:
         """As :mod:`nodegen.evaluation.fidelity.nodule_measures` has it."""
-        return contrast_of(self._crop.profile) / self._crop.deviation
-
-    @cached_property
-    def _crop(self) -> NoduleCrop:
-        return crop_around(self.image.pixels, self.box)
+        crop = crop_around(self.image.pixels, self.box)
+        return contrast_of(crop.profile) / crop.deviation
 
 
 @dataclass(frozen=True)
