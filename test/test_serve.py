@@ -96,11 +96,10 @@ def test_cases_are_done_as_process_does_them_and_a_bad_one_between_hurts_none(
     assert [status for status, *_ in answers] == [201, 422, 201, 201]
     assert answers[1][2] == {}
     assert answers[3] == answers[0]
-    for source, (_, _, made) in ((first, answers[0]), (second, answers[2])):
-        output = tmp_path / f"of-{source.name}"
-        done = entry("process", source, output)
-        assert done.communicate()[1] == ""
-        assert made == written(output)
+    done = entry("process", second, tmp_path / "alone")
+    assert done.communicate()[1] == ""
+    assert answers[2][2] == written(tmp_path / "alone")
+    for *_, made in (answers[0], answers[2]):
         assert set(made) == {"77.mha", "results.json", "recipes.json"}
 
     assert ask(server.port, "GET", "/health") == (200, "")
