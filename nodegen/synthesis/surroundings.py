@@ -142,22 +142,27 @@ def thickness_of(
     ``at`` is the row and column of the box's centre, px from the canvas's top left edge.
     """
     thickness = np.zeros(shape, dtype=np.float32)
-    up = at[0] - 0.5 - np.arange(shape[0])[:, None]
-    across = np.arange(shape[1]) + 0.5 - at[1]
+    up = np.float32(at[0] - 0.5) - np.arange(shape[0], dtype=np.float32)
+    across = np.arange(shape[1], dtype=np.float32) + np.float32(0.5 - at[1])
     for strand in strands:
         angle = math.radians(strand.angle_deg)
-        along = across * math.cos(angle) + up * math.sin(angle)
+        reach = strand.root_px + strand.length_px + 3 * strand.width_px
+        near = np.ix_(np.abs(up) < reach, np.abs(across) < reach)
+        x, y = across[near[1]], up[near[0]]
+        along = x * math.cos(angle) + y * math.sin(angle)
         share = np.clip((along - strand.root_px) / strand.length_px, 0, 1)
-        off = up * math.cos(angle) - across * math.sin(angle)
+        off = y * math.cos(angle) - x * math.sin(angle)
         off -= strand.bend * strand.length_px * share**2
         # Thinner and narrower towards its end.
         sigma = strand.width_px / 2.355 * (1 - 0.4 * share)
         ridge = strand.height * np.sqrt(1 - share) * np.exp(-0.5 * (off / sigma) ** 2)
         ridge *= np.clip(along / max(strand.root_px, 1.0), 0, 1) ** 2  # rises within the nodule
-        np.maximum(thickness, ridge, out=thickness)
+        thickness[near] = np.maximum(thickness[near], ridge)
     for one in satellites:
         angle = math.radians(one.angle_deg)
-        off = np.hypot(across - one.away_px * math.cos(angle), up - one.away_px * math.sin(angle))
-        ball = one.height * np.sqrt(np.clip(1 - (off / one.radius_px) ** 2, 0, 1))
-        np.maximum(thickness, ball, out=thickness)
+        x = (across - one.away_px * math.cos(angle)) / one.radius_px
+        y = (up - one.away_px * math.sin(angle)) / one.radius_px
+        near = np.ix_(np.abs(y) < 1, np.abs(x) < 1)
+        ball = one.height * np.sqrt(np.clip(1 - x[near[1]] ** 2 - y[near[0]] ** 2, 0, 1))
+        thickness[near] = np.maximum(thickness[near], ball)
     return thickness
