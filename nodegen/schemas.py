@@ -34,15 +34,6 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class Box:
     """A box in half-open pixels, inside its slice.
 
-    Attributes
-    ----------
-    slice : int
-        Of the stack.
-    left, top, right, bottom : int
-        px; ``right`` and ``bottom`` are the first beyond it.
-    index : int
-        Its place in the file.
-
     Examples
     --------
     >>> box = Box(slice=0, left=10, top=20, right=40, bottom=60)
@@ -50,12 +41,12 @@ class Box:
     (30, 40, 30, (25.0, 40.0))
     """
 
-    slice: int
-    left: int
+    slice: int  # of the stack
+    left: int  # px
     top: int
-    right: int
-    bottom: int
-    index: int = 0
+    right: int  # the first column beyond it
+    bottom: int  # the first row beyond it
+    index: int = 0  # its place in the file
 
     @property
     def edges(self) -> tuple[int, int, int, int]:
@@ -281,7 +272,7 @@ _Checked = TypeVar("_Checked", bound=_Model)
 def read_json(
     model: type[_Checked], path: Path, fault: type[NodegenError], remedy: str
 ) -> tuple[dict[str, Any], _Checked]:
-    """Read a JSON file and check it.
+    """Read a JSON file and check it: its content, and the same as its model has it.
 
     Parameters
     ----------
@@ -289,13 +280,6 @@ def read_json(
         What the file must be, and where it is.
     fault, remedy
         What is raised otherwise; its sentence ends in the remedy.
-
-    Returns
-    -------
-    content : dict
-        As it stands in the file.
-    checked : BaseModel
-        The same as its model has it.
 
     Raises
     ------

@@ -268,13 +268,7 @@ def parse_subtlety(text: str) -> dict[str, float] | None:
 
 
 def choose_device(name: str) -> torch.device:
-    """The torch device for ``auto``, ``cpu`` or ``cuda``.
-
-    Raises
-    ------
-    SettingError
-        Where CUDA is asked for and there is none.
-    """
+    """The torch device for ``auto``, ``cpu`` or ``cuda``; SettingError where there is no CUDA."""
     import torch  # not before a device is wanted: `--help` and `import nodegen` stay quick
 
     if name == "auto":

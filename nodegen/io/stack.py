@@ -171,8 +171,8 @@ def read_stack(path: Path) -> Stack:
     Raises
     ------
     StackError
-        Where the file is missing, of another kind, unreadable, damaged or truncated, has other than
-        2 or 3 dimensions or one channel, or holds pixels that are not finite.
+        Where the file is missing, of another kind, damaged or truncated, has other than 2 or 3
+        dimensions or one channel, or holds pixels that are not finite.
     """
     if not path.is_file():
         raise StackError(f"There is no image {path}; give the path of one.")
