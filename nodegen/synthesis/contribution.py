@@ -42,9 +42,10 @@ from nodegen.synthesis.visibility import LEAST_MIDDLE, central_disc, shown
 BAND_SIGMAS_PX = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 BAND_GAINS = (1.12, 1.12, 1.07, 1.0, 0.77, 0.55, 0.44)
 AROUND_PX = 64  # zeros around what is transformed, so that it does not meet itself
-# Low pass of the crop: its noise is not what a nodule lies on. At 12 px nodules are found by their
-# grain (AUC 0.56; at 4 px 0.53, research/appearance.md).
-GROUND_SIGMA_PX = 4.0
+# Low passes of the crop: what a nodule lies on, and all but noise; between them are vessels. With a
+# ground of 12 px nodules are found by their grain (AUC 0.56; research/appearance.md).
+GROUND_SIGMA_PX, NOISE_SIGMA_PX = 4.0, 2.0
+LUNG_DEPTH_PX, MOST_REPLACED = 450.0, 0.5  # about 15 cm; share of the lung's depth
 SATURATED = 0.06  # of 0..1 below white: from there the contribution falls to 0 at white
 # Of 0..1: where noise begins to be compressed, and is fully so. In 60 radiographs the noise finer
 # than 0.7 px is 0.82 to 0.94 of that at 0.6 for levels of 0.7 to 0.95, and 0.38 above.
@@ -203,7 +204,7 @@ def transfer(shape: tuple[int, int], blur_px: float) -> np.ndarray:
 
 
 def through_tone(nodule: FittedNodule, crop: np.ndarray) -> FittedNodule:
-    """Weaken a nodule's contribution where the crop is bright.
+    """Weaken a nodule's contribution where the crop is bright, and the vessels that it replaces.
 
     The mean over the disc where contrast is measured stays as drawn, except where the crop is
     saturated: there nothing is added. A nodule with the paper's contrast stays as it is.
@@ -220,14 +221,20 @@ def through_tone(nodule: FittedNodule, crop: np.ndarray) -> FittedNodule:
         return nodule
     window = bounds(changed)
     pixels, drawn, disc = crop[window], nodule.contribution[window], nodule.central_disc[window]
-    ground = gaussian_filter(pixels, GROUND_SIGMA_PX, mode="nearest")
+    ground, denoised = (
+        gaussian_filter(pixels, sigma, mode="nearest")
+        for sigma in (GROUND_SIGMA_PX, NOISE_SIGMA_PX)
+    )
     weakened = drawn * shown(ground).astype(np.float32)
     wanted, left = float(drawn[disc].sum()), float(weakened[disc].sum())
     if wanted > 0 and left > 0:
         weakened *= np.float32(wanted / left)
+    # Where the nodule is, the lung has no vessels.
+    depth = np.sqrt(nodule.mask.sum()) / LUNG_DEPTH_PX
+    replaced = np.clip(drawn * np.float32(depth / drawn.max()), 0, MOST_REPLACED)
+    weakened -= replaced * (denoised - ground)
     room = np.maximum(1.0 - ground, 1e-3)
-    low, high = COMPRESSED
-    share = np.clip((ground - low) / (high - low), 0, 1)
+    share = np.clip((ground - COMPRESSED[0]) / (COMPRESSED[1] - COMPRESSED[0]), 0, 1)
     noise = np.clip((1.0 - pixels) / room, 0, 2)
     weakened *= (1 - share + share * noise) * np.clip(room / SATURATED, 0, 1)
     result = np.zeros_like(nodule.contribution)

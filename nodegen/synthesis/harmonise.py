@@ -101,16 +101,9 @@ class Harmonise:
         return np.asarray(paste - untouched)
 
     def harmonised(self, images: np.ndarray, window: Window, recipe: Recipe) -> np.ndarray:
-        """Run the recipe's cascade on crops of one place.
+        """Run the recipe's cascade on crops of one place, (image, row, column) in 0..1.
 
-        Parameters
-        ----------
-        images : ndarray of float32, shape (image, row, column)
-            In 0..1; so is what is returned, the ``window`` of each.
-        window : (slice, slice)
-            Rows and columns of the crop that are wanted.
-        recipe : Recipe
-            Of which the class, ``n0`` and the seed of the noise count.
+        Returns the ``window``, rows and columns, of each.
         """
         if self.cascades is None:
             return images[:, *window]
