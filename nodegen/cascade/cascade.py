@@ -163,16 +163,9 @@ class Cascade:
         return made[..., down[0] - top : down[1] - top, across[0] - left : across[1] - left]
 
     def generate(self, n: int, x: torch.Tensor, quick: bool = True) -> torch.Tensor:
-        """Run the generator of scale ``n`` on padded images; each layer takes 4 px off.
+        """Run the generator of scale ``n`` on padded images in -1..1, (batch, 1, row, column).
 
-        Parameters
-        ----------
-        n : int
-            From 0, the coarsest, to ``SCALES`` - 1.
-        x : Tensor, shape (batch, 1, row, column)
-            In -1..1.
-        quick : bool
-            In ``dtype``; False: in single precision.
+        Each layer takes 4 px off. If ``quick``, it computes in ``dtype``, else in single precision.
         """
         *wide, (weight, bias) = (self.quick_layers if quick else self.layers)[n]
         x = x.to(weight.dtype, memory_format=torch.channels_last)

@@ -112,16 +112,10 @@ def upsample(
     wanted: list[tuple[int, Span]],
     images: torch.Tensor,
 ) -> torch.Tensor:
-    """Resize a window of one scale to a window of a finer one.
+    """Resize a window (..., row, column) of one scale to a window of a finer one.
 
-    Parameters
-    ----------
-    window : Tensor, shape (..., row, column)
-        Of the coarser scale.
-    have, wanted : list of (int, (int, int))
-        Of rows and of columns: the size of the whole image at a scale, and the window's span of it.
-    images : Tensor, shape (..., row, column)
-        Whole, at their own size; they go on where the window ends too early.
+    ``have`` and ``wanted`` say of rows and of columns the size of the whole image at a scale, and
+    the window's span of it. The images, whole and at their own size, go on where it ends too early.
     """
     pairs = list(zip(have, wanted, strict=True))
     needed = [source_span(low, high, span) for (low, _), (high, span) in pairs]

@@ -28,14 +28,9 @@ def noise_and_blur(slice01: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Parameters
     ----------
     slice01 : ndarray of float32, shape (row, column)
-        In 0..1; left as it is.
+        In 0..1, as what is returned; left as it is.
     rng : Generator
         The slice's own stream.
-
-    Returns
-    -------
-    ndarray of float32, shape (row, column)
-        In 0..1.
     """
     first, second = (_drawn(slice01.shape, rng, kind) for kind in (np.uint8, np.uint16))
     taps, made = _taps(BLUR_PX, BLUR_TRUNCATE), np.empty_like(slice01)
@@ -57,16 +52,8 @@ def noise_and_blur_stream(seed: int, slice_: int) -> np.random.Generator:
 def blur(image: np.ndarray, sigma: float, truncate: float = BLUR_TRUNCATE) -> np.ndarray:
     """Blur an image as ``scipy.ndimage.gaussian_filter`` does, in half its time.
 
-    Edges go on as they end.
-
-    Parameters
-    ----------
-    image : ndarray of float32, shape (row, column)
-        Of any range.
-    sigma : float
-        Standard deviation, px.
-    truncate : float
-        Standard deviations at which the kernel ends.
+    The image, float32, (row, column), goes on beyond its edges as it ends. ``sigma`` is in px, and
+    the kernel ends at ``truncate`` standard deviations.
     """
     taps, made = _taps(sigma, truncate), np.empty_like(image)
     for rows, near in _bands(len(image), len(taps) - 1):

@@ -38,10 +38,8 @@ def project(
 
     Returns
     -------
-    projection : ndarray of float32, shape (row, column)
-        Mean over the ray of ``exp(min(beta * (HU + 1024) / 1000, 1))``.
-    mask2d : ndarray of bool, the same shape
-        Where a ray meets the nodule.
+    projection, mask2d : ndarray of float32 and bool, shape (row, column)
+        Mean over the ray of ``exp(min(beta * (HU + 1024) / 1000, 1))``; where it meets the nodule.
     """
     inside = np.asarray(mask) > 0
     hu = np.where(inside, np.clip(volume_hu, HU_MIN, HU_MAX), HU_MIN)
