@@ -13,8 +13,13 @@ from radiographs import phantoms
 from nodegen.cli import main
 from nodegen.errors import StackError
 from nodegen.evaluation.fidelity.judge import StackPair
-from nodegen.evaluation.report.outlines import nodule_outline, outlines
-from nodegen.evaluation.report.report_page import Report, Treated, write_report
+from nodegen.evaluation.report.report_page import (
+    Report,
+    Treated,
+    nodule_outline,
+    outlines,
+    write_report,
+)
 from nodegen.evaluation.viewer.pixels import pack, slope_of, stored
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.preview import around
@@ -62,7 +67,7 @@ def _few_trees_and_lungs_of_the_second_slice():
     first = next(treated()).pair.before[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nodegen.evaluation.fidelity.before_after.TREES", 10)
-        patch.setattr("nodegen.evaluation.report.outlines.find_lungs", found)
+        patch.setattr("nodegen.evaluation.report.report_page.find_lungs", found)
         yield
 
 

@@ -5,21 +5,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+from skimage.measure import find_contours
+
 from nodegen import __version__
+from nodegen.errors import StackError
 from nodegen.evaluation.fidelity import verdict_table
+from nodegen.evaluation.fidelity.before_after import region_of
 from nodegen.evaluation.fidelity.judge import JUDGED, Judge, StackPair, Verdict, read_pair
 from nodegen.evaluation.fidelity.reference import Reference
-from nodegen.evaluation.report.outlines import lung_outlines, nodule_outline, thumb
 from nodegen.evaluation.report.standing import FEW_BOXES, LABELS, label, measures_of, standing
 from nodegen.evaluation.viewer.html_page import Page
 from nodegen.evaluation.viewer.pixels import slope_of, stored
-from nodegen.io.boxes import BOXES
+from nodegen.io.boxes import BOXES, Box
 from nodegen.io.image import run_hash
+from nodegen.io.preview import around, data_uri, eight_bit
 from nodegen.io.stack import find_image
+from nodegen.lungs.fields import find_lungs
 from nodegen.pipeline import Run
 from nodegen.workers import track
 
+THUMB_PX = 56  # side of a box's small picture
+THUMB_AROUND = 2.0  # it shows so many of the box's larger sides
+THUMB_QUALITY = 70
+OUTLINE_AROUND = 1.5  # an outline is sought within so many of the box's sides
 FEW_SLICES = 20  # packed within a few seconds, without a word
+Polygon = list[list[float]]  # of [x, y], px of the slice
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,7 @@ class Report:
                     "where": f"{treated.stack}/{box.slice}",
                     "change": changes[box.slice],
                     "nodule": nodule_outline(before, after, box),
-                    "thumb": thumb(after, box),
+                    "thumb": _thumb(after, box),
                     "measures": {name: float(row[name]) for name in JUDGED},
                     "recipe": {key: str(value) for key, value in recipe.items()},
                 }
@@ -102,7 +114,7 @@ class Report:
                 "right": treated.pair.right,
                 "pixels": self.page.add(stored(before, slope)),
                 "treatments": [],
-                "lungs": lung_outlines(before) if has_box else [],
+                "lungs": _lung_outlines(before) if has_box else [],
             }
         shown = self.slices[where]
         # Modulo 65536; where nothing was changed it is zero, which takes no room.
@@ -165,3 +177,35 @@ def write_report(
     verdicts = {method: judge.verdict() for method, judge in judges.items()}
     report.write(path, verdicts)
     return verdicts
+
+
+def _thumb(slice_: np.ndarray, box: Box) -> str:
+    """A box and its surround as a small picture, a ``data:`` address."""
+    grey = Image.fromarray(eight_bit(slice_[around(box, slice_.shape, THUMB_AROUND)]))
+    return data_uri(grey.resize((THUMB_PX, THUMB_PX), Image.Resampling.LANCZOS), THUMB_QUALITY)
+
+
+def nodule_outline(before: np.ndarray, after: np.ndarray, box: Box) -> list[Polygon]:
+    """Outlines of the region that a nodule has changed, as the measures know it.
+
+    Both slices are grey levels (row, column).
+    """
+    window = around(box, before.shape, OUTLINE_AROUND)
+    region, _ = region_of(after[window].astype(np.float64) - before[window])
+    return outlines(region, (window[1].start, window[0].start))
+
+
+def _lung_outlines(slice_: np.ndarray) -> list[Polygon]:
+    """Outlines of the lungs; none where no two are found."""
+    try:
+        return outlines(find_lungs(slice_).labels > 0)
+    except StackError:
+        return []
+
+
+def outlines(mask: np.ndarray, origin: tuple[int, int] = (0, 0)) -> list[Polygon]:
+    """Outlines of the parts of a mask (row, column) that lies at ``origin`` (x, y), px."""
+    # A pixel's value stands at its middle, half a pixel on; the pad closes what touches the rim.
+    lines = find_contours(np.pad(mask.astype(np.float32), 1), 0.5)
+    shift = np.array(origin) - 0.5
+    return [np.round(line[:-1, ::-1] + shift, 1).tolist() for line in lines]
