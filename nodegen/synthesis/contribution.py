@@ -46,6 +46,7 @@ AROUND_PX = 64  # zeros around what is transformed, so that it does not meet its
 # ground of 12 px nodules are found by their grain (AUC 0.56; research/appearance.md).
 GROUND_SIGMA_PX, NOISE_SIGMA_PX = 4.0, 2.0
 LUNG_DEPTH_PX, MOST_REPLACED = 450.0, 0.5  # about 15 cm; share of the lung's depth
+FAINT = 0.02  # of 0..1: what adds less replaces less
 SATURATED = 0.06  # of 0..1 below white: from there the contribution falls to 0 at white
 # Of 0..1: where noise begins to be compressed, and is fully so. In 60 radiographs the noise finer
 # than 0.7 px is 0.82 to 0.94 of that at 0.6 for levels of 0.7 to 0.95, and 0.38 above.
@@ -231,7 +232,7 @@ def through_tone(nodule: FittedNodule, crop: np.ndarray) -> FittedNodule:
         weakened *= np.float32(wanted / left)
     # Where the nodule is, the lung has no vessels.
     depth = np.sqrt(nodule.mask.sum()) / LUNG_DEPTH_PX
-    replaced = np.clip(drawn * np.float32(depth / drawn.max()), 0, MOST_REPLACED)
+    replaced = np.clip(drawn * np.float32(depth / max(drawn.max(), FAINT)), 0, MOST_REPLACED)
     weakened -= replaced * (denoised - ground)
     room = np.maximum(1.0 - ground, 1e-3)
     share = np.clip((ground - COMPRESSED[0]) / (COMPRESSED[1] - COMPRESSED[0]), 0, 1)

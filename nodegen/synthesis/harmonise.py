@@ -101,10 +101,7 @@ class Harmonise:
         return np.asarray(paste - untouched)
 
     def harmonised(self, images: np.ndarray, window: Window, recipe: Recipe) -> np.ndarray:
-        """Run the recipe's cascade on crops of one place, (image, row, column) in 0..1.
-
-        Returns the ``window``, rows and columns, of each.
-        """
+        """Run the cascade on crops (image, row, column) in 0..1; gives the ``window`` of each."""
         if self.cascades is None:
             return images[:, *window]
         cascade = self.cascades[recipe.signal]
