@@ -1,14 +1,15 @@
 """Elements of DICOM images: which are taken over from a source, and which must be there.
 
-What may tell who the patient is stays behind, because only elements are taken over that are known
-not to: a list of what is allowed, not of what is forbidden.
+It is a list of what is allowed: whatever may say who the patient is stays behind.
 """
 
 from typing import Any
 
-CR, DX, DX_RAW, SC = (
-    f"1.2.840.10008.5.1.4.1.1.{part}" for part in ("1", "1.1", "1.1.1", "7")
-)  # computed radiography; digital X-ray for presentation, for processing; secondary capture
+from pydicom import uid
+
+CR, SC = uid.ComputedRadiographyImageStorage, uid.SecondaryCaptureImageStorage
+DX = uid.DigitalXRayImageStorageForPresentation
+DX_RAW = uid.DigitalXRayImageStorageForProcessing
 # Codes of DICOM's context groups 4009, 7203, 7202 and 7005.
 CHEST = ("816094009", "SCT", "Chest")
 ADDITION = ("113042", "DCM", "Pixel by pixel addition")

@@ -1,7 +1,6 @@
-"""The grey scale of a DICOM radiograph, forth and back, in DICOM's own order.
+"""The grey scale of a DICOM radiograph and its inverse.
 
-The pixels, the modality transform, the values of interest (window or table), and the inversion of
-MONOCHROME1 last.
+In DICOM's order: modality transform, values of interest (window or table), MONOCHROME1 last.
 """
 
 from dataclasses import dataclass
@@ -75,9 +74,8 @@ class GreyScale:
     def changed(self, stored: np.ndarray, change: np.ndarray) -> np.ndarray:
         """Stored values (row, column) after a change of what is shown, in grey levels.
 
-        Of all values that can be stored the one is taken whose level lies nearest; of several with
-        one level, as beyond the ends of a window, the nearest to what was stored. Where nothing
-        changes, the stored value stays, bit for bit.
+        The stored value whose level lies nearest is taken; of several with one level, as beyond the
+        ends of a window, the nearest to what was stored. What does not change stays, bit for bit.
         """
         where = change != 0
         if not where.any():

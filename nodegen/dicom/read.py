@@ -200,11 +200,10 @@ def patient(dataset: Any) -> str | None:
 
 
 def spacing(dataset: Any) -> tuple[float, float] | None:
-    """Size of a pixel (x, y) in the patient's plane, mm; None where the file does not say.
+    """Size of a pixel (x, y) in the patient's plane, mm, by clean elements; None if there is none.
 
-    Pixel Spacing where there is one, as calibrated; else Imager Pixel Spacing, which is that of the
-    detector, over the magnification where that is told; else that of the scanned film. The elements
-    are clean, see :func:`nodegen.dicom.clean.clean`.
+    Pixel Spacing, as calibrated; else Imager Pixel Spacing, the detector's, over the magnification
+    where that is known; else that of the scanned film.
     """
     for name in SPACINGS:
         if name not in dataset:

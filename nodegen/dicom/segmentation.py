@@ -1,29 +1,24 @@
 """Masks of nodules as a DICOM segmentation over the image that they belong to."""
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from highdicom import AlgorithmIdentificationSequence
+from highdicom.seg import Segmentation, SegmentDescription
+from pydicom import Dataset
+from pydicom.sr.codedict import codes
 
 from nodegen import __version__
 from nodegen.dicom.elements import NO_DATE, NO_TIME
 from nodegen.dicom.write import uid
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
-SERIAL = "none"  # of the device, which highdicom asks for
-
-
-def segmentation(image: "Dataset", masks: list[np.ndarray], key: tuple[str, ...]) -> "Dataset":
+def segmentation(image: Dataset, masks: list[np.ndarray], key: tuple[str, ...]) -> Dataset:
     """A binary segmentation over an image of :mod:`nodegen.dicom.write`, a segment for each nodule.
 
     Its UIDs follow from the key. Masks are bool, (row, column).
     """
-    from highdicom import AlgorithmIdentificationSequence
-    from highdicom.seg import Segmentation, SegmentDescription
-    from pydicom.sr.codedict import codes
-
     algorithm = AlgorithmIdentificationSequence(
         name="nodegen", version=__version__, family=codes.DCM.ArtificialIntelligence
     )
@@ -56,7 +51,7 @@ def segmentation(image: "Dataset", masks: list[np.ndarray], key: tuple[str, ...]
             manufacturer="nodegen",
             manufacturer_model_name="nodegen",
             software_versions=__version__,
-            device_serial_number=SERIAL,
+            device_serial_number="none",
             content_label="NODULES",
             content_description="Synthetic lung nodules",
             series_description="Masks of synthetic nodules",

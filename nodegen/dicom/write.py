@@ -1,7 +1,6 @@
 """Radiographs with nodules in DICOM, in their source's own stored form or in a new one.
 
-UIDs are made from hashes, so that the same set has the same ones wherever it is made, and that
-nothing leads back from them.
+UIDs are hashes: a set has the same ones wherever it is written, and nothing leads back from them.
 """
 
 import io
@@ -9,17 +8,16 @@ import uuid
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from pydicom import Dataset, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from nodegen import __version__
 from nodegen.dicom import elements
 from nodegen.dicom.clean import SPACINGS, decimal
 from nodegen.dicom.elements import CR, DX, DX_RAW, SC
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 UID_ROOT = uuid.uuid5(uuid.NAMESPACE_DNS, "nodegen")
 
@@ -52,8 +50,8 @@ def uid(*parts: object) -> str:
 
 
 def in_stored_form(
-    source: "Dataset", stored: np.ndarray, mm: float, derivation: Derivation
-) -> "Dataset":
+    source: Dataset, stored: np.ndarray, mm: float, derivation: Derivation
+) -> Dataset:
     """An image in its source's own matrix, bits, grey scale and photometric interpretation.
 
     `stored` are its values, changed; `mm` is the size of a pixel for a source that does not say it.
@@ -71,7 +69,7 @@ def in_stored_form(
 
 
 def in_new_form(
-    source: "Dataset | None",
+    source: Dataset | None,
     pixels: np.ndarray,
     window: tuple[float, float],
     mm: float,
@@ -79,7 +77,7 @@ def in_new_form(
     *,
     resampled: float = 1.0,
     calibrated: bool = False,
-) -> "Dataset":
+) -> Dataset:
     """An image whose stored values are the grey levels themselves, MONOCHROME2.
 
     ``BitsStored`` is 12 where uint16 stays in 0..4095. The source is None where the radiograph came
@@ -113,32 +111,22 @@ def in_new_form(
     return _completed(made, pixels, derivation, source, mm)
 
 
-def encoded(dataset: "Dataset") -> bytes:
+def encoded(dataset: Dataset) -> bytes:
     """The bytes of a DICOM file, explicit VR, little endian, not compressed."""
-    from pydicom import dcmwrite
-    from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
-
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta = meta
-    file = io.BytesIO()
+    dataset.file_meta, file = FileMetaDataset(), io.BytesIO()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dcmwrite(file, dataset, enforce_file_format=True)
     return file.getvalue()
 
 
-def _kind(source: "Dataset | None") -> str:
+def _kind(source: Dataset | None) -> str:
     """The class of the image; of what is neither CR nor DX, secondary capture."""
     told = str(source.get("SOPClassUID", "")) if source is not None else ""
     return told if told in (CR, DX, DX_RAW) else SC
 
 
-def _begun(source: "Dataset | None", derivation: Derivation) -> "Dataset":
+def _begun(source: Dataset | None, derivation: Derivation) -> Dataset:
     """A dataset with what is taken over from the source, and who it is of."""
-    from pydicom import Dataset
-
     made = Dataset()
     if source is not None and derivation.keep_identity:
         for element in source:
@@ -164,15 +152,13 @@ def _begun(source: "Dataset | None", derivation: Derivation) -> "Dataset":
 
 
 def _completed(
-    made: "Dataset",
+    made: Dataset,
     pixels: np.ndarray,
     derivation: Derivation,
-    source: "Dataset | None",
+    source: Dataset | None,
     mm: float,
-) -> "Dataset":
+) -> Dataset:
     """Add the pixels, say the derivation, and fill in what the class of image must have."""
-    from pydicom import Dataset
-
     content = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
     made.PixelData = content + b"\0" * (len(content) % 2)
     made.Rows, made.Columns = pixels.shape
@@ -215,16 +201,14 @@ def _completed(
     return made
 
 
-def _show(made: "Dataset", low: float, high: float) -> None:
+def _show(made: Dataset, low: float, high: float) -> None:
     """The window from black to white."""
     made.WindowCenter = decimal((low + high + 1) / 2)
     made.WindowWidth = decimal(high - low + 1)
 
 
-def _take(source: "Dataset", made: "Dataset", names: Sequence[str]) -> None:
+def _take(source: Dataset, made: Dataset, names: Sequence[str]) -> None:
     """Take over what is allowed, in sequences as well."""
-    from pydicom import Dataset
-
     for name in names:
         if name not in source:
             continue
@@ -238,9 +222,7 @@ def _take(source: "Dataset", made: "Dataset", names: Sequence[str]) -> None:
         setattr(made, name, items)
 
 
-def _code(value: str, scheme: str, meaning: str) -> "Dataset":
-    from pydicom import Dataset
-
+def _code(value: str, scheme: str, meaning: str) -> Dataset:
     made = Dataset()
     made.CodeValue, made.CodingSchemeDesignator, made.CodeMeaning = value, scheme, meaning
     return made
