@@ -453,9 +453,9 @@ def test_after_a_kill_nothing_is_made_twice_and_the_figures_are_the_same(folders
         if number % 2:
             path.unlink()
     calls = []
-    train = segresnet.SegResNet.train
+    train = trained_detector.Detector.train
     monkeypatch.setattr(
-        segresnet.SegResNet, "train", lambda *a, **k: calls.append(1) or train(*a, **k)
+        trained_detector.Detector, "train", lambda *a, **k: calls.append(1) or train(*a, **k)
     )
     assert command(folders, "--arms", "poisson,discs") == 0
     assert (folders / "out" / "utility-segresnet.json").read_bytes() == whole

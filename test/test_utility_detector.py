@@ -2,7 +2,7 @@
 
 import importlib.abc
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ import torch
 from nodegen.errors import SettingError
 from nodegen.evaluation.utility import fasterrcnn, segresnet, trained_detector
 from nodegen.evaluation.utility.cases import BoxedRadiograph
-from nodegen.evaluation.utility.fasterrcnn import FasterRCNN
-from nodegen.evaluation.utility.segresnet import SegResNet
+from nodegen.evaluation.utility.fasterrcnn import FASTER_RCNN
+from nodegen.evaluation.utility.segresnet import SEGRESNET
 from nodegen.evaluation.utility.trained_detector import ScaledRadiograph, scaled, with_change
 from nodegen.io.boxes import Box
 
@@ -101,7 +101,7 @@ def test_an_empty_map_gives_no_box():
 
 def test_a_bright_disc_is_learned_and_found(monkeypatch):
     monkeypatch.setattr(segresnet, "LEARNING_RATE", 1e-2)
-    model = SegResNet(steps=120, batch=4)
+    model = replace(SEGRESNET, steps=120, batch=4)
     state = model.train(images(range(24)), 0)
     test = [bright_disc(s) for s in range(100, 106)]
     hit = 0
@@ -115,7 +115,7 @@ def test_a_bright_disc_is_learned_and_found(monkeypatch):
 
 def test_training_is_deterministic_by_seed():
     data = images(range(3))
-    first, again, other = (SegResNet(steps=3).train(data, seed) for seed in (1, 1, 2))
+    first, again, other = (replace(SEGRESNET, steps=3).train(data, seed) for seed in (1, 1, 2))
     assert all(torch.equal(first[k], again[k]) for k in first)
     assert not all(torch.equal(first[k], other[k]) for k in first)
 
@@ -133,7 +133,7 @@ def test_a_torchvision_of_another_torch_is_one_sentence(monkeypatch):
     monkeypatch.delitem(sys.modules, "torchvision", raising=False)
     monkeypatch.delitem(sys.modules, "torchvision.models.detection", raising=False)
     with pytest.raises(SettingError, match=r"^torchvision does not load .*segresnet\.$"):
-        FasterRCNN().network()
+        FASTER_RCNN.network()
 
 
 def test_boxes_and_pictures_as_torchvision_wants_them():
@@ -165,16 +165,8 @@ class StandIn(torch.nn.Module):
         return [{"boxes": boxes, "scores": self.score.detach()} for _ in pictures]
 
 
-@dataclass(frozen=True)
-class StandInRCNN(FasterRCNN):
-    """Faster R-CNN's training around the stand-in."""
-
-    def network(self):
-        return StandIn()
-
-
 def test_it_learns_and_its_boxes_are_in_px_of_the_radiograph():
-    model = StandInRCNN(steps=8, batch=2)
+    model = replace(FASTER_RCNN, network=StandIn, steps=8, batch=2)
     state = model.train(images(range(3)), 3)
     assert state["score"] > 0
     (found,) = model.detect(state, images([0]))

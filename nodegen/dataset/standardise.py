@@ -149,6 +149,12 @@ class Standardised:
     lungs: Lungs  # of the standardised image
 
 
+def is_node21(pixels: np.ndarray) -> bool:
+    """Whether a radiograph (row, column) is in NODE21's form: 1024 × 1024 px, 12 bit in uint16."""
+    in_form = pixels.shape == (SIDE_PX, SIDE_PX) and pixels.dtype == np.uint16
+    return in_form and bool(pixels.max() <= GREY_MAX)
+
+
 def standardise(radiograph: Radiograph) -> Standardised:
     """Bring a radiograph of any size and grey scale to NODE21's form.
 

@@ -5,20 +5,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count, product
 from pathlib import Path
-from typing import Any
 
 from nodegen.errors import SettingError, StackError
 from nodegen.evaluation.fidelity.judge import Verdict
 from nodegen.evaluation.fidelity.reference import Reference
 from nodegen.evaluation.fidelity.verdict_table import comma_separated, markdown
 from nodegen.evaluation.report.report_page import Treated, write_report
+from nodegen.evaluation.utility.arms import MADE
 from nodegen.io.boxes import BOXES
 from nodegen.io.files import write_text
 from nodegen.pipeline import generate
 from nodegen.settings import METHODS, Settings
 
-PAPER = "singan-paper"  # the method with the paper's contrast and add-back, exactly as written
-COMPARED = (*METHODS, PAPER)
+COMPARED = (*METHODS, "singan-paper")
 TABLE, REPORT = "compare", "report.html"
 
 
@@ -73,7 +72,7 @@ def compare(
                 done = generate(
                     folder,
                     output / name / f"{method}-{seed}",
-                    _settings_of(method, seed, settings),
+                    replace(settings, seed=seed, **MADE[method]),  # type: ignore[arg-type]
                     progress=progress,
                     overwrite=overwrite,
                 )
@@ -86,12 +85,6 @@ def compare(
     content = {method: verdict.as_dict() for method, verdict in verdicts.items()}
     write_text(output / f"{TABLE}.json", json.dumps(content, indent=2) + "\n")
     return verdicts
-
-
-def _settings_of(method: str, seed: int, settings: Settings) -> Settings:
-    paper = {"method": "singan", "add_back": "paper", "contrast": "paper"}
-    own: dict[str, Any] = paper if method == PAPER else {"method": method}
-    return replace(settings, seed=seed, **own)
 
 
 def _cases(folder: Path) -> list[Path]:

@@ -35,10 +35,7 @@ def content_hash(*parts: Any) -> str:
 
 @cache
 def code_hash(*names: str) -> str:
-    """Hash of the source of modules or packages of nodegen, named by path: ``"synthesis"``.
-
-    It is taken at import: a file that is edited later does not change what runs.
-    """
+    """Hash of the source of nodegen's modules or packages, by path: ``"synthesis"``, at import."""
     paths = [_PACKAGE / name for name in names]
     files = [file for path in paths for file in (sorted(path.rglob("*.py")) or [path])]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:32]

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from nodegen.constants import GREY_MAX
 from nodegen.dataset.sources import find_patient
-from nodegen.dataset.standardise import SIDE_PX, LungCrop, standardise
+from nodegen.dataset.standardise import LungCrop, is_node21, standardise
 from nodegen.errors import StackError, UtilityError
 from nodegen.evaluation.boxed_images import left_out
 from nodegen.evaluation.utility.cache import Arrays, code_hash, content_hash, once
@@ -55,34 +54,30 @@ class PixelSource:
 
     def __call__(self) -> np.ndarray:
         """The pixels."""
-        made = self._standardised()
-        return self._original.pixels if made is None else made["pixels"]
+        return self._read()[0]
 
     def fitted(self, row: TableImage) -> list[Box | None]:
         """The boxes of a table's row in the pixels; None where the crop leaves one out."""
-        boxes, made = row.fitted(self._original.pixels.shape), self._standardised()
-        if made is None:
+        boxes = row.fitted(_radiographs(self.path)[self.number].pixels.shape)
+        crop = self._read()[1]
+        if crop is None:
             return list(boxes)
-        crop = LungCrop(*made["crop"].tolist())
         corners = [crop.apply_box(box.edges) for box in boxes]
         return [Box(0, *found) if found else None for found in corners]
 
-    @property
-    def _original(self) -> Radiograph:
-        return _radiographs(self.path)[self.number]
-
-    def _standardised(self) -> Arrays | None:
-        pixels = self._original.pixels
-        is_node21 = pixels.shape == (SIDE_PX,) * 2 and pixels.dtype == np.uint16
-        if self.store is None or (is_node21 and pixels.max() <= GREY_MAX):
-            return None
+    def _read(self) -> tuple[np.ndarray, LungCrop | None]:
+        """The pixels, and how they were cropped."""
+        original = _radiographs(self.path)[self.number]
+        if self.store is None or is_node21(original.pixels):
+            return original.pixels, None
 
         def make() -> Arrays:
-            made = standardise(self._original)
+            made = standardise(original)
             crop = astuple(made.transformation.crop)
             return {"pixels": made.radiograph.pixels, "crop": np.array(crop, dtype=np.float64)}
 
-        return once(self.store, "standardised", [pixels, CODE], make)
+        made = once(self.store, "standardised", [original.pixels, CODE], make)
+        return made["pixels"], LungCrop(*made["crop"].tolist())
 
 
 def read_cases(
@@ -94,10 +89,9 @@ def read_cases(
 ) -> list[BoxedRadiograph]:
     """Read the radiographs in folders, each slice of a stack by itself, with their boxes.
 
-    One that cannot be read or standardised is named and left out. With a store, those that are not
-    in NODE21's form (1024 × 1024 px, 12 bit in 16) are brought to it, and kept there. Each table
-    may be about some of the radiographs; one that none names has no nodule. Boxes whose larger side
-    is beyond ``sizes_px``, or with one of ``ignored_sources``, are there and do not count.
+    One that cannot be used is named and left out. With a store, those that are not in NODE21's form
+    are brought to it, and kept there. One that no table names has no nodule. Boxes whose larger
+    side is beyond ``sizes_px``, or with one of ``ignored_sources``, do not count.
     """
     found: list[BoxedRadiograph] = []
     sources: list[PixelSource] = []
@@ -146,8 +140,7 @@ def split(
 ) -> tuple[list[BoxedRadiograph], list[BoxedRadiograph]]:
     """Part real radiographs into backgrounds and test, no patient on both sides.
 
-    Without backgrounds of their own three quarters of the patients of ``real`` that have no nodule
-    are taken, chosen by ``seed``.
+    Without backgrounds, ``seed`` chooses three quarters of the patients without a nodule.
     """
     test = list(real)
     if backgrounds is None:

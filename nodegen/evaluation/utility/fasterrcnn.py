@@ -1,8 +1,11 @@
-"""Model ``fasterrcnn``: the paper's own detector, torchvision's, for those who have a GPU."""
+"""Model ``fasterrcnn``: the paper's own detector, torchvision's, for those who have a GPU.
+
+It learns as the organisers' detection baseline does, which the paper takes as it is.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,52 +20,42 @@ LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.005, 0.9, 5e-4
 DECAY_EVERY, DECAY = 375, 0.1  # batches, three epochs of the ten, and the rate's factor
 
 
-@dataclass(frozen=True)
-class FasterRCNN(Detector):
-    """ResNet-50 with a feature pyramid, one class, from scratch.
+def network() -> nn.Module:
+    """Torchvision's ResNet-50 with a feature pyramid, one class, from scratch."""
+    try:
+        from torchvision.models.detection import fasterrcnn_resnet50_fpn
+    except (RuntimeError, OSError) as error:
+        raise SettingError(
+            f"torchvision does not load beside torch {torch.__version__} ({error}); install "
+            "the release that belongs to it, or take --detector segresnet."
+        ) from error
+    made: nn.Module = fasterrcnn_resnet50_fpn(
+        weights=None, weights_backbone=None, num_classes=2, min_size=SIDE_PX, max_size=SIDE_PX
+    )
+    return made
 
-    It learns as the organisers' detection baseline does, which the paper takes as it is.
-    """
 
-    name = "fasterrcnn"
+def _optimiser(weights: Iterator[nn.Parameter], _: int) -> tuple[torch.optim.Optimizer, Any]:
+    """Gradient descent with momentum; the learning rate falls in steps."""
+    optimiser = torch.optim.SGD(weights, LEARNING_RATE, MOMENTUM, weight_decay=WEIGHT_DECAY)
+    return optimiser, torch.optim.lr_scheduler.StepLR(optimiser, DECAY_EVERY, DECAY)
 
-    steps: int = 1250  # ten epochs of NODE21's 1,000 radiographs
-    batch: int = 8
 
-    def network(self) -> nn.Module:
-        """Torchvision's Faster R-CNN."""
-        try:
-            from torchvision.models.detection import fasterrcnn_resnet50_fpn
-        except (RuntimeError, OSError) as error:
-            raise SettingError(
-                f"torchvision does not load beside torch {torch.__version__} ({error}); install "
-                "the release that belongs to it, or take --detector segresnet."
-            ) from error
-        network: nn.Module = fasterrcnn_resnet50_fpn(
-            weights=None, weights_backbone=None, num_classes=2, min_size=SIDE_PX, max_size=SIDE_PX
-        )
-        return network
+def _loss(network: nn.Module, images: Batch, rng: np.random.Generator, device: str) -> torch.Tensor:
+    """The sum of torchvision's losses, on images of which half are mirrored."""
+    batch = [mirrored(one) if rng.integers(2) else one for one in images]
+    targets = [{k: v.to(device) for k, v in target(one).items()} for one in batch]
+    losses = network([picture(one).to(device) for one in batch], targets)
+    return torch.stack(list(losses.values())).sum()
 
-    def optimiser(self, network: nn.Module) -> tuple[torch.optim.Optimizer, Any]:
-        """Gradient descent with momentum; the learning rate falls in steps."""
-        weights = network.parameters()
-        optimiser = torch.optim.SGD(weights, LEARNING_RATE, MOMENTUM, weight_decay=WEIGHT_DECAY)
-        return optimiser, torch.optim.lr_scheduler.StepLR(optimiser, DECAY_EVERY, DECAY)
 
-    def loss(self, network: nn.Module, images: Batch, rng: np.random.Generator) -> torch.Tensor:
-        """The sum of torchvision's losses, on images of which half are mirrored."""
-        batch = [mirrored(one) if rng.integers(2) else one for one in images]
-        targets = [{k: v.to(self.device) for k, v in target(one).items()} for one in batch]
-        losses = network([picture(one).to(self.device) for one in batch], targets)
-        return torch.stack(list(losses.values())).sum()
-
-    def boxes(self, network: nn.Module, image: ScaledRadiograph) -> np.ndarray:
-        """Torchvision's boxes and scores."""
-        found = network([picture(image).to(self.device)])[0]
-        boxes = found["boxes"].cpu().numpy()
-        boxes[:, 2:] -= boxes[:, :2]
-        scores = found["scores"].cpu().numpy()[:, None]
-        return np.concatenate([boxes, scores], axis=1).astype(np.float64)
+def _boxes(network: nn.Module, image: ScaledRadiograph, device: str) -> np.ndarray:
+    """Torchvision's boxes and scores."""
+    found = network([picture(image).to(device)])[0]
+    boxes = found["boxes"].cpu().numpy()
+    boxes[:, 2:] -= boxes[:, :2]
+    scores = found["scores"].cpu().numpy()[:, None]
+    return np.concatenate([boxes, scores], axis=1).astype(np.float64)
 
 
 def picture(one: ScaledRadiograph) -> torch.Tensor:
@@ -83,3 +76,7 @@ def mirrored(one: ScaledRadiograph) -> ScaledRadiograph:
     boxes = one.boxes.copy()
     boxes[:, 0] = one.image.shape[1] - boxes[:, 0] - boxes[:, 2]
     return ScaledRadiograph(np.ascontiguousarray(one.image[:, ::-1]), boxes, one.scale)
+
+
+# 1250 batches are ten epochs of NODE21's 1,000 radiographs.
+FASTER_RCNN = Detector("fasterrcnn", network, _optimiser, _loss, _boxes, steps=1250, batch=8)

@@ -37,8 +37,8 @@ def place_all(
 ) -> list[BoxedRadiograph]:
     """Draw places of nodules into radiographs, from what :func:`boxes_of` gives.
 
-    Boxes that a radiograph has are kept, and places keep away from them; of ``nodules`` as many are
-    drawn as find room. A radiograph's places depend on the seed and on its name alone.
+    They keep away from boxes that are there; of ``nodules`` as many are drawn as find room. They
+    depend on the seed and the radiograph's name alone.
     """
     return [
         replace(one, nodules=(*one.nodules, *_draw(one, source, nodules, seed)))

@@ -1,8 +1,7 @@
 """The protocol: each arm's networks are trained, and all are tested on the same real radiographs.
 
-An arm of synthetic nodules trains one network for each seed, which is tested on every real
-radiograph. An arm that trains on real nodules is cross-validated: the real patients are parted into
-folds, and each fold is tested by a network that has seen none of its patients.
+An arm of synthetic nodules trains one network for each seed. An arm that trains on real nodules is
+cross-validated: each fold of patients is tested by a network that has seen none of them.
 """
 
 from __future__ import annotations

@@ -80,10 +80,7 @@ def _estimated(draws: np.ndarray) -> Estimate:
 
 
 def _over_seeds(draws: np.ndarray) -> np.ndarray:
-    """The mean over the seeds (seed, draw), which each draw but the first draws anew.
-
-    All arms have the same draws of seeds, so that an interval holds what radiographs and seeds do.
-    """
+    """The mean over the seeds (seed, draw); each draw but the first draws seeds anew."""
     seeds, count = draws.shape
     weights = draw_weights(seeds, seed=1, draws=count - 1)
     return np.asarray((draws * weights.T).sum(axis=0) / seeds)
@@ -96,10 +93,9 @@ def summarise(
     learned_from: Mapping[str, dict[str, int]],
     halved: tuple[str, Sequence[Scores]] | None = None,
 ) -> UtilityResults:
-    """Figures of each arm, and their differences to the primary comparison's second arm.
+    """Figures of each arm, and their differences to the primary comparison's second (or the first).
 
-    Where that arm is not among those that were run, the first arm stands in for it. Scores are each
-    arm's, seed by seed; ``halved`` is an arm with its scores after half of the steps.
+    Scores are each arm's, seed by seed; ``halved`` is an arm with its scores after half the steps.
     """
     draws: dict[str, Draws] = {}
     seeds: dict[str, dict[str, list[float]]] = {}

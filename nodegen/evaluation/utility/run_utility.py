@@ -15,12 +15,12 @@ import torch
 from nodegen.errors import UtilityError
 from nodegen.evaluation.utility.arms import Arm, parse_arms
 from nodegen.evaluation.utility.cases import BoxedRadiograph, read_cases, split
-from nodegen.evaluation.utility.fasterrcnn import FasterRCNN
+from nodegen.evaluation.utility.fasterrcnn import FASTER_RCNN
 from nodegen.evaluation.utility.places import boxes_of, place_all
 from nodegen.evaluation.utility.protocol import NetworkJob, Trial, jobs
 from nodegen.evaluation.utility.results import UtilityResults, summarise
 from nodegen.evaluation.utility.scoring import Scores, TestSet
-from nodegen.evaluation.utility.segresnet import SegResNet
+from nodegen.evaluation.utility.segresnet import SEGRESNET
 from nodegen.evaluation.utility.training_images import TrainingImages
 from nodegen.evaluation.utility.utility_options import PRIMARY, Options
 from nodegen.io.box_tables import read_box_table
@@ -67,8 +67,8 @@ def utility(
             f"{', '.join(arm.name for arm in arms)}."
         )
     store, device = output / "store", str(choose_device(options.settings.device))
-    kind = SegResNet if options.model == "segresnet" else FasterRCNN
-    detector = kind(device=device, **({"steps": options.steps} if options.steps else {}))
+    kind = SEGRESNET if options.model == SEGRESNET.name else FASTER_RCNN
+    detector = replace(kind, device=device, steps=options.steps or kind.steps)
     training, test = read_sides(real, boxes, backgrounds, options, place_boxes, store)
     maker = TrainingImages(store, options.settings, options.seed)
     trial = Trial(detector, maker, training, test, options.folds)

@@ -1,7 +1,7 @@
 """What a network's boxes are worth: FROC, and AUC of radiographs, draw by draw.
 
-Every arm is tested on the same radiographs, and every draw of the bootstrap takes the same patients
-for every arm; so differences between arms are much surer than the arms' own figures.
+Each draw of the bootstrap takes the same patients for every arm, so differences between arms are
+much surer than the arms' own figures.
 """
 
 from collections.abc import Sequence
@@ -117,8 +117,8 @@ class Hits:
 def hits_of(radiographs: Sequence[BoxedRadiograph], scores: Scores) -> Hits:
     """Sort boxes with scores into hits and false alarms: a hit's centre lies in the nodule's box.
 
-    Where boxes of nodules overlap, the smaller one is hit. Boxes in a nodule that is not counted
-    are neither, and where other nodules have no box, there are no false alarms.
+    Where nodules overlap, the smaller is hit. Boxes in a nodule that is not counted are neither,
+    and where other nodules have no box, there are no false alarms.
     """
     false, false_image, true, true_image = [np.zeros(0)], list[int](), list[float](), list[int]()
     for number, (one, found) in enumerate(zip(radiographs, scores, strict=True)):

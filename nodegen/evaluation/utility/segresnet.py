@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -40,51 +40,47 @@ AUGMENTATION = transforms.Compose(
 LOSS = DiceFocalLoss(sigmoid=True, batch=True)
 
 
-@dataclass(frozen=True)
-class SegResNet(Detector):
-    """MONAI's SegResNet behind a strided convolution, 396 thousand weights, from scratch."""
+def network() -> nn.Module:
+    """SegResNet behind a strided convolution, 396 thousand weights, from scratch.
 
-    name = "segresnet"
+    From images (radiograph, 1, row, column) to logits, STRIDE times smaller.
+    """
+    deep = nets.SegResNet(
+        spatial_dims=2, init_filters=FILTERS, in_channels=FILTERS, out_channels=1,
+        blocks_down=BLOCKS_DOWN, blocks_up=BLOCKS_UP,
+    )  # fmt: skip
+    nn.init.constant_(deep.conv_final[-1].conv.bias, math.log(NODULE_SHARE))
+    first = nn.Conv2d(1, FILTERS, 2 * STRIDE + 1, STRIDE, STRIDE)
+    return nn.Sequential(first, deep).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
-    steps: int = 900
-    batch: int = 4
 
-    def network(self) -> nn.Module:
-        """A network from images (radiograph, 1, row, column) to logits, STRIDE times smaller."""
-        deep = nets.SegResNet(
-            spatial_dims=2, init_filters=FILTERS, in_channels=FILTERS, out_channels=1,
-            blocks_down=BLOCKS_DOWN, blocks_up=BLOCKS_UP,
-        )  # fmt: skip
-        nn.init.constant_(deep.conv_final[-1].conv.bias, math.log(NODULE_SHARE))
-        first = nn.Conv2d(1, FILTERS, 2 * STRIDE + 1, STRIDE, STRIDE)
-        return nn.Sequential(first, deep).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+def _optimiser(weights: Iterator[nn.Parameter], steps: int) -> tuple[torch.optim.Optimizer, Any]:
+    """AdamW with one cycle of the learning rate."""
+    optimiser = torch.optim.AdamW(weights, LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, steps)
 
-    def optimiser(self, network: nn.Module) -> tuple[torch.optim.Optimizer, Any]:
-        """AdamW with one cycle of the learning rate."""
-        weights = network.parameters()
-        optimiser = torch.optim.AdamW(weights, LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-        return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, self.steps)
 
-    def loss(self, network: nn.Module, images: Batch, rng: np.random.Generator) -> torch.Tensor:
-        """Dice and focal loss against the ellipses of the boxes."""
-        AUGMENTATION.set_random_state(seed=int(rng.integers(2**32)))
-        drawn = [
-            AUGMENTATION({"image": one.image.astype(np.float32)[None], "mask": nodule_mask(one)})
-            for one in images
-        ]
-        x, y = (
-            torch.stack([torch.as_tensor(np.asarray(d[key])) for d in drawn]).to(self.device)
-            for key in ("image", "mask")
-        )
-        made: torch.Tensor = LOSS(network(x), F.avg_pool2d(y, STRIDE))
-        return made
+def _loss(network: nn.Module, images: Batch, rng: np.random.Generator, device: str) -> torch.Tensor:
+    """Dice and focal loss against the ellipses of the boxes."""
+    AUGMENTATION.set_random_state(seed=int(rng.integers(2**32)))
+    drawn = [
+        AUGMENTATION({"image": one.image.astype(np.float32)[None], "mask": nodule_mask(one)})
+        for one in images
+    ]
+    x, y = (
+        torch.stack([torch.as_tensor(np.asarray(d[key])) for d in drawn]).to(device)
+        for key in ("image", "mask")
+    )
+    made: torch.Tensor = LOSS(network(x), F.avg_pool2d(y, STRIDE))
+    return made
 
-    def boxes(self, network: nn.Module, image: ScaledRadiograph) -> np.ndarray:
-        """The peaks of the mean map of the image and its mirror image."""
-        x = torch.from_numpy(image.image.astype(np.float32))[None, None].to(self.device)
-        both = network(x) + network(x.flip(3)).flip(3)
-        logits = F.interpolate(both / 2, scale_factor=STRIDE, mode="bilinear")
-        return boxes_with_scores(torch.sigmoid(logits)[0, 0].cpu().numpy())
+
+def _boxes(network: nn.Module, image: ScaledRadiograph, device: str) -> np.ndarray:
+    """The peaks of the mean map of the image and its mirror image."""
+    x = torch.from_numpy(image.image.astype(np.float32))[None, None].to(device)
+    both = network(x) + network(x.flip(3)).flip(3)
+    logits = F.interpolate(both / 2, scale_factor=STRIDE, mode="bilinear")
+    return boxes_with_scores(torch.sigmoid(logits)[0, 0].cpu().numpy())
 
 
 def nodule_mask(one: ScaledRadiograph) -> np.ndarray:
@@ -119,3 +115,6 @@ def boxes_with_scores(probability: np.ndarray) -> np.ndarray:
         made.append((column + 0.5 - half_columns, row + 0.5 - half_rows,
                      2 * half_columns, 2 * half_rows, score))  # fmt: skip
     return np.reshape(made, (-1, 5))
+
+
+SEGRESNET = Detector("segresnet", network, _optimiser, _loss, _boxes, steps=900, batch=4)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,30 +84,20 @@ def with_change(untouched: ScaledRadiograph, change: np.ndarray) -> ScaledRadiog
 
 
 @dataclass(frozen=True)
-class Detector(ABC):
+class Detector:
     """A detector and how it learns; the same for every arm."""
 
-    name: ClassVar[str]  # its module's
-
+    name: str  # its module's
+    network: Callable[[], nn.Module]  # gives one that has learned nothing
+    # Of the weights and the number of batches: the optimiser, and its learning rate's schedule.
+    optimiser: Callable[[Iterator[nn.Parameter], int], tuple[torch.optim.Optimizer, Any]]
+    # Of a batch, with the augmentation that is drawn; the device comes last.
+    loss: Callable[[nn.Module, Batch, np.random.Generator, str], torch.Tensor]
+    # Of a radiograph, (box, 5): x, y, width, height in px of the image, and the score.
+    boxes: Callable[[nn.Module, ScaledRadiograph, str], np.ndarray]
     steps: int  # batches
     batch: int  # radiographs
     device: str = "cpu"  # as torch names it
-
-    @abstractmethod
-    def network(self) -> nn.Module:
-        """A network that has learned nothing."""
-
-    @abstractmethod
-    def optimiser(self, network: nn.Module) -> tuple[torch.optim.Optimizer, Any]:
-        """The optimiser and the schedule of its learning rate, batch by batch."""
-
-    @abstractmethod
-    def loss(self, network: nn.Module, images: Batch, rng: np.random.Generator) -> torch.Tensor:
-        """The loss of a batch, with the augmentation that ``rng`` draws."""
-
-    @abstractmethod
-    def boxes(self, network: nn.Module, image: ScaledRadiograph) -> np.ndarray:
-        """Boxes with scores, (box, 5): x, y, width, height in px of the image, and the score."""
 
     def identity(self) -> list[Any]:
         """What a trained network depends on besides its data and seed."""
@@ -130,7 +119,7 @@ class Detector(ABC):
         network = self.network().to(self.device)
         if start is not None:
             network.load_state_dict(start)
-        optimiser, schedule = self.optimiser(network)
+        optimiser, schedule = self.optimiser(network.parameters(), self.steps)
         network.train()
         step = round_ = 0
         while step < self.steps:  # a round through the radiographs
@@ -141,7 +130,7 @@ class Detector(ABC):
             for first in range(0, min(len(order), (self.steps - step) * self.batch), self.batch):
                 taken = order[first : first + self.batch]
                 batch = [images[i].view(nodules, choice) for i in taken]
-                loss = self.loss(network, batch, rng)
+                loss = self.loss(network, batch, rng, self.device)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(network.parameters(), CLIP)
@@ -157,4 +146,6 @@ class Detector(ABC):
         network = self.network().to(self.device)
         network.load_state_dict(state)
         network.eval()
-        return [self.boxes(network, image) * [*(image.scale,) * 4, 1.0] for image in images]
+        return [
+            self.boxes(network, image, self.device) * [*(image.scale,) * 4, 1.0] for image in images
+        ]

@@ -61,8 +61,7 @@ class TrainingImages:
     def _renderer(self, arm: Arm) -> Renderer:
         """The renderer of an arm; the null control goes the default way.
 
-        With the add-back ``grain`` the default's change without contrast is the difference of two
-        equal images, so the generators may be left out: nothing comes of nothing.
+        With the add-back ``grain``, no contrast is the difference of equal images: no generators.
         """
         if arm.made not in self._renderers:
             default = "none" if self.settings.add_back == "grain" else "singan"
@@ -94,10 +93,7 @@ RIM_PX = 12  # beyond the box that the blur may reach
 
 
 def draw_discs(pixels: np.ndarray, boxes: Sequence[Box], seed: int) -> np.ndarray:
-    """Add a disc in each box to a slice (row, column), float32 in 0..1 of its own range.
-
-    The seed and the box's corners decide the disc.
-    """
+    """Add a disc in each box to a slice (row, column), float32 in 0..1, by seed and corners."""
     made = np.pad(to_unit(pixels), RIM_PX)
     for box in boxes:
         rng = np.random.default_rng((seed, *box.edges))
