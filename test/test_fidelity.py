@@ -11,13 +11,13 @@ from scipy.special import erf
 
 from nodegen.cli import main
 from nodegen.evaluation.fidelity.comparison import deviation_of, distance, two_sample_auc
-from nodegen.evaluation.fidelity.contact_sheet import pairs_of_like_size, view
 from nodegen.evaluation.fidelity.nodule_crop import RADII, crop_around, half_height_of
 from nodegen.evaluation.fidelity.nodule_measures import (
     MEASURES,
     measure_nodule,
     size_class,
 )
+from nodegen.evaluation.pictures import pairs_of_like_size, view
 from nodegen.evaluation.statistics import resampled
 from nodegen.io.boxes import Box
 
@@ -48,10 +48,14 @@ def noise(sigma=40.0, seed=0):
     return np.random.default_rng(seed).normal(0, sigma, SHAPE)
 
 
+def measured_of(image, box):
+    return measure_nodule(crop_around(image, box))
+
+
 @pytest.mark.parametrize("radius", [15.0, 21.0, 24.0, 27.0])
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0])
 def test_a_disc_gives_back_what_it_was_made_with(radius, sigma):
-    measured = measure_nodule(disc(radius, sigma), square())
+    measured = measured_of(disc(radius, sigma), square())
     share = radius / 30
     assert measured["contrast"] == pytest.approx(HEIGHT, rel=0.04)
     assert measured["radius"] == pytest.approx(share, abs=0.015)
@@ -84,7 +88,7 @@ def half_of(profile):
 
 
 def test_a_dome_has_a_wider_edge_and_a_lower_one_than_a_disc():
-    one, other = measure_nodule(dome(), square()), measure_nodule(disc(27), square())
+    one, other = measured_of(dome(), square()), measured_of(disc(27), square())
     assert one["edge_width"] > 2 * other["edge_width"]
     assert one["sharpness"] < other["sharpness"] / 2
     assert one["half_height"] < other["half_height"] - 0.15
@@ -101,7 +105,7 @@ def test_half_height_at_its_ends():
 def test_an_ellipse_is_elongated_and_not_irregular(stretch):
     half = round(24 * stretch / 0.8)
     box = Box(0, int(X) - half, int(Y) - 30, int(X) + half, int(Y) + 30, 0)
-    measured = measure_nodule(disc(stretch=stretch), box)
+    measured = measured_of(disc(stretch=stretch), box)
     assert measured["elongation"] == pytest.approx(stretch, rel=0.02)
     assert measured["irregularity"] < 0.01
     assert measured["half_height"] == pytest.approx(0.8, abs=0.02), "rings follow the box"
@@ -116,27 +120,27 @@ def test_lobes_are_measured_by_their_amplitude(stretch):
     image = LEVEL + HEIGHT * (away(stretch=stretch) < radius)
     half = round(30 * stretch)
     box = Box(0, int(X) - half, int(Y) - 30, int(X) + half, int(Y) + 30, 0)
-    measured = measure_nodule(image, box)
+    measured = measured_of(image, box)
     assert measured["lobulation"] == pytest.approx(0.1 / np.sqrt(2), rel=0.15)
     assert measured["irregularity"] == pytest.approx(measured["lobulation"], rel=0.1)
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(6, 0), (0, -5), (4, 3)])
 def test_a_shifted_disc_is_off_by_its_shift(dx, dy):
-    measured = measure_nodule(disc(21, x=X + dx, y=Y + dy), square())
+    measured = measured_of(disc(21, x=X + dx, y=Y + dy), square())
     assert measured["offset"] == pytest.approx(np.hypot(dx, dy) / 60, abs=0.012)
 
 
 def test_contrast_to_noise_is_contrast_over_the_surrounds_spread():
-    measured = measure_nodule(disc() + noise(40), square())
+    measured = measured_of(disc() + noise(40), square())
     assert measured["contrast_to_noise"] == pytest.approx(HEIGHT / 40, rel=0.05)
-    half = measure_nodule(disc(height=150) + noise(40), square())
+    half = measured_of(disc(height=150) + noise(40), square())
     assert half["contrast_to_noise"] == pytest.approx(measured["contrast_to_noise"] / 2, rel=0.05)
 
 
 def test_a_slope_is_no_spread_and_no_contrast():
     slope = np.add.outer(np.arange(SHAPE[0]) * 4.0, np.arange(SHAPE[1]) * -3.0)
-    plain, sloped = (measure_nodule(disc() + noise(40) + more, square()) for more in (0, slope))
+    plain, sloped = (measured_of(disc() + noise(40) + more, square()) for more in (0, slope))
     assert sloped["contrast_to_noise"] == pytest.approx(plain["contrast_to_noise"], rel=0.05)
     assert sloped["contrast"] == pytest.approx(plain["contrast"], rel=0.05)
 
@@ -145,13 +149,13 @@ def test_a_slope_is_no_spread_and_no_contrast():
 def test_texture_inside_is_relative_to_the_surround(factor, wanted):
     grain = noise(40)
     image = disc(24, 3) + np.where(away() < 24, factor, 1) * grain
-    measured = measure_nodule(image, square())
+    measured = measured_of(image, square())
     assert measured["grain_inside"] == pytest.approx(wanted, rel=0.12)
     assert measured["texture_inside"] == pytest.approx(wanted, rel=0.3)
 
 
 def test_a_sharp_edge_is_no_texture_of_the_rim():
-    measured = measure_nodule(disc(24, 1) + noise(40), square())
+    measured = measured_of(disc(24, 1) + noise(40), square())
     assert measured["grain_rim"] == pytest.approx(1, abs=0.15)
 
 
@@ -167,10 +171,10 @@ def test_gain_shift_turns_and_mirrors_change_nothing_that_they_should_not(
 ):
     image = (disc(22, 2, x=X + 3, y=Y - 2) + noise(25))[:, 10:230]  # square: 220 x 220
     box = Box(0, 80, 80, 140, 140, 0)
-    plain = measure_nodule(image, box)
+    plain = measured_of(image, box)
     moved = np.rot90(gain * image + shift, turns)
     moved = moved[:, ::-1] if mirrored else moved
-    measured = measure_nodule(moved, box)
+    measured = measured_of(moved, box)
     for name in MEASURES:
         scaled = gain if name in ("contrast", "edge_step", "sharpness") else 1
         assert measured[name] == pytest.approx(scaled * plain[name], rel=0.1, abs=0.02), name
@@ -183,11 +187,11 @@ def test_gain_shift_turns_and_mirrors_change_nothing_that_they_should_not(
 def test_whatever_the_image_all_measures_are_finite(image, half):
     for x in (5, int(X), SHAPE[1] - 8):
         box = Box(0, max(x - half, 0), 0, min(x + half, SHAPE[1]), 2 * half, 0)
-        assert all(np.isfinite(v) for v in measure_nodule(image, box).values())
+        assert all(np.isfinite(v) for v in measured_of(image, box).values())
 
 
 def test_nothing_has_no_contrast_and_no_edge():
-    measured = measure_nodule(np.full(SHAPE, 7.0), square())
+    measured = measured_of(np.full(SHAPE, 7.0), square())
     for name in ("contrast", "contrast_to_noise", "half_height", "edge_step", "sharpness"):
         assert measured[name] == 0, name
 
@@ -196,8 +200,8 @@ def test_padding_is_no_surround():
     image = disc() + noise(20)
     padded = image.copy()
     padded[:, 160:] = 0  # from 40 px right of the centre on: a third of the surround
-    assert measure_nodule(padded, square())["contrast"] == pytest.approx(HEIGHT, rel=0.03)
-    assert measure_nodule(padded, square())["contrast_to_noise"] > 10
+    assert measured_of(padded, square())["contrast"] == pytest.approx(HEIGHT, rel=0.03)
+    assert measured_of(padded, square())["contrast_to_noise"] > 10
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from PIL import Image
 
 from nodegen.cli import main
 from nodegen.errors import OutputError, SettingError
-from nodegen.evaluation.stack_picture import CAPTION_PX, _visible, before_after
+from nodegen.evaluation.pictures import CAPTION_PX, _visible, before_after
 from nodegen.io.boxes import Box
 from nodegen.io.image import XMP_PNG
 from nodegen.io.stack import read_stack

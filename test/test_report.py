@@ -20,7 +20,7 @@ from nodegen.evaluation.report.report_page import (
     outlines,
     write_report,
 )
-from nodegen.evaluation.viewer.pixels import pack, slope_of, stored
+from nodegen.evaluation.viewer.html_page import pack, slope_of, stored
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.preview import around
 from nodegen.lungs.fields import Lungs
@@ -62,12 +62,14 @@ def _few_trees_and_lungs_of_the_second_slice():
     def found(pixels):
         if pixels[0, 0] == first[0, 0]:
             raise StackError("No lungs.")
-        return Lungs((np.hypot(*(np.indices(pixels.shape) - 150)) < 100).astype(np.uint8), 1.0)
+        rows, columns = np.indices(pixels.shape)
+        sides = np.where(columns < 150, 1, 2) * (np.hypot(rows - 150, columns - 150) < 100)
+        return Lungs(sides.astype(np.uint8), 1.0)
 
     first = next(treated()).pair.before[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nodegen.evaluation.fidelity.before_after.TREES", 10)
-        patch.setattr("nodegen.evaluation.report.report_page.find_lungs", found)
+        patch.setattr("nodegen.evaluation.fidelity.ground.find_lungs", found)
         yield
 
 

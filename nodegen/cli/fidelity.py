@@ -219,8 +219,8 @@ def sheet(
     from itertools import chain
 
     from nodegen.evaluation.boxed_images import read_real, read_synthetic
-    from nodegen.evaluation.fidelity.contact_sheet import pairs_of_like_size, view, write_sheet
     from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
+    from nodegen.evaluation.pictures import pairs_of_like_size, view, write_sheet
 
     check_writable(output, overwrite=overwrite)
     left, right = (

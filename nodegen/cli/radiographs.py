@@ -106,7 +106,7 @@ def picture(
     side
         Side of each panel, px.
     """
-    from nodegen.evaluation.stack_picture import before_after
+    from nodegen.evaluation.pictures import before_after
     from nodegen.io.boxes import BOXES, read_boxes
     from nodegen.io.stack import image_at, read_stack
 

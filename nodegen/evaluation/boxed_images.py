@@ -60,18 +60,14 @@ def read_real(
         with left_out(name):
             count = count_slices(path)
             slices += [(path, n, f":{n}" if count > 1 else "") for n in range(count)]
-    rows = [TableImage("")] * len(slices)
-    if boxes is not None:
-        names = [path.relative_to(roots[path]).as_posix() + part for path, _, part in slices]
-        rows = [row or TableImage("") for row in read_box_table(boxes).match(names)]
-        if not any(row.boxes for row in rows):
-            raise EvaluationError(
-                f"{boxes} holds no boxes of images in {folder}; give one at least."
-            )
+    names = [path.relative_to(roots[path]).as_posix() + part for path, _, part in slices]
+    found = read_box_table(boxes).match(names) if boxes else [TableImage("")] * len(slices)
     wanted: dict[Path, list[tuple[int, str, TableImage]]] = {}
-    for (path, number, part), row in zip(slices, rows, strict=True):
-        if boxes is None or row.boxes:
+    for (path, number, part), row in zip(slices, found, strict=True):
+        if row and (row.boxes or boxes is None):
             wanted.setdefault(path, []).append((number, part, row))
+    if boxes and not wanted:
+        raise EvaluationError(f"{boxes} holds no boxes of images in {folder}; give one at least.")
     used = False
     for path in track(wanted, len(wanted), "reading", "radiograph", show=progress):
         group = path.parent.relative_to(roots[path]).as_posix()
@@ -83,7 +79,7 @@ def read_real(
                     bare_name(path.name) + part,
                     roots[path].resolve().name if group == "." else group,
                     stack.pixels[number],
-                    _spacing(stack),
+                    known_spacing(stack),
                     tuple(row.fitted(stack.pixels.shape[1:])),
                     tuple(box.source for box in row.boxes),
                 )
@@ -91,7 +87,8 @@ def read_real(
         raise StackError(f"None of the radiographs in {folder} can be used; see why above.")
 
 
-def _spacing(stack: Stack) -> tuple[float, float] | None:
+def known_spacing(stack: Stack) -> tuple[float, float] | None:
+    """Size of a stack's pixels (x, y), mm; None where the file says none, or 1."""
     return None if stack.spacing is None or set(stack.spacing) == {1} else stack.spacing
 
 
@@ -124,4 +121,4 @@ def read_synthetic(folder: Path) -> Iterator[BoxedImage]:
         here = tuple(box for box in boxes if box.slice == number)
         if here:
             name, group = f"{stack.path.stem}/{number}", folder.resolve().name
-            yield BoxedImage(name, group, pixels, _spacing(stack), here)
+            yield BoxedImage(name, group, pixels, known_spacing(stack), here)

@@ -48,10 +48,7 @@ def estimate(value: float, draws: Sequence[float] | np.ndarray) -> Estimate:
 
 
 def resampled(values: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One draw of a bootstrap: the values of as many groups, drawn with replacement.
-
-    ``groups`` names what each of the ``values`` belongs to, such as its radiograph.
-    """
+    """One bootstrap draw: the values of as many ``groups`` (such as radiographs) as there are."""
     names, number = np.unique(groups, return_inverse=True)
     drawn = rng.integers(len(names), size=len(names))
     return np.repeat(values, np.bincount(drawn, minlength=len(names))[number])
@@ -60,9 +57,8 @@ def resampled(values: np.ndarray, groups: np.ndarray, rng: np.random.Generator) 
 def auc(positive: np.ndarray, negative: np.ndarray) -> float:
     """Area under the ROC curve: the share of pairs in which the positive case scores higher.
 
-    By ranks (Mann and Whitney); ties count a half; NaN where there is no score of a kind.
-    scikit-learn's ``roc_auc_score`` gives the same and takes 2 ms to check its input, too much
-    inside a bootstrap.
+    By ranks, ties count a half; NaN without a score of a kind. scikit-learn's ``roc_auc_score``
+    takes 2 ms to check its input, too much inside a bootstrap.
 
     Examples
     --------

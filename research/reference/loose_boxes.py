@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from nodegen.evaluation.fidelity.margin import find_outline
 from nodegen.evaluation.fidelity.nodule_crop import RAYS, crop_around
-from nodegen.evaluation.fidelity.outline import find_outline
 from nodegen.io.boxes import Box
 
 DIAMETERS = (0.36, 0.45, 0.56, 0.70, 0.88)  # tried, in sides of the loose box

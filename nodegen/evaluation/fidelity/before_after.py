@@ -1,9 +1,8 @@
 """What a nodule did to its radiograph: grain that is kept, changes far away, detectability.
 
-Detectability is whether a nodule can be found by its fine grain alone: a random forest learns to
-separate treated boxes from the same places untouched, by nothing but the energies of three fine
-bands in the box's disc, relative to those in the ring around it. A detector trained on images where
-it succeeds learns the forgery.
+Detectability is whether the energies of three fine bands, in the box's disc relative to the ring
+around it, separate treated boxes from the same places untouched. A detector trained on images
+where they do learns the forgery.
 """
 
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
+from skimage.draw import disk
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
@@ -56,10 +56,10 @@ def crops_of(before: np.ndarray, after: np.ndarray, box: Box) -> Crops:
 
 
 def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The changed region and its core, both (row, column) masks.
+    """The changed region and its core, both (row, column) masks; empty where nothing grew brighter.
 
-    The change is smoothed (sigma 2 px); the region is the largest connected part above a quarter of
-    its maximum, the core what of it lies above half. Both are empty where nothing grew brighter.
+    Of the smoothed change: the largest connected part above a quarter of its maximum, and in it
+    what lies above half.
     """
     smooth = ndimage.gaussian_filter(change, REGION_BLUR_PX)
     peak = float(smooth.max())
@@ -85,12 +85,9 @@ def far_change(before: np.ndarray, after: np.ndarray, boxes: Iterable[Box]) -> f
     """Largest absolute change farther than 128 px + side from every box, in one slice."""
     change = np.abs(after.astype(np.float64) - before)
     for box in boxes:
-        reach = FAR_PX + box.side
         x, y = (round(v) for v in box.centre)
-        top, left = max(y - reach, 0), max(x - reach, 0)
-        near = change[top : y + reach + 1, left : x + reach + 1]
-        rows, columns = np.ogrid[: near.shape[0], : near.shape[1]]
-        near[np.hypot(rows + top - y, columns + left - x) <= reach] = 0
+        reach = FAR_PX + box.side + 1e-6  # px; a disk's own rim does not belong to it
+        change[disk((y, x), reach, shape=change.shape)] = 0
     return float(change.max())
 
 
@@ -111,8 +108,8 @@ def detectability(
 ) -> float:
     """Cross-validated AUC of a random forest, from features (box, feature) of each box.
 
-    It is 0.5 where no grain gives a nodule away, and NaN for fewer than ``FEWEST`` places. Boxes
-    treated several times are listed as often; a place never lies in training and in test at once.
+    0.5 where no grain gives a nodule away; NaN for fewer than ``FEWEST`` places. A place that is
+    treated several times never lies in training and in test at once.
     """
     names = sorted(set(places))
     if len(names) < FEWEST:

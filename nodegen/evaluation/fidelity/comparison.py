@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.svm import SVC
 
-from nodegen.evaluation.fidelity.edge import TEN_TO_NINETY
+from nodegen.evaluation.fidelity.margin import TEN_TO_NINETY
 from nodegen.evaluation.fidelity.nodule_crop import half_height_of
 from nodegen.evaluation.fidelity.nodule_measures import GRAIN, MEASURES
 from nodegen.evaluation.fidelity.reference import Reference, parts_of
@@ -32,8 +32,8 @@ Sample = tuple[np.ndarray, np.ndarray]  # values (nodule,) or (nodule, measure),
 class Distance(Estimate):
     """A Wasserstein distance in standard deviations of the real distribution.
 
-    Its interval is by bootstrap over radiographs. ``alike`` is what as many nodules would be apart
-    at the median, were they drawn from the real ones: with few nodules, not 0.
+    Its interval is by bootstrap over radiographs. ``alike`` is the median distance of as many
+    nodules drawn from the real ones: with few nodules, not 0.
     """
 
     alike: float
@@ -62,10 +62,9 @@ class Comparison:
 
 
 def compare_with(reference: Reference, rows: Sequence[dict[str, Any]]) -> Comparison:
-    """Compare measured synthetic nodules with a reference.
+    """Compare measured synthetic nodules, one at least, with a reference.
 
-    There is at least one row, each with ``radiograph`` (digest), ``size_px``, ``ground``,
-    ``profile`` and the keys of ``MEASURES``.
+    Each row has ``radiograph`` (digest), ``size_px``, ``ground``, ``profile`` and ``MEASURES``.
     """
     real, synthetic = reference.table(), pd.DataFrame(rows)
     rests_on = {name: int(real[name].count()) for name in MEASURES}
@@ -161,12 +160,11 @@ def _apart(one: np.ndarray, other: np.ndarray, real: np.ndarray) -> float:
 def two_sample_auc(real: Sample, synthetic: Sample, seed: int = 0) -> Estimate:
     """Cross-validated AUC of classifiers that part real from synthetic nodules, by all measures.
 
-    Two, whose scores are summed: a logistic regression, which sees a measure that is too large or
-    too small, and a support vector machine with radial basis functions, which sees one that varies
-    too little or goes wrongly with another. On some hundred nodules both do as well as a forest of
-    random trees, in a tenth of the time. Real and synthetic nodules count alike, however many there
-    are; a radiograph never lies in training and in test at once. It is 0.5 where they are alike,
-    and NaN for fewer than five radiographs of a kind.
+    Two, whose scores are summed: a logistic regression sees a measure that is too large or too
+    small, a support vector machine one that varies too little or goes wrongly with another. On some
+    hundred nodules both do as well as a random forest, in a tenth of the time. Both kinds count
+    alike; a radiograph never lies in training and in test at once. 0.5 where nodules are alike,
+    NaN for fewer than five radiographs of a kind.
     """
     nothing = estimate(np.nan, [])
     x, names = map(np.concatenate, zip(real, synthetic, strict=True))

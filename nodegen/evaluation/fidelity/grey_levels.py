@@ -9,8 +9,7 @@ from nodegen.synthesis.context import SliceContext, rescale, to_output
 def full_range(pixels: np.ndarray) -> tuple[float, float]:
     """The range of which a stack's grey levels are a part.
 
-    0..255 for bytes, 0..1 for floats in it, 0..4095 (NODE21) for what else lies in that, and the
-    stack's own minimum and maximum where it does not.
+    0..255 for bytes, 0..1 for floats in it, else 0..4095 (NODE21), and beyond that its own range.
     """
     low, high = float(pixels.min()), float(pixels.max())
     ranges = [(0.0, float(GREY_MAX))]
@@ -32,9 +31,8 @@ def to_grey_levels(pixels: np.ndarray, limits: tuple[float, float] | None = None
 def grey_levels_of_pair(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bring a stack (slice, row, column) before and after to the same grey levels of 0..4095.
 
-    ``after`` may be what ``--intensity challenge`` writes: uint8, in which every slice's own
-    untouched minimum and maximum became 0 and 255. The stack before is then brought to the same
-    steps, so that a pixel that nothing changed differs by 0.
+    Where ``after`` is what ``--intensity challenge`` writes, uint8 by each slice's own untouched
+    range, the stack before is brought to the same steps: unchanged pixels differ by 0.
     """
     if after.dtype == np.uint8:
         as_written = np.stack(

@@ -34,7 +34,7 @@ def lungs_of(pixels: np.ndarray) -> Lungs | None:
 def ground_of(lungs: Lungs | None, pixels: np.ndarray, box: Box) -> str:
     """What a box of a radiograph (row, column) lies on: one of ``GROUNDS``, by its lung fields.
 
-    ``UNKNOWN`` without lungs. Of the pixels those around the box count alone.
+    ``UNKNOWN`` without lungs. Only pixels around the box count.
     """
     if lungs is None:
         return UNKNOWN

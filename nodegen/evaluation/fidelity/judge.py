@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from pydantic_core import to_jsonable_python
 
 from nodegen.errors import StackError
+from nodegen.evaluation.boxed_images import known_spacing
 from nodegen.evaluation.fidelity import before_after
 from nodegen.evaluation.fidelity.comparison import Comparison, compare_with, quantiles
 from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
@@ -20,6 +22,7 @@ from nodegen.evaluation.fidelity.reference import Reference, digest_of
 from nodegen.evaluation.statistics import auc_error
 from nodegen.io.boxes import Box, read_boxes
 from nodegen.io.stack import read_stack
+from nodegen.lungs.fields import Lungs
 
 JUDGED = {  # all that is measured of a box
     **MEASURES,
@@ -59,6 +62,11 @@ class StackPair:
     spacing: tuple[float, float] | None = None  # x and y, mm; None where the file says none, or 1
     right: str = "left"  # or "right": where the patient's right is shown, by the file's direction
 
+    @cached_property
+    def lungs(self) -> dict[int, Lungs | None]:
+        """The lung fields of each slice that has a box; None where no two are found."""
+        return {number: lungs_of(self.before[number]) for number in {b.slice for b in self.boxes}}
+
 
 class Judge:
     """Measures pairs one by one, keeping only the figures; without a reference, by the shipped."""
@@ -81,20 +89,20 @@ class Judge:
             # The same radiograph, treated several times or given under two names, is one: its
             # places never lie in training and in test at once.
             digest = digest_of(before) if here else ""
-            lungs = lungs_of(before) if here else None
             for i, box in here.items():
+                crop = crop_around(after, box)
                 crops = before_after.crops_of(before, after, box)
                 rows[i] = {
                     "pair": self._pairs,
                     "index": box.index,
                     "slice": box.slice,
                     "radiograph": digest,
-                    "ground": ground_of(lungs, before, box),
+                    "ground": ground_of(pair.lungs[number], before, box),
                     "side": box.side,
                     "size_px": side_of(box),
-                    **measure_nodule(after, box),
+                    **measure_nodule(crop),
                     "grain": before_after.grain_of(crops),
-                    "profile": crop_around(after, box).profile.tolist(),
+                    "profile": crop.profile.tolist(),
                 }
                 self._features.append(before_after.features_of(crops))
                 self._places.append((digest, *box.edges))
@@ -138,7 +146,5 @@ def read_pair(before: Path, after: Path, boxes: Path) -> StackPair:
             "row, column), where the same is wanted; give the two stacks of one run."
         )
     levels = grey_levels_of_pair(old.pixels, new.pixels)
-    x, y, *_ = old.geometry.spacing
-    spacing = None if x == y == 1 else (float(x), float(y))
     right = "right" if old.geometry.direction[0] < 0 else "left"
-    return StackPair(*levels, read_boxes(boxes, old.pixels.shape), spacing, right)
+    return StackPair(*levels, read_boxes(boxes, old.pixels.shape), known_spacing(old), right)

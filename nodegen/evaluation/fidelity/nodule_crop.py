@@ -54,10 +54,9 @@ class NoduleCrop:
 
     @property
     def deviation(self) -> float:
-        """Standard deviation of the surround, grey levels: what a nodule must stand out from.
+        """Standard deviation of the surround, grey levels, at least 1: what hides a nodule.
 
-        A plane is taken off before: the slope from lung to chest wall hides no nodule. At least 1,
-        the step between two grey levels.
+        A plane is taken off before: the slope from lung to chest wall hides none.
         """
         rows, columns = np.nonzero(self.surround)
         plane = np.stack([np.ones(len(rows)), rows, columns], axis=1)
@@ -67,10 +66,9 @@ class NoduleCrop:
 
     @property
     def profile(self) -> np.ndarray:
-        """Median grey level in each ring minus the surround's, shape (RINGS,).
+        """Median grey level in each elliptic ring minus the surround's, shape (RINGS,).
 
-        Rings are elliptic, so that the outermost follow the box's sides. A ring without a pixel, in
-        a box of a few px, gets what lies between its neighbours.
+        A ring without a pixel, in a box of a few px, is interpolated.
         """
         number = (self.radius / RING_WIDTH).astype(int)
         rings, medians = ring_medians(self.pixels, np.where(number < RINGS, number, -1))
@@ -87,8 +85,7 @@ def ring_medians(pixels: np.ndarray, number: np.ndarray) -> tuple[np.ndarray, np
 def crop_around(image: np.ndarray, box: Box) -> NoduleCrop:
     """Cut a box with its surround out of its slice (row, column).
 
-    Rows and columns at the slice's sides that hold nothing but 0 are padding (NODE21 pads the
-    shorter side) and are left out, unless the box lies in them.
+    Rows and columns of 0 at the slice's sides (NODE21's padding) are left out, but for a box there.
     """
     centre, halves = box.centre[::-1], (box.height / 2, box.width / 2)
     window = []
@@ -114,10 +111,9 @@ def contrast_of(profile: np.ndarray) -> float:
 
 
 def half_height_of(profile: np.ndarray) -> float:
-    """Radius, in half sides, at which the profile first falls below half of its contrast.
+    """Radius, half sides, at which the profile first falls below half of its contrast.
 
-    Between the rings' middles it is interpolated. 0 where the middle is no brighter than the
-    surround; the last ring's radius where the profile never falls so low.
+    0 where the middle is no brighter than the surround; the last ring's where it never falls.
     """
     half = contrast_of(profile) / 2
     if half <= 0:

@@ -4,9 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodegen.evaluation.fidelity.edge import edge_of, gradient_rms_of, margin_of
-from nodegen.evaluation.fidelity.nodule_crop import contrast_of, crop_around, half_height_of
-from nodegen.evaluation.fidelity.outline import find_outline, shape_of
+from nodegen.evaluation.fidelity.margin import (
+    edge_of,
+    find_outline,
+    gradient_rms_of,
+    margin_of,
+    shape_of,
+)
+from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop, contrast_of, half_height_of
 from nodegen.evaluation.fidelity.texture import texture_of
 from nodegen.io.boxes import Box
 
@@ -85,9 +90,8 @@ SIZES_PX = (45, 65)  # thirds of NODE21's 1,476 boxes, by side: below, between, 
 SIZE_NAMES = ("small", "medium", "large")
 
 
-def measure_nodule(image: np.ndarray, box: Box) -> dict[str, float]:
-    """All of ``MEASURES``, finite, of one box in its slice (row, column; 0..4095)."""
-    crop = crop_around(image, box)
+def measure_nodule(crop: NoduleCrop) -> dict[str, float]:
+    """All of ``MEASURES``, finite, of one box, by its crop out of grey levels of 0..4095."""
     profile, outline = crop.profile, find_outline(crop)
     edge, contrast = edge_of(outline, crop), contrast_of(profile)
     measured = {

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from nodegen import __version__
-from nodegen.dataset.standardise import standardise
+from nodegen.dataset.standardise import is_node21, standardise
 from nodegen.errors import EvaluationError, SettingError
 from nodegen.evaluation.boxed_images import BoxedImage, left_out, read_real
 from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
@@ -36,7 +36,6 @@ DIGITS = 4  # significant, in the file
 SUMMARY = (5, 25, 50, 75, 95)  # percentiles
 REMEDY = "give one that `nodegen reference` wrote"
 UNKNOWN = "unknown"  # the annotation source of boxes whose table names none
-NODE21_SHAPE = (1024, 1024)
 Tighten = Callable[[np.ndarray, Sequence[Box], Sequence[str]], Iterable[tuple[Box, str, bool]]]
 
 
@@ -73,8 +72,7 @@ class Reference(BaseModel):
     def table(self, *sources: str) -> pd.DataFrame:
         """The nodules of some annotation sources (none named: the main ones), a row each.
 
-        Columns are the fields of :class:`RealNodule` and those of its ``measures``; what a
-        tightened nodule does not say is NaN.
+        Columns are the fields and ``measures``; what a tightened nodule does not say is NaN.
         """
         wanted = sources or self.main
         table = pd.DataFrame(
@@ -169,8 +167,7 @@ def measure_folders(
     main : list of str
         The annotation sources that nodules are compared with; all, where none is given.
     to_node21 : bool
-        Bring radiographs to NODE21's form, with their boxes, but for those that are in it (16 bit,
-        1024 × 1024 px).
+        Bring radiographs that are not in NODE21's form to it, with their boxes.
     progress : bool
         Show a progress bar.
     tighten : callable, optional
@@ -202,11 +199,10 @@ def measure_folders(
 
 def _in_grey_levels(image: BoxedImage, to_node21: bool) -> tuple[BoxedImage, Lungs | None]:
     """The radiograph in grey levels of 0..4095, and its lungs."""
-    pixels = image.pixels
-    if not to_node21 or (pixels.shape == NODE21_SHAPE and pixels.dtype.itemsize > 1):
-        pixels = to_grey_levels(pixels)
+    if not to_node21 or is_node21(image.pixels):
+        pixels = to_grey_levels(image.pixels)
         return replace(image, pixels=pixels), lungs_of(pixels)
-    made = standardise(Radiograph(pixels, image.spacing, Path(image.name)))
+    made = standardise(Radiograph(image.pixels, image.spacing, Path(image.name)))
     crop, kept = made.transformation.crop, {}
     for box, source in zip(image.boxes, image.sources, strict=True):
         if corners := crop.apply_box(box.edges):
@@ -229,6 +225,7 @@ def _measured(
         sources.append(f"{first}-loose" if "loose" in others else first)
     given = zip(image.boxes, sources, [False] * len(sources), strict=True)
     for box, source, tightened in tighten(pixels, image.boxes, sources) if tighten else given:
+        crop = crop_around(pixels, box)
         yield RealNodule(
             annotation_source=source,
             tightened=tightened,
@@ -236,8 +233,8 @@ def _measured(
             radiograph=digest,
             size_px=_short(side_of(box)),
             mm_per_px=_short(image.spacing[0]) if image.spacing else None,
-            measures={name: _short(value) for name, value in measure_nodule(pixels, box).items()},
-            profile=tuple(round(float(level), 1) for level in crop_around(pixels, box).profile),
+            measures={name: _short(value) for name, value in measure_nodule(crop).items()},
+            profile=tuple(round(float(level), 1) for level in crop.profile),
         )
 
 

@@ -16,10 +16,9 @@ LEAST_DEVIATION = 0.1  # grey levels: what is flatter has no texture to compare 
 def texture_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
     """Deviation of two bands of detail, inside an outline and at its rim, over the surround's.
 
-    ``grain_...`` is of what is finer than 1 px, ``texture_...`` of 1 to 3 px; 1 where the surround
-    has none. Deviations are median absolute ones, which a vessel or a rib's border hardly moves.
-    The profile along the outline (half sides, by ray) is taken off before, so that a sharp edge is
-    no texture of the rim.
+    ``grain_...`` is finer than 1 px, ``texture_...`` 1 to 3 px; 1 where the surround has none.
+    Deviations are median absolute ones: a vessel hardly moves them. The profile along the outline
+    (half sides, by ray) is taken off before: a sharp edge is no texture.
     """
     around = np.interp(crop.angle, RAYS, outline, period=2 * np.pi)
     share = crop.radius / around

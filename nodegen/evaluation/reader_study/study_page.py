@@ -11,8 +11,7 @@ import numpy as np
 from nodegen import __version__
 from nodegen.evaluation.boxed_images import BoxedImage
 from nodegen.evaluation.reader_study.study_plan import Place, StudyCase, StudyPlan
-from nodegen.evaluation.viewer.html_page import Page
-from nodegen.evaluation.viewer.pixels import slope_of, stored
+from nodegen.evaluation.viewer.html_page import Page, slope_of, stored
 from nodegen.io.files import write_text
 from nodegen.io.image import run_hash
 

@@ -10,19 +10,16 @@ from PIL import Image
 from skimage.measure import find_contours
 
 from nodegen import __version__
-from nodegen.errors import StackError
 from nodegen.evaluation.fidelity import verdict_table
 from nodegen.evaluation.fidelity.before_after import region_of
 from nodegen.evaluation.fidelity.judge import JUDGED, Judge, StackPair, Verdict, read_pair
 from nodegen.evaluation.fidelity.reference import Reference
 from nodegen.evaluation.report.standing import FEW_BOXES, LABELS, label, measures_of, standing
-from nodegen.evaluation.viewer.html_page import Page
-from nodegen.evaluation.viewer.pixels import slope_of, stored
+from nodegen.evaluation.viewer.html_page import Page, slope_of, stored
 from nodegen.io.boxes import BOXES, Box
 from nodegen.io.image import run_hash
 from nodegen.io.preview import around, data_uri, eight_bit
 from nodegen.io.stack import find_image
-from nodegen.lungs.fields import find_lungs
 from nodegen.pipeline import Run
 from nodegen.workers import track
 
@@ -103,7 +100,7 @@ class Report:
         where = f"{treated.stack}/{number}"
         if where not in self.slices:
             slope = slope_of(before, after)
-            has_box = any(box.slice == number for box in treated.pair.boxes)
+            lungs = treated.pair.lungs.get(number)
             self.slices[where] = {
                 "stack": treated.stack,
                 "slice": number,
@@ -114,7 +111,7 @@ class Report:
                 "right": treated.pair.right,
                 "pixels": self.page.add(stored(before, slope)),
                 "treatments": [],
-                "lungs": _lung_outlines(before) if has_box else [],
+                "lungs": outlines(lungs.labels > 0) if lungs else [],
             }
         shown = self.slices[where]
         # Modulo 65536; where nothing was changed it is zero, which takes no room.
@@ -193,14 +190,6 @@ def nodule_outline(before: np.ndarray, after: np.ndarray, box: Box) -> list[Poly
     window = around(box, before.shape, OUTLINE_AROUND)
     region, _ = region_of(after[window].astype(np.float64) - before[window])
     return outlines(region, (window[1].start, window[0].start))
-
-
-def _lung_outlines(slice_: np.ndarray) -> list[Polygon]:
-    """Outlines of the lungs; none where no two are found."""
-    try:
-        return outlines(find_lungs(slice_).labels > 0)
-    except StackError:
-        return []
 
 
 def outlines(mask: np.ndarray, origin: tuple[int, int] = (0, 0)) -> list[Polygon]:

@@ -18,10 +18,9 @@ FEW_BOXES = 20  # fewer say too little of a method: of 20, the median's rank sti
 
 
 def measures_of(real: Comparison | None) -> dict[str, dict[str, Any]]:
-    """Each measure in ``JUDGED`` as the page shows it: its fields and title, and the real range.
+    """Each measure in ``JUDGED`` as the page shows it: its fields, title and real range.
 
-    ``reference`` holds the real nodules' 5th and 95th percentile (low, high), their median (middle)
-    and their number (n), None where none are known; ``range`` is the same as text.
+    ``reference``: p5 (low), p50 (middle), p95 (high) and number of the real nodules, or None.
     """
     made = {}
     for name, measure in JUDGED.items():
@@ -41,10 +40,7 @@ def label(method: str) -> str:
 
 
 def standing(verdict: Verdict) -> str:
-    """In how many measures a method's median is within the real range, and in which it is not.
-
-    Empty without boxes.
-    """
+    """In how many measures a method's median is within the real range; empty without boxes."""
     if not verdict.comparison:
         return ""
     ranges = verdict.comparison.real

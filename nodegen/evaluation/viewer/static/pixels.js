@@ -1,4 +1,4 @@
-/** Pixels as nodegen.evaluation.viewer.pixels packs them: read, inflated, kept while there is room. */
+/** Pixels as nodegen.evaluation.viewer.html_page packs them: read, inflated, kept while there is room. */
 
 function bytesOf(base64) {
   const text = atob(base64);
