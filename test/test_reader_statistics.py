@@ -9,11 +9,12 @@ from nodegen.evaluation.reader_study.multireader import (
     MarkedImage,
     auc_over_readers,
     fleiss_kappa,
+    half_width,
     jafroc,
     jafroc_over_readers,
+    sample_sizes,
     share_over_readers,
 )
-from nodegen.evaluation.reader_study.sample_size import half_width, table
 from nodegen.evaluation.statistics import auc, auc_error
 
 # Van Dyke et al. 1993 (79th RSNA), spin echo: five readers, 69 patients without and 45 with aortic
@@ -166,4 +167,4 @@ def test_more_cases_and_readers_narrow_the_interval():
         assert half_width(200, 3, kind) < half_width(60, 3, kind)
         assert half_width(100, 10, kind) < half_width(100, 3, kind)
     assert half_width(100, 1, "choice") == pytest.approx(1.96 * 0.05, abs=1e-4)
-    assert "| 60 |" in table()
+    assert "| 60 |" in sample_sizes()

@@ -71,10 +71,10 @@ def reader_study(
         Print how many cases and readers give which interval, and stop.
     """
     if plan:
-        from nodegen.evaluation.reader_study.sample_size import table
+        from nodegen.evaluation.reader_study.multireader import sample_sizes
 
         print("Half of the 95 % interval, over readers and cases, where readers are at chance:\n")
-        print(table())
+        print(sample_sizes())
         return
     if output is None:
         raise SettingError("--output is missing; give it, or --plan alone.")

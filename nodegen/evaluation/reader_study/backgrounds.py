@@ -50,9 +50,8 @@ class Backgrounds:
     def room(self, nodule: Place, image: BoxedImage) -> Box | None:
         """The box in which a nodule like this would lie in another radiograph.
 
-        It is as large, and lies where the real one lies in the lungs' own coordinates: in the lung,
-        behind the heart, or under the diaphragm, as that one does. None where it would lie off the
-        lungs, on other tissue, or at a known nodule.
+        As large, and where the real one lies in the lungs' own coordinates. None where it would lie
+        off the lungs, on other tissue, or at a known nodule.
         """
         found, own = self._lungs(image), self._lungs(nodule.image)
         if found is None:
@@ -73,8 +72,7 @@ class Backgrounds:
     def site(self, nodule: Place) -> Place:
         """Find a nodule's place in another radiograph of its group where no nodule is known.
 
-        Of all radiographs with room there, those five are taken whose surround is most like the
-        real nodule's in brightness and evenness; of these, the one that was shown least.
+        Of the five whose surround is most like in brightness and evenness, the one shown least.
         """
         others = [image for image in self.images if image.name != nodule.image.name]
         same = [image for image in others if image.group == nodule.image.group]

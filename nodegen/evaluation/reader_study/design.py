@@ -61,8 +61,7 @@ def practice_first(
 ) -> list[StudyCase]:
     """Shuffle the cases and make the first ``count`` of them practice.
 
-    Practice and the rest hold the kinds of case (real, synthetic, untouched; the real one left or
-    right) in the same proportions, so that practice teaches no wrong odds.
+    Both parts hold the kinds of case in the same proportions: practice teaches no wrong odds.
     """
     kinds: dict[str, list[StudyCase]] = defaultdict(list)
     for i in rng.permutation(len(cases)):

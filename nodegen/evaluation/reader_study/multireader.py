@@ -11,9 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from nodegen.evaluation.statistics import Estimate, auc
+from nodegen.evaluation.statistics import Estimate, auc, auc_error
+from nodegen.io.tables import markdown_table
 
 LEVEL = 0.95
+CORRELATION = 0.4  # of two readers' errors on the same cases; RJafroc's Van Dyke example: 0.43
+READER_SD = 0.04  # of readers' true AUC around their mean; same example: sqrt(0.0015)
 NAN = float("nan")
 
 
@@ -28,11 +31,11 @@ class ReaderEstimate(Estimate):
 NOTHING = ReaderEstimate(NAN, NAN, NAN, 0)
 
 
-def half_interval(readers: int, between: float, shared: float) -> float:
+def _half_interval(readers: int, between: float, shared: float) -> float:
     """Half of the interval of a mean over two readers and more.
 
-    It follows from the variance between the readers' figures, and from what two readers share: the
-    covariance of their figures over cases, which does not average out.
+    From the variance between the readers' figures, and what two readers share: the covariance
+    of their figures over cases, which does not average out.
     """
     total = between + readers * shared
     freedom = total**2 / (between**2 / (readers - 1)) if between > 0 else np.inf
@@ -44,7 +47,7 @@ def _over_readers_and_cases(
 ) -> ReaderEstimate:
     """A figure's mean over readers, with its interval over readers and cases.
 
-    ``figure`` takes the indices of the cases that are kept, and gives each reader's, (reader,).
+    ``figure`` gives each reader's, (reader,), from the indices of the cases that are kept.
     """
     everything = np.arange(cases)
     values = np.asarray(figure(everything), dtype=float)
@@ -58,10 +61,8 @@ def _over_readers_and_cases(
         half = float(stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(covariance[0, 0]))
     else:
         shared = max((covariance.sum() - np.trace(covariance)) / (readers * (readers - 1)), 0)
-        half = half_interval(readers, float(values.var(ddof=1)), shared)
-    if (
-        not half > 0
-    ):  # all right, or all wrong: leaving cases out changes nothing, and tells nothing
+        half = _half_interval(readers, float(values.var(ddof=1)), shared)
+    if not half > 0:  # all right, or all wrong: leaving cases out changes nothing
         return ReaderEstimate(mean, NAN, NAN, cases, readers)
     return ReaderEstimate(mean, max(mean - half, 0), min(mean + half, 1), cases, readers)
 
@@ -71,7 +72,7 @@ def auc_over_readers(
 ) -> ReaderEstimate:
     """Area under the ROC curve, mean over readers.
 
-    From ratings (reader, case), higher for what is more surely positive, and the truth (case,). Of
+    Ratings (reader, case) are higher for what is more surely positive; the truth is (case,). Of
     each reader, cases rated lower than ``least`` are left out.
     """
 
@@ -103,10 +104,10 @@ def share_over_readers(right: np.ndarray) -> ReaderEstimate:
 
 @dataclass(frozen=True)
 class MarkedImage:
-    """One reader's marks on one radiograph.
+    """One reader's marks on one radiograph: their confidences.
 
-    Of each nodule in it (``lesions``) the confidence of the mark that hit it, minus infinity where
-    none did; and the confidence of each mark that hit none (``false``).
+    ``lesions``: of the mark that hit each nodule, minus infinity where none did; ``false``: of the
+    marks that hit none.
     """
 
     lesions: tuple[float, ...]
@@ -117,8 +118,7 @@ def jafroc(images: Sequence[MarkedImage]) -> float:
     """JAFROC's figure of merit (Chakraborty and Berbaum 2004, Med Phys 31:2313).
 
     The share of pairs of a nodule and a radiograph without nodules in which the nodule's mark has
-    the higher confidence than the radiograph's most confident false mark; ties, also of two that
-    were not marked, count a half: an area under the ROC curve.
+    more confidence than the radiograph's most confident false mark; ties count a half.
     """
     lesions = np.array([value for image in images for value in image.lesions])
     false = np.array([max(image.false, default=-np.inf) for image in images if not image.lesions])
@@ -146,3 +146,32 @@ def fleiss_kappa(answers: np.ndarray) -> float:
     agreed = ((table**2).sum(axis=1) - readers) / (readers * (readers - 1))
     chance = float(((table.sum(axis=0) / table.sum()) ** 2).sum())
     return float((agreed.mean() - chance) / (1 - chance)) if chance < 1 else NAN
+
+
+def half_width(cases: int, readers: int, kind: str, area: float = 0.5) -> float:
+    """Half of the 95 % interval that a study of a kind will have, over readers and cases.
+
+    Cases are pairs of a choice study; of a rating study real and synthetic nodules, half each.
+    ``area`` is the AUC, or share right, that is expected.
+    """
+    if kind == "choice":
+        error = np.sqrt(area * (1 - area) / cases)
+    else:
+        error = auc_error(cases // 2, cases - cases // 2, area)
+    if readers == 1:
+        return float(stats.norm.ppf((1 + LEVEL) / 2) * error)
+    between = READER_SD**2 + error**2 * (1 - CORRELATION)
+    return _half_interval(readers, between, error**2 * CORRELATION)
+
+
+def sample_sizes(readers: tuple[int, ...] = (1, 2, 3, 5, 10)) -> str:
+    """Half widths as Markdown, for both kinds of study."""
+    tables = []
+    for kind, words in (("choice", "two-alternative choice: pairs"), ("rating", "rating: nodules")):
+        head = [words, *(f"{n} reader{'s' * (n > 1)}" for n in readers)]
+        rows = [
+            [cases, *(f"± {half_width(cases, n, kind):.3f}" for n in readers)]
+            for cases in (30, 60, 100, 150, 200, 300)
+        ]
+        tables.append(markdown_table(head, rows))
+    return "\n\n".join(tables)
