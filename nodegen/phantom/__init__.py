@@ -21,8 +21,7 @@ from nodegen.phantom.tissue import borders, cage_half_width, domes, frame
 from nodegen.workers import track
 
 IMAGE_NAME = "phantom.mha"
-ONES = (1.0, 1.0, 1.0)
-GEOMETRY = Geometry(ONES, ONES, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), 3)  # the organisers'
+GEOMETRY = replace(Geometry.plain(3), origin=(1.0, 1.0, 1.0))  # the organisers'
 # NODE21's 1,476 boxes: larger side 32 / 57 / 109 px at the 5th / 50th / 95th percentile, which a
 # lognormal law of this median and spread follows.
 SIDE_MEDIAN, SIDE_SPREAD, SIDE_LIMITS = 57.0, 0.372, (20.0, 180.0)

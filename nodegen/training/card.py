@@ -31,8 +31,7 @@ def save_cascade(
 ) -> None:
     """Write a cascade: convolutions in half precision, batch norm's statistics in single.
 
-    Scales are the states of the generators, coarse to fine, with the amplitudes of their noise, in
-    units of -1..1; the card says profile, source, seed and figures.
+    Scales are the generators' states, coarse to fine; amplitudes are their noise's, of -1..1.
     """
     files = []
     for first in range(0, len(scales), GROUP):

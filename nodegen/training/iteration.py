@@ -95,10 +95,9 @@ class ScaleInTraining:
     def iterate(self, *inputs: torch.Tensor) -> list[torch.Tensor]:
         """Train both networks on one window, and return the last steps' losses, as in ``LOSSES``.
 
-        Inputs are the window of the training image, of an image drawn from the scales below, and of
-        the scale's own two, all padded but the first; then all that is random: for each step of the
-        discriminator its padded noise and the point in 0..1 between real and generated where the
-        gradient penalty is taken, and the padded noise of each step of the generator.
+        Inputs: windows of the training image, of an image drawn from the scales below, and of the
+        scale's own two, padded but the first; for each step of the discriminator its padded noise
+        and the point in 0..1 where the gradient penalty is taken; each generator step's noise.
         """
         real, below, rebuilt, fixed_noise, *drawn = inputs
         steps = len(drawn) // 3

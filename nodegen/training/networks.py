@@ -1,7 +1,6 @@
-"""A generator and a discriminator of the cascade, both five unpadded convolutions, so both local.
+"""A generator and a discriminator of the cascade: five unpadded convolutions each.
 
-The image is padded with zeros once, before the generator; a window inside it is padded with its
-true surroundings, 10 px, and yields the same numbers.
+Both are local: a window padded with its true surroundings, 10 px, yields the image's own numbers.
 """
 
 import torch

@@ -1,7 +1,6 @@
 """A function of tensors that a GPU replays as one CUDA graph.
 
-A training step at a coarse scale is hundreds of small kernels. Started one by one from Python, they
-leave a GPU idle most of the time; recorded once and replayed, they follow one another at once.
+A step at a coarse scale is hundreds of small kernels, which leave a GPU idle if Python starts each.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,9 +16,8 @@ Work = Callable[..., Sequence[torch.Tensor]]
 class Recorded:
     """``work``, called as it is on a CPU, and recorded and replayed on a GPU.
 
-    It takes tensors whose shapes never change, and returns tensors. What it draws at random must
-    come in as one of them. What else it reads, such as a learning rate, stays as it was when the
-    work was recorded.
+    It takes and returns tensors of unchanging shapes. What it draws at random must be one of them;
+    what else it reads, such as a learning rate, stays as when it was recorded.
     """
 
     def __init__(self, work: Work, device: torch.device):

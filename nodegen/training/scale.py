@@ -1,7 +1,7 @@
 """Training a cascade on one image, scale by scale (SinGAN with the paper's setting).
 
-Every random number is a function of seed, scale and iteration: a run that is killed and resumed
-draws what an unbroken one would have drawn, and on the CPU ends in the same weights, bit for bit.
+All randomness follows from seed, scale and iteration: on the CPU a resumed run ends in the weights
+of an unbroken one, bit for bit.
 """
 
 import time
@@ -55,8 +55,7 @@ class TrainedScale:
 class Training:
     """One training run on an image (row, column; -1..1): its pyramid, trained scales, the next one.
 
-    ``folder`` gets a file for each trained scale in ``scales/``, and the checkpoint. Scales that an
-    earlier run trained there are loaded.
+    ``folder`` gets ``scales/`` and the checkpoint; scales that are there are loaded.
     """
 
     def __init__(
