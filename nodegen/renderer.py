@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from nodegen.errors import SettingError
 from nodegen.io.boxes import Box, Recipe, fit_boxes, position
 from nodegen.io.image import Image, dimension_of, to_array, to_image
 from nodegen.io.library import Library
+from nodegen.processes import FORKS, Channel, Processes
 from nodegen.settings import MODEL, Settings, choose_device
 from nodegen.synthesis.choice import plan_box, seed_of_inputs
 from nodegen.synthesis.context import SliceContext, to_output
@@ -38,7 +39,7 @@ from nodegen.synthesis.visibility import (
     flags_of,
     with_lungs,
 )
-from nodegen.workers import Workers, workers_for
+from nodegen.workers import Workers, available_cpus, workers_for
 
 if TYPE_CHECKING:
     import torch
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 # Blends a nodule into a slice (row, column) in 0..1, in place; what it does not reach stays as it
 # is, bit for bit.
 Blend = Callable[[np.ndarray, FittedNodule, Recipe], None]
+# Python's lock lets some three threads work at once. Processes take seconds to start, which so many
+# slices and workers pay for.
+LONG_STACK, MANY_WORKERS = 64, 4
 Watch = Callable[[Iterable[Recipe]], Iterator[Recipe]]
 
 
@@ -112,6 +116,7 @@ class Renderer:
 
     def __init__(self, settings: Settings | None = None):
         self.settings = settings or Settings()
+        self._processes: Processes | None = None
         if self.settings.device == "cuda":
             choose_device("cuda")  # said now where there is none, not after the reading
 
@@ -179,6 +184,27 @@ class Renderer:
         """Open all that rendering needs, instead of when it is first needed."""
         _ = self.library, self.blend
 
+    def _open_processes(self, slices: int) -> None:
+        """Start processes for a long stack; they are kept.
+
+        They start within seconds, as a GPU does, and short stacks and few workers do without.
+        """
+        if self._processes and self._processes.broken:
+            self._processes = None
+        count = self.settings.workers or available_cpus()
+        if self._processes is None and slices >= LONG_STACK and count >= MANY_WORKERS and FORKS:
+            self._processes = Processes(count, _open_elsewhere, (self.settings, self._asked))
+
+    @property
+    def _asked(self) -> bool:
+        """Whether processes ask for what the cascades make, since these are on a GPU."""
+        return self.settings.method == "singan" and self.device.type == "cuda"
+
+    def _answer(self, method: str, *arguments: Any) -> np.ndarray:
+        """What a process asks that renders a slice: what the cascades make of crops."""
+        made: np.ndarray = getattr(self.blend, method)(*arguments)
+        return made
+
     # --- one radiograph, or a stack of them -------------------------------------------------------
 
     def apply(self, image: Image, boxes: Sequence[Box], seed: int | None = None) -> Rendered:
@@ -240,26 +266,44 @@ class Renderer:
             As :func:`nodegen.synthesis.context.to_output` takes it.
         """
         if todo:
+            self._open_processes(len(pixels))
             self.open()  # before a thread asks for it, so that no two wait for each other
-
         by_slice: dict[int, list[Any]] = {}
         for one in todo:
             by_slice.setdefault(one.slice, []).append(one)
 
-        def work(number: int) -> RenderedSlice:
-            context, recipes = SliceContext(pixels[number]), by_slice.get(number, [])
-            if recipes and isinstance(recipes[0], Box):
-                recipes = self.plan_slice(context, recipes, seed)
-            slice01, mask = self.render(context, recipes, workers.wanted)
-            recipes = self.measured(context, slice01, recipes)
-            if recipes:
-                recipes = with_lungs(recipes, context.lungs)
-            if self.settings.noise_and_blur:
-                slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, number))
-            return RenderedSlice(to_output(context, slice01, intensity), mask, recipes)
-
         with Workers(workers_for(self.settings.workers, len(pixels))) as workers:
+
+            def work(number: int) -> RenderedSlice:
+                task = pixels[number], by_slice.get(number, []), seed, number, intensity
+                if self._processes is None:
+                    return self.render_slice(*task, watch=workers.wanted)
+                made: RenderedSlice = self._processes.run((self.settings, *task), self._answer)
+                return made
+
             yield from workers.map(work, range(len(pixels)))
+
+    def render_slice(
+        self,
+        pixels: np.ndarray,
+        todo: Sequence[Box] | Sequence[Recipe],
+        seed: int,
+        number: int,
+        intensity: str,
+        watch: Watch = iter,
+    ) -> RenderedSlice:
+        """Plan and render one slice of a stack, (row, column); see :meth:`render_stack`."""
+        context = SliceContext(pixels)
+        recipes: list[Any] = list(todo)
+        if recipes and isinstance(recipes[0], Box):
+            recipes = self.plan_slice(context, recipes, seed)
+        slice01, mask = self.render(context, recipes, watch)
+        recipes = self.measured(context, slice01, recipes)
+        if recipes:
+            recipes = with_lungs(recipes, context.lungs)
+        if self.settings.noise_and_blur:
+            slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, number))
+        return RenderedSlice(to_output(context, slice01, intensity), mask, recipes)
 
     # --- plan: everything random, before anything is rendered -------------------------------------
 
@@ -370,6 +414,34 @@ class Renderer:
         mask = np.zeros(shape, dtype=np.uint8)
         mask[nodule.window][nodule.mask] = 1
         return mask
+
+
+def _open_elsewhere(given: tuple[Settings, bool]) -> Callable[[Channel], None]:
+    """Open what processes render slices with; cascades on a GPU stay where they are, and are asked.
+
+    Returns what each process does with its channel.
+    """
+    from nodegen.lungs.network import open_network
+    from nodegen.synthesis.harmonise import Harmonise
+
+    settings, asked = given
+    renderer = Renderer(replace(settings, device="cpu"))
+    if asked:
+        renderer.blend = Harmonise(None, settings.add_back, settings.windows)
+    renderer.open()
+    open_network(quick=True)
+
+    def serve(channel: Channel) -> None:
+        def render(chosen: Settings, *task: Any) -> RenderedSlice:
+            renderer.settings = chosen  # another subtlety, by the same processes
+            return renderer.render_slice(*task)
+
+        if asked:
+            for method in ("changed", "harmonised"):
+                setattr(renderer.blend, method, partial(channel.ask, method))
+        channel.serve(render)
+
+    return serve
 
 
 def with_visibility(recipe: Recipe, context: SliceContext, change: np.ndarray) -> Recipe:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,25 @@ from nodegen.constants import CROP_PX, HALF_WIDTH_PX, N0
 if TYPE_CHECKING:
     from nodegen.cascade.cascade import Cascade
 
-BATCH = 16  # boxes at a time: as many as there are workers on a large machine
+BATCH = 16  # boxes at a time
 FIRST = min(low for low, _ in N0.values())  # the coarsest scale that a recipe begins at
-Job = tuple[np.ndarray, int, list[np.ndarray], "Future[np.ndarray]"]
+SIZES = scale_sizes()[: LAST_QUICK + 1]
+PAIR = 2 * CROP_PX**2  # pixels
 
 _one_at_a_time = threading.Lock()  # cascades of one GPU take turns
+
+
+class _Box:
+    """Memory of one box, which a GPU reads and writes by itself.
+
+    What goes in lies end to end: both crops, the noise of all scales, the first scale.
+    """
+
+    def __init__(self, pinned: bool):
+        noise = sum(size**2 for size in SIZES[FIRST:])
+        self.given = torch.zeros(PAIR + noise + 1, pin_memory=pinned)
+        self.made = torch.empty(CROP_PX, CROP_PX, pin_memory=pinned)
+        self.done: Future[None] = Future()
 
 
 class BatchedCascade:
@@ -48,24 +63,16 @@ class BatchedCascade:
     def __init__(self, cascade: Cascade, batch: int = BATCH):
         self.cascade, self.batch = cascade, batch
         self.shapes: set[tuple[int, ...]] = set()
-        self._sizes = scale_sizes()[: LAST_QUICK + 1]
-        pinned = cascade.device.type == "cuda"
-        noise = sum(size**2 for size in self._sizes[FIRST:])
-        # On the host: images, noise of all scales end to end, first scales; then their copies.
-        self._host = (
-            torch.zeros(batch, 2, CROP_PX, CROP_PX, pin_memory=pinned),
-            torch.zeros(batch, noise, pin_memory=pinned),
-            torch.zeros(batch, dtype=torch.int32, pin_memory=pinned),
-        )
-        self._there = tuple(tensor.to(cascade.device) for tensor in self._host)
+        self._waiting: queue.SimpleQueue[_Box] = queue.SimpleQueue()
+        self._given = torch.zeros(batch, len(_Box(False).given), device=cascade.device)
         self._made = torch.zeros(0)
-        self._back = torch.zeros(batch, CROP_PX, CROP_PX, pin_memory=pinned)
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._queue: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._pinned = cascade.device.type == "cuda"
+        with _one_at_a_time:
+            self._work = self._recorded() if self._pinned else self._compute
         self._started = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def __call__(self, images: np.ndarray, n0: int, noise: list[np.ndarray]) -> np.ndarray:
+    def __call__(self, images: np.ndarray, n0: int, rng: np.random.Generator) -> np.ndarray:
         """Harmonise one box; waits for its batch, and may be called by several threads.
 
         Parameters
@@ -74,8 +81,8 @@ class BatchedCascade:
             The paste and the untouched crop, in -1..1.
         n0 : int
             Scale to begin at, from ``FIRST`` to ``LAST_QUICK``.
-        noise : list of ndarray, shape (row, column)
-            Of each scale from ``n0`` to the last quick one.
+        rng : Generator
+            Of the noise, of every scale from ``n0`` on.
 
         Returns
         -------
@@ -86,70 +93,55 @@ class BatchedCascade:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, daemon=True)
                 self._thread.start()
-        done: Future[np.ndarray] = Future()
-        self._queue.put((images, n0, noise, done))
-        return done.result()
+        box = _Box(self._pinned)
+        given = box.given.numpy()
+        given[:PAIR].reshape(images.shape)[:] = images
+        before = PAIR + sum(size**2 for size in SIZES[FIRST:n0])
+        rng.standard_normal(out=given[before:-1], dtype=np.float32)
+        given[-1] = n0
+        self._waiting.put(box)
+        box.done.result()
+        return box.made.numpy()
 
     def takes(self, shape: tuple[int, ...], n0: int) -> bool:
         """Whether it is made for crops of this shape (row, column) and this first scale."""
         return shape == (CROP_PX, CROP_PX) and FIRST <= n0 <= LAST_QUICK
 
-    def draw_noise(self, rng: np.random.Generator, n0: int) -> list[np.ndarray]:
-        """Draw the noise of every scale from ``n0`` on."""
-        return [rng.standard_normal((s, s), dtype=np.float32) for s in self._sizes[n0:]]
-
     def _serve(self) -> None:
         while True:
-            jobs = [self._queue.get()]
-            while len(jobs) < self.batch:
-                try:
-                    jobs.append(self._queue.get_nowait())
-                except queue.Empty:
-                    break
+            boxes = [self._waiting.get()]
+            while len(boxes) < self.batch and not self._waiting.empty():
+                boxes.append(self._waiting.get())
             try:
                 with _one_at_a_time:
-                    made = self._run(jobs)
+                    self._run(boxes)
             except Exception as error:
-                for *_, done in jobs:
-                    done.set_exception(error)
-                continue
-            for one, (*_, done) in zip(made, jobs, strict=False):
-                done.set_result(one.copy())
+                for box in boxes:
+                    box.done.set_exception(error)
+            else:
+                for box in boxes:
+                    box.done.set_result(None)
 
     @torch.inference_mode()
-    def _run(self, jobs: list[Job]) -> np.ndarray:
-        images, noise, first = self._host
-        for i, (pair, n0, drawn, _) in enumerate(jobs):
-            images[i] = torch.from_numpy(pair)
-            flat = np.concatenate([one.ravel() for one in drawn])
-            noise[i, noise.shape[1] - len(flat) :] = torch.from_numpy(flat)
-            first[i] = n0
-        first[len(jobs) :] = LAST_QUICK
-        for host, there in zip(self._host, self._there, strict=True):
-            there.copy_(host, non_blocking=True)
-        if self.cascade.device.type != "cuda":
-            return self._compute().numpy()
-        if self._graph is None:
-            self._record()
-        assert self._graph is not None
-        self._graph.replay()
-        self._back.copy_(self._made)  # waits for the GPU
-        return self._back.numpy()
+    def _run(self, boxes: list[_Box]) -> None:
+        for row, box in zip(self._given, boxes, strict=False):
+            row.copy_(box.given, non_blocking=True)
+        self._work()
+        for box, made in zip(boxes, self._made, strict=False):
+            box.made.copy_(made, non_blocking=True)
+        if self._pinned:
+            torch.cuda.synchronize()
 
     def replayed(self, rounds: int) -> float:
-        """Seconds in which the recorded work is done so many times, without any copy."""
+        """Seconds in which the work of a batch is done so many times, without any copy."""
         start = time.perf_counter()
-        with torch.inference_mode():
-            for _ in range(rounds):
-                if self._graph is None:
-                    self._compute()
-                else:
-                    self._graph.replay()
-            if self._graph is not None:
-                torch.cuda.synchronize()
+        for _ in range(rounds):
+            self._work()
+        if self._pinned:
+            torch.cuda.synchronize()
         return time.perf_counter() - start
 
-    def _record(self) -> None:
+    def _recorded(self) -> Callable[[], None]:
         """Record the work of a batch, once the libraries have chosen their kernels."""
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
@@ -157,25 +149,26 @@ class BatchedCascade:
             for _ in range(3):
                 self._compute()
         torch.cuda.current_stream().wait_stream(side)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-            self._made = self._compute()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            self._compute()
+        return graph.replay
 
-    def _compute(self) -> torch.Tensor:
-        images, noise, first = self._there
-        pairs = images.flatten(0, 1)[:, None]
-        made, start = pairs, 0
+    @torch.inference_mode()
+    def _compute(self) -> None:
+        pairs = self._given[:, :PAIR].reshape(-1, 1, CROP_PX, CROP_PX)
+        first, made, start = self._given[:, -1], pairs, PAIR
         for n in range(FIRST, LAST_QUICK + 1):
-            size = self._sizes[n]
+            size = SIZES[n]
             image = resize(pairs, size, size)
             if n > FIRST:  # a box that begins later takes its own images until then
                 begun = (first < n).repeat_interleave(2).view(-1, 1, 1, 1)
                 image = torch.where(begun, resize(made, size, size), image)
-            z = noise[:, start : start + size**2].view(-1, 1, size, size)
+            z = self._given[:, start : start + size**2].view(-1, 1, size, size)
             start += size**2
             noisy = image + self.cascade.amplitudes[n] * z.repeat_interleave(2, 0)
             padded = F.pad(noisy, (HALF_WIDTH_PX,) * 4)
             self.shapes.add(tuple(padded.shape))
             made = image + self.cascade.generate(n, padded)
         change = made.view(self.batch, 2, *made.shape[-2:])
-        return resize(change[:, 0] - change[:, 1], CROP_PX, CROP_PX)
+        self._made = resize(change[:, 0] - change[:, 1], CROP_PX, CROP_PX)

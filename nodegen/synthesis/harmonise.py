@@ -95,8 +95,8 @@ class Harmonise:
         """
         cascade = self._batched.get(recipe.signal)
         if cascade is not None and cascade.takes(images.shape[1:], recipe.n0):
-            noise = cascade.draw_noise(_noise_stream(recipe), recipe.n0)
-            return np.asarray(cascade(images * 2 - 1, recipe.n0, noise)[window] / 2)
+            made = cascade(images * 2 - 1, recipe.n0, _noise_stream(recipe))
+            return np.asarray(made[window] / 2)
         paste, untouched = self.harmonised(images, window, recipe)
         return np.asarray(paste - untouched)
 
