@@ -54,9 +54,9 @@ class Processes:
             channels.append(Channel((here.detach(), to, back)))
             lines.append((there.detach(), back, to))
             self._idle.put(channels[-1])
-        path = os.pathsep.join(filter(None, sys.path))
+        path = os.pathsep.join(sys.path)  # an empty one stands for the working directory there too
         parent = subprocess.Popen(
-            [sys.executable, "-c", "from nodegen.processes import fork_all; fork_all()"],
+            [sys.executable, "-Pc", "from nodegen.processes import fork_all; fork_all()"],
             stdin=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path, **dict.fromkeys(THREADS, "1")},
             pass_fds=[file for line in lines for file in line],
