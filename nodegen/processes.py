@@ -11,7 +11,6 @@ import mmap
 import os
 import pickle
 import queue
-import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate, pairwise
 from multiprocessing.connection import Connection
 from typing import Any
+
+import numpy as np
 
 from nodegen.errors import OutputError
 
@@ -60,6 +61,7 @@ class Processes:
             stdin=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path, **dict.fromkeys(THREADS, "1")},
             pass_fds=[file for line in lines for file in line],
+            process_group=0,  # an interrupt reaches this process alone
         )
         assert parent.stdin
         with parent.stdin as stdin:
@@ -97,14 +99,14 @@ class Channel:
 
     def __init__(self, line: Line):
         self._connection, self._files = Connection(line[0]), line[1:]
-        self._memory = [memoryview(b"")] * 2
+        self._memory = [np.empty(0, dtype=np.uint8)] * 2  # its copies let go of Python's lock
 
     def send(self, thing: Any) -> None:
         """Send what can be pickled."""
         arrays: list[pickle.PickleBuffer] = []
         pickled = pickle.dumps(thing, 5, buffer_callback=arrays.append)
-        pieces = [array.raw() for array in arrays]
-        ends = list(accumulate((piece.nbytes for piece in pieces), initial=0))
+        pieces = [np.frombuffer(array.raw(), dtype=np.uint8) for array in arrays]
+        ends = list(accumulate((len(piece) for piece in pieces), initial=0))
         memory = self._room(0, ends[-1])
         for piece, span in zip(pieces, pairwise(ends), strict=True):
             memory[slice(*span)] = piece
@@ -114,7 +116,7 @@ class Channel:
         """What was sent; waits for it."""
         pickled, ends = self._connection.recv()
         memory = self._room(1, ends[-1])
-        pieces = [bytearray(memory[slice(*span)]) for span in pairwise(ends)]
+        pieces = [memory[slice(*span)].copy() for span in pairwise(ends)]
         return pickle.loads(pickled, buffers=pieces)
 
     def ask(self, *what: Any) -> Any:
@@ -133,18 +135,17 @@ class Channel:
         for file in self._files:
             os.close(file)
 
-    def _room(self, side: int, size: int) -> memoryview:
+    def _room(self, side: int, size: int) -> np.ndarray:
         """Memory of at least so many bytes, that is written to (0) or read from (1)."""
         if len(self._memory[side]) < size:
             if side == 0:
                 os.ftruncate(self._files[0], size)
-            self._memory[side] = memoryview(mmap.mmap(self._files[side], size))
+            self._memory[side] = np.frombuffer(mmap.mmap(self._files[side], size), dtype=np.uint8)
         return self._memory[side]
 
 
 def fork_all() -> None:
     """Fork the processes, as stdin says, and wait for their end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt reaches the parent as well
     prepare, argument, lines = pickle.load(sys.stdin.buffer)
     serve = prepare(argument)
     for own in lines:
