@@ -1,8 +1,8 @@
 """Processes that work for threads of this one, and may ask them while they do; for Linux alone.
 
-One interpreter of their own opens what all of them need, and forks them: it has no other threads,
-and nothing of the caller's script runs in it. Arrays pass through memory that both sides see. Each
-process ends where the other end of its line is closed, and so with its parent, however that ends.
+One interpreter opens what all of them need, and forks them: it has no other threads, and nothing of
+the caller's script runs in it. Arrays pass through memory that both sides see. A process ends where
+the other end of its line is closed, and so with its parent, however that ends.
 """
 
 from __future__ import annotations
@@ -11,67 +11,61 @@ import mmap
 import os
 import pickle
 import queue
-import socket
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import accumulate, pairwise
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
 import numpy as np
 
-from nodegen.errors import OutputError
+from nodegen.errors import NodegenError, OutputError
 
 FORKS = sys.platform == "linux"  # memory that has no name is Linux's
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-Line = tuple[int, int, int]  # descriptors: a socket, the memory written to, the memory read from
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class Processes:
-    """Processes that each serve one thread at a time.
+    """Processes that each serve one thread at a time, for as long as this object lives.
 
     Parameters
     ----------
     count : int
         How many there are.
     prepare : callable
-        Of a module; called once before they are forked, with ``argument``, it returns what each of
-        them does with its :class:`Channel`.
-    argument : object
-        Can be pickled.
+        Of a module. It is called once with ``argument``, which can be pickled, before they are
+        forked, and returns what each of them does with its :class:`Channel`.
     """
 
     def __init__(
-        self, count: int, prepare: Callable[[Any], Callable[[Channel], None]], argument: Any
+        self, count: int, prepare: Callable[[Any], Callable[[Channel], None]], argument: Any = None
     ):
-        self.broken = False
+        self.broken = False  # whether one of them was ended from outside
         self._idle: queue.SimpleQueue[Channel] = queue.SimpleQueue()
-        lines, channels = list[Line](), list[Channel]()
-        for _ in range(count):
-            here, there = socket.socketpair()
-            to, back = os.memfd_create("nodegen"), os.memfd_create("nodegen")
-            channels.append(Channel((here.detach(), to, back)))
-            lines.append((there.detach(), back, to))
-            self._idle.put(channels[-1])
+        pipes = [Pipe() for _ in range(count)]
+        lines = [(there.fileno(), os.memfd_create("nodegen")) for _, there in pipes]
         path = os.pathsep.join(sys.path)  # an empty one stands for the working directory there too
         parent = subprocess.Popen(
             [sys.executable, "-Pc", "from nodegen.processes import fork_all; fork_all()"],
             stdin=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path, **dict.fromkeys(THREADS, "1")},
+            env={**os.environ, "PYTHONPATH": path, **ONE_THREAD},
             pass_fds=[file for line in lines for file in line],
             process_group=0,  # an interrupt reaches this process alone
         )
+        channels = [Channel(p[0], memory) for p, (_, memory) in zip(pipes, lines, strict=True)]
+        weakref.finalize(self, _end, channels, parent)
+        for channel, (_, there) in zip(channels, pipes, strict=True):
+            self._idle.put(channel)
+            there.close()
         assert parent.stdin
         with parent.stdin as stdin:
             pickle.dump((prepare, argument, lines), stdin)
-        for end, *_ in lines:
-            os.close(end)
-        weakref.finalize(self, _end, channels, parent)
 
-    def run(self, task: Any, answer: Callable[..., Any]) -> Any:
-        """Have a process do a task; ``answer`` takes what it asks meanwhile.
+    def run(self, task: Any, asked: object = None) -> Any:
+        """Have a process do a task; what it asks meanwhile, methods of ``asked`` answer.
 
         Raises
         ------
@@ -81,8 +75,8 @@ class Processes:
         channel = self._idle.get()
         try:
             channel.send(task)
-            while (asked := channel.receive())[0]:
-                channel.send(_tried(answer, *asked[1]))
+            while (method := (got := channel.receive())[0]) is not None:
+                channel.send(_tried(getattr(asked, method), *got[1]))
         except (EOFError, OSError) as error:
             self.broken = True
             raise OutputError(
@@ -91,79 +85,75 @@ class Processes:
             ) from error
         finally:
             self._idle.put(channel)
-        return _or_raise(asked[1])
+        return _or_raise(got[1])
 
 
 class Channel:
-    """One end of a line to another process."""
+    """One end of a line to another process; one of both sends, and then the other one."""
 
-    def __init__(self, line: Line):
-        self._connection, self._files = Connection(line[0]), line[1:]
-        self._memory = [np.empty(0, dtype=np.uint8)] * 2  # its copies let go of Python's lock
+    def __init__(self, connection: Connection, file: int):
+        self._connection, self._file = connection, file
+        self._memory = np.empty(0, dtype=np.uint8)  # its copies let go of Python's lock
 
     def send(self, thing: Any) -> None:
         """Send what can be pickled."""
         arrays: list[pickle.PickleBuffer] = []
         pickled = pickle.dumps(thing, 5, buffer_callback=arrays.append)
         pieces = [np.frombuffer(array.raw(), dtype=np.uint8) for array in arrays]
-        ends = list(accumulate((len(piece) for piece in pieces), initial=0))
-        memory = self._room(0, ends[-1])
+        ends = list(accumulate(map(len, pieces), initial=0))
+        self._grow(ends[-1])
         for piece, span in zip(pieces, pairwise(ends), strict=True):
-            memory[slice(*span)] = piece
+            self._memory[slice(*span)] = piece
         self._connection.send((pickled, ends))
 
     def receive(self) -> Any:
         """What was sent; waits for it."""
         pickled, ends = self._connection.recv()
-        memory = self._room(1, ends[-1])
-        pieces = [memory[slice(*span)].copy() for span in pairwise(ends)]
+        self._grow(ends[-1])
+        pieces = [self._memory[slice(*span)].copy() for span in pairwise(ends)]
         return pickle.loads(pickled, buffers=pieces)
 
-    def ask(self, *what: Any) -> Any:
-        """What the thread answers that waits for this process."""
-        self.send((True, what))
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """Have the thread that waits for this process call a method."""
+        self.send((method, arguments))
         return _or_raise(self.receive())
 
     def serve(self, work: Callable[..., Any]) -> None:
         """Do task after task, until the line is closed."""
         while True:
-            self.send((False, _tried(work, *self.receive())))
+            self.send((None, _tried(work, *self.receive())))
 
     def close(self) -> None:
         """Close the line, which ends a process at its other end."""
         self._connection.close()
-        for file in self._files:
-            os.close(file)
+        os.close(self._file)
 
-    def _room(self, side: int, size: int) -> np.ndarray:
-        """Memory of at least so many bytes, that is written to (0) or read from (1)."""
-        if len(self._memory[side]) < size:
-            if side == 0:
-                os.ftruncate(self._files[0], size)
-            self._memory[side] = np.frombuffer(mmap.mmap(self._files[side], size), dtype=np.uint8)
-        return self._memory[side]
+    def _grow(self, size: int) -> None:
+        """Make room; both ends do so at the same message, and so know as many bytes."""
+        if len(self._memory) < size:
+            os.ftruncate(self._file, size)
+            self._memory = np.frombuffer(mmap.mmap(self._file, size), dtype=np.uint8)
 
 
 def fork_all() -> None:
     """Fork the processes, as stdin says, and wait for their end."""
     prepare, argument, lines = pickle.load(sys.stdin.buffer)
-    serve = prepare(argument)
-    for own in lines:
+    try:
+        serve = prepare(argument)
+    except NodegenError:
+        return  # who waits opens the same, and says so
+    sockets = {socket for socket, _ in lines}
+    for socket, memory in lines:
         if os.fork() == 0:
-            _close(line for line in lines if line != own)
-            try:
-                serve(Channel(own))
-            except (EOFError, OSError):
-                os._exit(0)
-    _close(lines)
+            for other in sockets - {socket}:
+                os.close(other)
+            with suppress(EOFError, OSError):
+                serve(Channel(Connection(socket), memory))
+            os._exit(0)
+    for socket in sockets:
+        os.close(socket)
     for _ in lines:
         os.wait()
-
-
-def _close(lines: Iterable[Line]) -> None:
-    for line in lines:
-        for file in line:
-            os.close(file)
 
 
 def _end(channels: list[Channel], parent: subprocess.Popen[bytes]) -> None:

@@ -39,7 +39,7 @@ from nodegen.synthesis.visibility import (
     flags_of,
     with_lungs,
 )
-from nodegen.workers import Workers, available_cpus, workers_for
+from nodegen.workers import Workers, workers_for
 
 if TYPE_CHECKING:
     import torch
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 # Blends a nodule into a slice (row, column) in 0..1, in place; what it does not reach stays as it
 # is, bit for bit.
 Blend = Callable[[np.ndarray, FittedNodule, Recipe], None]
-# Python's lock lets some three threads work at once. Processes take seconds to start, which so many
-# slices and workers pay for.
-LONG_STACK, MANY_WORKERS = 64, 4
 Watch = Callable[[Iterable[Recipe]], Iterator[Recipe]]
+# Slices and workers from which on processes pay: they start in six seconds, and Python's lock lets
+# some three threads work at once.
+LONG_STACK, MANY_WORKERS = 64, 4
 
 
 class RenderedSlice(NamedTuple):
@@ -184,26 +184,19 @@ class Renderer:
         """Open all that rendering needs, instead of when it is first needed."""
         _ = self.library, self.blend
 
-    def _open_processes(self, slices: int) -> None:
-        """Start processes for a long stack; they are kept.
-
-        They start within seconds, as a GPU does, and short stacks and few workers do without.
-        """
-        if self._processes and self._processes.broken:
-            self._processes = None
-        count = self.settings.workers or available_cpus()
-        if self._processes is None and slices >= LONG_STACK and count >= MANY_WORKERS and FORKS:
+    def _processes_for(self, slices: int) -> Processes | None:
+        """Processes for a long stack, which are kept; None where threads render it."""
+        count = workers_for(self.settings.workers, slices)
+        if not (FORKS and slices >= LONG_STACK and count >= MANY_WORKERS):
+            return None
+        if self._processes is None or self._processes.broken:
             self._processes = Processes(count, _open_elsewhere, (self.settings, self._asked))
+        return self._processes
 
     @property
     def _asked(self) -> bool:
         """Whether processes ask for what the cascades make, since these are on a GPU."""
         return self.settings.method == "singan" and self.device.type == "cuda"
-
-    def _answer(self, method: str, *arguments: Any) -> np.ndarray:
-        """What a process asks that renders a slice: what the cascades make of crops."""
-        made: np.ndarray = getattr(self.blend, method)(*arguments)
-        return made
 
     # --- one radiograph, or a stack of them -------------------------------------------------------
 
@@ -265,36 +258,33 @@ class Renderer:
         intensity : {"challenge", "input"}
             As :func:`nodegen.synthesis.context.to_output` takes it.
         """
+        processes = self._processes_for(len(pixels)) if todo else None
         if todo:
-            self._open_processes(len(pixels))
             self.open()  # before a thread asks for it, so that no two wait for each other
         by_slice: dict[int, list[Any]] = {}
         for one in todo:
             by_slice.setdefault(one.slice, []).append(one)
 
+        def work(number: int) -> RenderedSlice:
+            task = pixels[number], by_slice.get(number, []), seed, number, intensity
+            if processes is None:
+                return self.render_slice(*task, watch=workers.wanted)
+            return processes.run((self.settings, *task), self.blend)
+
         with Workers(workers_for(self.settings.workers, len(pixels))) as workers:
-
-            def work(number: int) -> RenderedSlice:
-                task = pixels[number], by_slice.get(number, []), seed, number, intensity
-                if self._processes is None:
-                    return self.render_slice(*task, watch=workers.wanted)
-                made: RenderedSlice = self._processes.run((self.settings, *task), self._answer)
-                return made
-
             yield from workers.map(work, range(len(pixels)))
 
     def render_slice(
         self,
         pixels: np.ndarray,
-        todo: Sequence[Box] | Sequence[Recipe],
+        todo: list[Any],
         seed: int,
         number: int,
         intensity: str,
         watch: Watch = iter,
     ) -> RenderedSlice:
-        """Plan and render one slice of a stack, (row, column); see :meth:`render_stack`."""
-        context = SliceContext(pixels)
-        recipes: list[Any] = list(todo)
+        """Plan and render one slice, (row, column), of a stack; see :meth:`render_stack`."""
+        context, recipes = SliceContext(pixels), todo
         if recipes and isinstance(recipes[0], Box):
             recipes = self.plan_slice(context, recipes, seed)
         slice01, mask = self.render(context, recipes, watch)
@@ -417,10 +407,7 @@ class Renderer:
 
 
 def _open_elsewhere(given: tuple[Settings, bool]) -> Callable[[Channel], None]:
-    """Open what processes render slices with; cascades on a GPU stay where they are, and are asked.
-
-    Returns what each process does with its channel.
-    """
+    """Open what processes render slices with, and return what they do; cascades may be asked."""
     from nodegen.lungs.network import open_network
     from nodegen.synthesis.harmonise import Harmonise
 
@@ -436,9 +423,8 @@ def _open_elsewhere(given: tuple[Settings, bool]) -> Callable[[Channel], None]:
             renderer.settings = chosen  # another subtlety, by the same processes
             return renderer.render_slice(*task)
 
-        if asked:
-            for method in ("changed", "harmonised"):
-                setattr(renderer.blend, method, partial(channel.ask, method))
+        for method in ("changed", "harmonised") if asked else ():
+            setattr(renderer.blend, method, partial(channel.ask, method))
         channel.serve(render)
 
     return serve

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
@@ -69,8 +68,7 @@ class BatchedCascade:
         self._pinned = cascade.device.type == "cuda"
         with _one_at_a_time:
             self._work = self._recorded() if self._pinned else self._compute
-        self._started = threading.Lock()
-        self._thread: threading.Thread | None = None
+        threading.Thread(target=self._serve, daemon=True).start()
 
     def __call__(self, images: np.ndarray, n0: int, rng: np.random.Generator) -> np.ndarray:
         """Harmonise one box; waits for its batch, and may be called by several threads.
@@ -89,10 +87,6 @@ class BatchedCascade:
         ndarray of float32, shape (256, 256)
             What the cascade makes of the first image less what it makes of the second.
         """
-        with self._started:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, daemon=True)
-                self._thread.start()
         box = _Box(self._pinned)
         given = box.given.numpy()
         given[:PAIR].reshape(images.shape)[:] = images
@@ -131,15 +125,6 @@ class BatchedCascade:
             box.made.copy_(made, non_blocking=True)
         if self._pinned:
             torch.cuda.synchronize()
-
-    def replayed(self, rounds: int) -> float:
-        """Seconds in which the work of a batch is done so many times, without any copy."""
-        start = time.perf_counter()
-        for _ in range(rounds):
-            self._work()
-        if self._pinned:
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
 
     def _recorded(self) -> Callable[[], None]:
         """Record the work of a batch, once the libraries have chosen their kernels."""

@@ -1,23 +1,15 @@
 """Make a set: in one process, in several, or a share of it; and go on where a run was stopped."""
 
 import json
-import os
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    CancelledError,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from multiprocessing import get_context, parent_process
+from operator import methodcaller
 from pathlib import Path
+from typing import Any
 
 from nodegen import __version__
 from nodegen.dataset.dataset_plan import (
@@ -35,12 +27,14 @@ from nodegen.dataset.image_maker import make_elsewhere, maker_for, read_records
 from nodegen.dataset.sources import Source
 from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.store import Store
+from nodegen.processes import Processes
 from nodegen.workers import track
 
 RETRIES = 3  # of an image at which a worker of a cluster failed, not counting lost workers
 CONNECT_S = 30.0  # to a cluster's scheduler
 AHEAD = 1000  # tasks that an executor holds: more keep no worker busier, and cost memory
 Task = tuple[Store, Source, list[PlannedImage]]  # a radiograph, and the images that it lacks
+Submit = Callable[..., Future[list[str]]]  # takes the arguments of make_elsewhere
 
 
 @dataclass(frozen=True)
@@ -138,8 +132,8 @@ def make_dataset(
     if scheduler:  # an image a task, so that little is lost with a worker
         todo = [(root, source, [each]) for root, source, images in todo for each in images]
     total = sum(len(images) for _, _, images in todo)
-    with _executor(workers, scheduler if todo else None) as executor:
-        made = _made(executor, settings, store.absolute(), todo)
+    with _elsewhere(workers, scheduler if todo else None) as submit:
+        made = _made(submit, settings, store.absolute(), todo)
         for _ in track(made, total, "radiographs with nodules", "image", progress):
             pass
     records = list(read_records(store, plan.images))
@@ -201,17 +195,17 @@ def _finished(plan: DatasetPlan, store: Store, records: list[Record]) -> Dataset
 
 
 def _made(
-    executor: Executor | None, settings: DatasetSettings, store: Store, todo: list[Task]
+    submit: Submit | None, settings: DatasetSettings, store: Store, todo: list[Task]
 ) -> Iterator[str]:
     """Make what is to be made; yields the name of each image."""
-    if executor is None:
+    if submit is None:
         for task in todo:
             yield from maker_for(settings, store).make(*task)
         return
     tasks, waiting = iter(todo), set[Future[list[str]]]()
     while True:
         for task in islice(tasks, AHEAD - len(waiting)):
-            waiting.add(executor.submit(make_elsewhere, __version__, settings, store, *task))
+            waiting.add(submit(__version__, settings, store, *task))
         if not waiting:
             return
         ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -220,31 +214,28 @@ def _made(
 
 
 @contextmanager
-def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
+def _elsewhere(workers: int, scheduler: str | None) -> Iterator[Submit | None]:
     """The workers of a cluster, or processes of this machine; None for this process."""
     if scheduler:
-        with _cluster(scheduler) as executor:
-            yield executor
+        with _cluster(scheduler) as submit:
+            yield submit
     elif workers == 1:
         yield None
     else:
-        pool = ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=_watch_parent
-        )
+        pool, processes = ThreadPoolExecutor(workers), Processes(workers, _work_of_processes)
         try:
-            yield pool
-        except BrokenProcessPool as error:
-            raise OutputError(
-                "A worker process was ended from outside, perhaps for want of memory; run the same "
-                "command again to go on, with fewer --workers."
-            ) from error
+            yield lambda *task: pool.submit(processes.run, task)
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
+
+
+def _work_of_processes(_: None) -> Callable[[Any], None]:
+    return methodcaller("serve", make_elsewhere)
 
 
 @contextmanager
-def _cluster(address: str) -> Iterator[Executor]:
-    """An executor whose tasks the workers of a Dask cluster do.
+def _cluster(address: str) -> Iterator[Submit]:
+    """The workers of a Dask cluster.
 
     A task holds all that it needs, so that no worker is indispensable: Dask gives the tasks of one
     that is lost to others, and each begins by looking whether its image is there already.
@@ -264,7 +255,7 @@ def _cluster(address: str) -> Iterator[Executor]:
         if not client.scheduler_info(n_workers=1)["workers"]:
             print("The cluster has no workers yet; waiting for them.", flush=True)
         try:
-            yield client.get_executor(pure=False, retries=RETRIES)
+            yield partial(client.get_executor(pure=False, retries=RETRIES).submit, make_elsewhere)
         except KilledWorker as error:
             raise OutputError(
                 "Workers were lost at one image again and again, perhaps for want of memory; give "
@@ -275,15 +266,3 @@ def _cluster(address: str) -> Iterator[Executor]:
                 f"The scheduler at {address} was lost, or a file could not be read or written "
                 f"({error or 'it was ended'}); run the same command again to go on."
             ) from error
-
-
-def _watch_parent() -> None:
-    """End with the parent, so that no worker is left where it was killed."""
-
-    def wait_for_parent() -> None:
-        parent = parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait_for_parent, daemon=True).start()
