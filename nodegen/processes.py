@@ -11,20 +11,20 @@ import mmap
 import os
 import pickle
 import queue
+import socket
 import subprocess
 import sys
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import accumulate, pairwise
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
 from nodegen.errors import NodegenError, OutputError
 
-FORKS = sys.platform == "linux"  # memory that has no name is Linux's
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -34,43 +34,41 @@ class Processes:
     Parameters
     ----------
     count : int
-        How many there are.
     prepare : callable
-        Of a module. It is called once with ``argument``, which can be pickled, before they are
-        forked, and returns what each of them does with its :class:`Channel`.
+        Of a module; called once with ``argument``, which can be pickled, before they are forked.
+        Returns what does a task in each of them.
     """
 
     def __init__(
-        self, count: int, prepare: Callable[[Any], Callable[[Channel], None]], argument: Any = None
+        self, count: int, prepare: Callable[[Any], Callable[..., Any]], argument: Any = None
     ):
         self.broken = False  # whether one of them was ended from outside
         self._idle: queue.SimpleQueue[Channel] = queue.SimpleQueue()
-        pipes = [Pipe() for _ in range(count)]
-        lines = [(there.fileno(), os.memfd_create("nodegen")) for _, there in pipes]
-        path = os.pathsep.join(sys.path)  # an empty one stands for the working directory there too
+        channels, lines = list[Channel](), list[tuple[int, int]]()  # their ends: socket, memory
+        for _ in range(count):
+            (here, there), memory = socket.socketpair(), os.memfd_create("nodegen")
+            channels.append(Channel(here.detach(), memory))
+            lines.append((there.detach(), memory))
+            self._idle.put(channels[-1])
         parent = subprocess.Popen(
             [sys.executable, "-Pc", "from nodegen.processes import fork_all; fork_all()"],
             stdin=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path, **ONE_THREAD},
+            # An empty path stands for the working directory there too.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **ONE_THREAD},
             pass_fds=[file for line in lines for file in line],
             process_group=0,  # an interrupt reaches this process alone
         )
-        channels = [Channel(p[0], memory) for p, (_, memory) in zip(pipes, lines, strict=True)]
         weakref.finalize(self, _end, channels, parent)
-        for channel, (_, there) in zip(channels, pipes, strict=True):
-            self._idle.put(channel)
-            there.close()
         assert parent.stdin
         with parent.stdin as stdin:
             pickle.dump((prepare, argument, lines), stdin)
+        for end, _ in lines:
+            os.close(end)
 
     def run(self, task: Any, asked: object = None) -> Any:
         """Have a process do a task; what it asks meanwhile, methods of ``asked`` answer.
 
-        Raises
-        ------
-        OutputError
-            Where the process is there no more.
+        Raises an OutputError where the process is there no more.
         """
         channel = self._idle.get()
         try:
@@ -91,8 +89,8 @@ class Processes:
 class Channel:
     """One end of a line to another process; one of both sends, and then the other one."""
 
-    def __init__(self, connection: Connection, file: int):
-        self._connection, self._file = connection, file
+    def __init__(self, end: int, memory: int):
+        self._connection, self._file = Connection(end), memory
         self._memory = np.empty(0, dtype=np.uint8)  # its copies let go of Python's lock
 
     def send(self, thing: Any) -> None:
@@ -113,16 +111,6 @@ class Channel:
         pieces = [self._memory[slice(*span)].copy() for span in pairwise(ends)]
         return pickle.loads(pickled, buffers=pieces)
 
-    def ask(self, method: str, *arguments: Any) -> Any:
-        """Have the thread that waits for this process call a method."""
-        self.send((method, arguments))
-        return _or_raise(self.receive())
-
-    def serve(self, work: Callable[..., Any]) -> None:
-        """Do task after task, until the line is closed."""
-        while True:
-            self.send((None, _tried(work, *self.receive())))
-
     def close(self) -> None:
         """Close the line, which ends a process at its other end."""
         self._connection.close()
@@ -139,21 +127,32 @@ def fork_all() -> None:
     """Fork the processes, as stdin says, and wait for their end."""
     prepare, argument, lines = pickle.load(sys.stdin.buffer)
     try:
-        serve = prepare(argument)
+        work = prepare(argument)
     except NodegenError:
         return  # who waits opens the same, and says so
-    sockets = {socket for socket, _ in lines}
-    for socket, memory in lines:
+    ends = {end for end, _ in lines}
+    for end, memory in lines:
         if os.fork() == 0:
-            for other in sockets - {socket}:
+            for other in ends - {end}:
                 os.close(other)
+            _to_thread.append(Channel(end, memory))
             with suppress(EOFError, OSError):
-                serve(Channel(Connection(socket), memory))
+                while True:
+                    _to_thread[0].send((None, _tried(work, *_to_thread[0].receive())))
             os._exit(0)
-    for socket in sockets:
-        os.close(socket)
+    for end in ends:
+        os.close(end)
     for _ in lines:
         os.wait()
+
+
+def ask(method: str, *arguments: Any) -> Any:
+    """In a process: have the thread that waits for it call a method."""
+    _to_thread[0].send((method, arguments))
+    return _or_raise(_to_thread[0].receive())
+
+
+_to_thread: list[Channel] = []  # in a process
 
 
 def _end(channels: list[Channel], parent: subprocess.Popen[bytes]) -> None:

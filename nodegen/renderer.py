@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from nodegen.errors import SettingError
 from nodegen.io.boxes import Box, Recipe, fit_boxes, position
 from nodegen.io.image import Image, dimension_of, to_array, to_image
 from nodegen.io.library import Library
-from nodegen.processes import FORKS, Channel, Processes
+from nodegen.processes import Processes, ask
 from nodegen.settings import MODEL, Settings, choose_device
 from nodegen.synthesis.choice import plan_box, seed_of_inputs
 from nodegen.synthesis.context import SliceContext, to_output
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 # Blends a nodule into a slice (row, column) in 0..1, in place; what it does not reach stays as it
 # is, bit for bit.
 Blend = Callable[[np.ndarray, FittedNodule, Recipe], None]
-Watch = Callable[[Iterable[Recipe]], Iterator[Recipe]]
 # Slices and workers from which on processes pay: they start in six seconds, and Python's lock lets
 # some three threads work at once.
 LONG_STACK, MANY_WORKERS = 64, 4
@@ -187,7 +187,7 @@ class Renderer:
     def _processes_for(self, slices: int) -> Processes | None:
         """Processes for a long stack, which are kept; None where threads render it."""
         count = workers_for(self.settings.workers, slices)
-        if not (FORKS and slices >= LONG_STACK and count >= MANY_WORKERS):
+        if slices < LONG_STACK or count < MANY_WORKERS or sys.platform != "linux":
             return None
         if self._processes is None or self._processes.broken:
             self._processes = Processes(count, _open_elsewhere, (self.settings, self._asked))
@@ -266,28 +266,22 @@ class Renderer:
             by_slice.setdefault(one.slice, []).append(one)
 
         def work(number: int) -> RenderedSlice:
-            task = pixels[number], by_slice.get(number, []), seed, number, intensity
+            task = (pixels[number], by_slice.get(number, []), seed, number, intensity)
             if processes is None:
-                return self.render_slice(*task, watch=workers.wanted)
+                return self.render_slice(*task)
             return processes.run((self.settings, *task), self.blend)
 
         with Workers(workers_for(self.settings.workers, len(pixels))) as workers:
             yield from workers.map(work, range(len(pixels)))
 
     def render_slice(
-        self,
-        pixels: np.ndarray,
-        todo: list[Any],
-        seed: int,
-        number: int,
-        intensity: str,
-        watch: Watch = iter,
+        self, pixels: np.ndarray, todo: list[Any], seed: int, number: int, intensity: str
     ) -> RenderedSlice:
-        """Plan and render one slice, (row, column), of a stack; see :meth:`render_stack`."""
+        """Plan and render slice ``number``, (row, column), of a stack; see :meth:`render_stack`."""
         context, recipes = SliceContext(pixels), todo
         if recipes and isinstance(recipes[0], Box):
             recipes = self.plan_slice(context, recipes, seed)
-        slice01, mask = self.render(context, recipes, watch)
+        slice01, mask = self.render(context, recipes)
         recipes = self.measured(context, slice01, recipes)
         if recipes:
             recipes = with_lungs(recipes, context.lungs)
@@ -345,7 +339,7 @@ class Renderer:
     # --- render: recipes into one slice -----------------------------------------------------------
 
     def render(
-        self, context: SliceContext, recipes: Iterable[Recipe], watch: Watch = iter
+        self, context: SliceContext, recipes: Iterable[Recipe]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Render the recipes of one slice, one after the other.
 
@@ -355,8 +349,6 @@ class Renderer:
             Of the untouched slice.
         recipes : iterable of Recipe
             Of this slice alone, in the order in which they are rendered.
-        watch : callable
-            Yields the recipes one by one, and may end the work between two of them by an exception.
 
         Returns
         -------
@@ -366,7 +358,7 @@ class Renderer:
         recipes = list(recipes)
         slice01 = context.slice01.copy()
         mask = np.zeros(context.shape, dtype=label_type(recipes))
-        for recipe in watch(recipes):
+        for recipe in recipes:
             nodule = self.render_box(context, slice01, recipe)
             mask[nodule.window][nodule.mask] = 1 + recipe.index
         return slice01, mask
@@ -406,8 +398,8 @@ class Renderer:
         return mask
 
 
-def _open_elsewhere(given: tuple[Settings, bool]) -> Callable[[Channel], None]:
-    """Open what processes render slices with, and return what they do; cascades may be asked."""
+def _open_elsewhere(given: tuple[Settings, bool]) -> Callable[..., RenderedSlice]:
+    """Open what processes render slices with, and return what does it; cascades may be asked."""
     from nodegen.lungs.network import open_network
     from nodegen.synthesis.harmonise import Harmonise
 
@@ -415,19 +407,16 @@ def _open_elsewhere(given: tuple[Settings, bool]) -> Callable[[Channel], None]:
     renderer = Renderer(replace(settings, device="cpu"))
     if asked:
         renderer.blend = Harmonise(None, settings.add_back, settings.windows)
+        for method in ("changed", "harmonised"):
+            setattr(renderer.blend, method, partial(ask, method))
     renderer.open()
     open_network(quick=True)
 
-    def serve(channel: Channel) -> None:
-        def render(chosen: Settings, *task: Any) -> RenderedSlice:
-            renderer.settings = chosen  # another subtlety, by the same processes
-            return renderer.render_slice(*task)
+    def render(chosen: Settings, *task: Any) -> RenderedSlice:
+        renderer.settings = chosen  # another subtlety, by the same processes
+        return renderer.render_slice(*task)
 
-        for method in ("changed", "harmonised") if asked else ():
-            setattr(renderer.blend, method, partial(channel.ask, method))
-        channel.serve(render)
-
-    return serve
+    return render
 
 
 def with_visibility(recipe: Recipe, context: SliceContext, change: np.ndarray) -> Recipe:

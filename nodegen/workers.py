@@ -1,9 +1,10 @@
 """Work through items: side by side in a pool of threads, and with the progress on stdout.
 
-Threads, not processes: what a slice costs is spent in torch, NumPy and SciPy, which let go of
-Python's lock, so threads share the stack, the library and the cascades in memory and start at once.
-Each computes by itself alone: several threads in one small convolution or product of matrices wait
-for each other, busily where another process takes a core, at many times the cost.
+Threads share the stack, the library and the cascades in memory, and start at once; torch, NumPy and
+SciPy let go of Python's lock for most of a slice. Beyond some four of them processes
+(:mod:`nodegen.processes`) do what the threads of a long stack ask for. Each computes by itself
+alone: several threads in one small convolution or product of matrices wait for each other, busily
+where another process takes a core, at many times the cost.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ AHEAD = 2  # items a worker that may be begun before the one that is waited for:
 class Workers:
     """Threads that work through items in parallel; a context manager.
 
-    On leaving, work that has not begun is dropped, and the rest is told to stop and waited for.
+    On leaving, work that has not begun is dropped, and the rest is waited for.
 
     Parameters
     ----------
@@ -46,7 +47,6 @@ class Workers:
 
     def __init__(self, count: int):
         self.count = count
-        self._stop = threading.Event()
         self._pool: ThreadPoolExecutor | None = None
         if count > 1:
             self._pool = ThreadPoolExecutor(count, "nodegen", initializer=_compute_alone)
@@ -55,7 +55,6 @@ class Workers:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._stop.set()
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
 
@@ -76,17 +75,6 @@ class Workers:
                     yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()
-
-    def wanted(self, steps: Iterable[T]) -> Iterator[T]:
-        """Yield from ``steps`` of a piece of work, for as long as its result is wanted."""
-        for step in steps:
-            if self._stop.is_set():
-                raise _NotWanted
-            yield step
-
-
-class _NotWanted(Exception):
-    """The pool is closing; nobody waits for what raises this."""
 
 
 def _compute_alone() -> None:

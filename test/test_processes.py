@@ -14,16 +14,18 @@ import pytest
 from nodegen import renderer as renderer_module
 from nodegen.errors import OutputError
 from nodegen.io.boxes import Box
-from nodegen.processes import FORKS, Processes
+from nodegen.processes import Processes
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 
-pytestmark = pytest.mark.skipif(not FORKS, reason="processes are forked on Linux alone")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="processes are forked on Linux alone"
+)
 
 
 def started(work, count=2):
     """Processes that do this work, which the standard library or NumPy has."""
-    return Processes(count, operator.itemgetter(0), [operator.methodcaller("serve", work)])
+    return Processes(count, operator.itemgetter(0), [work])
 
 
 def children(pid):
@@ -50,7 +52,7 @@ def test_arrays_go_and_come_back_whatever_their_size():
     processes = started(np.add)
     for size in (5, 0, 10**6, 7):
         array = np.arange(size)[:, None]
-        made = processes.run((array, array), None)
+        made = processes.run((array, array))
         np.testing.assert_array_equal(made, 2 * array)
         made += 1  # it belongs to who asked
 
@@ -58,23 +60,23 @@ def test_arrays_go_and_come_back_whatever_their_size():
 def test_a_fault_reaches_whoever_waits_for_it():
     processes = started(operator.truediv, 1)
     with pytest.raises(ZeroDivisionError):
-        processes.run((1, 0), None)
-    assert processes.run((1, 2), None) == 0.5
+        processes.run((1, 0))
+    assert processes.run((1, 2)) == 0.5
     assert not processes.broken
 
 
 def test_a_process_that_is_killed_is_missed_and_takes_none_with_it():
     processes = started(eval)
     with pytest.raises(OutputError, match=r"ended from outside.*fewer --workers"):
-        processes.run(("__import__('os').abort()",), None)
+        processes.run(("__import__('os').abort()",))
     assert processes.broken
-    assert processes.run(("1 + 1",), None) == 2  # the other one
+    assert processes.run(("1 + 1",)) == 2  # the other one
 
 
 def test_processes_end_with_what_holds_them():
     before = children(os.getpid())
     processes = started(os.getpid)
-    own = {processes.run((), None) for _ in range(2)}
+    own = {processes.run(()) for _ in range(2)}
     assert len(own) == 2
     del processes
     assert ended(own)
@@ -84,9 +86,8 @@ def test_processes_end_with_what_holds_them():
 def test_processes_end_where_their_parent_is_killed():
     code = (
         "import sys, operator, os, time; from nodegen.processes import Processes\n"
-        "serve = operator.methodcaller('serve', os.getpid)\n"
-        "processes = Processes(3, operator.itemgetter(0), [serve])\n"
-        "print(processes.run((), None), flush=True); time.sleep(99)"
+        "processes = Processes(3, operator.itemgetter(0), [os.getpid])\n"
+        "print(processes.run(()), flush=True); time.sleep(99)"
     )
     run = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert run.stdout
@@ -121,7 +122,7 @@ def test_processes_give_what_threads_give(long_stack, tiny_model, monkeypatch, m
     made = renderer.apply(*long_stack, seed=1)
     assert renderer._processes
     assert not renderer._processes.broken
-    monkeypatch.setattr(renderer_module, "FORKS", False)
+    monkeypatch.setattr(renderer_module, "LONG_STACK", 4)
     expected = Renderer(settings).apply(*long_stack, seed=1)
     np.testing.assert_array_equal(made.image, expected.image)
     np.testing.assert_array_equal(made.mask, expected.mask)

@@ -1,11 +1,12 @@
 """Workers: results in order, faults at their turn, nothing left running; how many there may be."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from nodegen.errors import SettingError
 from nodegen.io.boxes import Box
 from nodegen.pipeline import generate
-from nodegen.renderer import Renderer
+from nodegen.renderer import LONG_STACK, MANY_WORKERS, Renderer
 from nodegen.settings import Settings
 from nodegen.workers import AHEAD, Workers, available_cpus, workers_for
 
@@ -57,13 +58,13 @@ def test_a_fault_is_raised_at_its_items_turn(workers):
     assert not [t for t in threading.enumerate() if t.name.startswith("nodegen")]
 
 
-def test_work_that_nobody_waits_for_ends_between_two_steps():
-    begun = threading.Barrier(3)
+def test_an_interrupt_waits_for_what_is_begun_alone():
+    begun, done = threading.Barrier(3), []
 
-    def endless(_):
-        for step in pool.wanted(count()):
-            if step == 0:
-                begun.wait()
+    def work(number):
+        if number < 3:
+            begun.wait()
+        done.append(number)
 
     def interrupted():
         yield from (1, 2)
@@ -71,7 +72,8 @@ def test_work_that_nobody_waits_for_ends_between_two_steps():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), Workers(2) as pool:
-        list(pool.map(endless, interrupted()))
+        list(pool.map(work, interrupted()))
+    assert sorted(done) == [1, 2]
     assert not [t for t in threading.enumerate() if t.name.startswith("nodegen")]
 
 
@@ -104,6 +106,13 @@ def test_products_of_matrices_are_computed_alone(workers):
         assert blas_threads() == before
 
 
+def descendants(pid):
+    """Processes that a process has started, and theirs."""
+    said = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    own = {int(number) for number in " ".join(said).split()}
+    return own.union(*map(descendants, own))
+
+
 # --- the same bytes -------------------------------------------------------------------------------
 
 
@@ -129,20 +138,27 @@ def test_arrays_have_the_same_pixels_whatever_the_number(tiny_model):
     np.testing.assert_array_equal(made[0].mask, made[1].mask)
 
 
-def test_an_interrupt_among_workers_leaves_nothing(make_input, tmp_path):
-    boxes = [(n % 8, 30, 30, 130, 130) for n in range(80)]
-    folder, out = make_input(boxes, shape=(8, 300, 320)), tmp_path / "out"
-    arguments = ["--input", folder, "--output", out, "--workers", "2"]
+@pytest.mark.parametrize(
+    ("slices", "workers", "sent"),
+    [(8, 2, signal.SIGTERM), (LONG_STACK, MANY_WORKERS, signal.SIGINT)],
+)
+def test_an_interrupt_leaves_nothing(make_input, tmp_path, slices, workers, sent):
+    boxes = [(n % slices, 30, 30, 130, 130) for n in range(80)]
+    folder, out = make_input(boxes, shape=(slices, 300, 320)), tmp_path / "out"
+    arguments = ["--input", folder, "--output", out, "--workers", str(workers)]
     run = subprocess.Popen([sys.executable, "-m", "nodegen", "generate", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    while not list(out.glob("*")):  # what is begun
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0)  # fmt: skip
+    own = set()
+    while not list(out.glob("*")) or len(own) < (workers + 1) * (slices >= LONG_STACK):
         assert run.poll() is None
+        own |= descendants(run.pid)
         time.sleep(0.02)
-    run.send_signal(signal.SIGTERM)
+    os.killpg(run.pid, sent)  # as a terminal does
     said = run.communicate(timeout=60)[1]
-    assert run.returncode == 128 + signal.SIGTERM
+    assert run.returncode == 128 + sent
     assert "nothing was written" in said.strip().splitlines()[-1]
     assert not list(out.glob("*"))
+    assert not [pid for pid in own if Path(f"/proc/{pid}").exists()]
 
 
 # --- how many -------------------------------------------------------------------------------------

@@ -45,18 +45,9 @@ class _Box:
 
 
 class BatchedCascade:
-    """Harmonises pairs of crops of 256 x 256 px, and gives their difference.
+    """A cascade that takes ``batch`` boxes at a time; several threads may call it.
 
-    Parameters
-    ----------
-    cascade : Cascade
-    batch : int
-        Boxes at a time.
-
-    Attributes
-    ----------
-    shapes : set of tuple of int
-        Of all that went through a convolution: as many as scales and layers, whatever the boxes.
+    ``shapes`` are of all that went through a convolution: as many as scales, whatever the boxes.
     """
 
     def __init__(self, cascade: Cascade, batch: int = BATCH):
@@ -67,29 +58,24 @@ class BatchedCascade:
         self._made = torch.zeros(0)
         self._pinned = cascade.device.type == "cuda"
         with _one_at_a_time:
-            self._work = self._recorded() if self._pinned else self._compute
+            self.work = self._recorded() if self._pinned else self._compute
         threading.Thread(target=self._serve, daemon=True).start()
 
     def __call__(self, images: np.ndarray, n0: int, rng: np.random.Generator) -> np.ndarray:
-        """Harmonise one box; waits for its batch, and may be called by several threads.
+        """Harmonise one box: what is made of a paste, less what is made of the untouched crop.
 
         Parameters
         ----------
         images : ndarray of float32, shape (2, 256, 256)
-            The paste and the untouched crop, in -1..1.
+            The paste and the untouched crop, in -1..1; so is what is returned, (256, 256).
         n0 : int
             Scale to begin at, from ``FIRST`` to ``LAST_QUICK``.
         rng : Generator
             Of the noise, of every scale from ``n0`` on.
-
-        Returns
-        -------
-        ndarray of float32, shape (256, 256)
-            What the cascade makes of the first image less what it makes of the second.
         """
         box = _Box(self._pinned)
         given = box.given.numpy()
-        given[:PAIR].reshape(images.shape)[:] = images
+        given[:PAIR] = images.ravel()
         before = PAIR + sum(size**2 for size in SIZES[FIRST:n0])
         rng.standard_normal(out=given[before:-1], dtype=np.float32)
         given[-1] = n0
@@ -109,18 +95,17 @@ class BatchedCascade:
             try:
                 with _one_at_a_time:
                     self._run(boxes)
+                for box in boxes:
+                    box.done.set_result(None)
             except Exception as error:
                 for box in boxes:
                     box.done.set_exception(error)
-            else:
-                for box in boxes:
-                    box.done.set_result(None)
 
     @torch.inference_mode()
     def _run(self, boxes: list[_Box]) -> None:
         for row, box in zip(self._given, boxes, strict=False):
             row.copy_(box.given, non_blocking=True)
-        self._work()
+        self.work()
         for box, made in zip(boxes, self._made, strict=False):
             box.made.copy_(made, non_blocking=True)
         if self._pinned:

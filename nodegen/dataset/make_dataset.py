@@ -7,9 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from operator import methodcaller
 from pathlib import Path
-from typing import Any
 
 from nodegen import __version__
 from nodegen.dataset.dataset_plan import (
@@ -222,15 +220,15 @@ def _elsewhere(workers: int, scheduler: str | None) -> Iterator[Submit | None]:
     elif workers == 1:
         yield None
     else:
-        pool, processes = ThreadPoolExecutor(workers), Processes(workers, _work_of_processes)
+        pool, processes = ThreadPoolExecutor(workers), Processes(workers, _maker)
         try:
             yield lambda *task: pool.submit(processes.run, task)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _work_of_processes(_: None) -> Callable[[Any], None]:
-    return methodcaller("serve", make_elsewhere)
+def _maker(_: None) -> Callable[..., list[str]]:
+    return make_elsewhere
 
 
 @contextmanager
