@@ -23,7 +23,7 @@ class Unfolded(Cascade):
         cascade = cls(folded.layers, folded.amplitudes, folded.margins, folded.sha256)
         tensors = load_tensors(folder, read_index(folder))
         cascade.generators = []
-        for n, channels in enumerate(cascade.channels):
+        for n, scale in enumerate(cascade.layers):
             generator = Generator(channels).to(device).eval()
             prefix = f"{n:02d}."
             state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

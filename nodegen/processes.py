@@ -31,17 +31,11 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 class Processes:
     """Processes that each serve one thread at a time, for as long as this object lives.
 
-    Parameters
-    ----------
-    count : int
-    prepare : callable
-        Of a module; called once with ``argument``, which can be pickled, before they are forked.
-        Returns what does a task in each of them.
+    ``prepare``, which can be pickled, is called once, before they are forked, and returns what does
+    a task in each of them.
     """
 
-    def __init__(
-        self, count: int, prepare: Callable[[Any], Callable[..., Any]], argument: Any = None
-    ):
+    def __init__(self, count: int, prepare: Callable[[], Callable[..., Any]]):
         self.broken = False  # whether one of them was ended from outside
         self._idle: queue.SimpleQueue[Channel] = queue.SimpleQueue()
         channels, lines = list[Channel](), list[tuple[int, int]]()  # their ends: socket, memory
@@ -61,7 +55,7 @@ class Processes:
         weakref.finalize(self, _end, channels, parent)
         assert parent.stdin
         with parent.stdin as stdin:
-            pickle.dump((prepare, argument, lines), stdin)
+            pickle.dump((prepare, lines), stdin)
         for end, _ in lines:
             os.close(end)
 
@@ -125,9 +119,9 @@ class Channel:
 
 def fork_all() -> None:
     """Fork the processes, as stdin says, and wait for their end."""
-    prepare, argument, lines = pickle.load(sys.stdin.buffer)
+    prepare, lines = pickle.load(sys.stdin.buffer)
     try:
-        work = prepare(argument)
+        work = prepare()
     except NodegenError:
         return  # who waits opens the same, and says so
     ends = {end for end, _ in lines}

@@ -190,13 +190,10 @@ class Renderer:
         if slices < LONG_STACK or count < MANY_WORKERS or sys.platform != "linux":
             return None
         if self._processes is None or self._processes.broken:
-            self._processes = Processes(count, _open_elsewhere, (self.settings, self._asked))
+            # Cascades on a GPU stay in this process, which is asked for what they make.
+            asked = self.settings.method == "singan" and self.device.type == "cuda"
+            self._processes = Processes(count, partial(_open_elsewhere, self.settings, asked))
         return self._processes
-
-    @property
-    def _asked(self) -> bool:
-        """Whether processes ask for what the cascades make, since these are on a GPU."""
-        return self.settings.method == "singan" and self.device.type == "cuda"
 
     # --- one radiograph, or a stack of them -------------------------------------------------------
 
@@ -278,11 +275,14 @@ class Renderer:
         self, pixels: np.ndarray, todo: list[Any], seed: int, number: int, intensity: str
     ) -> RenderedSlice:
         """Plan and render slice ``number``, (row, column), of a stack; see :meth:`render_stack`."""
-        context, recipes = SliceContext(pixels), todo
+        context, recipes = SliceContext(pixels), list(todo)
         if recipes and isinstance(recipes[0], Box):
             recipes = self.plan_slice(context, recipes, seed)
         slice01, mask = self.render(context, recipes)
-        recipes = self.measured(context, slice01, recipes)
+        for i, recipe in enumerate(recipes):
+            window = crop_window(recipe.box, context.shape)
+            change = slice01[window] - context.slice01[window]
+            recipes[i] = with_visibility(recipe, context, change)
         if recipes:
             recipes = with_lungs(recipes, context.lungs)
         if self.settings.noise_and_blur:
@@ -380,16 +380,6 @@ class Renderer:
             return replace(fitted, contribution=fitted.contribution * factor)
         return fitted.scaled(recipe.contrast_fraction)
 
-    def measured(
-        self, context: SliceContext, slice01: np.ndarray, recipes: Iterable[Recipe]
-    ) -> list[Recipe]:
-        """The recipes of one slice, as :meth:`render` gave it, with the visibility that was got."""
-        done = []
-        for recipe in recipes:
-            window = crop_window(recipe.box, context.shape)
-            done.append(with_visibility(recipe, context, slice01[window] - context.slice01[window]))
-        return done
-
     def mask_of(self, recipe: Recipe, shape: tuple[int, ...]) -> np.ndarray:
         """The mask of one nodule alone, whatever lies over it: uint8 (row, column), 0 or 1."""
         nodule = fit_nodule(self.library[recipe.nodule], recipe, shape)
@@ -398,12 +388,11 @@ class Renderer:
         return mask
 
 
-def _open_elsewhere(given: tuple[Settings, bool]) -> Callable[..., RenderedSlice]:
+def _open_elsewhere(settings: Settings, asked: bool) -> Callable[..., RenderedSlice]:
     """Open what processes render slices with, and return what does it; cascades may be asked."""
     from nodegen.lungs.network import open_network
     from nodegen.synthesis.harmonise import Harmonise
 
-    settings, asked = given
     renderer = Renderer(replace(settings, device="cpu"))
     if asked:
         renderer.blend = Harmonise(None, settings.add_back, settings.windows)

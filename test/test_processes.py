@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 
 def started(work, count=2):
     """Processes that do this work, which the standard library or NumPy has."""
-    return Processes(count, operator.itemgetter(0), [work])
+    return Processes(count, partial(partial, work))
 
 
 def children(pid):
@@ -85,8 +86,8 @@ def test_processes_end_with_what_holds_them():
 
 def test_processes_end_where_their_parent_is_killed():
     code = (
-        "import sys, operator, os, time; from nodegen.processes import Processes\n"
-        "processes = Processes(3, operator.itemgetter(0), [os.getpid])\n"
+        "import functools, os, time; from nodegen.processes import Processes\n"
+        "processes = Processes(3, functools.partial(functools.partial, os.getpid))\n"
         "print(processes.run(()), flush=True); time.sleep(99)"
     )
     run = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
@@ -116,9 +117,11 @@ def long_stack(monkeypatch):
     ("method", "asked"), [("singan", True), ("singan", False), ("paste", False)]
 )
 def test_processes_give_what_threads_give(long_stack, tiny_model, monkeypatch, method, asked):
-    monkeypatch.setattr(Renderer, "_asked", asked)  # as on a GPU
     settings = Settings(model=tiny_model, method=method, workers=2)
     renderer = Renderer(settings)
+    if asked:  # as on a GPU
+        open_all = partial(renderer_module._open_elsewhere, settings, asked)
+        renderer._processes = Processes(2, open_all)
     made = renderer.apply(*long_stack, seed=1)
     assert renderer._processes
     assert not renderer._processes.broken

@@ -227,7 +227,7 @@ def _elsewhere(workers: int, scheduler: str | None) -> Iterator[Submit | None]:
             pool.shutdown(cancel_futures=True)
 
 
-def _maker(_: None) -> Callable[..., list[str]]:
+def _maker() -> Callable[..., list[str]]:
     return make_elsewhere
 
 
