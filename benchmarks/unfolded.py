@@ -24,7 +24,7 @@ class Unfolded(Cascade):
         tensors = load_tensors(folder, read_index(folder))
         cascade.generators = []
         for n, scale in enumerate(cascade.layers):
-            generator = Generator(channels).to(device).eval()
+            generator = Generator(len(scale[0][1])).to(device).eval()
             prefix = f"{n:02d}."
             state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             generator.load_state_dict(state, strict=False)  # lacks batch norm's counters only
