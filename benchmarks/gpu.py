@@ -84,7 +84,7 @@ def rendered(renderer: Renderer, pixels: np.ndarray, boxes: list[Box]) -> tuple[
     start = time.perf_counter()
     images = [done.image for done in renderer.render_stack(pixels, boxes, 1, "challenge")]
     seconds = time.perf_counter() - start
-    return seconds, hashlib.sha256(np.stack(images)).hexdigest()
+    return seconds, hashlib.sha256(np.stack(images).tobytes()).hexdigest()
 
 
 def generated(renderer: Renderer, pixels: np.ndarray, boxes: list[Box]) -> float:

@@ -23,8 +23,8 @@ class Unfolded(Cascade):
         cascade = cls(folded.layers, folded.amplitudes, folded.margins, folded.sha256)
         tensors = load_tensors(folder, read_index(folder))
         cascade.generators = []
-        for n, scale in enumerate(cascade.layers):
-            generator = Generator(len(scale[0][1])).to(device).eval()
+        for n, channels in enumerate(cascade.channels):
+            generator = Generator(channels).to(device).eval()
             prefix = f"{n:02d}."
             state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             generator.load_state_dict(state, strict=False)  # lacks batch norm's counters only

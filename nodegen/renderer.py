@@ -266,7 +266,8 @@ class Renderer:
             task = (pixels[number], by_slice.get(number, []), seed, number, intensity)
             if processes is None:
                 return self.render_slice(*task)
-            return processes.run((self.settings, *task), self.blend)
+            made: RenderedSlice = processes.run((self.settings, *task), self.blend)
+            return made
 
         with Workers(workers_for(self.settings.workers, len(pixels))) as workers:
             yield from workers.map(work, range(len(pixels)))

@@ -83,6 +83,11 @@ class Cascade:
         margins = tuple(index.get("margins") or [HALF_WIDTH_PX] * SCALES)
         return cls(layers, index["amplitudes"], margins, index["sha256"], quick_dtype(device))
 
+    @property
+    def channels(self) -> list[int]:
+        """Inner width of the generator at each scale."""
+        return [scale[0][0].shape[0] for scale in self.layers]
+
     def draw_noise(self, rng: np.random.Generator, plan: Plan) -> list[torch.Tensor]:
         """Draw the noise of every scale of a plan, for the whole crop: whatever the windows."""
         sizes = [(rows.size, columns.size) for rows, columns in plan.scales]
