@@ -32,7 +32,11 @@ from nodegen.dataset.make_dataset import make_dataset
 from nodegen.dataset.png import mark_of, run_lengths
 from nodegen.errors import NodegenError, OutputError, SettingError
 from nodegen.evaluation.boxed_images import read_real
+from nodegen.io.radiograph import read_radiographs
 from nodegen.io.store import Store
+from nodegen.lungs.fields import find_lungs
+from nodegen.lungs.prior import Prior
+from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.visibility import grade_of
 
@@ -519,10 +523,29 @@ def test_settings_that_are_none(change, words):
 
 def test_a_recipe_is_the_options_that_it_stands_for():
     named, typed = (DatasetSettings(images=1, **own) for own in (
-        {"recipe": "detector"}, {"nodules": "4"}))  # fmt: skip
+        {"recipe": "detector"}, {"nodules": "4", "conspicuous": True}))  # fmt: skip
     assert named.described() == typed.described()
-    assert DatasetSettings(images=1, recipe="detector", nodules=(0, 2)).per_image == (0, 2)
-    assert DatasetSettings(images=1).per_image == (1, 3)
+    own = DatasetSettings(images=1, recipe="detector", nodules=(0, 2), conspicuous=False)
+    assert (own.nodules, own.conspicuous) == ((0, 2), False)
+    assert DatasetSettings(images=1).nodules == (1, 3)
+
+
+def test_conspicuous_nodules_come_more_often(radiographs):
+    radiograph = next(read_radiographs(next(radiographs.iterdir())))
+    places = Prior.load().places(find_lungs(radiograph.pixels), radiograph.pixels)
+
+    def asked_for(conspicuous: bool) -> list[float]:
+        choices = asked(conspicuous=conspicuous)
+        made = [
+            example.make_example(
+                radiograph, places, 2, seed, Renderer(Settings(method="none")), choices
+            )
+            for seed in range(12)
+        ]
+        assert all(len(one.nodules) == 2 for one in made)
+        return [nodule.recipe.visibility_asked for one in made for nodule in one.nodules]
+
+    assert np.median(asked_for(True)) > np.median(asked_for(False))
 
 
 def test_a_set_with_other_settings_is_left_alone(made, radiographs):

@@ -28,6 +28,9 @@ SMOOTH_PX = 1.5  # sigma that takes the grain out before it
 AROUND_PX = 6  # beyond a nodule's mask, where its blurred edge is looked for
 LEAST_FILL = 0.35  # larger side of what is seen over that of the box
 SIZE_TOLERANCE = (0.6, 1.25)  # of the asked range's ends, for what is seen
+# Where conspicuous nodules are wanted; as the detectors were trained whose gain is known.
+CANDIDATES = 2.5  # nodules planned for each that is drawn
+CONSPICUITY = (0.5, 8.0)  # contrast-to-noise ratio between which chances grow with it
 
 Corners = tuple[int, int, int, int]  # left, top, right, bottom, px, half-open
 
@@ -94,18 +97,19 @@ def make_example(
     for attempt in range(ATTEMPTS):
         last = attempt == ATTEMPTS - 1 or boxes is not None
         own = derived_seed(seed, "attempt", attempt)
-        drawn = boxes
+        rng, drawn, wanted = np.random.default_rng(own), boxes, count - len(kept)
         if drawn is None:
             drawn = places.draw(
-                count - len(kept),
-                np.random.default_rng(own),
+                round(wanted * (CANDIDATES if choices.conspicuous else 1)),
+                rng,
                 choices.size_mm,
                 radiograph.spacing,
                 beside=[*beside, *(nodule.recipe.box for nodule in kept)],
             )
-        missing = count - len(kept) - len(drawn)
+        missing = wanted - len(drawn)
         found = [f"room for {count - missing} of {count} nodules"] if missing > 0 else []
-        for planned in renderer.plan_slice(context, drawn, own, choices.signal):
+        recipes = renderer.plan_slice(context, drawn, own, choices.signal)
+        for planned in _conspicuous(recipes, wanted, rng):
             window = crop_window(planned.box, pixels.shape)
             fitted = renderer.render_box(context, slice01, planned)
             change = slice01[window] - unit[window]
@@ -137,6 +141,15 @@ def make_example(
 
     untouched = finished(unit) if choices.pairs else None
     return Example(radiograph, finished(slice01), untouched, levels, kept, seed, mm, faults)
+
+
+def _conspicuous(recipes: list[Recipe], count: int, rng: np.random.Generator) -> list[Recipe]:
+    """So many of them, in their order, with chances in proportion to the contrast to noise."""
+    if len(recipes) <= count:
+        return recipes
+    chances = np.clip([recipe.visibility_asked for recipe in recipes], *CONSPICUITY)
+    chosen = rng.choice(len(recipes), count, replace=False, p=chances / chances.sum())
+    return [recipes[i] for i in sorted(chosen)]
 
 
 def _measured(

@@ -69,9 +69,9 @@ class AddNodules:
     key : str
         The radiograph's: an array or tensor, `(row, column)` or `(1, row, column)`, or either with
         its axes swapped.
-    recipe, nodules, size_mm, signal, boxes, seed : optional
-        As of :class:`nodegen.dataset.dataset_settings.DatasetSettings`: how many nodules, their
-        sizes, their class, which boxes, and the seed.
+    recipe, nodules, conspicuous, size_mm, signal, boxes, seed : optional
+        As of :class:`nodegen.dataset.dataset_settings.DatasetSettings`: how many nodules, how they
+        are chosen, their sizes, their class, which boxes, and the seed.
     axes : {"array", "xy"}
         Order of a box's numbers. array: the array's first axis first, as MONAI's box transforms
         read them; xy: columns of the upright radiograph first, as torchvision's detectors do.
@@ -108,6 +108,7 @@ class AddNodules:
         *,
         recipe: RecipeName = "plain",
         nodules: tuple[int, int] | None = None,
+        conspicuous: bool | None = None,
         size_mm: tuple[float, float] | None = None,
         signal: str | None = None,
         boxes: Literal["tight", "given"] = "tight",
@@ -121,7 +122,9 @@ class AddNodules:
 
         if axes not in ("array", "xy"):
             raise SettingError(f"axes is {axes!r}, where 'array' or 'xy' is allowed.")
-        choices: dict[str, Any] = {"nodules": nodules, "size_mm": size_mm, "signal": signal}
+        choices: dict[str, Any] = {
+            "nodules": nodules, "conspicuous": conspicuous, "size_mm": size_mm, "signal": signal
+        }  # fmt: skip
         self.choices = DatasetSettings(copies=1, recipe=recipe, boxes=boxes, seed=seed, **choices)
         self.key, self.axes, self.places, self.subtlety = key, axes, places, subtlety
         self.renderer = Renderer(settings)
@@ -231,7 +234,7 @@ class AddNodules:
                 boxes = self._boxes_of(corners, upright.shape, swapped)
         elif self.places and (chosen := self.places(upright, places, rng)) is not None:
             boxes = fit_boxes(chosen, (1, *upright.shape))
-        low, high = self.choices.per_image
+        low, high = self.choices.nodules
         count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
         renderer = self.renderer
         if self.subtlety is not None:
