@@ -526,8 +526,8 @@ def test_a_recipe_is_the_options_that_it_stands_for():
         {"recipe": "detector"}, {"nodules": "4", "conspicuous": True}))  # fmt: skip
     assert named.described() == typed.described()
     own = DatasetSettings(images=1, recipe="detector", nodules=(0, 2), conspicuous=False)
-    assert (own.nodules, own.conspicuous) == ((0, 2), False)
-    assert DatasetSettings(images=1).nodules == (1, 3)
+    assert (own.per_image, own.conspicuous) == ((0, 2), False)
+    assert DatasetSettings(images=1).per_image == (1, 3)
 
 
 def test_conspicuous_nodules_come_more_often(radiographs):

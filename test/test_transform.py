@@ -78,8 +78,8 @@ def test_places_that_a_detector_missed_come_with_the_image():
 
 
 def test_a_recipe_says_how_many_nodules_and_a_number_goes_before_it():
-    assert AddNodules(recipe="detector").choices.nodules == (4, 4)
-    assert AddNodules(recipe="detector", nodules=(1, 2)).choices.nodules == (1, 2)
+    assert AddNodules(recipe="detector").choices.per_image == (4, 4)
+    assert AddNodules(recipe="detector", nodules=(1, 2)).choices.per_image == (1, 2)
     with pytest.raises(SettingError, match="recipe is 'x'"):
         AddNodules(recipe="x")
 

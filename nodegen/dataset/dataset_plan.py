@@ -77,7 +77,7 @@ def draw_plan(
     rng = np.random.default_rng([settings.seed, 1])
     total = settings.images or len(sources) * (settings.copies or 0)
     order = rng.permutation(len(sources))
-    low, high = settings.nodules
+    low, high = settings.per_image
     digits = max(5, len(str(total)))
     images = [
         PlannedImage(

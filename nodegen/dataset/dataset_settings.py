@@ -20,14 +20,11 @@ _NO_MATTER = ("seed", "device", "workers", "model", "library", "intensity")
 # Options of the command whose names are not those of their settings.
 OPTIONS = {"bits": "pixels", "boxes": "annotate", "formats": "format", "signal": "class"}
 RANGES = ("nodules", "size_mm", "visibility")  # typed with a dash
-# What is not given, by purpose. Mean sensitivity that a detector gained by four nodules instead of
-# one to three: .054 (.018 to .110); by conspicuous ones: .029 (.008 to .054). See docs/utility.md.
-RECIPES: dict[str, dict[str, Any]] = {
-    "plain": {"nodules": IntegerRange((1, 3)), "conspicuous": False},
-    "detector": {"nodules": IntegerRange((4, 4)), "conspicuous": True},
-}
+# For a purpose, nodules in an image, and whether conspicuous ones come more often. detector: four
+# instead of one to three gained .054 (.018 to .110) mean sensitivity, conspicuous ones .029 (.008
+# to .054); see docs/utility.md.
+RECIPES = {"plain": (IntegerRange((1, 3)), False), "detector": (IntegerRange((4, 4)), True)}
 RecipeName = Literal["plain", "detector"]
-_RECIPE: Any = None  # a default that the recipe decides
 
 
 def derived_seed(seed: int, *parts: object) -> int:
@@ -49,9 +46,9 @@ class DatasetSettings:
     recipe : {"plain", "detector"}
         What is not given of the next two. plain: --nodules 1-3; detector, for training one:
         --nodules 4 --conspicuous.
-    nodules : (int, int)
+    nodules : (int, int) or None
         Nodules in an image, a number or a range, each number as likely; 0 leaves it untouched.
-    conspicuous : bool
+    conspicuous : bool or None
         Whether nodules are chosen among 2.5 times as many, with chances in proportion to their
         contrast-to-noise ratio.
     size_mm : (float, float) or None
@@ -96,8 +93,8 @@ class DatasetSettings:
     images: Annotated[int, Field(ge=1)] | None = None
     copies: Annotated[int, Field(ge=1)] | None = None
     recipe: RecipeName = "plain"
-    nodules: IntegerRange = _RECIPE
-    conspicuous: bool = _RECIPE
+    nodules: IntegerRange | None = None
+    conspicuous: bool | None = None
     size_mm: Range | None = None
     visibility: Range = VISIBILITY
     signal: Literal["hyposignal", "hypersignal"] | None = None
@@ -116,10 +113,9 @@ class DatasetSettings:
     subtlety: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        for name, value in RECIPES.get(self.recipe, {}).items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
         check(self)
+        if self.conspicuous is None:
+            object.__setattr__(self, "conspicuous", RECIPES[self.recipe][1])
         if (self.images is None) == (self.copies is None):
             raise SettingError("Give either --images or --copies, and not both.")
         if self.size_mm is not None and not self.size_mm[0] > 0:
@@ -145,6 +141,11 @@ class DatasetSettings:
         if self.space == "original" and self.render.noise_and_blur:
             object.__setattr__(self, "render", replace(self.render, noise_and_blur=False))
 
+    @property
+    def per_image(self) -> IntegerRange:
+        """Fewest and most nodules in an image: as given, or the recipe's."""
+        return self.nodules or RECIPES[self.recipe][0]
+
     def subtlety_of(self, split: str) -> str:
         """Of the nodules of one split."""
         return dict(self.subtlety).get(split, self.render.subtlety)
@@ -156,7 +157,7 @@ class DatasetSettings:
 
     def described(self) -> dict[str, Any]:
         """All choices, as they are kept beside the set; folders of models as their names alone."""
-        told = asdict(self)
+        told = asdict(self) | {"nodules": self.per_image}
         del told["recipe"]
         render = asdict(self.render)
         told["render"] = {name: render[name] for name in sorted(render) if name not in _NO_MATTER}

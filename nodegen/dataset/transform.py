@@ -234,7 +234,7 @@ class AddNodules:
                 boxes = self._boxes_of(corners, upright.shape, swapped)
         elif self.places and (chosen := self.places(upright, places, rng)) is not None:
             boxes = fit_boxes(chosen, (1, *upright.shape))
-        low, high = self.choices.nodules
+        low, high = self.choices.per_image
         count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
         renderer = self.renderer
         if self.subtlety is not None:

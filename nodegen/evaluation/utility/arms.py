@@ -22,8 +22,7 @@ MADE: dict[str, dict[str, str]] = {
 }
 VARIED = ("add_back", "contrast", "subtlety", "windows")  # settings that an arm may have of its own
 DEFAULT = (REAL, "singan", "singan-then-real", "singan+real-1", "baseline")
-# Fewest and most of a radiograph's synthetic nodules at a time.
-SHOWN = RECIPES["detector"]["nodules"]
+SHOWN = RECIPES["detector"][0]  # of a radiograph's synthetic nodules at a time, fewest and most
 GRAMMAR = (
     f"{', '.join(MADE)}, METHOD@SETTING:VALUE with one of {', '.join(VARIED)} or nodules "
     f"(singan@subtlety:obvious, singan@nodules:1-3), NAME=FOLDER, {REAL}, {REAL}-PERCENT "
