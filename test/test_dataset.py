@@ -523,19 +523,19 @@ def test_settings_that_are_none(change, words):
 
 def test_a_recipe_is_the_options_that_it_stands_for():
     named, typed = (DatasetSettings(images=1, **own) for own in (
-        {"recipe": "detector"}, {"nodules": "4", "conspicuous": True}))  # fmt: skip
+        {"recipe": "detector"}, {"nodules": "4", "prefer_visible": True}))  # fmt: skip
     assert named.described() == typed.described()
-    own = DatasetSettings(images=1, recipe="detector", nodules=(0, 2), conspicuous=False)
-    assert (own.per_image, own.conspicuous) == ((0, 2), False)
+    own = DatasetSettings(images=1, recipe="detector", nodules=(0, 2), prefer_visible=False)
+    assert (own.per_image, own.prefer_visible) == ((0, 2), False)
     assert DatasetSettings(images=1).per_image == (1, 3)
 
 
-def test_conspicuous_nodules_come_more_often(radiographs):
+def test_more_visible_nodules_come_more_often(radiographs):
     radiograph = next(read_radiographs(next(radiographs.iterdir())))
     places = Prior.load().places(find_lungs(radiograph.pixels), radiograph.pixels)
 
-    def asked_for(conspicuous: bool) -> list[float]:
-        choices = asked(conspicuous=conspicuous)
+    def asked_for(prefer_visible: bool) -> list[float]:
+        choices = asked(prefer_visible=prefer_visible)
         made = [
             example.make_example(
                 radiograph, places, 2, seed, Renderer(Settings(method="none")), choices

@@ -89,7 +89,7 @@ def test_obvious_nodules_come_first(monkeypatch):
 
     def noted(self, context, boxes, *more):
         asked.append(self.settings.subtlety)
-        return iter(())
+        return []
 
     monkeypatch.setattr(Renderer, "plan_slice", noted)
     add = AddNodules(nodules=(1, 1), settings=QUICK, subtlety=ObviousFirst(10))

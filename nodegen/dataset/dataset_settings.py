@@ -20,8 +20,8 @@ _NO_MATTER = ("seed", "device", "workers", "model", "library", "intensity")
 # Options of the command whose names are not those of their settings.
 OPTIONS = {"bits": "pixels", "boxes": "annotate", "formats": "format", "signal": "class"}
 RANGES = ("nodules", "size_mm", "visibility")  # typed with a dash
-# For a purpose, nodules in an image, and whether conspicuous ones come more often. detector: four
-# instead of one to three gained .054 (.018 to .110) mean sensitivity, conspicuous ones .029 (.008
+# For a purpose, nodules in an image, and whether more visible ones come more often. detector: four
+# instead of one to three gained .054 (.018 to .110) mean sensitivity, more visible ones .029 (.008
 # to .054); see docs/utility.md.
 RECIPES = {"plain": (IntegerRange((1, 3)), False), "detector": (IntegerRange((4, 4)), True)}
 RecipeName = Literal["plain", "detector"]
@@ -45,10 +45,10 @@ class DatasetSettings:
         Images for each radiograph.
     recipe : {"plain", "detector"}
         What is not given of the next two. plain: --nodules 1-3; detector, for training one:
-        --nodules 4 --conspicuous.
+        --nodules 4 --prefer-visible.
     nodules : (int, int) or None
         Nodules in an image, a number or a range, each number as likely; 0 leaves it untouched.
-    conspicuous : bool or None
+    prefer_visible : bool or None
         Whether nodules are chosen among 2.5 times as many, with chances in proportion to their
         contrast-to-noise ratio.
     size_mm : (float, float) or None
@@ -94,7 +94,7 @@ class DatasetSettings:
     copies: Annotated[int, Field(ge=1)] | None = None
     recipe: RecipeName = "plain"
     nodules: IntegerRange | None = None
-    conspicuous: bool | None = None
+    prefer_visible: bool | None = None
     size_mm: Range | None = None
     visibility: Range = VISIBILITY
     signal: Literal["hyposignal", "hypersignal"] | None = None
@@ -114,8 +114,8 @@ class DatasetSettings:
 
     def __post_init__(self) -> None:
         check(self)
-        if self.conspicuous is None:
-            object.__setattr__(self, "conspicuous", RECIPES[self.recipe][1])
+        if self.prefer_visible is None:
+            object.__setattr__(self, "prefer_visible", RECIPES[self.recipe][1])
         if (self.images is None) == (self.copies is None):
             raise SettingError("Give either --images or --copies, and not both.")
         if self.size_mm is not None and not self.size_mm[0] > 0:

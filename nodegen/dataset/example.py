@@ -28,9 +28,9 @@ SMOOTH_PX = 1.5  # sigma that takes the grain out before it
 AROUND_PX = 6  # beyond a nodule's mask, where its blurred edge is looked for
 LEAST_FILL = 0.35  # larger side of what is seen over that of the box
 SIZE_TOLERANCE = (0.6, 1.25)  # of the asked range's ends, for what is seen
-# Where conspicuous nodules are wanted; as the detectors were trained whose gain is known.
+# Where visible nodules are preferred; as the detectors were trained whose gain is known.
 CANDIDATES = 2.5  # nodules planned for each that is drawn
-CONSPICUITY = (0.5, 8.0)  # contrast-to-noise ratio between which chances grow with it
+CHANCES = (0.5, 8.0)  # contrast-to-noise ratio between which chances grow with it
 
 Corners = tuple[int, int, int, int]  # left, top, right, bottom, px, half-open
 
@@ -100,7 +100,7 @@ def make_example(
         rng, drawn, wanted = np.random.default_rng(own), boxes, count - len(kept)
         if drawn is None:
             drawn = places.draw(
-                round(wanted * (CANDIDATES if choices.conspicuous else 1)),
+                round(wanted * (CANDIDATES if choices.prefer_visible else 1)),
                 rng,
                 choices.size_mm,
                 radiograph.spacing,
@@ -109,7 +109,7 @@ def make_example(
         missing = wanted - len(drawn)
         found = [f"room for {count - missing} of {count} nodules"] if missing > 0 else []
         recipes = renderer.plan_slice(context, drawn, own, choices.signal)
-        for planned in _conspicuous(recipes, wanted, rng):
+        for planned in _more_visible(recipes, wanted, rng):
             window = crop_window(planned.box, pixels.shape)
             fitted = renderer.render_box(context, slice01, planned)
             change = slice01[window] - unit[window]
@@ -143,11 +143,11 @@ def make_example(
     return Example(radiograph, finished(slice01), untouched, levels, kept, seed, mm, faults)
 
 
-def _conspicuous(recipes: list[Recipe], count: int, rng: np.random.Generator) -> list[Recipe]:
+def _more_visible(recipes: list[Recipe], count: int, rng: np.random.Generator) -> list[Recipe]:
     """So many of them, in their order, with chances in proportion to the contrast to noise."""
     if len(recipes) <= count:
         return recipes
-    chances = np.clip([recipe.visibility_asked for recipe in recipes], *CONSPICUITY)
+    chances = np.clip([recipe.visibility_asked for recipe in recipes], *CHANCES)
     chosen = rng.choice(len(recipes), count, replace=False, p=chances / chances.sum())
     return [recipes[i] for i in sorted(chosen)]
 

@@ -69,7 +69,7 @@ class AddNodules:
     key : str
         The radiograph's: an array or tensor, `(row, column)` or `(1, row, column)`, or either with
         its axes swapped.
-    recipe, nodules, conspicuous, size_mm, signal, boxes, seed : optional
+    recipe, nodules, prefer_visible, size_mm, signal, boxes, seed : optional
         As of :class:`nodegen.dataset.dataset_settings.DatasetSettings`: how many nodules, how they
         are chosen, their sizes, their class, which boxes, and the seed.
     axes : {"array", "xy"}
@@ -108,7 +108,7 @@ class AddNodules:
         *,
         recipe: RecipeName = "plain",
         nodules: tuple[int, int] | None = None,
-        conspicuous: bool | None = None,
+        prefer_visible: bool | None = None,
         size_mm: tuple[float, float] | None = None,
         signal: str | None = None,
         boxes: Literal["tight", "given"] = "tight",
@@ -123,7 +123,7 @@ class AddNodules:
         if axes not in ("array", "xy"):
             raise SettingError(f"axes is {axes!r}, where 'array' or 'xy' is allowed.")
         choices: dict[str, Any] = {
-            "nodules": nodules, "conspicuous": conspicuous, "size_mm": size_mm, "signal": signal
+            "nodules": nodules, "prefer_visible": prefer_visible, "size_mm": size_mm, "signal": signal
         }  # fmt: skip
         self.choices = DatasetSettings(copies=1, recipe=recipe, boxes=boxes, seed=seed, **choices)
         self.key, self.axes, self.places, self.subtlety = key, axes, places, subtlety
