@@ -122,9 +122,8 @@ class AddNodules:
 
         if axes not in ("array", "xy"):
             raise SettingError(f"axes is {axes!r}, where 'array' or 'xy' is allowed.")
-        choices: dict[str, Any] = {
-            "nodules": nodules, "prefer_visible": prefer_visible, "size_mm": size_mm, "signal": signal
-        }  # fmt: skip
+        choices: dict[str, Any] = {"nodules": nodules, "size_mm": size_mm, "signal": signal}
+        choices["prefer_visible"] = prefer_visible
         self.choices = DatasetSettings(copies=1, recipe=recipe, boxes=boxes, seed=seed, **choices)
         self.key, self.axes, self.places, self.subtlety = key, axes, places, subtlety
         self.renderer = Renderer(settings)
