@@ -289,7 +289,7 @@ def test_radiographs_of_several_formats_chain_to_generate(tmp_path, capsys):
     Image.fromarray(pixels * 0).save(films / "blank.png")
     command = ["place", str(films), "--output", str(tmp_path / "o"), "--nodules", "1"]
     assert main(command) == 0
-    assert "left out blank.png: No plausible pair of lungs" in capsys.readouterr().out
+    assert "left out blank.png: No plausible pair of lungs" in capsys.readouterr().err
     folder = tmp_path / "o" / "512x512-uint16"
     assert (tmp_path / "o" / "480x512-uint16" / "nodules.json").is_file()
     assert (folder / "slices.csv").read_text().splitlines()[1:] == [

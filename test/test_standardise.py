@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_the_command_resumes_and_leaves_bad_radiographs_out(film, tmp_path, caps
     out = tmp_path / "o"
     command = ["standardise", str(tmp_path / "in"), "--output", str(out)]
     assert main([*command, "--boxes", str(tmp_path / "boxes.csv")]) == 0
-    said = capsys.readouterr().out
+    said = "".join(capsys.readouterr())
     assert "left out b/a.png: No plausible pair of lungs" in said
     assert "left out box 1 of a.mha: it lies outside the crop" in said
     image = sitk.ReadImage(str(out / "a.mha"))
@@ -117,7 +118,7 @@ def test_the_command_resumes_and_leaves_bad_radiographs_out(film, tmp_path, caps
     # Another radiograph of that name replaces nothing.
     Image.fromarray(film[:, ::-1].copy()).save(tmp_path / "in" / "a.png")
     assert main(command) == 0
-    assert "a.mha was made of another file" in capsys.readouterr().out
+    assert "a.mha was made of another file" in capsys.readouterr().err
     assert (out / "a.mha").stat().st_mtime_ns == before["a.mha"]
     assert main([*command, "--overwrite"]) == 0
     assert not {(out / name).stat().st_mtime_ns for name in crops} & set(before.values())
@@ -138,7 +139,7 @@ def test_a_fault_in_nodegen_itself_leaves_one_radiograph_out(film, tmp_path, cap
     command = ["standardise", str(tmp_path / "in"), "--output", str(tmp_path / "o")]
     assert main(command) == 0
     said = capsys.readouterr()
-    assert "left out a.png: nodegen itself failed at it (ZeroDivisionError" in said.out
+    assert "left out a.png: nodegen itself failed at it (ZeroDivisionError" in said.err
     assert "Traceback" not in said.out + said.err
     assert "in failing" in (tmp_path / "o" / "faults.log").read_text()
     monkeypatch.undo()
@@ -146,6 +147,19 @@ def test_a_fault_in_nodegen_itself_leaves_one_radiograph_out(film, tmp_path, cap
     said = capsys.readouterr().out
     assert "holds 1 standardised radiograph already" in said
     assert set(json.loads((tmp_path / "o" / "crops.json").read_text())) == {"a.mha", "b.mha"}
+
+
+def test_a_killed_run_is_gone_on_with(film, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(film).save(tmp_path / "in" / f"{name}.png")
+    run = standardise_files.standardise_files([tmp_path / "in"], tmp_path / "o")
+    assert next(run).name == "a.mha"
+    shutil.copytree(tmp_path / "o", tmp_path / "killed")
+    rest = standardise_files.standardise_files([tmp_path / "in"], tmp_path / "killed")
+    assert [path.name for path in (*run, *rest)] == ["b.mha", "b.mha"]
+    whole, resumed = (tmp_path / name / "crops.json" for name in ("o", "killed"))
+    assert whole.read_bytes() == resumed.read_bytes()
 
 
 def test_a_folder_with_other_files_is_left_alone(film, tmp_path, capsys):

@@ -20,12 +20,12 @@ from nodegen.dataset.dataset_settings import DatasetSettings
 from nodegen.dataset.example import DrawnNodule, Example, make_example
 from nodegen.dataset.formats import IMAGE_FILES, Record
 from nodegen.dataset.png import mark_of, png, run_lengths, windowed
-from nodegen.dataset.sources import Source, left_out_for
+from nodegen.dataset.sources import Source
 from nodegen.dataset.standardise import StandardisationTransform, in_original, standardise
 from nodegen.errors import OutputError, StackError
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.image import run_hash
-from nodegen.io.radiograph import Radiograph, read_radiograph
+from nodegen.io.radiograph import Radiograph, read_radiograph, why_left_out
 from nodegen.io.store import Store
 from nodegen.lungs.fields import find_lungs
 from nodegen.lungs.prior import Places, Prior
@@ -74,7 +74,7 @@ class ImageMaker:
                         self._draw(image, source, prepared)
                     except Exception as error:
                         unusable = None if prepared else error
-                        why, trace = left_out_for(error, source.path, image.record)
+                        why, trace = why_left_out(error, source.path, image.record)
                         record = {**_head(image, source), "skipped": why, "files": {}}
                         self._write(image, record | ({"traceback": trace} if trace else {}))
                 yield image.name

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from traceback import format_exception
 
 from nodegen.dicom.read import START_BYTES, begins_as_dicom
-from nodegen.errors import NodegenError, OutputError, SettingError, StackError
+from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.radiograph import find_radiographs, reads_as_dicom
 from nodegen.io.stack import PICTURES, READABLE, bare_name, count_slices, may_be_radiograph
 from nodegen.io.store import Store
@@ -33,15 +32,7 @@ class Source:
 
 
 def find_files(inputs: Sequence[str | Path]) -> dict[str, Store]:
-    """Find radiographs in files, folders and at addresses: their names, with where each lies.
-
-    Raises
-    ------
-    StackError
-        Where one does not exist or holds none.
-    SettingError
-        Where two have the same name.
-    """
+    """Find radiographs in files, folders and at addresses: their names, with where each lies."""
     stores = [Store.at(given) for given in inputs]
     folders = [store.folder for store in stores if store.folder is not None]
     found: dict[str, tuple[str, Store]] = {}
@@ -197,21 +188,3 @@ def find_patient(path: Path, name: str, pattern: str | None = None) -> str:
             "is the patient, such as '^([0-9]+)_'."
         )
     return found.group(1)
-
-
-def left_out_for(error: Exception, name: str, log: str) -> tuple[str, str]:
-    """Why a radiograph is left out, and of a fault in nodegen itself the traceback, for the log.
-
-    What is no fault of the radiograph's, but of the output, the settings or the model, is raised.
-    """
-    if isinstance(error, StackError):
-        return str(error), ""
-    if isinstance(error, MemoryError):
-        return f"{name} is too large for this machine's memory; leave it out.", ""
-    if isinstance(error, NodegenError | OSError):
-        raise error
-    why = (
-        f"nodegen itself failed at it ({type(error).__name__}: {error}); please report it with "
-        f"{log}, which says where."
-    )
-    return why, "".join(format_exception(error))

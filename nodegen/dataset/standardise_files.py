@@ -2,23 +2,24 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nodegen.dataset.sources import left_out_for
 from nodegen.dataset.standardise import SIDE_PX, StandardisationTransform, standardise
 from nodegen.errors import OutputError, StackError
 from nodegen.io.box_tables import BoxTable, read_box_table
 from nodegen.io.files import write_text
 from nodegen.io.image import Geometry
-from nodegen.io.radiograph import find_radiographs, read_radiographs
+from nodegen.io.radiograph import find_radiographs, left_out, read_radiographs
 from nodegen.io.stack import StackWriter, bare_name, count_slices
 from nodegen.io.tables import csv_text
 
 CROPS, BOXES, FAULTS = "crops.json", "boxes.csv", "faults.log"
+KEPT_EVERY_S = 10.0  # between two times that CROPS is written: at most so much a killed run loses
 Entry = dict[str, Any]
 
 
@@ -45,24 +46,27 @@ def standardise_files(
         ending = "s" * (len(entries) != 1)
         print(f"{output} holds {len(entries)} standardised radiograph{ending} already")
     taken: set[str] = set()
+    kept = -KEPT_EVERY_S
     try:
         for path, root in find_radiographs(inputs):
             source = path.relative_to(root).as_posix()
-            try:
-                yield from _standardised(path, source, output, entries, taken, overwrite)
-            except Exception as error:
-                why, trace = left_out_for(error, source, str(output / FAULTS))
-                print(f"left out {source}: {why.replace(str(path), source)}")
-                if trace:
-                    with (output / FAULTS).open("a") as log:
-                        log.write(f"{source}: {trace}\n")
+            with left_out(source, output / FAULTS):
+                for made in _standardised(path, source, output, entries, taken, overwrite):
+                    if time.monotonic() - kept > KEPT_EVERY_S:
+                        _keep(entries, output)
+                        kept = time.monotonic()
+                    yield made
     finally:
         if entries:
-            write_text(output / CROPS, json.dumps(entries, indent=1) + "\n")
+            _keep(entries, output)
     if not taken & set(entries):
         raise StackError("None of the radiographs could be used; see why above.")
     if table is not None:
         write_text(output / BOXES, _boxes_of(entries, table))
+
+
+def _keep(entries: dict[str, Entry], output: Path) -> None:
+    write_text(output / CROPS, json.dumps(entries, indent=1) + "\n")
 
 
 def _standardised(

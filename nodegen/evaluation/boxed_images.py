@@ -1,8 +1,6 @@
 """Radiographs with the boxes of their nodules, real or synthetic, one after the other."""
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import numpy as np
 from nodegen.errors import EvaluationError, StackError
 from nodegen.io.box_tables import TableImage, read_box_table
 from nodegen.io.boxes import BOXES, RECIPES, Box, fit_boxes, read_boxes, read_recipes
-from nodegen.io.radiograph import find_radiographs
+from nodegen.io.radiograph import find_radiographs, left_out
 from nodegen.io.stack import Stack, bare_name, count_slices, find_image, read_stack
 from nodegen.workers import track
 
@@ -90,15 +88,6 @@ def read_real(
 def known_spacing(stack: Stack) -> tuple[float, float] | None:
     """Size of a stack's pixels (x, y), mm; None where the file says none, or 1."""
     return None if stack.spacing is None or set(stack.spacing) == {1} else stack.spacing
-
-
-@contextmanager
-def left_out(name: str) -> Iterator[None]:
-    """Name a radiograph that cannot be used, and why, on stderr; the run goes on."""
-    try:
-        yield
-    except StackError as error:
-        print(f"left out {name}: {error}", file=sys.stderr)
 
 
 def read_synthetic(folder: Path) -> Iterator[BoxedImage]:

@@ -1,13 +1,16 @@
 """Single radiographs of any common format, each `(row, column)`, one after the other."""
 
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import format_exception
 
 import numpy as np
 
 from nodegen.constants import GREY_MAX
-from nodegen.errors import StackError
+from nodegen.errors import NodegenError, StackError
 from nodegen.io.stack import PICTURES, READABLE, SUFFIXES, radiographs_in, read_stack
 
 
@@ -90,3 +93,39 @@ def read_radiograph(path: Path, number: int = 0) -> Radiograph:
         if radiograph.slice == number:
             return radiograph
     raise StackError(f"{path} has no slice {number}; it was changed since it was counted.")
+
+
+def why_left_out(error: Exception, name: str, log: str) -> tuple[str, str]:
+    """Why a radiograph is left out, and of a fault in nodegen itself the traceback, for the log.
+
+    What is no fault of the radiograph's, but of the output, the settings or the model, is raised.
+    """
+    if isinstance(error, StackError):
+        return str(error), ""
+    if isinstance(error, MemoryError):
+        return f"{name} is too large for this machine's memory; leave it out.", ""
+    if isinstance(error, NodegenError | OSError | ImportError):
+        raise error
+    why = (
+        f"nodegen itself failed at it ({type(error).__name__}: {error}); please report it with "
+        f"{log}, which says where."
+    )
+    return why, "".join(format_exception(error))
+
+
+@contextmanager
+def left_out(name: str, log: Path | None = None) -> Iterator[None]:
+    """Name a radiograph at which the block fails, and why, on stderr; the run goes on.
+
+    A fault in nodegen itself is raised, unless there is a log for its traceback.
+    """
+    try:
+        yield
+    except Exception as error:
+        why, trace = why_left_out(error, name, str(log))
+        if trace and log is None:
+            raise
+        print(f"left out {name}: {why}", file=sys.stderr)
+        if trace and log is not None:
+            with log.open("a") as file:
+                file.write(f"{name}: {trace}\n")

@@ -3,7 +3,6 @@
 A picture shows a radiograph's places: its lungs' outlines, the density over it, and its boxes.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,13 @@ from nodegen.io.boxes import BOXES, Box, write_boxes
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.image import Geometry
 from nodegen.io.preview import eight_bit, encoded, resized
-from nodegen.io.radiograph import Radiograph, find_radiographs, read_radiograph, read_radiographs
+from nodegen.io.radiograph import (
+    Radiograph,
+    find_radiographs,
+    left_out,
+    read_radiograph,
+    read_radiographs,
+)
 from nodegen.io.stack import StackWriter, bare_name
 from nodegen.io.tables import csv_text
 from nodegen.lungs.fields import Lungs, find_lungs
@@ -40,7 +45,6 @@ def place_files(
     size_mm: tuple[float, float] | None = None,
     seed: int = 0,
     pictures: Path | None = None,
-    left_out: Callable[[str], None] = print,
 ) -> list[tuple[Path, int, int]]:
     """Draw boxes for radiographs, and write stacks with their ``nodules.json``.
 
@@ -60,8 +64,6 @@ def place_files(
         The same inputs, settings and seed give the same boxes.
     pictures : Path, optional
         Gets a PNG for each radiograph.
-    left_out : callable
-        Is given a sentence about each radiograph that is left out.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def place_files(
     groups: dict[tuple[tuple[int, ...], np.dtype], list[tuple[str, Radiograph, list[Box]]]] = {}
     for number, (path, root) in enumerate(find_radiographs(inputs)):
         name = path.relative_to(root).as_posix()
-        try:
+        with left_out(name):
             for radiograph in read_radiographs(path):
                 pixels = radiograph.pixels
                 rng = np.random.default_rng([seed, number, radiograph.slice])
@@ -96,8 +98,6 @@ def place_files(
                 empty = replace(radiograph, pixels=pixels[:0])  # read again when it is written
                 group = groups.setdefault((pixels.shape, pixels.dtype), [])
                 group.append((name, empty, boxes))
-        except StackError as error:
-            left_out(f"left out {name}: {error}")
     if not groups:
         raise StackError("None of the radiographs could be used; see why above.")
     placed = []

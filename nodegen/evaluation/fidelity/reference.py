@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from nodegen import __version__
 from nodegen.dataset.standardise import is_node21, standardise
 from nodegen.errors import EvaluationError, SettingError
-from nodegen.evaluation.boxed_images import BoxedImage, left_out, read_real
+from nodegen.evaluation.boxed_images import BoxedImage, read_real
 from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
 from nodegen.evaluation.fidelity.ground import GROUNDS, ground_of, lungs_of
 from nodegen.evaluation.fidelity.nodule_crop import RINGS, crop_around
@@ -28,7 +28,7 @@ from nodegen.evaluation.fidelity.nodule_measures import (
 )
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.files import write_text
-from nodegen.io.radiograph import Radiograph
+from nodegen.io.radiograph import Radiograph, left_out
 from nodegen.lungs.fields import Lungs
 
 SHIPPED = Path(__file__).parent / "reference.json"

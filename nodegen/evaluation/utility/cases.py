@@ -11,11 +11,10 @@ from PIL import Image
 from nodegen.dataset.sources import find_patient
 from nodegen.dataset.standardise import LungCrop, is_node21, standardise
 from nodegen.errors import StackError, UtilityError
-from nodegen.evaluation.boxed_images import left_out
 from nodegen.evaluation.utility.cache import Arrays, code_hash, content_hash, once
 from nodegen.io.box_tables import BoxTable, TableImage
 from nodegen.io.boxes import Box
-from nodegen.io.radiograph import Radiograph, find_radiographs, read_radiographs
+from nodegen.io.radiograph import Radiograph, find_radiographs, left_out, read_radiographs
 from nodegen.io.stack import bare_name
 
 CODE = code_hash("dataset/standardise.py", "dataset/energy.py", "lungs", "io/image.py",
