@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from nodegen import __version__
-from nodegen.dataset.dataset_settings import OPTIONS, RANGES, SPLITS, DatasetSettings, derived_seed
+from nodegen.dataset.dataset_settings import NONE, SPLITS, DatasetSettings, derived_seed
 from nodegen.dataset.sources import Source, find_files, read_sources
 from nodegen.errors import OutputError, SettingError
 from nodegen.io.files import write_bytes
 from nodegen.io.store import Store
 
-PLAN, FORMAT, RECORDS = "plan.json", "nodegen-dataset-1", "records/"
+PLAN, FORMAT, RECORDS = "plan.json", "nodegen-dataset-2", "records/"
 
 
 @dataclass(frozen=True)
@@ -121,14 +121,13 @@ def keep_plan(plan: DatasetPlan, output: Store, *, overwrite: bool = False) -> N
 
 def _difference(one: dict[str, Any], other: dict[str, Any]) -> str | None:
     """What a plan that lies there has otherwise, with the remedy; None where it may be extended."""
-    version, before, now = one["nodegen"], one["settings"], other["settings"]
+    version, known = one["nodegen"], one["settings"]
     if (one["format"], version) != (other["format"], other["nodegen"]):
         return f"that nodegen {version} began, and this is {__version__}; finish it by that version"
-    extended = all((now[name] or 0) >= (before.get(name) or 0) for name in ("images", "copies"))
-    known = _options(before)
+    extended = len(one["images"]) <= len(other["images"])
     differing = [
-        f"{name} {known.get(name, 'not given')} (now {value})"
-        for name, value in _options(now).items()
+        f"{name} {known.get(name, NONE)} (now {value})"
+        for name, value in other["settings"].items()
         if known.get(name) != value and not (extended and name in ("--images", "--copies"))
     ]
     if differing:
@@ -141,19 +140,6 @@ def _difference(one: dict[str, Any], other: dict[str, Any]) -> str | None:
         which = f"{odd[0][0]} for one" if odd else "in another order"
         return f"of other radiographs, {which}; give the same"
     return None
-
-
-def _options(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Settings as options of the command line, those of rendering beside the others."""
-    render = settings["render"]
-    flat = {**settings, **render, "subtlety": [render.get("subtlety"), *settings["subtlety"]]}
-    options = {}
-    for name in flat.keys() - {"render"}:
-        value, option = flat[name], OPTIONS.get(name, name.replace("_", "-"))
-        sign = "-" if name in RANGES else ","
-        text = sign.join(map(str, value)) if isinstance(value, list) else str(value)
-        options[f"--{option}"] = "not given" if value is None else text
-    return dict(sorted(options.items()))
 
 
 def _check_apart(inputs: Sequence[str | Path], output: Store) -> None:
@@ -182,10 +168,10 @@ def _kept_sources(
     try:
         kept = json.loads((_kept(output) if output else None) or "{}")
         sources = [Source(**entry) for entry in kept.get("sources", [])]
-        pattern = kept.get("settings", {}).get("patient_pattern")
+        pattern = kept.get("settings", {}).get("--patient-pattern")
     except (ValueError, TypeError, AttributeError):
         return None  # no plan of ours: said when it is compared
-    if pattern != settings.patient_pattern:
+    if pattern != settings.described()["--patient-pattern"]:
         return None
     return sources if [s.path for s in sources if s.slice == 0] == list(roots) else None
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,11 +15,11 @@ FORMATS = ("coco", "yolo", "node21", "csv", "monai", "nndetection", "dicom")
 # Of :mod:`nodegen.synthesis.visibility`. Below, set by eye on sheets of nodules, hardly one is
 # found in the enlarged picture by who knows the place.
 VISIBILITY = Range((0.3, 100.0))
-# Settings of the rendering that change no pixel here, or are told by the hashes in the recipes.
-_NO_MATTER = ("seed", "device", "workers", "model", "library", "intensity")
+# Settings that change no pixel here, or are told by others or by the hashes in the recipes.
+_NO_MATTER = {"recipe", "render", "device", "workers", "model", "library", "intensity"}
+NONE = "not given"  # an option
 # Options of the command whose names are not those of their settings.
 OPTIONS = {"bits": "pixels", "boxes": "annotate", "formats": "format", "signal": "class"}
-RANGES = ("nodules", "size_mm", "visibility")  # typed with a dash
 # For a purpose, nodules in an image, and whether more visible ones come more often. detector: four
 # instead of one to three gained .054 (.018 to .110) mean sensitivity, more visible ones .029 (.008
 # to .054); see docs/utility.md.
@@ -155,10 +155,11 @@ class DatasetSettings:
         shares = zip(SPLITS, self.split, strict=True)
         return tuple(split for split, share in shares if share and split not in filled)
 
-    def described(self) -> dict[str, Any]:
-        """All choices, as they are kept beside the set; folders of models as their names alone."""
-        told = asdict(self) | {"nodules": self.per_image}
-        del told["recipe"]
-        render = asdict(self.render)
-        told["render"] = {name: render[name] for name in sorted(render) if name not in _NO_MATTER}
-        return told
+    def described(self) -> dict[str, str]:
+        """All choices that matter as the command's options, as they are kept beside the set."""
+        subtlety = (self.render.subtlety, *map(":".join, self.subtlety))
+        told = asdict(self.render) | asdict(self)
+        told |= {"nodules": self.per_image, "subtlety": " ".join(subtlety)}
+        texts = {name: NONE if value is None else str(value) for name, value in told.items()}
+        names = sorted(told.keys() - _NO_MATTER)
+        return {f"--{OPTIONS.get(n, n.replace('_', '-'))}": texts[n] for n in names}
