@@ -92,11 +92,13 @@ class Box:
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)  # "60" is no number
 
 
-class _Model(BaseModel):
+class JsonModel(BaseModel):
+    """A part of a JSON file, strictly of its types."""
+
     model_config = ConfigDict(**_STRICT, extra="allow")  # others may add to these files
 
 
-class BoxEntry(_Model):
+class BoxEntry(JsonModel):
     """A box by its corners, in any order."""
 
     corners: list[Annotated[list[float], Field(min_length=2, max_length=3)]] = Field(
@@ -104,7 +106,7 @@ class BoxEntry(_Model):
     )
 
 
-class BoxesFile(_Model):
+class BoxesFile(JsonModel):
     """``nodules.json``: the platform's "Multiple 2D bounding boxes"."""
 
     type: Literal["Multiple 2D bounding boxes"]
@@ -194,7 +196,7 @@ class Recipe:
         return Box(self.slice, self.left, self.top, self.right, self.bottom, self.index)
 
 
-class ReplayedSettings(_Model):
+class ReplayedSettings(JsonModel):
     """The settings that decide a run's pixels."""
 
     method: Method | None = None
@@ -207,7 +209,7 @@ class ReplayedSettings(_Model):
     windows: Windows | None = None
 
 
-class RecipesFile(_Model):
+class RecipesFile(JsonModel):
     """``recipes.json``: a run's header and the recipe of each box."""
 
     seed: Seed
@@ -220,7 +222,7 @@ class RecipesFile(_Model):
     recipes: list[Recipe]
 
 
-class LibraryFile(_Model):
+class LibraryFile(JsonModel):
     """``library.json``: the index of a nodule library."""
 
     format: Literal["nodegen nodule library"]
@@ -231,14 +233,14 @@ class LibraryFile(_Model):
     nodules_csv_sha256: Sha256
 
 
-class WeightsEntry(_Model):
+class WeightsEntry(JsonModel):
     """A file of weights."""
 
     name: str = Field(pattern=r"^[^/\\\x00]+\.safetensors$", description="without a folder")
     sha256: Sha256
 
 
-class CascadeFile(_Model):
+class CascadeFile(JsonModel):
     """``cascade.json``: the index of a cascade."""
 
     format: Literal["nodegen-cascade-1"]
@@ -252,7 +254,7 @@ class CascadeFile(_Model):
     card: dict[str, Any] = Field(default_factory=dict, description="of the model")
 
 
-class LungsFile(_Model):
+class LungsFile(JsonModel):
     """``lungs.json``: the index of the network that finds lungs."""
 
     format: Literal["nodegen-lungs-1"]
@@ -260,13 +262,13 @@ class LungsFile(_Model):
     sha256: Sha256
 
 
-FILES: dict[str, type[_Model]] = {
+FILES: dict[str, type[JsonModel]] = {
     "nodules.json": BoxesFile,
     "recipes.json": RecipesFile,
     "library.json": LibraryFile,
     "cascade.json": CascadeFile,
 }
-_Checked = TypeVar("_Checked", bound=_Model)
+_Checked = TypeVar("_Checked", bound=JsonModel)
 
 
 def read_json(

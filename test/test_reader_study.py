@@ -507,16 +507,28 @@ def test_marks_are_given_to_the_nodules_that_they_hit(tmp_path):
     [
         (lambda given: given.update(study="other"), "answers the study other"),
         (lambda given: given.update(reader="B"), "second set of answers by B"),
-        (lambda given: given["answers"][0].update(rating=9), "that the page cannot give"),
-        (lambda given: given["answers"][0].update(rating=True), "number 1 .rating: "),
-        (lambda given: given["answers"][0].update(seconds=-1), "that the page cannot give"),
-        (lambda given: given["answers"][0].update(case=[1]), "number 1 .case: "),
+        (
+            lambda given: given["answers"][0].update(rating=9),
+            r"\[0\].rating in .* is 9, and",
+        ),
+        (
+            lambda given: given["answers"][0].update(rating=True),
+            r"\[0\].rating in .* is true",
+        ),
+        (
+            lambda given: given["answers"][0].update(seconds=-1),
+            r"\[0\].seconds in .* is -1",
+        ),
+        (
+            lambda given: given["answers"][0].update(case=[1]),
+            r"\[0\].case in .* is \[1\]",
+        ),
         (lambda given: given["answers"][0].update(case="none"), "which the study does not have"),
         (lambda given: given["answers"].append(given["answers"][0]), "twice"),
-        (lambda given: given.pop("answers"), "not a reader's answers"),
-        (lambda given: given.update(answers=None), "not a reader's answers"),
-        (lambda given: given.update(answers=[3]), "not a reader's answers"),
-        (lambda given: given.update(reader=["A"]), "not a reader's answers"),
+        (lambda given: given.pop("answers"), "answers in .* is missing; give the file that"),
+        (lambda given: given.update(answers=None), "answers in .* is null, and should be"),
+        (lambda given: given.update(answers=[3]), r"answers\[0\] in .* is 3, and should be"),
+        (lambda given: given.update(reader=["A"]), "reader in .* and should be"),
         (lambda given: given.update(answers=[]), "No case was answered by all readers"),
     ],
 )
@@ -546,7 +558,7 @@ def test_answers_without_times_are_analysed_without_a_word(tmp_path):
 def test_a_key_that_is_none_is_told(tmp_path, content):
     key, paths = study_files(tmp_path, "rating", lambda *_: {"rating": 3})
     key.write_text(content)
-    with pytest.raises(SettingError, match=r"cannot be read as JSON|not the key of a reader study"):
+    with pytest.raises(SettingError, match=r"; give the NAME\.key\.json beside the page"):
         analyse(key, paths, tmp_path / "out")
 
 

@@ -3,25 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from nodegen.errors import SettingError
+from nodegen.schemas import JsonModel, read_json
+
+SAVED = "give the file that the page saved"
 
 
-class _File(BaseModel):
-    # Strict: true is no rating.
-    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
-
-
-class _Mark(_File):
+class _Mark(JsonModel):
     x: float  # px
     y: float
     confidence: Annotated[int, Field(ge=1, le=4)]  # of a nodule there: 1 unlikely to 4 definite
 
 
-class _Answer(_File):
+class _Answer(JsonModel):
     case: str
     seconds: Annotated[float, Field(ge=0)] | None = None
 
@@ -39,35 +37,45 @@ class _Marking(_Answer):
     marks: list[_Mark]
 
 
-_ANSWERS: dict[str, type[_Answer]] = {"choice": _Choice, "rating": _Rating, "marking": _Marking}
-
-
-class _Truth(_File):
+class _Truth(JsonModel):
     practice: bool
-    places: list[dict[str, Any]] = []
-    nodules: list[dict[str, Any]] = []
+    places: list[dict[str, Any]] = Field(default_factory=list)
+    nodules: list[dict[str, Any]] = Field(default_factory=list)
 
 
-class _Plan(_File):
+class _Plan(JsonModel):
     kind: Literal["choice", "rating", "marking"]
     seed: int
     candidates: int
 
 
-class _Key(_File):
+class _Key(JsonModel):
     study: str
     title: str
     plan: _Plan
     cases: dict[str, _Truth]
 
 
-class _AnswersFile(_File):
+class _AnswersFile(JsonModel):
     study: str
     reader: Annotated[str, Field(min_length=1)]
-    answers: list[dict[str, Any]]
+    answers: list[Any]
 
 
-F = TypeVar("F", bound=_File)
+class _Choices(_AnswersFile):
+    answers: list[_Choice]
+
+
+class _Ratings(_AnswersFile):
+    answers: list[_Rating]
+
+
+class _Markings(_AnswersFile):
+    answers: list[_Marking]
+
+
+_FILES: dict[str, type[_AnswersFile]]
+_FILES = {"choice": _Choices, "rating": _Ratings, "marking": _Markings}
 
 
 @dataclass(frozen=True)
@@ -88,17 +96,12 @@ class Study:
 
 
 def read_study(key: Path, answers: Sequence[Path]) -> Study:
-    """Read a study's ``NAME.key.json``, and the answers that its page saved, one file a reader.
-
-    Raises
-    ------
-    SettingError
-        Where a file is missing, of another form, or of another study.
-    """
-    truth = _load(key, _Key, "the key of a reader study; give the NAME.key.json beside its page")
+    """Read a study's ``NAME.key.json``, and the answers that its page saved, one file a reader."""
+    remedy = "give the NAME.key.json beside the page of a reader study"
+    _, truth = read_json(_Key, key, SettingError, remedy)
     readings: dict[str, dict[str, dict[str, Any]]] = {}
     for path in answers:
-        given = _load(path, _AnswersFile, "a reader's answers; give the file that the page saved")
+        _, given = read_json(_AnswersFile, path, SettingError, SAVED)
         if given.study != truth.study:
             raise SettingError(
                 f"{path} answers the study {given.study} and the key is that of {truth.study}; "
@@ -108,44 +111,16 @@ def read_study(key: Path, answers: Sequence[Path]) -> Study:
             raise SettingError(
                 f"{path} is a second set of answers by {given.reader}; give one file a reader."
             )
-        readings[given.reader] = _answers(path, given, truth)
+        _, given = read_json(_FILES[truth.plan.kind], path, SettingError, SAVED)
+        mine: dict[str, dict[str, Any]] = {}
+        for answer in given.answers:
+            if answer.case not in truth.cases or answer.case in mine:
+                fault = "twice" if answer.case in mine else "which the study does not have"
+                raise SettingError(f"{path} answers the case {answer.case}, {fault}; {SAVED}.")
+            mine[answer.case] = answer.model_dump()
+        readings[given.reader] = mine
     cases = {name: case.model_dump() for name, case in truth.cases.items()}
     study = Study(truth.plan.kind, truth.title, cases, readings, truth.plan)
     if not study.cases:
         raise SettingError("No case was answered by all readers; give answers to the same cases.")
     return study
-
-
-def _answers(path: Path, given: _AnswersFile, truth: _Key) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for number, entry in enumerate(given.answers, 1):
-        try:
-            answer = _ANSWERS[truth.plan.kind].model_validate(entry)
-        except ValidationError as error:
-            fault = f"has an answer that the page cannot give, number {number} ({_fault(error)})"
-        else:
-            fault = ""
-            if answer.case not in truth.cases:
-                fault = f"answers the case {answer.case!r}, which the study does not have"
-            elif answer.case in found:
-                fault = f"answers the case {answer.case} twice"
-            found[answer.case] = answer.model_dump()
-        if fault:
-            raise SettingError(f"{path} {fault}; give the file that the page saved.")
-    return found
-
-
-def _load(path: Path, form: type[F], wanted: str) -> F:
-    try:
-        return form.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise SettingError(f"{path} cannot be read ({error.strerror}); give another.") from error
-    except ValidationError as error:
-        raise SettingError(f"{path} is not {wanted} ({_fault(error)}).") from error
-
-
-def _fault(error: ValidationError) -> str:
-    """The first fault, in a few words."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else str(first["msg"])
