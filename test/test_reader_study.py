@@ -414,7 +414,7 @@ def test_the_command_makes_a_study_and_analyses_it(folder, tmp_path, capfd):
         (["--output", "x.html"], "--real is missing"),
         (["--output", "x.html", "--real", ".", "--method", "paste,none"], "singan, poisson, paste"),
         (["--analyse", "a.json", "--output", "x"], "--key is missing"),
-        (["--analyse", "a.json", "--output", "x", "--key", "k.json"], "k.json cannot be read"),
+        (["--analyse", "a.json", "--output", "x", "--key", "k.json"], "There is no k.json"),
     ],
 )
 def test_missing_options_are_told(arguments, says, capfd):
