@@ -30,7 +30,7 @@ def films(tmp_path_factory):
 
 def settings(**more):
     plain = {"copies": 1, "nodules": (1, 1), "formats": ("dicom", "coco"), "pairs": True}
-    return DatasetSettings(**plain, render=Settings(method="paste"), **more)
+    return DatasetSettings(**plain, render=Settings(method="paste", surroundings=False), **more)
 
 
 @pytest.fixture(scope="module")
