@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic_core import to_jsonable_python
 
 from nodegen import __version__
 from nodegen.errors import RecipeError, SettingError
@@ -135,8 +136,9 @@ def generate(
                     each.write(renderer.mask_of(recipe, shape[1:]))
         files.close()  # whole, before they get their names
         header["recipes_hash"] = _hash_of(done)
-        write_text(staged[output_dir / RECIPES], recipes_text(header, done))
-    return Run(image, [asdict(r) for r in done], header, notes + notes_of(done), shape[0])
+        written = to_jsonable_python(done)
+        write_text(staged[output_dir / RECIPES], recipes_text(header, written))
+    return Run(image, written, header, notes + notes_of(done), shape[0])
 
 
 def _decide(
@@ -182,7 +184,8 @@ def _decide(
 
 def _hash_of(drawn: list[Any]) -> str:
     """A hash of boxes or recipes; their order, and so their place in the file, does not count."""
-    return run_hash([{**asdict(one), "index": 0} for one in sorted(drawn, key=position)])
+    ordered = to_jsonable_python(sorted(drawn, key=position))
+    return run_hash([{**one, "index": 0} for one in ordered])
 
 
 # --- replay ---------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -54,17 +54,14 @@ class _Several(tuple[Any, ...]):
 
     separator = ","
     wanted: LiteralString
-
-    @staticmethod
-    def _item(given: Any) -> Any:
-        raise NotImplementedError
+    item: Callable[[Any], Any]
 
     @classmethod
     def parse(cls, given: object) -> Self:
         """Read text, or take a sequence as it is."""
         parts = given.split(cls.separator) if isinstance(given, str) else given
         try:
-            return cls(map(cls._item, parts if isinstance(parts, Iterable) else [parts]))
+            return cls(map(cls.item, parts if isinstance(parts, Iterable) else [parts]))
         except (TypeError, ValueError):
             raise PydanticCustomError("several", cls.wanted) from None
 
@@ -81,10 +78,7 @@ class Range(_Several):
 
     separator = "-"
     wanted = "a number or a range as 6-30 is allowed, the smaller number first"
-
-    @staticmethod
-    def _item(given: Any) -> float:
-        return float(given)
+    item = float
 
     @classmethod
     def parse(cls, given: object) -> Self:
@@ -103,9 +97,7 @@ class Range(_Several):
 class IntegerRange(Range):
     """Two whole numbers, the smaller first. As text ``1-3``, or one number for both ends."""
 
-    @staticmethod
-    def _item(given: Any) -> int:
-        return int(given)
+    item = int
 
 
 class Integers(_Several):
@@ -114,7 +106,8 @@ class Integers(_Several):
     wanted = "whole numbers from 0 on with commas between them are allowed"
 
     @staticmethod
-    def _item(given: Any) -> int:
+    def item(given: Any) -> int:
+        """One of them."""
         if int(given) < 0:
             raise ValueError
         return int(given)
@@ -126,7 +119,8 @@ class Words(_Several):
     wanted = "words with commas between them are allowed"
 
     @staticmethod
-    def _item(given: Any) -> str:
+    def item(given: Any) -> str:
+        """One of them."""
         if not str(given).strip():
             raise ValueError
         return str(given).strip()
@@ -230,17 +224,16 @@ def parse_contrast(text: str) -> tuple[float, float] | None:
     """Both ends, grey levels of 0..4095, of ``300`` or ``200-500``; None for a name."""
     if text in CONTRASTS:
         return None
-    low, _, high = text.partition("-")
     try:
-        ends = float(low), float(high or low)
-    except ValueError:
-        ends = (0.0, 0.0)
+        ends = Range.parse(text)
+    except PydanticCustomError:
+        ends = Range((0.0, 0.0))
     if not 0 < ends[0] <= ends[1] <= GREY_MAX:
         raise SettingError(
             f"contrast is {text!r}, where {', '.join(CONTRASTS)}, a number of grey levels above 0 "
             f"and up to {GREY_MAX}, or a range as in 200-500 is allowed; choose one of them."
         )
-    return ends
+    return ends[0], ends[1]
 
 
 def parse_subtlety(text: str) -> dict[str, float] | None:

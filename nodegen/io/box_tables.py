@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -134,16 +135,14 @@ class BoxTable:
         """
         if self.of_stack:
             return self._slices(names)
-        exact: dict[str, list[int]] = {}
-        folded: dict[str, list[int]] = {}
+        by_stem: dict[str, list[int]] = {}
         for number, name in enumerate(names):
-            exact.setdefault(_parts(name)[-1], []).append(number)
-            folded.setdefault(_parts(name)[-1].casefold(), []).append(number)
+            by_stem.setdefault(_parts(name)[-1].casefold(), []).append(number)
         found: list[TableImage | None] = [None] * len(names)
         unmatched: list[str] = []
         for image in self.images:
-            stem = _parts(image.name)[-1]
-            meant = self._one(image, names, exact.get(stem) or folded.get(stem.casefold(), []))
+            alike = by_stem.get(_parts(image.name)[-1].casefold(), [])
+            meant = self._one(image, names, alike)
             if meant is None:
                 unmatched.append(image.name)
                 continue
@@ -184,13 +183,13 @@ class BoxTable:
         return [rows.get(name, TableImage(name)) if name else None for name in slices]
 
     def _one(self, image: TableImage, names: Sequence[str], numbers: list[int]) -> int | None:
-        """The one of these images whose folders are those of the row."""
-        wanted = _parts(f"{image.folder}/{image.name}" if image.folder else image.name)[-2::-1]
-        shared: dict[int, int] = {}
+        """The one of these images that is most like the row: in case, then in folders upwards."""
+        row = _parts(f"{image.folder}/{image.name}" if image.folder else image.name)[::-1]
+        likeness = {}
         for number in numbers:
-            folders = zip(_parts(names[number])[-2::-1], wanted, strict=False)
-            shared[number] = [*(one == other for one, other in folders), False].index(False)
-        meant = [number for number in numbers if shared[number] == max(shared.values())]
+            parts = _parts(names[number])[::-1]
+            likeness[number] = parts[0] == row[0], len(commonprefix([parts[1:], row[1:]]))
+        meant = [number for number in numbers if likeness[number] == max(likeness.values())]
         if len(meant) > 1:
             raise BoxesError(
                 f"{self.path} names {image.name}, and {_listed([names[n] for n in meant])} are "

@@ -9,7 +9,6 @@ organisers' own code reads them.
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +173,10 @@ def position(box: Box) -> tuple[int, ...]:
 _ANEW = "take the recipes from a run anew"
 
 
-def recipes_text(header: dict[str, Any], recipes: list[Recipe]) -> str:
-    """The text of ``recipes.json``: the run's header, then one recipe a line."""
+def recipes_text(header: dict[str, Any], recipes: list[dict[str, Any]]) -> str:
+    """The text of ``recipes.json``: the run's header, then the fields of one recipe a line."""
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in header.items()]
-    boxes = ",\n".join(f"    {json.dumps(asdict(recipe))}" for recipe in recipes)
+    boxes = ",\n".join(f"    {json.dumps(recipe)}" for recipe in recipes)
     lines.append('  "recipes": [\n' + boxes + ("\n" if boxes else "") + "  ]")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, Union
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -30,6 +30,15 @@ ELEMENTS = {
 }
 
 
+class TiffTags(NamedTuple):
+    """What only a TIFF says, to be written as it came."""
+
+    along: tuple[int, int]  # pixels in a unit along x, (numerator, denominator)
+    across: tuple[int, int]  # the same along y
+    unit: int  # ResolutionUnit
+    white: int  # the level of black where white is 0, else 0
+
+
 @dataclass(frozen=True)
 class Geometry:
     """Where an image lies, as its file says; axes in the order x, y[, z]."""
@@ -38,30 +47,22 @@ class Geometry:
     origin: tuple[float, ...]  # mm
     direction: tuple[float, ...]  # row by row, 4 or 9 numbers
     dimension: int  # 2 or 3: a single image may be a 2D file; in memory it is a stack of one slice
-    # What only a TIFF says, to be written as it came: pixels in a unit along x and along y, each as
-    # (numerator, denominator), the number of that unit, the level of black where white is 0, else 0
-    tags: tuple[tuple[int, int], tuple[int, int], int, int] | None = None
+    tags: TiffTags | None = None
 
     @property
     def black(self) -> Self:
         """The same with black as 0, for pixels that are not those of the file."""
-        return replace(self, tags=(*self.tags[:3], 0)) if self.tags else self
+        return replace(self, tags=self.tags._replace(white=0)) if self.tags else self
 
     @property
-    def stacked(self) -> Self:
+    def stacked(self) -> Geometry:
         """The same for a stack of images that lie there, 1 mm apart where no file says."""
         if self.dimension == 3:
             return self
         direction = np.eye(3)
         direction[:2, :2] = np.reshape(self.direction, (2, 2))
-        axes, ones, zeros = tuple(direction.ravel().tolist()), (1.0,), (0.0,)
-        return replace(
-            self,
-            spacing=self.spacing + ones,
-            origin=self.origin + zeros,
-            direction=axes,
-            dimension=3,
-        )
+        axes = tuple(direction.ravel().tolist())
+        return Geometry((*self.spacing, 1.0), (*self.origin, 0.0), axes, 3, self.tags)
 
     @classmethod
     def plain(cls, dimension: int) -> Self:

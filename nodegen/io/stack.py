@@ -24,7 +24,7 @@ from nodegen.io.files import cannot_write
 from nodegen.io.image import Geometry, Mark, check_pixels
 from nodegen.io.metaimage import count_slices as _count_metaimage
 from nodegen.io.metaimage import read_metaimage, write_metaimage
-from nodegen.io.picture import read_picture
+from nodegen.io.png_jpeg import read_picture
 from nodegen.io.tiff import read_tiff, write_tiff
 
 METAIMAGE = (".mha", ".mhd")

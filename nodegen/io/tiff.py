@@ -23,7 +23,7 @@ import numpy as np
 from nodegen import __version__
 from nodegen.errors import StackError
 from nodegen.io.files import whole_file
-from nodegen.io.image import XMP_TIFF, Geometry, Mark, check_axes
+from nodegen.io.image import XMP_TIFF, Geometry, Mark, TiffTags, check_axes
 
 if TYPE_CHECKING:
     import tifffile
@@ -72,8 +72,8 @@ def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
         raise _damaged(path, "its size is beyond this machine's memory") from error
     except Exception as error:  # each codec has faults of its own
         raise _damaged(path, str(error) or type(error).__name__) from error
-    along, across, unit, _ = tags
-    plane = [_MM[unit] * below / above if unit in _MM else 1.0 for above, below in (along, across)]
+    unit = _MM.get(tags.unit, 0.0)
+    plane = [unit * below / above or 1.0 for above, below in (tags.along, tags.across)]
     spacing = (*plane, 1.0)[: pixels.ndim]
     return pixels, replace(Geometry.plain(pixels.ndim), spacing=spacing, tags=tags)
 
@@ -235,16 +235,16 @@ def _behind_one_page(
     return pixels.astype(own, copy=False).reshape(slices, *page.shape)
 
 
-def _tags(page: tifffile.TiffPage) -> tuple[Any, Any, int, int]:
-    """What the page says of resolution, as :attr:`Geometry.tags` holds it."""
+def _tags(page: tifffile.TiffPage) -> TiffTags:
+    """What the page says of resolution, and of white."""
     unit = int(page.tags.valueof(296, default=2))
     found = [page.tags.valueof(tag) for tag in (282, 283)]
     white = _top(page) if page.photometric == _MINISWHITE else 0
     good = all(isinstance(value, tuple) and len(value) == 2 and min(value) > 0 for value in found)
     if not good:  # none told, or 0 / 0, which tells as much
-        return (1, 1), (1, 1), 1, white
+        return TiffTags((1, 1), (1, 1), 1, white)
     along, across = ((int(above), int(below)) for above, below in found)
-    return along, across, unit, white
+    return TiffTags(along, across, unit, white)
 
 
 # --- writing --------------------------------------------------------------------------------------
