@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
 Span = tuple[int, int]  # half-open, px
-# Of what a cascade changes, the low pass of 3 px is kept. What the generators up to this scale add,
+# Of what a cascade changes, a low pass is kept. What the generators up to this scale add,
 # resized to the crop, correlates with what all of them add by 0.96, at 0.97 of its strength (30
 # boxes); they cost a third.
 LAST_QUICK = 12

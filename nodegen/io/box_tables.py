@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,10 @@ class BoxTable:
         likeness = {}
         for number in numbers:
             parts = _parts(names[number])[::-1]
-            likeness[number] = parts[0] == row[0], len(commonprefix([parts[1:], row[1:]]))
+            shared = takewhile(
+                lambda pair: pair[0] == pair[1], zip(parts[1:], row[1:], strict=False)
+            )
+            likeness[number] = parts[0] == row[0], len(list(shared))
         meant = [number for number in numbers if likeness[number] == max(likeness.values())]
         if len(meant) > 1:
             raise BoxesError(

@@ -43,32 +43,17 @@ REMEDY = "make the nodule library again with `nodegen prepare`, or leave it out 
 
 @dataclass(frozen=True)
 class Nodule:
-    """One nodule along one axis: the paper's projection, and what it adds to a radiograph.
+    """One nodule along one axis: the paper's projection, and what it adds to a radiograph."""
 
-    Attributes
-    ----------
-    projection : ndarray of float32, shape (row, column)
-        As :func:`nodegen.synthesis.projection.project` gives it: 1.56 (``EMPTY_RAY``) where a ray
-        meets nothing, more where it meets the nodule. Cut to the mask's bounding box, 1 mm a pixel.
-    mask : ndarray of bool, the same shape
-        Where a ray meets the nodule; touches all four sides.
-    diameter_mm : int
-        Larger side of the nodule's bounding box as the library lists it (before any turn).
-    name, axis : str, int
-        The patch, and the axis of its array (slice, row, column) along which the rays run.
-    water_mm : ndarray of float32, shape (row, column)
-        Water-equivalent thickness, mm, finer than the projection, and cut by itself.
-    step_mm : float
-        Side of the thickness's samples.
-    """
-
+    # float32, (row, column), 1 mm a pixel, cut to the mask: 1.56 (``EMPTY_RAY``) where a ray meets
+    # nothing, more where it meets the nodule
     projection: np.ndarray
-    mask: np.ndarray
-    diameter_mm: int
-    name: str
-    axis: int
-    water_mm: np.ndarray
-    step_mm: float
+    mask: np.ndarray  # bool, the same shape: where a ray meets the nodule; touches all four sides
+    diameter_mm: int  # larger side of the nodule's bounding box, before any turn
+    name: str  # the patch
+    axis: int  # of its array (slice, row, column), along which the rays run
+    water_mm: np.ndarray  # float32, (row, column): water-equivalent thickness, finer, cut by itself
+    step_mm: float  # side of the thickness's samples
 
     @cached_property
     def plateau(self) -> float:

@@ -177,12 +177,8 @@ def implausible(
 ) -> str | None:
     """Say in a clause why the labels are no pair of lungs; None where they are.
 
-    Parameters
-    ----------
-    grid, chances, labels : ndarray, shape ([class,] row, column)
-        From :func:`to_grid`, the network, and :func:`labelled`.
-    cells : float
-        Pixels of them that the radiograph fills.
+    Arrays are those of :func:`to_grid`, the network, and :func:`labelled`; the radiograph fills
+    ``cells`` of their pixels.
     """
     lungs = right, left = labels == RIGHT, labels == LEFT
     areas = [np.count_nonzero(lung) for lung in lungs]

@@ -30,35 +30,6 @@ class PreparedLibrary:
     skipped: dict[str, str]  # name of each pair left out: the reason
 
 
-def project_nodule(
-    name: str, volume_hu: np.ndarray, mask: np.ndarray, axes: Sequence[int] = (0, 1, 2)
-) -> list[Nodule]:
-    """Cut a nodule out by its mask and project it along each axis.
-
-    Projections that are constant inside their mask are left out, as those of a nodule whose every
-    voxel lies below the HU window: nothing of it could be seen.
-
-    Parameters
-    ----------
-    name : str
-        The patch that it comes from, as the library lists it.
-    volume_hu, mask : ndarray, shape (slice, row, column)
-        CT patch at 1 mm, in HU, and its segmentation: any value above 0 is the nodule.
-    axes : sequence of {0, 1, 2}
-        Of the rays, in the patch's array.
-    """
-    nodules = []
-    added_mm, step_mm = added_water(volume_hu, mask)
-    for axis in axes:
-        projection, mask2d = cut_to_mask(*project(volume_hu, mask, axis))
-        if np.ptp(projection[mask2d]) > 0:
-            water_mm, side_mm = along(added_mm, step_mm, axis)
-            nodules.append(
-                Nodule(projection, mask2d, diameter_mm(mask2d), name, axis, water_mm, side_mm)
-            )
-    return nodules
-
-
 def prepare(
     patches: Path,
     segmentations: Path,
@@ -138,5 +109,13 @@ def _projected(pair: Pair, axes: Sequence[int]) -> tuple[int, list[Nodule]] | st
         volume_hu, mask = read_pair(pair)
     except PairError as error:
         return str(error)
-    diameter = diameter_mm(np.any(mask, axis=PROJECTION_AXIS))
-    return diameter, project_nodule(pair.name, volume_hu, mask, axes)
+    nodules = []
+    added_mm, step_mm = added_water(volume_hu, mask)
+    for axis in axes:
+        projection, mask2d = cut_to_mask(*project(volume_hu, mask, axis))
+        # Constant where every voxel lies below the HU window: nothing of it could be seen.
+        if np.ptp(projection[mask2d]) > 0:
+            water_mm, side_mm = along(added_mm, step_mm, axis)
+            size_mm = diameter_mm(mask2d)
+            nodules.append(Nodule(projection, mask2d, size_mm, pair.name, axis, water_mm, side_mm))
+    return diameter_mm(np.any(mask, axis=PROJECTION_AXIS)), nodules

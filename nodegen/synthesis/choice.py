@@ -68,18 +68,12 @@ def plan_box(
 
     Parameters
     ----------
-    context : SliceContext
-        Of the box's slice.
-    box : Box
-        Where the nodule goes, px of the slice.
+    context, box : SliceContext, Box
+        Where the nodule goes.
     occurrence : int
         0 for the first box with these corners in this slice, 1 for its first repetition, …
-    seed : int
-        Of the run.
-    library : Library
-        What the nodule is chosen from.
-    settings : Settings
-        Of which contrast and subtlety count.
+    seed, library, settings
+        Of the run; of the settings contrast, subtlety and surroundings count.
     signal : {"hyposignal", "hypersignal"}, optional
         The box's class; None: decided by Otsu.
     """
@@ -189,8 +183,7 @@ def seed_of_inputs(pixels: np.ndarray, boxes: Iterable[Box], digest: Any = None)
 
 def box_stream(seed: int, box: Box, occurrence: int) -> np.random.Generator:
     """The stream of what is drawn in a box, the ``occurrence``-th with its corners in its slice."""
-    key = (seed, BOX_STREAM, box.slice, *box.edges, occurrence)
-    return np.random.default_rng(key)
+    return np.random.default_rng((seed, BOX_STREAM, box.slice, *box.edges, occurrence))
 
 
 # --- nodules of like size -------------------------------------------------------------------------
@@ -233,12 +226,7 @@ def larger(library: Library, size_px: float) -> np.ndarray:
 
 
 def _enough(library: Library, chosen: np.ndarray) -> bool:
-    names: set[str] = set()
-    for index in chosen:
-        names.add(library.names[index])
-        if len(names) >= CANDIDATES_MIN_NODULES:
-            return True
-    return False
+    return len({library.names[index] for index in chosen}) >= CANDIDATES_MIN_NODULES
 
 
 def _first_nodules(library: Library, order: np.ndarray) -> np.ndarray:

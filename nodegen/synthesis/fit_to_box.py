@@ -55,11 +55,10 @@ def grown(window: Window, reach: int, shape: tuple[int, ...]) -> Window:
 
 def moved(window: Window, down: int, across: int) -> Window:
     """A window moved by so many px."""
-    rows, columns = window
-    return (
-        slice(rows.start + down, rows.stop + down),
-        slice(columns.start + across, columns.stop + across),
+    rows, columns = (
+        slice(s.start + px, s.stop + px) for s, px in zip(window, (down, across), strict=True)
     )
+    return rows, columns
 
 
 def hull(one: Window, other: Window) -> Window:
@@ -104,15 +103,8 @@ def fit(nodule: Nodule, mirror: bool, turn_deg: float, aspect: float) -> tuple[f
     """How far a nodule's outline is from its box's ellipse, and the turn at which it is nearest.
 
     Boxes are drawn around nodules, so a long box holds a long nodule that lies along it. ``aspect``
-    is the box's height over its width.
-
-    Returns
-    -------
-    misfit : float
-        Logarithms of the aspects' ratio and of the ellipse's area over the disc's, added up; 0 for
-        an ellipse of the box's aspect.
-    turn_deg : float
-        As given, or a quarter turn more.
+    is the box's height over its width. The distance adds up the logarithms of the aspects' ratio
+    and of the ellipse's area over the disc's; the turn is as given, or a quarter more.
     """
     area = float(nodule.disc.sum())
     _, (down, across) = turned_extent(nodule, mirror, turn_deg)
@@ -132,27 +124,14 @@ def warp_to_box(
     at: tuple[float, float],
     lobes: Sequence[float] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Warp a nodule's thickness onto a canvas.
+    """Warp a nodule's thickness onto a canvas (row, column): 1 at its plateau, 0 beside it.
 
-    Parameters
-    ----------
-    nodule, mirror, turn_deg
-        Left and right are swapped, then it is turned counter-clockwise as displayed.
-    box_px : (float, float)
-        The box's height and width.
-    fill : float
-        Side of the visible disc's bounding box over the box's, geometric mean of both axes.
-    shape, at : (int, int), (float, float)
-        Rows and columns of the canvas; the box's centre, px from its top left edge.
-    lobes : sequence of float
-        How its radius strays, over itself: cosine and sine of 3, 4, … waves around it.
+    Left and right are swapped, then it is turned counter-clockwise as displayed. ``box_px`` is the
+    box's height and width, ``at`` its centre (down, across), px from the canvas's top left edge.
+    ``fill`` is the side of the visible disc's bounding box over the box's, geometric mean of both
+    axes. ``lobes`` say how its radius strays, over itself: cosine and sine of 3, 4, … waves.
 
-    Returns
-    -------
-    contribution : ndarray of float32, shape (row, column)
-        The thickness, 1 at its plateau, 0 beside the nodule.
-    mask : ndarray of bool, the same shape
-        The nodule's silhouette; never empty.
+    With it comes the nodule's silhouette, bool, never empty.
     """
     centre, size = turned_extent(nodule, mirror, turn_deg)
     sides = np.divide(box_px, size)  # px a sample that would fill the box each way

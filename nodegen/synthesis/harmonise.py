@@ -121,19 +121,11 @@ def kept(
 
     Generators weaken a nodule, and the low pass takes its edge. So the change is brought to the
     drawn contrast, within ``GAIN_MOST``, and what it then has beyond the drawn nodule's own low
-    pass is what the generators added. Its fine part is added to the drawn nodule. Its coarse part
-    brightens one side of a nodule and dims the other, which harms (research/generators.md).
+    pass is what the generators added. Its fine part, weighted, is added to the drawn nodule. Its
+    coarse part brightens one side of a nodule and dims the other (research/generators.md).
 
-    Parameters
-    ----------
-    change, drawn : ndarray, shape (row, column)
-        Low pass of the harmonised change, and the nodule's contribution.
-    mask : ndarray of the same shape
-        For harmonisation, in 0..1.
-    disc : ndarray of bool, the same shape
-        Where contrast is measured.
-    weight : float
-        Of what the generators added.
+    Arrays are (row, column): the low pass of the harmonised change, the nodule's contribution, the
+    mask for harmonisation in 0..1, and the disc where contrast is measured.
     """
     wanted, found = float(drawn[disc].mean()), float(change[disc].mean())
     gain = min(max(wanted / found, 1 / GAIN_MOST), GAIN_MOST) if found * wanted > 0 else 0.0

@@ -48,18 +48,10 @@ FAINTEST = 0.02  # of the plateau: what is thinner does not count as drawn
 def draw_surroundings(
     rng: np.random.Generator, slice01: np.ndarray, box: Box, fill: float
 ) -> tuple[list[Strand], list[Satellite]]:
-    """Draw what surrounds a nodule: nothing for two of three.
+    """Draw what surrounds a nodule, from its box's own stream: nothing for two of three.
 
-    Parameters
-    ----------
-    rng : Generator
-        The box's own stream.
-    slice01 : ndarray, shape (row, column)
-        The untouched slice in 0..1, of which a strand continues a vessel.
-    box : Box
-        Px of the slice.
-    fill : float
-        Side of the nodule's visible disc over the box's.
+    A strand continues a vessel of the untouched slice (row, column), in 0..1. ``fill`` is the side
+    of the nodule's visible disc over the box's.
     """
     radius = fill * math.sqrt(box.width * box.height) / 2
     x, y = box.centre

@@ -69,18 +69,10 @@ def grade_of(visibility: float) -> str:
 def as_real(
     side_px: float, spread: float, deviate: float, density: float, level: float = TYPICAL_LEVEL
 ) -> float:
-    """Contrast as real nodules have it, in 0..1.
+    """Contrast as real nodules have it, in 0..1, in a box of ``side_px``.
 
-    Parameters
-    ----------
-    side_px : float
-        Of the box.
-    spread, level : float
-        Of :func:`surround`; the level is that of what the nodule covers, where it is brighter.
-    deviate : float
-        Drawn, standard normal.
-    density : float
-        As :attr:`nodegen.io.library.Nodule.density`.
+    Spread and level are those of :func:`surround`, the level that of what the nodule covers where
+    it is brighter. The deviate is drawn, standard normal; the density is the nodule's.
     """
     typical = MEDIAN * (side_px / SIDE_PX) ** SIZE_EXPONENT
     typical *= (spread / TYPICAL_SPREAD) ** SPREAD_EXPONENT

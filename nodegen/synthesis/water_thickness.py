@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from nodegen.constants import LUNG_HU, PROJECTION_AXIS
 from nodegen.io.library import FAINTEST
+from nodegen.synthesis.fit_to_box import bounds
 
 DENSEST_HU = 1500.0  # above: metal
 WATER_HU = 1000.0  # from air to water
@@ -39,10 +40,8 @@ def water_thickness(
 
     Parameters
     ----------
-    volume_hu : ndarray, shape (slice, row, column)
-        CT patch at 1 mm, in HU.
-    mask : ndarray of the same shape
-        The nodule's segmentation; any value above 0 belongs to it, and something must.
+    volume_hu, mask : ndarray, shape (slice, row, column)
+        CT patch at 1 mm, in HU, and its segmentation: what is above 0 is the nodule; something is.
     axis : {0, 1, 2}
         The axis of the rays.
 
@@ -68,14 +67,10 @@ def water_thickness(
 
 
 def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float]:
-    """Water that each sample adds to the lung, mm along any axis; parameters as above.
+    """Water that each sample adds to the lung, mm along any axis, and a sample's side, mm.
 
-    Returns
-    -------
-    added_mm : ndarray of float32, shape (slice, row, column)
-        Around the nodule, 0 beside it.
-    step_mm : float
-        Side of a sample: 1 mm halved until the nodule has ``SAMPLES`` along its larger side.
+    Parameters as above. The water is float32, (slice, row, column), 0 beside the nodule; a sample
+    is 1 mm halved until the nodule has ``SAMPLES`` along its larger side.
     """
     from scipy.optimize import brentq  # slow to import, and of use only here
 
@@ -152,5 +147,4 @@ def _cut(water_mm: np.ndarray) -> np.ndarray:
     peak = float(water_mm.max())
     if peak <= 0:
         return np.zeros((1, 1), dtype=np.float32)
-    rows, columns = (np.flatnonzero((water_mm > FAINTEST * peak).any(axis=k)) for k in (1, 0))
-    return water_mm[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return water_mm[bounds(water_mm > FAINTEST * peak)]
