@@ -32,14 +32,7 @@ from nodegen.synthesis.fit_to_box import crop_window
 from nodegen.synthesis.noise_and_blur import noise_and_blur, noise_and_blur_stream
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson
-from nodegen.synthesis.visibility import (
-    HIDDEN,
-    HIDDEN_BELOW,
-    NEAR,
-    OFF,
-    flags_of,
-    with_lungs,
-)
+from nodegen.synthesis.visibility import HIDDEN, HIDDEN_BELOW, NEAR, OFF, flags_of, with_lungs
 from nodegen.workers import Workers, workers_for
 
 if TYPE_CHECKING:
@@ -258,9 +251,7 @@ class Renderer:
         processes = self._processes_for(len(pixels)) if todo else None
         if todo:
             self.open()  # before a thread asks for it, so that no two wait for each other
-        by_slice: dict[int, list[Any]] = {}
-        for one in todo:
-            by_slice.setdefault(one.slice, []).append(one)
+        by_slice = _by_slice(todo)
 
         def work(number: int) -> RenderedSlice:
             task = (pixels[number], by_slice.get(number, []), seed, number, intensity)
@@ -308,15 +299,10 @@ class Renderer:
         signal : {"hyposignal", "hypersignal"}, optional
             The class of all boxes; None: decided for each box by Otsu.
         """
-        by_slice: dict[int, list[Box]] = {}
-        for box in boxes:
-            by_slice.setdefault(box.slice, []).append(box)
         return [
             recipe
-            for number in sorted(by_slice)
-            for recipe in self.plan_slice(
-                SliceContext(pixels[number]), by_slice[number], seed, signal
-            )
+            for number, own in sorted(_by_slice(boxes).items())
+            for recipe in self.plan_slice(SliceContext(pixels[number]), own, seed, signal)
         ]
 
     def plan_slice(
@@ -331,8 +317,8 @@ class Renderer:
         recipes = []
         for box in sorted(boxes, key=position):
             again = seen[position(box)]
-            recipe = plan_box(context, box, again, seed, self.library, self.settings, signal)
             seen[position(box)] += 1
+            recipe = plan_box(context, box, again, seed, self.library, self.settings, signal)
             place = flags_of(box, edges, context.slice01)
             recipes.append(replace(recipe, flags=[*place, *recipe.flags]))
         return recipes
@@ -387,6 +373,14 @@ class Renderer:
         mask = np.zeros(shape, dtype=np.uint8)
         mask[nodule.window][nodule.mask] = 1
         return mask
+
+
+def _by_slice(todo: Iterable[Any]) -> dict[int, list[Any]]:
+    """Boxes or recipes by the numbers of their slices."""
+    found: dict[int, list[Any]] = {}
+    for one in todo:
+        found.setdefault(one.slice, []).append(one)
+    return found
 
 
 def _open_elsewhere(settings: Settings, asked: bool) -> Callable[..., RenderedSlice]:

@@ -207,8 +207,8 @@ def transfer(shape: tuple[int, int], blur_px: float) -> np.ndarray:
 def through_tone(nodule: FittedNodule, crop: np.ndarray) -> FittedNodule:
     """Weaken a nodule's contribution where the crop is bright, and the vessels that it replaces.
 
-    ``crop`` is the nodule's window of the slice (row, column), float32 in 0..1, before it is blended
-    in. The mean over the disc where contrast is measured stays as drawn, except where the crop is
+    ``crop`` is the nodule's window of the slice, float32 in 0..1, before the nodule is blended in.
+    The mean over the disc where contrast is measured stays as drawn, except where the crop is
     saturated: there nothing is added. A nodule with the paper's contrast stays as it is.
     """
     changed = nodule.contribution != 0
