@@ -276,18 +276,11 @@ def read_json(
 ) -> tuple[dict[str, Any], _Checked]:
     """Read a JSON file and check it: its content, and the same as its model has it.
 
-    Parameters
-    ----------
-    model, path
-        What the file must be, and where it is.
-    fault, remedy
-        What is raised otherwise; its sentence ends in the remedy.
-
     Raises
     ------
     NodegenError
         ``fault``, where the file is missing, cannot be read, is not JSON, or not of the model: then
-        with the place in the file, what stands there and what should.
+        with the place in the file, what stands there and what should. It ends in the remedy.
     """
     try:
         content = json.loads(path.read_bytes())

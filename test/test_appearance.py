@@ -32,12 +32,16 @@ from nodegen.synthesis.visibility import (
     graded,
     surround,
 )
-from nodegen.synthesis.water_thickness import water_thickness
+from nodegen.synthesis.water_thickness import added_water, along
 
 
 def ellipsoid(radii, hu=40.0, side=50):
     away = np.sqrt((((np.indices((side,) * 3).T - (side - 1) / 2) / radii) ** 2).sum(axis=-1)).T
     return np.where(away < 1, hu, LUNG_HU), away < 1
+
+
+def water_thickness(volume_hu, mask, axis=1):
+    return along(*added_water(volume_hu, mask), axis)
 
 
 def nodule_of(radii=(8.0, 8.0, 8.0), hu=40.0, axis=1):

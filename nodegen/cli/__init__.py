@@ -97,21 +97,9 @@ def build(command: str = "") -> App:
 
 
 def run_app(app: Callable[[], App], words: Sequence[str], stopped: str = STOPPED) -> int:
-    """Run an application on the words of a command line, without the program's name.
+    """Build an application and run it on the words of a command line, without the program's name.
 
-    Parameters
-    ----------
-    app : callable
-        Builds it.
-    words : sequence of str
-        Of the command line.
-    stopped : str
-        What a run that a signal stops has left.
-
-    Returns
-    -------
-    int
-        The exit code, as :func:`nodegen.cli.guard.guarded` gives it.
+    ``stopped`` and the exit code are those of :func:`nodegen.cli.guard.guarded`.
     """
 
     def work() -> int | None:

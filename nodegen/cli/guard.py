@@ -29,20 +29,10 @@ class Terminated(BaseException):
 
 
 def guarded(work: Callable[[], int | None], stopped: str = STOPPED) -> int:
-    """Call ``work`` and turn faults and signals into exit codes.
+    """Call ``work``, which may return an exit code, and turn faults and signals into exit codes.
 
-    Parameters
-    ----------
-    work : callable
-        Returns an exit code, or None for 0.
-    stopped : str
-        What a run that a signal stops has left.
-
-    Returns
-    -------
-    int
-        0: done. 2: a fault of the user's, said in one sentence on stderr. 128 and the signal's
-        number: stopped by a signal, with every unfinished file removed.
+    0: done. 2: a fault of the user's, said in one sentence on stderr. 128 and the signal's number:
+    stopped by a signal, with every unfinished file removed; ``stopped`` says what it has left.
     """
     gc.set_threshold(COLLECT_AFTER)
     _prepare_streams()

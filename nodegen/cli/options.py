@@ -100,16 +100,10 @@ def shown(default: object) -> str | None:
 def run_function(
     function: Callable[..., int | None], name: str, words: Sequence[str] | None
 ) -> int:
-    """Run a single command, with the exit codes of ``nodegen``.
+    """Run a function as a command of this name, with the exit codes of ``nodegen``.
 
-    Parameters
-    ----------
-    function : callable
-        Its parameters are the options, its docstring is the help.
-    name : str
-        As it is called.
-    words : sequence of str or None
-        The command line, without the name; None: that of the process.
+    Its parameters are the options, its docstring is the help. Without words of a command line they
+    are the process's.
     """
     app = make_app(name)
     app.default(function)

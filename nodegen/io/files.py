@@ -90,17 +90,10 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     On file systems without locks nothing is held. A folder that was made for this and is empty at
     the end is removed.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Made where it is missing.
-    wait : bool
-        Whether to wait for a run that holds it, instead of raising.
-
     Raises
     ------
     OutputError
-        Where another run holds it, or the folder cannot be made.
+        Where another run holds it and is not to be waited for, or the folder cannot be made.
     """
     folder = Path(folder)
     made = not folder.is_dir()

@@ -164,19 +164,7 @@ def check_axes(name: object, channels: int = 1, dimensions: int = 2) -> None:
 
 
 def check_pixels(pixels: np.ndarray, name: object) -> None:
-    """Refuse pixels of a type that is not taken, and pixels that are not finite.
-
-    Parameters
-    ----------
-    pixels : ndarray, shape (slice, row, column)
-        Of any type.
-    name : object
-        What the message calls the image.
-
-    Raises
-    ------
-    StackError
-    """
+    """Refuse, by a StackError, pixels (slice, row, column) of a type not taken, or not finite."""
     if pixels.dtype.name not in ELEMENTS:
         raise StackError(
             f"{name} has pixels of {pixels.dtype} where {', '.join(ELEMENTS)} are allowed; "

@@ -111,15 +111,8 @@ class Library:
     """A folder of projected nodules, opened without reading any of them.
 
     ``len(library)`` is the number of entries; ``library[index]`` reads one, and checks its hash.
-
-    Attributes
-    ----------
-    names : tuple of str
-        The patch of each entry; several entries share one where it is projected along several axes.
-    axes, diameters_mm : ndarray of int, shape (entries,)
-        As :class:`Nodule` has them.
-    sha256 : str
-        Of the whole library.
+    Of all entries it has ``names``, ``axes`` and ``diameters_mm`` as :class:`Nodule` has them;
+    several share a name where a patch is projected along several axes.
 
     Raises
     ------
@@ -192,19 +185,9 @@ class Library:
 
 
 def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
-    """Write a library, replacing the folder's own; the index comes last.
+    """Write a library of nodules in their order, replacing the folder's own; the index comes last.
 
-    Parameters
-    ----------
-    folder : Path
-        Made where missing.
-    nodules : iterable of Nodule
-        In the order in which they are to be listed; at least one.
-
-    Returns
-    -------
-    str
-        The library's SHA-256.
+    Returns its SHA-256.
 
     Raises
     ------

@@ -80,7 +80,7 @@ class _Header:
         if value is None and default is not None:
             return default
         try:
-            return _int(value or "")
+            return int(value or "")
         except ValueError:
             raise self.fault(key, "a whole number is wanted") from None
 
@@ -89,7 +89,7 @@ class _Header:
         if key not in self.fields:
             return None
         try:
-            values = tuple(float(word.replace("_", "?")) for word in self.fields[key].split())
+            values = tuple(float(word) for word in self.fields[key].split())
         except ValueError:
             values = ()
         if len(values) != count or not all(map(math.isfinite, values)):
@@ -100,13 +100,8 @@ class _Header:
 def read_metaimage(path: Path) -> tuple[np.ndarray, Geometry]:
     """Read a MetaImage of grey levels, ([slice,] row, column), in its pixel type.
 
-    Raises
-    ------
-    StackError
-        Where a field of the header is missing, wrong or not taken here, or the pixels are missing,
-        damaged, or more or fewer than the header says.
-    OSError
-        Where the file cannot be read.
+    A StackError says which field of the header is missing, wrong or not taken here, or that the
+    pixels are missing, damaged, or more or fewer than the header says.
     """
     header = _read_header(path)
     if header.fields.get("ObjectType", "Image") != "Image":
@@ -171,7 +166,7 @@ def _dtype(header: _Header) -> np.dtype:
 
 def _shape(header: _Header, dimension: int) -> tuple[int, ...]:
     try:
-        sizes = [_int(word) for word in header.fields.get("DimSize", "").split()]
+        sizes = [int(word) for word in header.fields.get("DimSize", "").split()]
     except ValueError:
         sizes = []
     if len(sizes) != dimension or min(sizes) < 1:
@@ -270,11 +265,6 @@ def _inflated(path: Path, start: int, shape: tuple[int, ...], dtype: np.dtype) -
     if at != wanted or not stream.eof:
         raise _damaged(path, f"truncated: its compressed pixels end at byte {at} of {wanted}")
     return pixels
-
-
-def _int(word: str) -> int:
-    """A whole number, plainly written: Python's own ``int`` takes 1_000, too."""
-    return int(word.replace("_", "?"))
 
 
 def _short(value: str | None) -> str:

@@ -22,12 +22,8 @@ _DEPTH, _COLOURS = 24, 25  # bytes of a PNG that hold its bits and its kind of c
 def read_picture(path: Path) -> tuple[np.ndarray, Geometry]:
     """Read a PNG or JPEG, (row, column): grey of 8 or 16 bit; colours, where all are the same.
 
-    The geometry has no size of pixels: what such files tell is that of a print.
-
-    Raises
-    ------
-    StackError
-        Where it is damaged, in colours, or its pixels are not square.
+    The geometry has no size of pixels: what such files tell is that of a print. A StackError says
+    where it is damaged, in colours, or its pixels are not square.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 

@@ -44,14 +44,8 @@ _MOST_ELSE = 100_000
 def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
     """Read a TIFF of grey levels, ([slice,] row, column): where white is 0, turned around.
 
-    The geometry has the spacing in the plane, where the file tells it in inches or centimetres.
-
-    Raises
-    ------
-    StackError
-        Where pages differ, hold colours, lie turned, lack pixels, or cannot be decoded.
-    OSError
-        Where the file cannot be read.
+    The geometry has the spacing in the plane, where the file tells it in inches or centimetres. A
+    StackError says where pages differ, hold colours, lie turned, lack pixels, or are damaged.
     """
     import tifffile
 

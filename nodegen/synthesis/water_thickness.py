@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from nodegen.constants import LUNG_HU, PROJECTION_AXIS
+from nodegen.constants import LUNG_HU
 from nodegen.io.library import FAINTEST
 from nodegen.synthesis.fit_to_box import bounds
 
@@ -33,44 +33,19 @@ SAMPLES = 64
 FINEST = 3  # halvings of a millimetre at most: 56 samples of a nodule of 7 mm, for 35 px at most
 
 
-def water_thickness(
-    volume_hu: np.ndarray, mask: np.ndarray, axis: int = PROJECTION_AXIS
-) -> tuple[np.ndarray, float]:
-    """Sum a nodule's attenuation, less the lung's, along one axis.
+def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float]:
+    """Water that each sample of a nodule adds to the lung, mm along any axis.
 
     Parameters
     ----------
     volume_hu, mask : ndarray, shape (slice, row, column)
         CT patch at 1 mm, in HU, and its segmentation: what is above 0 is the nodule; something is.
-    axis : {0, 1, 2}
-        The axis of the rays.
 
     Returns
     -------
-    water_mm : ndarray of float32, shape (row, column)
-        Thickness of water that would weaken the ray as much, mm; cut to the nodule. All 0 where the
-        nodule is no denser than lung.
-    step_mm : float
-        Side of a sample.
-
-    Examples
-    --------
-    A ball of water, 20 mm across, in lung of -860 HU: 17.4 mm of water in its middle.
-
-    >>> import numpy as np
-    >>> away = np.linalg.norm(np.indices((30, 30, 30)) - 14.5, axis=0)
-    >>> water_mm, step_mm = water_thickness(np.where(away < 10, 0.0, -860.0), away < 10)
-    >>> round(float(water_mm.max()), 1), round(max(water_mm.shape) * step_mm)
-    (17.4, 20)
-    """
-    return along(*added_water(volume_hu, mask), axis)
-
-
-def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float]:
-    """Water that each sample adds to the lung, mm along any axis, and a sample's side, mm.
-
-    Parameters as above. The water is float32, (slice, row, column), 0 beside the nodule; a sample
-    is 1 mm halved until the nodule has ``SAMPLES`` along its larger side.
+    added_mm, step_mm : ndarray of float32, shape (slice, row, column), and float
+        0 beside the nodule; a sample's side, 1 mm halved until the nodule has ``SAMPLES`` along its
+        larger side.
     """
     from scipy.optimize import brentq  # slow to import, and of use only here
 
@@ -103,7 +78,20 @@ def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, fl
 
 
 def along(added_mm: np.ndarray, step_mm: float, axis: int) -> tuple[np.ndarray, float]:
-    """Sum what :func:`added_water` gave along one axis, as :func:`water_thickness` returns it."""
+    """Sum what :func:`added_water` gave along one axis of its array, and cut it to the nodule.
+
+    All 0 where the nodule is no denser than lung. With it comes a sample's side, mm.
+
+    Examples
+    --------
+    A ball of water, 20 mm across, in lung of -860 HU: 17.4 mm of water in its middle.
+
+    >>> away = np.linalg.norm(np.indices((30, 30, 30)) - 14.5, axis=0)
+    >>> added = added_water(np.where(away < 10, 0.0, -860.0), away < 10)
+    >>> water_mm, step_mm = along(*added, axis=1)
+    >>> round(float(water_mm.max()), 1), round(max(water_mm.shape) * step_mm)
+    (17.4, 20)
+    """
     water_mm = _cut(added_mm.sum(axis=axis))
     coarser = max(1.0, max(water_mm.shape) / SAMPLES)
     if coarser > 1:
