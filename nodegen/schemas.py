@@ -262,6 +262,25 @@ class LungsFile(JsonModel):
     sha256: Sha256
 
 
+_Pair = tuple[float, float]
+
+
+class PlacesFile(JsonModel):
+    """``places.json``: the law of nodules' places and sizes, in px of the mean chest."""
+
+    format: Literal["nodegen-places-1"]
+    mean_chest: dict[Literal["right", "left"], tuple[float, float, float, float]] = Field(
+        min_length=2
+    )
+    weights: list[float]
+    means: list[_Pair]
+    covariances: list[tuple[_Pair, _Pair]]
+    log_side: _Pair
+    side_limits: _Pair
+    log_ratio: float
+    hidden: float = 1.0
+
+
 FILES: dict[str, type[JsonModel]] = {
     "nodules.json": BoxesFile,
     "recipes.json": RecipesFile,

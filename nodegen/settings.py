@@ -78,7 +78,7 @@ class Range(_Several):
 
     separator = "-"
     wanted = "a number or a range as 6-30 is allowed, the smaller number first"
-    item = float
+    item: Callable[[Any], float] = float
 
     @classmethod
     def parse(cls, given: object) -> Self:

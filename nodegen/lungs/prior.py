@@ -5,12 +5,10 @@ the edge between a lung and what hides it, so places behind the heart, beside th
 under the diaphragm have a weight of their own, by which boxes come there as often as real ones do.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import special
@@ -20,6 +18,7 @@ from nodegen.io.boxes import Box
 from nodegen.lungs.body import STEP_PX, Body
 from nodegen.lungs.fields import Lungs
 from nodegen.lungs.frame import Edges, Frame, mapped, mm_per_px
+from nodegen.schemas import PlacesFile, read_json
 from nodegen.settings import MODEL
 
 PRIOR, FORMAT = MODEL / "lungs" / "places.json", "nodegen-places-1"
@@ -46,26 +45,17 @@ class Prior:
     @lru_cache(maxsize=2)
     def load(cls, path: Path | None = None) -> "Prior":
         """Read the fitted law; None: nodegen's own. A ModelError says where it is damaged."""
-        path = path or PRIOR
-        try:
-            content: dict[str, Any] = json.loads(path.read_bytes())
-            if content["format"] != FORMAT:
-                raise ValueError(f"its form is {content['format']!r}")
-            chest = content["mean_chest"]
-            return cls(
-                mean_chest=Frame(Edges(*chest["right"]), Edges(*chest["left"])),
-                weights=np.array(content["weights"]),
-                means=np.array(content["means"]),
-                covariances=np.array(content["covariances"]),
-                log_side=(float(content["log_side"][0]), float(content["log_side"][1])),
-                side_limits=(float(content["side_limits"][0]), float(content["side_limits"][1])),
-                log_ratio=float(content["log_ratio"]),
-                hidden=float(content.get("hidden", 1.0)),
-            )
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise ModelError(
-                f"The density of places {path} cannot be read ({error}); copy the model anew."
-            ) from error
+        _, law = read_json(PlacesFile, path or PRIOR, ModelError, "copy the model anew")
+        return cls(
+            mean_chest=Frame(Edges(*law.mean_chest["right"]), Edges(*law.mean_chest["left"])),
+            weights=np.array(law.weights),
+            means=np.array(law.means),
+            covariances=np.array(law.covariances),
+            log_side=law.log_side,
+            side_limits=law.side_limits,
+            log_ratio=law.log_ratio,
+            hidden=law.hidden,
+        )
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Density at points of the mean chest, per px²."""
