@@ -41,16 +41,13 @@ class Cascade:
 
     Parameters
     ----------
-    layers : list of list of (weight, bias)
-        Five convolutions for each scale, coarse to fine.
-    amplitudes : list of float
-        Of each scale's noise, in units of -1..1.
-    margins : tuple of int
-        Of the default windows at each scale, px; measured on these weights.
-    sha256 : str
-        Of all that decides the pixels.
-    dtype : torch.dtype
-        In which the convolutions of the default windows are computed.
+    layers
+        Five convolutions, each (weight, bias), for each scale, coarse to fine.
+    amplitudes, margins
+        Of each scale's noise, in units of -1..1; of the default windows at each scale, px, measured
+        on these weights.
+    sha256, dtype
+        Of all that decides the pixels; in which the default windows are convolved.
     """
 
     def __init__(

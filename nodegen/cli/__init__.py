@@ -41,13 +41,9 @@ GROUPS = {
 }
 # The modules of the commands, where they have other names.
 _MODULES = {
-    name: module
-    for module, names in {
-        "radiographs": ("place", "standardise", "picture", "phantom"),
-        "training": ("train", "training-crop", "prepare"),
-        "fidelity": ("judge", "compare", "reference", "sheet"),
-    }.items()
-    for name in names
+    **dict.fromkeys(("place", "standardise", "picture", "phantom"), "radiographs"),
+    **dict.fromkeys(("train", "training-crop", "prepare"), "training"),
+    **dict.fromkeys(("judge", "compare", "reference", "sheet"), "fidelity"),
 }
 COMMANDS = {name: line for group in GROUPS.values() for name, line in group.items()}
 # What a stopped run of these commands has left, and how to resume it.

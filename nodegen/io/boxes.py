@@ -23,14 +23,9 @@ BOXES, RECIPES = "nodules.json", "recipes.json"  # beside the stack
 
 
 def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
-    """Read the boxes of a stack; those that stick out are clipped, those below 5 px are grown.
+    """Read the boxes of a stack of ``shape`` (slice, row, column).
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file of boxes, ``nodules.json``.
-    shape : (slices, rows, columns)
-        Of the stack.
+    Those that stick out are clipped, and those below 5 px are grown.
 
     Raises
     ------
@@ -60,13 +55,6 @@ def clipped_boxes(path: Path, shape: tuple[int, int, int]) -> list[int]:
 
 def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
     """Fit boxes into a stack as :func:`read_boxes` does, and number them in their order.
-
-    Parameters
-    ----------
-    boxes : sequence of Box
-        Corners in px, x along columns and y along rows.
-    shape : (slices, rows, columns)
-        Of the stack.
 
     Raises
     ------

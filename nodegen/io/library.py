@@ -222,7 +222,6 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
         "samples": fine_offset,
         "nodules_csv_sha256": sha256,
     }
-    folder = Path(folder)
     try:
         # Without its index the folder holds no library: whatever happens in between, no reader
         # can meet the array of one and the table of another.

@@ -45,16 +45,9 @@ def eight_bit(
 
 
 def around(box: Box, shape: tuple[int, ...], sides: float) -> tuple[slice, slice]:
-    """Rows and columns of a square around a box, cut off at the edges of a slice.
+    """Rows and columns of a square around a box, cut off at the edges of a slice of ``shape``.
 
-    Parameters
-    ----------
-    box : Box
-        In the middle.
-    shape : (rows, columns)
-        Of the slice.
-    sides : float
-        Side of the square over the box's larger side.
+    ``sides`` is the side of the square over the box's larger side.
     """
     x, y = box.centre
     half = sides * max(box.width, box.height) / 2

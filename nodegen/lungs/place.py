@@ -53,11 +53,9 @@ def place_files(
 
     Parameters
     ----------
-    inputs : list of Path
-        Files and folders of radiographs, of any format that is read; a stack's slices are placed
-        one by one.
-    output : Path
-        Folder without another stack; ``nodules.json`` there is replaced.
+    inputs, output : list of Path, Path
+        Files and folders of radiographs, of any format that is read; a folder without another
+        stack, in which ``nodules.json`` is replaced.
     nodules, size_mm : tuple, optional
         Fewest and most boxes in a radiograph; range of the larger side, None: as NODE21's.
     seed : int

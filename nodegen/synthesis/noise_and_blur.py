@@ -19,18 +19,11 @@ BYTE_MEAN, BYTE_SIGMA = 127.5, 73.9  # of all bytes
 
 
 def noise_and_blur(slice01: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Add noise, blur, and add noise again.
+    """Add noise, blur, and add noise again, to a copy of a slice (row, column), float32 in 0..1.
 
     The first noise is even, in steps of a byte: blurred it is normal to 0.2 of its kurtosis, and a
     twelfth of the second's variance. That is of ``LEVELS`` quantiles of the normal distribution, up
     to 4.2 standard deviations. Both take a sixth of the time of drawing normal numbers.
-
-    Parameters
-    ----------
-    slice01 : ndarray of float32, shape (row, column)
-        In 0..1, as what is returned; left as it is.
-    rng : Generator
-        The slice's own stream.
     """
     first, second = (_drawn(slice01.shape, rng, kind) for kind in (np.uint8, np.uint16))
     taps, made = _taps(BLUR_PX, BLUR_TRUNCATE), np.empty_like(slice01)
