@@ -328,14 +328,7 @@ class Renderer:
     def render(
         self, context: SliceContext, recipes: Iterable[Recipe]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Render the recipes of one slice, one after the other.
-
-        Parameters
-        ----------
-        context : SliceContext
-            Of the untouched slice.
-        recipes : iterable of Recipe
-            Of this slice alone, in the order in which they are rendered.
+        """Render the recipes of one slice, of which the context is, one after the other.
 
         Returns
         -------

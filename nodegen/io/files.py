@@ -135,20 +135,10 @@ def _acquire(lock: FileLock, folder: Path, wait: bool) -> None:
 def check_writable(
     *paths: Path | None, overwrite: bool = True, inputs: Sequence[Path] = ()
 ) -> None:
-    """Check that files can be written, before any work starts.
+    """Check that files can be written, before any work starts, by an OutputError; None is ignored.
 
-    Parameters
-    ----------
-    *paths : Path or None
-        Files that are about to be written; None is ignored.
-    overwrite : bool
-        Whether files that are there already may be replaced.
-    inputs : sequence of Path
-        What is read: never replaced, by whatever spelling or link.
-
-    Raises
-    ------
-    OutputError
+    ``overwrite`` says whether files that are there already may be replaced; ``inputs`` are what is
+    read, which is never replaced, by whatever spelling or link.
     """
     for path in filter(None, paths):
         if any(same_file(path, read) for read in inputs):
@@ -226,19 +216,9 @@ def claim(
     """Claim the files that a run is going to write, and give each a place where it grows.
 
     The results' folders are held against other runs while the block lasts. When it ends, what was
-    written is moved to its names; where it fails, nothing is left and nothing was replaced.
-
-    Parameters
-    ----------
-    results : Path
-        Files; of a stack the one that is named (with .mhd, the .zraw beside it belongs to it).
-    overwrite, inputs
-        As :func:`check_writable` takes them.
-
-    Yields
-    ------
-    dict of Path to Path
-        Where to write each result. One that is not written does not appear.
+    written is moved to its names; where it fails, nothing is left and nothing was replaced. Of a
+    stack the file that is named counts: with .mhd, the .zraw beside it belongs to it. What is not
+    written does not appear. ``overwrite`` and ``inputs`` are those of :func:`check_writable`.
 
     Raises
     ------

@@ -47,10 +47,7 @@ def reads_as_dicom(path: Path) -> bool:
 def find_radiographs(inputs: list[Path]) -> list[tuple[Path, Path]]:
     """Files of the formats that can be read, in folders and those below, or named one by one.
 
-    Returns
-    -------
-    list of (file, root)
-        Sorted; the root is the folder that was given, or the file's own.
+    With each, sorted, comes its root: the folder that was given, or the file's own.
 
     Raises
     ------
