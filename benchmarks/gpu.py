@@ -4,8 +4,6 @@
 and takes less than two minutes on a machine with a GPU.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import json

@@ -5,8 +5,6 @@ each, what is left in its temporary folder, and whether each result has the byte
 own.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

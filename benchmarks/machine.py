@@ -4,8 +4,6 @@ Times hold for the machine that they were measured on. Told as *worth*, the GFLO
 convolution does on one thread in the same time, they carry over: most of a box is convolutions.
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 from typing import Any

@@ -5,8 +5,6 @@ the project's files in which a function was called. What runs while a module is 
 count.
 """
 
-from __future__ import annotations
-
 import inspect
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """The path of a stack: read, plan, render slice by slice, write; or replay."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path

@@ -5,8 +5,6 @@ the caller's script runs in it. Arrays pass through memory that both sides see. 
 the other end of its line is closed, and so with its parent, however that ends.
 """
 
-from __future__ import annotations
-
 import mmap
 import os
 import pickle

@@ -7,8 +7,6 @@ alone: several threads in one small convolution or product of matrices wait for 
 where another process takes a core, at many times the cost.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import threading

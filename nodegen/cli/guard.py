@@ -1,7 +1,5 @@
 """What stands around every command and the container: faults and signals become exit codes."""
 
-from __future__ import annotations
-
 import gc
 import os
 import signal

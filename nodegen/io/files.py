@@ -4,8 +4,6 @@ A file grows beside its place under a hidden name, the results of a run in a hid
 while a lock holds their folder against other runs.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

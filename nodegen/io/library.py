@@ -6,8 +6,6 @@ to every entry's own hash, and so to the whole library. Opening checks everythin
 which are memory-mapped; picking an entry reads and checks that entry alone.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

@@ -6,8 +6,6 @@ really holds, never for what a header claims. Pixels in several files (``LIST``,
 or by gzip are refused.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import zlib

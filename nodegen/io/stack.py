@@ -3,8 +3,6 @@
 One reader for every format: MetaImage and TIFF, which may hold a stack, PNG, JPEG and DICOM.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections import deque

@@ -4,8 +4,6 @@ All that is random in a box is drawn here, from a stream of its own: it follows 
 from the box's slice and corners, and from nothing else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any

@@ -5,8 +5,6 @@ Otsu's threshold, by which a box's background is hyposignal or hypersignal (4-cl
 section 2); and its lungs.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import numpy as np

@@ -4,8 +4,6 @@ They pass through the detector, the tone curve and harmonisation with the nodule
 mask, and what a box marks.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ standard deviation in the ring of 0.6 to 1.0 sides, less a plane, so that the sl
 border does not pass for noise. Both are measures that a reader of a radiograph can repeat.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache

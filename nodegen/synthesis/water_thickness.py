@@ -8,8 +8,6 @@ smoothed signed distance, sampled finer, with partly filled voxels at the rim. C
 the density near the surface is that of what lies beneath it.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 

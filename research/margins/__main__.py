@@ -1,7 +1,5 @@
 """``python -m research.margins``: measure how far beyond the mask a cascade must compute."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``python -m research.reference``: measure the real nodules that nodegen compares with."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

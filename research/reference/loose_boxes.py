@@ -5,8 +5,6 @@ centres and at several sizes, and taken only where it is certain: where it falls
 directions by more than what the same search finds at places without a nodule.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """Ground: what part of the chest a box lies on, by the lung fields of its radiograph."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nodegen.errors import StackError

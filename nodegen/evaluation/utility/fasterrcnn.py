@@ -3,8 +3,6 @@
 It learns as the organisers' detection baseline does, which the paper takes as it is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Writing what came out: tables, and one self-contained HTML page with curves and pictures."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Mapping, Sequence

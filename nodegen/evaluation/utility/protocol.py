@@ -4,8 +4,6 @@ An arm of synthetic nodules trains one network for each seed. An arm that trains
 cross-validated: each fold of patients is tested by a network that has seen none of them.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

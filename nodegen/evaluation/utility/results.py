@@ -1,7 +1,5 @@
 """What came out, arm by arm: figures with intervals, differences, and their tables."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

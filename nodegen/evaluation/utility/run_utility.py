@@ -1,7 +1,5 @@
 """``nodegen utility`` from Python: read, split, place, train, test, write."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace

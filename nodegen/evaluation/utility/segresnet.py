@@ -1,7 +1,5 @@
 """Model ``segresnet``: MONAI's SegResNet learns the ellipse of each box; its peaks are boxes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """What of the protocol may be chosen."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
