@@ -18,19 +18,10 @@ def eight_bit(
     of: np.ndarray | None = None,
     least_width: float = 1e-6,
 ) -> np.ndarray:
-    """Window grey levels to 8 bit by percentiles.
+    """Window grey levels, of any shape, to 8 bit by percentiles, which become 0 and 255.
 
-    Parameters
-    ----------
-    pixels : numpy.ndarray
-        Grey levels, of any shape.
-    percentiles : (float, float)
-        They become 0 and 255.
-    of : numpy.ndarray, optional
-        The grey levels whose percentiles are taken. None: ``pixels``.
-    least_width : float
-        Smallest width of the window, grey levels: a narrower one grows on both sides, so that a
-        quiet place is not stretched until it is all noise.
+    They are those of the grey levels themselves, or ``of`` others. A window narrower than
+    ``least_width`` grey levels grows on both sides, so that a quiet place is not all noise.
 
     Examples
     --------

@@ -7,12 +7,7 @@ from collections.abc import Iterable, Sequence
 
 
 def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    r"""A table in Markdown, without a newline at its end.
-
-    Parameters
-    ----------
-    head, rows : list, list of lists
-        The columns' names, and the cells; each becomes text.
+    r"""A table in Markdown of the columns' names and the cells, without a newline at its end.
 
     Examples
     --------
@@ -29,14 +24,9 @@ def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> 
 def csv_text(
     head: Sequence[object], rows: Iterable[Sequence[object]], digits: int | None = 4
 ) -> str:
-    r"""A table as comma-separated values.
+    r"""A table as comma-separated values: the columns' names, and rows, which may be shorter.
 
-    Parameters
-    ----------
-    head, rows : list, list of lists
-        The columns' names, and the cells, of which NaN becomes empty; rows may be shorter.
-    digits : int, optional
-        Digits after the point of a float. None: as many as say it exactly.
+    Floats get so many digits after the point, None: as many as say it exactly; NaN becomes empty.
 
     Examples
     --------
