@@ -1,4 +1,4 @@
-"""The manual's pages that are made from the code: the commands, the reference, the changes."""
+"""The manual's pages that are made from the code, and links that lead to files beside docs/."""
 
 import inspect
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 from cyclopts import Argument, ArgumentCollection
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 import nodegen
 from nodegen.cli import GROUPS, build
@@ -15,6 +16,15 @@ from nodegen.cli.options import shown
 from nodegen.schemas import FILES
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# Files beside docs/ as its pages link to them, which works on GitHub, and their pages in the
+# manual.
+BESIDE = {
+    r"\.\./CONTRIBUTING\.md": "contributing.md",
+    r"\.\./CHANGELOG\.md": "changelog.md",
+    r"\.\./model/\w+/README\.md": "cards.md",
+    r"\.\./research/": "research/",
+}
 
 
 def cell(text: str) -> str:
@@ -110,3 +120,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for page, content in generated().items():
         files.append(File.generated(config, page, content=content))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Lead a page's links to the manual's own pages; MkDocs calls this hook."""
+    for link, target in BESIDE.items():
+        markdown = re.sub(rf"\]\({link}", f"]({target}", markdown)
+    return markdown
