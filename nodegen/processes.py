@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from nodegen.errors import NodegenError, OutputError
+from nodegen.errors import OutputError
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -53,7 +53,8 @@ class Processes:
         weakref.finalize(self, _end, channels, parent)
         assert parent.stdin
         with parent.stdin as stdin:
-            pickle.dump((prepare, lines), stdin)
+            pickle.dump(lines, stdin)
+            pickle.dump(prepare, stdin)
         for end, _ in lines:
             os.close(end)
 
@@ -117,11 +118,8 @@ class Channel:
 
 def fork_all() -> None:
     """Fork the processes, as stdin says, and wait for their end."""
-    prepare, lines = pickle.load(sys.stdin.buffer)
-    try:
-        work = prepare()
-    except NodegenError:
-        return  # who waits opens the same, and says so
+    lines = pickle.load(sys.stdin.buffer)
+    work = _tried(lambda: pickle.load(sys.stdin.buffer)())  # a fault is every task's answer
     ends = {end for end, _ in lines}
     for end, memory in lines:
         if os.fork() == 0:
@@ -130,7 +128,9 @@ def fork_all() -> None:
             _to_thread.append(Channel(end, memory))
             with suppress(EOFError, OSError):
                 while True:
-                    _to_thread[0].send((None, _tried(work, *_to_thread[0].receive())))
+                    task = _to_thread[0].receive()
+                    failed = isinstance(work, Exception)
+                    _to_thread[0].send((None, work if failed else _tried(work, *task)))
             os._exit(0)
     for end in ends:
         os.close(end)

@@ -166,8 +166,9 @@ class Settings:
     intensity : str
         Grey levels of the output. challenge: uint8 0..255, each slice by its own minimum and
         maximum; input: pixel type and grey levels of the input.
-    noise_and_blur : bool
-        Whether every slice gets noise, blur and noise.
+    noise_and_blur : bool or None
+        Whether every slice gets noise, blur and noise, also outside of nodules; if it is not given,
+        stacks do, as the challenge has it, and images for training do not.
     seed : int or None
         Of all that is random; if it is not given, a hash of the inputs.
     device : str
@@ -197,7 +198,7 @@ class Settings:
 
     method: Method = "singan"
     intensity: Intensity = "challenge"
-    noise_and_blur: bool = True
+    noise_and_blur: bool | None = None
     seed: Seed | None = None
     device: Device = "auto"
     workers: Annotated[int, Field(ge=1)] | None = None

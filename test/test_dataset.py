@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from nodegen.dataset import example, image_maker
 from nodegen.dataset.dataset_plan import draw_plan
 from nodegen.dataset.dataset_settings import FORMATS as ALL_FORMATS
 from nodegen.dataset.dataset_settings import DatasetSettings
-from nodegen.dataset.make_dataset import make_dataset
+from nodegen.dataset.make_dataset import _elsewhere, make_dataset
 from nodegen.dataset.png import mark_of, run_lengths
 from nodegen.errors import NodegenError, OutputError, SettingError
 from nodegen.evaluation.boxed_images import read_real
@@ -510,6 +511,7 @@ def test_sets_at_addresses_have_the_same_bytes(service, made, radiographs, reque
         ({"formats": ("coco", "voc")}, "'voc'"),
         ({"bits": 12}, "bits is 12"),
         ({"space": "standard"}, "'drawn' or 'original'"),
+        ({"space": "original", "render": Settings(noise_and_blur=True)}, "--noise-and-blur out"),
         ({"signal": "bright"}, "signal is 'bright'"),
         ({"seed": -1}, "seed is -1"),
         ({"subtlety": (("training", "obvious"),)}, "'training'"),
@@ -528,6 +530,13 @@ def test_a_recipe_is_the_options_that_it_stands_for():
     own = DatasetSettings(images=1, recipe="detector", nodules=(0, 2), prefer_visible=False)
     assert (own.per_image, own.prefer_visible) == ((0, 2), False)
     assert DatasetSettings(images=1).per_image == (1, 3)
+    assert DatasetSettings(images=1).described()["--noise-and-blur"] == "False"
+
+
+def test_off_linux_one_process_makes_the_set(monkeypatch):
+    monkeypatch.setattr("nodegen.dataset.make_dataset.sys", SimpleNamespace(platform="darwin"))
+    with _elsewhere(2, None) as submit:
+        assert submit is None
 
 
 def test_more_visible_nodules_come_more_often(radiographs):
@@ -727,7 +736,7 @@ def test_pngs_are_never_black(bits, kind, mode, top, tmp_path):
         tmp_path / "in" / "a.png"
     )
     wanted = asked(images=1, nodules=(0, 0), bits=bits, pairs=True,
-                   render=Settings(method="paste", noise_and_blur=False))  # fmt: skip
+                   render=Settings(method="paste"))  # fmt: skip
     make_dataset([tmp_path / "in"], tmp_path / "set", wanted, progress=False)
     for folder in ("images", "untouched"):
         image = Image.open(tmp_path / "set" / folder / "train" / "s00000.png")

@@ -65,6 +65,31 @@ def test_a_missing_extra_is_told_in_one_sentence(package, monkeypatch, capsys):
     assert said.endswith(f"pip install 'nodegen[{EXTRAS[package]}]'`.\n")
 
 
+DATASET = ["dataset", "in", "--images", "1", "--output", "out", "--format"]
+
+
+@pytest.mark.parametrize(
+    ("package", "command"),
+    [
+        ("mlcroissant", [*DATASET, "coco"]),
+        ("SimpleITK", [*DATASET, "nndetection"]),
+        ("highdicom", [*DATASET, "coco,dicom"]),
+        ("jinja2", ["generate", "--input", "in", "--output", "out", "--report", "report.html"]),
+    ],
+)
+def test_a_missing_extra_is_told_before_the_work(package, command):
+    """There is nothing to work on: that would be said next."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'test')!r})\n"
+        "from without import finders_without\n"
+        f"sys.meta_path[:] = finders_without({package!r})\n"
+        f"from nodegen.cli import main; sys.exit(main({command!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"nodegen: This needs {package}, which is not installed")
+
+
 def test_what_is_no_extra_keeps_its_traceback(monkeypatch):
     take_away("numpy", monkeypatch)
     with pytest.raises(ModuleNotFoundError):

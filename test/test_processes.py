@@ -66,6 +66,18 @@ def test_a_fault_reaches_whoever_waits_for_it():
     assert not processes.broken
 
 
+@pytest.mark.parametrize(
+    ("prepare", "fault"),
+    [(partial(eval, "1 / 0"), ZeroDivisionError),
+     (partial(__import__, "no_such_module"), ModuleNotFoundError)],
+)  # fmt: skip
+def test_a_fault_while_they_are_prepared_is_every_tasks_answer(prepare, fault):
+    processes = Processes(2, prepare)
+    for _ in range(3):
+        with pytest.raises(fault):
+            processes.run(())
+
+
 def test_a_process_that_is_killed_is_missed_and_takes_none_with_it():
     processes = started(eval)
     with pytest.raises(OutputError, match=r"ended from outside.*fewer --workers"):

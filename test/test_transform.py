@@ -192,6 +192,12 @@ def test_in_a_compose_of_monai_a_network_trains_an_epoch():
     assert any(not torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
 
 
+@pytest.mark.parametrize(("asked", "same"), [(None, True), (False, True), (True, False)])
+def test_noise_and_blur_come_only_where_they_are_asked_for(asked, same):
+    add = AddNodules(nodules=(0, 0), settings=Settings(method="paste", noise_and_blur=asked))
+    assert np.array_equal(add({"image": phantoms()[0]})["image"], phantoms()[0]) == same
+
+
 # --- as MONAI reads and writes -------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -134,6 +135,7 @@ def _sentence(error: CycloptsError, name: str) -> str:
                     likely = argument.name
     if isinstance(error.__cause__, ValidationError):
         said = f"{said.partition('. ')[0]}. {error.__cause__.errors()[0]['msg']}"
+        said = re.sub(r"unable to convert (.*) into \w+\. ", r"\1; ", said)  # a class's name
     said = said.removesuffix(".") + (f"; did you mean {likely}" if likely else "")
     command = " ".join((name, *(error.command_chain or ())))
     return f"{said.removesuffix('?')}; `{command} --help` lists what is allowed."

@@ -20,6 +20,7 @@ def dataset(
     method: Method = Settings.method,
     contrast: str = Settings.contrast,
     subtlety: list[str] | None = None,
+    noise_and_blur: bool = False,
     device: AnyDevice = Settings.device,
     workers: Positive = 1,
     shard: str = "1/1",
@@ -43,8 +44,10 @@ def dataset(
     subtlety
         How subtle nodules are, as for `nodegen generate` (real unless given); may come again for
         one split, such as train:obvious.
+    noise_and_blur
+        Whether images get noise, blur and noise everywhere, as in the challenge.
     workers
-        Processes.
+        Processes; one alone where the system is not Linux.
     shard
         Make only this share, from 1/N to N/N; the last to end finishes the set.
     scheduler
@@ -59,6 +62,7 @@ def dataset(
         render=Settings(
             method=method,
             contrast=contrast,
+            noise_and_blur=noise_and_blur,
             device=device,
             subtlety=everywhere[-1] if everywhere else Settings.subtlety,
         ),

@@ -68,6 +68,8 @@ def _generate(
 
     read = [*input.glob("*"), output / RECIPES, *filter(None, [recipes])]
     check_writable(report, overwrite=overwrite, inputs=read)
+    if report:
+        from nodegen.evaluation.report.report_page import Treated, write_report
     start = time.perf_counter()
     done = generate(
         input,
@@ -80,7 +82,5 @@ def _generate(
     )
     print(*done.lines(time.perf_counter() - start), sep="\n")
     if report:
-        from nodegen.evaluation.report.report_page import Treated, write_report
-
         write_report(report, [Treated.by(done, input)])
         print(f"report: {report}")

@@ -75,7 +75,7 @@ class DatasetSettings:
         Whether radiographs are first brought to NODE21's grey scale and crop.
     space : {"drawn", "original"}
         That images are given in. drawn: that of the drawing; original: the radiographs' own grey
-        scale and geometry, changed at the nodules alone, without noise and blur.
+        scale and geometry, changed at the nodules alone.
     keep_identity : bool
         Whether DICOM files say who the patient is, as the radiographs do.
     patient_pattern : str or None
@@ -139,7 +139,9 @@ class DatasetSettings:
         for _, grades in self.subtlety:
             replace(self.render, subtlety=grades)  # checked by the settings of rendering
         if self.space == "original" and self.render.noise_and_blur:
-            object.__setattr__(self, "render", replace(self.render, noise_and_blur=False))
+            raise SettingError(
+                "--space original changes pixels at nodules alone; leave --noise-and-blur out."
+            )
 
     @property
     def per_image(self) -> IntegerRange:
@@ -160,6 +162,7 @@ class DatasetSettings:
         subtlety = (self.render.subtlety, *map(":".join, self.subtlety))
         told = asdict(self.render) | asdict(self)
         told |= {"nodules": self.per_image, "subtlety": " ".join(subtlety)}
+        told["noise_and_blur"] = bool(self.render.noise_and_blur)
         texts = {name: NONE if value is None else str(value) for name, value in told.items()}
         names = sorted(told.keys() - _NO_MATTER)
         return {f"--{OPTIONS.get(n, n.replace('_', '-'))}": texts[n] for n in names}

@@ -82,7 +82,7 @@ def _dataset(
         number=int(record["name"][1:]) + 1,
         series=SERIES[with_nodules],
         description=_description(record, nodules, settings),
-        synthetic=bool(nodules) or settings.render.noise_and_blur,
+        synthetic=bool(nodules or settings.render.noise_and_blur),
         keep_identity=settings.keep_identity,
     )
     if source is not None and frame is not None and settings.space == "original":

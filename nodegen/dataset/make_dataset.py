@@ -1,11 +1,13 @@
 """Make a set: in one process, in several, or a share of it; and go on where a run was stopped."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from nodegen.workers import track
 
 RETRIES = 3  # of an image at which a worker of a cluster failed, not counting lost workers
 CONNECT_S = 30.0  # to a cluster's scheduler
+NEEDS = {"nndetection": ("SimpleITK",), "dicom": ("pydicom", "highdicom")}
 AHEAD = 1000  # tasks that an executor holds: more keep no worker busier, and cost memory
 Task = tuple[Store, Source, list[PlannedImage]]  # a radiograph, and the images that it lacks
 Submit = Callable[..., Future[list[str]]]  # takes the arguments of make_elsewhere
@@ -80,7 +83,7 @@ def make_dataset(
     settings : DatasetSettings
         What is made, and how nodules are drawn.
     workers : int
-        Processes, with one thread of torch each.
+        Processes, with one thread of torch each; one alone where the system is not Linux.
     shard : (int, int)
         Which share of the radiographs, counted from 1, of how many. Whichever shard sees the set
         complete finishes it.
@@ -107,6 +110,8 @@ def make_dataset(
             f"--scheduler and --workers {workers} are given; a cluster has its own workers: leave "
             "--workers out."
         )
+    for package in ("mlcroissant", *(name for f in settings.formats for name in NEEDS.get(f, ()))):
+        import_module(package)  # a missing one is said now, not after the drawing
     store = Store.at(output)
     plan = draw_plan(inputs, settings, store)
     for place in (store, *plan.roots.values()) if scheduler or workers > 1 else ():
@@ -217,7 +222,7 @@ def _elsewhere(workers: int, scheduler: str | None) -> Iterator[Submit | None]:
     if scheduler:
         with _cluster(scheduler) as submit:
             yield submit
-    elif workers == 1:
+    elif workers == 1 or sys.platform != "linux":
         yield None
     else:
         pool, processes = ThreadPoolExecutor(workers), Processes(workers, _maker)

@@ -76,7 +76,7 @@ class AddNodules:
         Order of a box's numbers. array: the array's first axis first, as MONAI's box transforms
         read them; xy: columns of the upright radiograph first, as torchvision's detectors do.
     settings : Settings, optional
-        How nodules are drawn.
+        How nodules are drawn; noise and blur only where it asks for them.
     places : callable or str, optional
         Boxes to be used instead of drawn ones, such as those that a detector missed: a function of
         (upright pixels, :class:`nodegen.lungs.prior.Places`, rng) that returns a list of `Box`, or

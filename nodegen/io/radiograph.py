@@ -4,12 +4,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from traceback import format_exception
 
 import numpy as np
 
 from nodegen.constants import GREY_MAX
+from nodegen.dicom.read import is_dicom
 from nodegen.errors import NodegenError, StackError
 from nodegen.io.stack import PICTURES, READABLE, SUFFIXES, radiographs_in, read_stack
 
@@ -68,6 +70,8 @@ def find_radiographs(inputs: list[Path]) -> list[tuple[Path, Path]]:
             f"There is no radiograph in {', '.join(map(str, inputs))}; give files or folders of "
             f"{', '.join(READABLE)}, or of DICOM under any name."
         )
+    if any(path.suffix.lower() not in (*SUFFIXES, *PICTURES) and is_dicom(path) for path in found):
+        import_module("pydicom")  # a missing one is said before any is read
     return sorted(found.items())
 
 

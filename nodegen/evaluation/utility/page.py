@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -46,8 +47,6 @@ def write_results(
 
 def _froc_plot(test: TestSet, scores: ArmScores) -> str:
     """FROC curve of each arm as SVG: sensitivity at false positives an image, mean of the seeds."""
-    import matplotlib
-
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

@@ -14,6 +14,7 @@ from nodegen.errors import UtilityError
 from nodegen.evaluation.utility.arms import Arm, parse_arms
 from nodegen.evaluation.utility.cases import BoxedRadiograph, read_cases, split
 from nodegen.evaluation.utility.fasterrcnn import FASTER_RCNN
+from nodegen.evaluation.utility.page import write_results
 from nodegen.evaluation.utility.places import boxes_of, place_all
 from nodegen.evaluation.utility.protocol import NetworkJob, Trial, jobs
 from nodegen.evaluation.utility.results import UtilityResults, summarise
@@ -66,6 +67,7 @@ def utility(
         )
     store, device = output / "store", str(choose_device(options.settings.device))
     kind = SEGRESNET if options.model == SEGRESNET.name else FASTER_RCNN
+    kind.network()  # what it lacks is said now
     detector = replace(kind, device=device, steps=options.steps or kind.steps)
     training, test = read_sides(real, boxes, backgrounds, options, place_boxes, store)
     maker = TrainingImages(store, options.settings, options.seed)
@@ -80,8 +82,6 @@ def utility(
     tested = TestSet(test)
     learned_from = {arm.name: trial.learned_from(arm) for arm in arms}
     results = summarise(tested, scores, options.primary, learned_from, halved)
-    from nodegen.evaluation.utility.page import write_results
-
     write_results(output, results, tested, scores, options.model)
     return results
 

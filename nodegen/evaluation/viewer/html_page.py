@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic_core import to_json
 
 from nodegen.io.files import write_text
@@ -85,8 +86,6 @@ class Page:
 
 def render(package: str, template: str, words: Mapping[str, Any]) -> str:
     """A template of a package as HTML, with words by their names."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     environment = Environment(
         loader=PackageLoader(package, "."),
         autoescape=True,
