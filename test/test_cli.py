@@ -95,7 +95,7 @@ GENERATE = ["generate", "--input", "a", "--output", "b"]
          "give two arms"),
         (["utility", "--real", "a", "--boxes", "b", "--output", "c", "--size-px", "140-15"],
          "the smaller number first"),
-        (["place", "a", "--output", "b", "--nodules", "3-1"], '--nodules: "3-1"; a number or a range'),
+        (["place", "a", "--output", "b", "--nodules", "3-1"], '--nodules: "3-1"; a number or'),
         (["place", "a", "--output", "b", "--size-mm", "x"], "a number or a range as 6-30"),
         (["dataset", "a", "--output", "b"], "either --images or --copies"),
         (["dataset", "a", "--output", "b", "--images", "0"], "greater than or equal to 1"),
