@@ -8,9 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-from without import finders_without
 
-from nodegen.cli import guarded
 from nodegen.cli.guard import EXTRAS
 
 ROOT = Path(__file__).parents[1]
@@ -51,18 +49,30 @@ def test_every_package_is_in_the_extra_that_is_named(package):
     assert distributions(package) & requirements(EXTRAS[package])
 
 
-def take_away(package, monkeypatch):
-    monkeypatch.setattr(sys, "meta_path", finders_without(package))
-    monkeypatch.delitem(sys.modules, package, raising=False)
+def run_without(package, code):
+    """Run code in an interpreter that does not know a package."""
+    taken = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'test')!r})\n"
+        "from without import finders_without\n"
+        f"sys.meta_path[:] = finders_without({package!r})\n"
+    )
+    command = [sys.executable, "-c", taken + code]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def run_guarded_without(package):
+    return run_without(
+        package,
+        f"from nodegen.cli import guarded\nsys.exit(guarded(lambda: __import__({package!r})))",
+    )
 
 
 @pytest.mark.parametrize("package", EXTRAS)
-def test_a_missing_extra_is_told_in_one_sentence(package, monkeypatch, capsys):
-    take_away(package, monkeypatch)
-    assert guarded(lambda: __import__(package)) == 2
-    said = capsys.readouterr().err
-    assert said.splitlines() == [said.strip()]
-    assert said.endswith(f"pip install 'nodegen[{EXTRAS[package]}]'`.\n")
+def test_a_missing_extra_is_told_in_one_sentence(package):
+    done = run_guarded_without(package)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [done.stderr.strip()]
+    assert done.stderr.endswith(f"pip install 'nodegen[{EXTRAS[package]}]'`.\n")
 
 
 DATASET = ["dataset", "in", "--images", "1", "--output", "out", "--format"]
@@ -79,27 +89,22 @@ DATASET = ["dataset", "in", "--images", "1", "--output", "out", "--format"]
 )
 def test_a_missing_extra_is_told_before_the_work(package, command):
     """There is nothing to work on: that would be said next."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'test')!r})\n"
-        "from without import finders_without\n"
-        f"sys.meta_path[:] = finders_without({package!r})\n"
-        f"from nodegen.cli import main; sys.exit(main({command!r}))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = run_without(package, f"from nodegen.cli import main; sys.exit(main({command!r}))")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"nodegen: This needs {package}, which is not installed")
 
 
-def test_what_is_no_extra_keeps_its_traceback(monkeypatch):
-    take_away("numpy", monkeypatch)
-    with pytest.raises(ModuleNotFoundError):
-        guarded(lambda: __import__("numpy"))
+def test_what_is_no_extra_keeps_its_traceback():
+    done = run_guarded_without("numpy")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.splitlines()[-1].startswith("ModuleNotFoundError: No module named 'numpy'")
 
 
-def test_a_command_that_the_image_lacks_is_told(monkeypatch, capsys):
-    take_away("nodegen.phantom", monkeypatch)
-    assert guarded(lambda: __import__("nodegen.phantom")) == 2
-    assert "by pip for its other commands" in capsys.readouterr().err
+def test_a_command_that_the_image_lacks_is_told():
+    done = run_guarded_without("nodegen.phantom")
+    assert done.returncode == 2
+    assert "by pip for its other commands" in done.stderr
 
 
 DISTRIBUTIONS = packages_distributions()
