@@ -171,7 +171,7 @@ def _decide(
         "settings": {
             k: v for k, v in asdict(settings).items() if k in ReplayedSettings.model_fields
         }
-        | {"noise_and_blur": settings.noise_and_blur is not False},
+        | {"noise_and_blur": settings.noise_in_stacks},
         "model_sha256": renderer.model_sha256 if todo else None,
         "library_sha256": renderer.library.sha256 if todo else None,
     }

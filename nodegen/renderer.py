@@ -277,7 +277,7 @@ class Renderer:
             recipes[i] = with_visibility(recipe, context, change)
         if recipes:
             recipes = with_lungs(recipes, context.lungs)
-        if self.settings.noise_and_blur is not False:
+        if self.settings.noise_in_stacks:
             slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, number))
         return RenderedSlice(to_output(context, slice01, intensity), mask, recipes)
 

@@ -220,6 +220,11 @@ class Settings:
                 "far nodules stand out; leave one of them out."
             )
 
+    @property
+    def noise_in_stacks(self) -> bool:
+        """Whether stacks get noise and blur: unless these are said to be off."""
+        return self.noise_and_blur is not False
+
 
 def parse_contrast(text: str) -> tuple[float, float] | None:
     """Both ends, grey levels of 0..4095, of ``300`` or ``200-500``; None for a name."""

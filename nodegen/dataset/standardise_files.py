@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def _standardised(
             continue
         made = standardise(radiograph)
         size = made.radiograph.spacing or (1.0, 1.0)
-        form = Geometry(size, (0.0, 0.0), (1.0, 0.0, 0.0, 1.0), 2)
+        form = replace(Geometry.plain(2), spacing=size)
         with StackWriter(output / name, form, (1, SIDE_PX, SIDE_PX), np.uint16) as writer:
             writer.write(made.radiograph.pixels)
         entries[name] = {

@@ -70,7 +70,7 @@ def find_radiographs(inputs: list[Path]) -> list[tuple[Path, Path]]:
             f"There is no radiograph in {', '.join(map(str, inputs))}; give files or folders of "
             f"{', '.join(READABLE)}, or of DICOM under any name."
         )
-    if any(path.suffix.lower() not in (*SUFFIXES, *PICTURES) and is_dicom(path) for path in found):
+    if any(reads_as_dicom(path) and is_dicom(path) for path in found):
         import_module("pydicom")  # a missing one is said before any is read
     return sorted(found.items())
 
