@@ -104,7 +104,7 @@ class Cascade:
         support : ((int, int), (int, int))
             Rows and columns of the crop that are wanted, px; ends are exclusive.
         windows : {"default", "exact", "full"}
-            ``default``: up to scale 12, in windows of few sizes. ``exact``: every scale, and the
+            ``default``: up to scale 10, in windows of few sizes. ``exact``: every scale, and the
             least windows that lose nothing. ``full``: every scale, the whole crop.
         """
         axes = []
