@@ -22,7 +22,7 @@ from nodegen.cascade.batched import BATCH, FIRST, BatchedCascade
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack
 from nodegen.phantom import GEOMETRY
-from nodegen.phantom.anatomy import draw_anatomy
+from nodegen.phantom.anatomy import Anatomy
 from nodegen.phantom.render import radiograph
 from nodegen.pipeline import generate
 from nodegen.renderer import Renderer
@@ -66,7 +66,7 @@ def say(**figures: object) -> None:
 def stack(slices: int) -> tuple[np.ndarray, list[Box]]:
     """A stack of simulated radiographs, and its boxes."""
     rng = np.random.default_rng(0)
-    drawn = [radiograph(draw_anatomy(np.random.default_rng(seed))) for seed in range(PHANTOMS)]
+    drawn = [radiograph(Anatomy(np.random.default_rng(seed))) for seed in range(PHANTOMS)]
     pixels = np.stack([np.roll(drawn[n % PHANTOMS], n // PHANTOMS, axis=1) for n in range(slices)])
     boxes: list[Box] = []
     for number in range(slices):

@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.machine import convolution_gflops
 from nodegen.dataset.transform import AddNodules
-from nodegen.phantom.anatomy import draw_anatomy
+from nodegen.phantom.anatomy import Anatomy
 from nodegen.phantom.render import radiograph
 from nodegen.settings import METHODS, Method, Settings
 
@@ -34,7 +34,7 @@ def measure_on_the_fly(images: int, nodules: tuple[int, int] = (1, 3)) -> dict[s
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # as a loader's worker computes
-    whole = radiograph(draw_anatomy(np.random.default_rng(0)))
+    whole = radiograph(Anatomy(np.random.default_rng(0)))
     rows, speeds = [], [convolution_gflops()]
     try:
         for side in PIXELS:

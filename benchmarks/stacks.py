@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nodegen.io.boxes import BOXES, Box, write_boxes
-from nodegen.io.stack import Stack, StackWriter
+from nodegen.io.stack import Stack, stack_writer
 from nodegen.phantom import GEOMETRY
 
 PROCESS = """
@@ -37,10 +37,10 @@ def write_tiled(folder: Path, stack: Stack, boxes: list[Box], slices: int) -> No
     folder.mkdir(parents=True, exist_ok=True)
     shape = (slices, *stack.pixels.shape[1:])
     repeated = []
-    with StackWriter(folder / "bench.mha", GEOMETRY, shape, stack.pixels.dtype) as writer:
+    with stack_writer(folder / "bench.mha", GEOMETRY, shape, stack.pixels.dtype) as write:
         for number in range(slices):
             turn, source = divmod(number, len(stack.pixels))
-            writer.write(np.roll(stack.pixels[source], turn, axis=1))
+            write(np.roll(stack.pixels[source], turn, axis=1))
             repeated += [replace(b, slice=number) for b in boxes if b.slice == source]
     write_boxes(folder / BOXES, [replace(box, index=i) for i, box in enumerate(repeated)])
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.generators import SIDES_PX, interleaved_ms, median_ms
 from nodegen.io.boxes import Box, Recipe
-from nodegen.io.stack import Stack, StackWriter, read_stack
+from nodegen.io.stack import Stack, read_stack, stack_writer
 from nodegen.lungs.region import find_region
 from nodegen.phantom import GEOMETRY
 from nodegen.renderer import Renderer
@@ -68,9 +68,9 @@ def measure_steps(stack: Stack, seed: int, repeats: int) -> dict[str, float]:
         path, written = Path(folder) / "read.mha", Path(folder) / "written.mha"
 
         def write(target: Path = written, image: np.ndarray = output) -> None:
-            with StackWriter(target, GEOMETRY, (4, *image.shape), image.dtype) as writer:
+            with stack_writer(target, GEOMETRY, (4, *image.shape), image.dtype) as put:
                 for _ in range(4):
-                    writer.write(image)
+                    put(image)
 
         write(path, pixels)
         works = {

@@ -22,7 +22,7 @@ from nodegen.io.boxes import (
 )
 from nodegen.io.files import claim, write_text
 from nodegen.io.image import Mark, hash_of, run_hash
-from nodegen.io.stack import Stack, StackWriter, find_image, output_name, read_stack
+from nodegen.io.stack import Stack, find_image, output_name, read_stack, stack_writer
 from nodegen.renderer import Renderer, label_type
 from nodegen.schemas import ReplayedSettings
 from nodegen.settings import Settings
@@ -110,12 +110,12 @@ def generate(
         own = renderer.settings.intensity == "input"
         form, dtype = (geometry, stack.pixels.dtype) if own else (geometry.black, np.dtype("uint8"))
         image = output_dir / name
-        writer = files.enter_context(StackWriter(staged[image], form, shape, dtype, mark))
+        write = files.enter_context(stack_writer(staged[image], form, shape, dtype, mark))
         labels = np.dtype(label_type(todo))
         if masks:
             place = staged[Path(masks) / name]
-            mask_writer = files.enter_context(
-                StackWriter(place, geometry.black, shape, labels, mark)
+            write_mask = files.enter_context(
+                stack_writer(place, geometry.black, shape, labels, mark)
             )
         slices = renderer.render_stack(
             stack.pixels, todo, header["seed"], renderer.settings.intensity
@@ -123,15 +123,15 @@ def generate(
         files.enter_context(closing(slices))  # no worker goes on where a slice cannot be written
         done: list[Recipe] = []
         for made in track(slices, len(stack.pixels), "nodules", "slice", show=progress):
-            writer.write(made.image)
+            write(made.image)
             if masks:
-                mask_writer.write(made.mask.astype(labels, copy=False))
+                write_mask(made.mask.astype(labels, copy=False))
             done += made.recipes
         if masks_by_box and todo:
             place, by_box = staged[Path(masks_by_box) / name], (len(todo), *shape[1:])
-            with StackWriter(place, geometry.black.stacked, by_box, np.uint8, mark) as each:
+            with stack_writer(place, geometry.black.stacked, by_box, np.uint8, mark) as write_box:
                 for recipe in sorted(done, key=lambda recipe: recipe.index):
-                    each.write(renderer.mask_of(recipe, shape[1:]))
+                    write_box(renderer.mask_of(recipe, shape[1:]))
         files.close()  # whole, before they get their names
         header["recipes_hash"] = _hash_of(done)
         written = to_jsonable_python(done)

@@ -32,7 +32,7 @@ import nodegen.pipeline  # noqa: F401
 from nodegen.cli import main
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
-from nodegen.io.stack import StackWriter
+from nodegen.io.stack import stack_writer
 
 SHAPE = (4, 160, 160)  # (slice, row, column)
 FILES = ("77.mhd", "77.zraw", "recipes.json")
@@ -42,9 +42,9 @@ EARLIER, NEW, NEXT = 1, 2, 3  # seeds
 def write_input(folder):
     rng = np.random.default_rng(0)
     folder.mkdir()
-    with StackWriter(folder / "77.mhd", Geometry.plain(3), SHAPE, np.uint16) as writer:
+    with stack_writer(folder / "77.mhd", Geometry.plain(3), SHAPE, np.uint16) as write:
         for _ in range(SHAPE[0]):
-            writer.write(rng.integers(0, 4096, SHAPE[1:]).astype(np.uint16))
+            write(rng.integers(0, 4096, SHAPE[1:]).astype(np.uint16))
     boxes = [Box(z, 60, 60, 110, 110, z // 3) for z in (0, 3)]
     write_boxes(folder / "nodules.json", boxes)
 

@@ -12,8 +12,8 @@ from radiographs import SAMPLE, SAMPLE_SEED
 from nodegen.constants import CLASSES, SCALES
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
-from nodegen.io.stack import StackWriter, read_stack
-from nodegen.phantom.anatomy import draw_anatomy
+from nodegen.io.stack import read_stack, stack_writer
+from nodegen.phantom.anatomy import Anatomy
 from nodegen.training.card import save_cascade
 from nodegen.training.networks import Generator
 from research.lungs.cases import lung_fields
@@ -41,7 +41,7 @@ def shared():
 def chest():
     """A simulated radiograph that no training saw, the sample's first, and its exact lungs."""
     patient, _ = np.random.SeedSequence([SAMPLE_SEED, 0]).spawn(2)
-    anatomy = draw_anatomy(np.random.default_rng(patient))
+    anatomy = Anatomy(np.random.default_rng(patient))
     return np.array(read_stack(SAMPLE).pixels[0]), lung_fields(anatomy)
 
 
@@ -81,9 +81,9 @@ def make_input(tmp_path):
         scale = 1.0 if np.issubdtype(dtype, np.floating) else min(np.iinfo(dtype).max, 4095)
         pixels = (smooth_noise(shape, np.random.default_rng(0)) * scale).astype(dtype)
         geometry = geometry or Geometry.plain(3)
-        with StackWriter(folder / f"77{suffix}", geometry, shape, dtype) as writer:
+        with stack_writer(folder / f"77{suffix}", geometry, shape, dtype) as write:
             for slice_ in pixels:
-                writer.write(slice_)
+                write(slice_)
         write_boxes(folder / "nodules.json", [Box(*b, i) for i, b in enumerate(boxes)])
         return folder
 

@@ -19,7 +19,7 @@ from nodegen.evaluation.utility.cases import read_cases
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
 from nodegen.io.image import Geometry
-from nodegen.io.stack import StackWriter
+from nodegen.io.stack import stack_writer
 from research.lungs.places import COMPONENTS, read_places
 
 BOX = (10.0, 20.0, 30.5, 40.0)
@@ -140,9 +140,10 @@ def test_boxes_are_brought_from_the_size_that_the_table_says(tmp_path, text):
         (coco([("a", {})], [{"image_id": 0, "category_id": 8, "bbox": [1, 2, 3, True]}]), "'True'"),
         (coco([("a", {})], [{"image_id": 0, "category_id": 8, "bbox": [1, 2, float("nan"), 4]}]),
          "'nan'"),
-        (coco([("a", {"width": 0, "height": 5})], []), "size 0 x 5"),
+        (coco([("a", {"width": 0, "height": 5})], []), "size as 0 x 5"),
         (coco([("a", {})], [], [{"id": 1, "name": "Cardiomegaly"}]), "categories Cardiomegaly"),
         (coco([("a", {})], [], [{"id": 1, "name": "no nodule"}]), "none is a nodule"),
+        (coco([("a", {})], [{"image_id": 0, "category_id": [], "bbox": [1, 2, 3, 4]}]), "COCO's"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_named(tmp_path, text, says):
@@ -182,7 +183,6 @@ def test_names_match_without_suffix_folder_and_case(tmp_path, row):
         (["n1.png", "N1.png"], ["N1.mha", "n1.mha"], ["N1.png", "n1.png"]),
         (["s:0", "s:1"], ["s:1", "s:0"], ["s:1", "s:0"]),
         (["1.2.840.5"], ["1.2.840.5"], ["1.2.840.5"]),
-        (["n1", "n1.png"], ["n1.mha"], ["n1"]),
     ],
 )
 def test_names_match_exactly_where_several_are_alike(tmp_path, rows, names, matched):
@@ -199,6 +199,7 @@ def test_names_match_exactly_where_several_are_alike(tmp_path, rows, names, matc
         (["n3"], ["n1.mha"], "names n3"),
         (["n1"], ["a/n1.mha", "b/n1.mha"], "name the folder, too"),
         (["a/n1", "b/n1"], ["n1.mha"], "may be either"),
+        (["n1", "n1.png"], ["n1.mha"], "name each image in one way"),
     ],
 )
 def test_rows_that_match_no_image_are_named(tmp_path, rows, names, says):
@@ -246,8 +247,8 @@ def real(tmp_path):
         path.parent.mkdir(exist_ok=True)
         y, x = np.indices((300, 320))
         pixels = 1500 + 400 * np.sin(x / 150) + y + rng.normal(0, 25, y.shape)
-        with StackWriter(path, Geometry.plain(2), (1, *pixels.shape), np.uint16) as writer:
-            writer.write(pixels.astype(np.uint16))
+        with stack_writer(path, Geometry.plain(2), (1, *pixels.shape), np.uint16) as write:
+            write(pixels.astype(np.uint16))
     boxes = tmp_path / "boxes.csv"
     boxes.write_text(
         "img_name;label;x;y;width;height\nN1.MHA;1,0;60,0;70,0;40,0;45,0\n"
@@ -278,9 +279,9 @@ def test_standardise_takes_the_same_table_along(real, tmp_path):
     """The same file, of radiographs with lungs; boxes come back to where they were."""
     (tmp_path / "films").mkdir()
     for name, pixels in zip(FOUND, phantoms(), strict=True):
-        with StackWriter(tmp_path / "films" / f"{name}.mha", Geometry.plain(2),
-                         (1, *pixels.shape), np.uint16) as writer:  # fmt: skip
-            writer.write(pixels)
+        with stack_writer(tmp_path / "films" / f"{name}.mha", Geometry.plain(2),
+                         (1, *pixels.shape), np.uint16) as write:  # fmt: skip
+            write(pixels)
     table = tmp_path / "moved.csv"
     text = real[1].read_text(encoding="utf-8-sig")
     table.write_text(text.replace("60,0;70,0;", "160,0;170,0;"), encoding="utf-8-sig")

@@ -25,7 +25,7 @@ from nodegen.evaluation.fidelity.verdict_table import comma_separated, markdown
 from nodegen.evaluation.statistics import auc_error
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
-from nodegen.io.stack import StackWriter, find_image, read_stack
+from nodegen.io.stack import find_image, read_stack, stack_writer
 
 BOX = Box(0, 100, 90, 160, 150, 0)  # side 60 px, centre (130, 120)
 HEIGHT = 300.0
@@ -173,9 +173,9 @@ def test_other_ranges_are_mapped(dtype, values, wanted):
 
 
 def write(path, pixels):
-    with StackWriter(path, Geometry.plain(3), pixels.shape, pixels.dtype) as writer:
+    with stack_writer(path, Geometry.plain(3), pixels.shape, pixels.dtype) as write:
         for slice_ in pixels:
-            writer.write(slice_)
+            write(slice_)
 
 
 def test_the_challenges_output_is_held_against_each_slices_own_range(tmp_path):

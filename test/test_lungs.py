@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
-from nodegen.io.stack import StackWriter, read_stack
+from nodegen.io.stack import read_stack, stack_writer
 from nodegen.lungs.network import LungNet, load_weights, open_network, probabilities
 from nodegen.lungs.region import find_region, hull, labelled, to_grid
 from nodegen.pipeline import generate
@@ -119,8 +119,9 @@ def test_what_is_no_upright_chest_flags_nothing(chest, change):
 
 def test_they_are_named_and_a_replay_says_the_same(chest, places, tmp_path):
     (tmp_path / "in").mkdir()
-    with StackWriter(tmp_path / "in/77.mha", Geometry.plain(3), (1, 1024, 1024), np.uint16) as file:
-        file.write(chest[0])
+    place = tmp_path / "in/77.mha"
+    with stack_writer(place, Geometry.plain(3), (1, 1024, 1024), np.uint16) as write:
+        write(chest[0])
     write_boxes(tmp_path / "in/nodules.json", list(places.values()))
     done = generate(tmp_path / "in", tmp_path / "out", PASTE, progress=False)
     assert done.notes == ["2 of 4 boxes lie off the lungs: 2, 3"]

@@ -12,7 +12,7 @@ from PIL import Image
 from nodegen import __version__
 from nodegen.dataset.png import mark_of, png
 from nodegen.io.image import COMPOSITE, IPTC, Geometry, Mark
-from nodegen.io.stack import StackWriter, read_stack
+from nodegen.io.stack import read_stack, stack_writer
 from nodegen.pipeline import generate
 from nodegen.settings import Settings
 
@@ -21,9 +21,9 @@ MARK = Mark("Synthetic lung nodules", run="0123456789abcdef")
 
 
 def write(path, mark):
-    with StackWriter(path, Geometry.plain(3), PIXELS.shape, PIXELS.dtype, mark) as writer:
+    with stack_writer(path, Geometry.plain(3), PIXELS.shape, PIXELS.dtype, mark) as write:
         for slice_ in PIXELS:
-            writer.write(slice_)
+            write(slice_)
 
 
 @pytest.mark.parametrize("suffix", [".mha", ".mhd"])
@@ -71,11 +71,11 @@ def test_a_header_as_itk_snap_writes_it_comes_and_goes_exactly(tmp_path):
     (tmp_path / "a.mha").write_bytes(ITK_SNAP.encode() + PIXELS.tobytes())
     stack = read_stack(tmp_path / "a.mha")
     assert np.array_equal(stack.pixels, PIXELS)
-    with StackWriter(
+    with stack_writer(
         tmp_path / "b.mha", stack.geometry, PIXELS.shape, PIXELS.dtype, MARK
-    ) as writer:
+    ) as write:
         for slice_ in stack.pixels:
-            writer.write(slice_)
+            write(slice_)
     before, after = (sitk.ReadImage(str(tmp_path / name)) for name in ("a.mha", "b.mha"))
     assert np.array_equal(sitk.GetArrayFromImage(after), PIXELS)
     for of in ("GetSpacing", "GetOrigin", "GetDirection"):

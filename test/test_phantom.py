@@ -10,7 +10,7 @@ from radiographs import SAMPLE_SEED
 
 from nodegen.io.boxes import read_boxes
 from nodegen.phantom import SIDE_LIMITS, draw_boxes, write_phantom
-from nodegen.phantom.anatomy import SIDE, draw_anatomy
+from nodegen.phantom.anatomy import SIDE, Anatomy
 
 SAMPLE = Path(__file__).parent / "sample" / "input"
 
@@ -60,7 +60,7 @@ def test_grey_levels_are_those_of_real_radiographs(percentile, low, high):
 
 def test_lungs_are_dark_and_mediastinum_is_bright():
     for index, image in enumerate(pixels(SAMPLE)):
-        anatomy = draw_anatomy(
+        anatomy = Anatomy(
             np.random.default_rng(np.random.SeedSequence([SAMPLE_SEED, index]).spawn(2)[0])
         )
         middle = round(anatomy.midline)
@@ -72,7 +72,7 @@ def test_lungs_are_dark_and_mediastinum_is_bright():
 @pytest.mark.parametrize("seed", range(12))
 def test_boxes_lie_apart_inside_the_image(seed):
     rng = np.random.default_rng(seed)
-    anatomy = draw_anatomy(rng)
+    anatomy = Anatomy(rng)
     boxes = draw_boxes(anatomy, 0, rng)
     right, bottom = SIDE - anatomy.margin[0], SIDE - anatomy.margin[1]
     covered = np.zeros((SIDE, SIDE), int)

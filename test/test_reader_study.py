@@ -28,7 +28,7 @@ from nodegen.evaluation.reader_study.study_page import write_study
 from nodegen.evaluation.reader_study.study_plan import Place, StudyCase, StudyPlan
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
-from nodegen.io.stack import StackWriter
+from nodegen.io.stack import stack_writer
 from nodegen.lungs.fields import Lungs
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
@@ -331,8 +331,8 @@ def test_the_page_says_nothing_of_the_truth(tmp_path, kind):
 
 def write_image(path, pixels):
     path.parent.mkdir(parents=True, exist_ok=True)
-    with StackWriter(path, Geometry.plain(2), (1, *pixels.shape), np.uint16) as writer:
-        writer.write(pixels)
+    with stack_writer(path, Geometry.plain(2), (1, *pixels.shape), np.uint16) as write:
+        write(pixels)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from nodegen.evaluation.fidelity.nodule_measures import MEASURES
 from nodegen.evaluation.fidelity.reference import SHIPPED, Reference, measure_folders
 from nodegen.io.boxes import Box
 from nodegen.io.image import Geometry
-from nodegen.io.stack import StackWriter, read_stack
+from nodegen.io.stack import read_stack, stack_writer
 from nodegen.lungs.fields import Lungs
 from research.reference.loose_boxes import TIGHT as TIGHTNESS
 from research.reference.loose_boxes import tighten, tightened
@@ -42,8 +42,8 @@ def phantoms(tmp_path_factory):
             lines.append(("first", f"p{number}", x - 25, y - 25, 50, 50, trust))
         geometry = Geometry((MM_PER_PX, MM_PER_PX), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0), 2)
         path = folder / "first" / f"p{number}.mha"
-        with StackWriter(path, geometry, (1, *rows.shape), np.uint16) as writer:
-            writer.write(ground.astype(np.uint16))
+        with stack_writer(path, geometry, (1, *rows.shape), np.uint16) as write:
+            write(ground.astype(np.uint16))
     boxes = folder / "boxes.csv"
     with open(boxes, "w", newline="") as stream:
         writer = csv.writer(stream)
@@ -121,11 +121,11 @@ def test_wrong_boxes_are_told(phantoms, tmp_path, capfd, text, says):
 def test_every_slice_of_a_stack_has_its_own_row(phantoms, tmp_path):
     folder = phantoms[0][0] / "first"
     slices = [read_stack(folder / f"p{number}.mha").pixels[0] for number in range(3)]
-    with StackWriter(
+    with stack_writer(
         tmp_path / "real.mha", Geometry.plain(3), (3, *slices[0].shape), np.uint16
-    ) as writer:
+    ) as write:
         for pixels in slices:
-            writer.write(pixels)
+            write(pixels)
     boxes = tmp_path / "boxes.csv"
     boxes.write_text("stem,x,y,width,height\nreal:2,75,95,50,50\nreal.mha:1,265,245,50,50\n")
     found = measure_folders([tmp_path], [boxes], progress=False).nodules

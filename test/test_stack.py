@@ -5,7 +5,7 @@ import tifffile
 
 from nodegen.errors import OutputError
 from nodegen.io.image import ELEMENTS, Geometry
-from nodegen.io.stack import StackWriter, find_image, read_stack
+from nodegen.io.stack import find_image, read_stack, stack_writer
 
 SHAPE = (3, 20, 31)  # (slice, row, column)
 TILTED = Geometry(
@@ -23,13 +23,13 @@ def pixels_of(dtype, shape=SHAPE):
 
 
 def fill(writer, slices):
-    with writer:
+    with writer as put:
         for slice_ in slices:
-            writer.write(slice_)
+            put(slice_)
 
 
 def write(path, pixels, geometry):
-    fill(StackWriter(path, geometry, pixels.shape, pixels.dtype), pixels)
+    fill(stack_writer(path, geometry, pixels.shape, pixels.dtype), pixels)
 
 
 def interrupted():
@@ -118,7 +118,7 @@ def test_partial_and_hidden_files_are_no_images(tmp_path):
 @pytest.mark.parametrize("suffix", [".mha", ".mhd", ".tif"])
 def test_an_exception_leaves_the_folder_as_it_was(tmp_path, suffix):
     with pytest.raises(KeyboardInterrupt):
-        fill(StackWriter(tmp_path / f"a{suffix}", TILTED, SHAPE, "u1"), interrupted())
+        fill(stack_writer(tmp_path / f"a{suffix}", TILTED, SHAPE, "u1"), interrupted())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -126,21 +126,20 @@ def test_an_exception_leaves_the_file_of_an_earlier_run(tmp_path):
     pixels = pixels_of("uint8")
     write(tmp_path / "a.mha", pixels, TILTED)
     with pytest.raises(KeyboardInterrupt):
-        fill(StackWriter(tmp_path / "a.mha", TILTED, SHAPE, "u1"), interrupted())
+        fill(stack_writer(tmp_path / "a.mha", TILTED, SHAPE, "u1"), interrupted())
     np.testing.assert_array_equal(read_stack(tmp_path / "a.mha").pixels, pixels)
 
 
 def test_slices_that_are_missing_are_a_fault(tmp_path):
     with (
         pytest.raises(ValueError, match="1 of 3 slices"),
-        StackWriter(tmp_path / "a.mha", TILTED, SHAPE, np.dtype("uint8")) as writer,
+        stack_writer(tmp_path / "a.mha", TILTED, SHAPE, np.dtype("uint8")) as put,
     ):
-        writer.write(pixels_of("uint8")[0])
+        put(pixels_of("uint8")[0])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_fault_in_the_compressor_reaches_whoever_writes(tmp_path, monkeypatch):
-    writer = StackWriter(tmp_path / "a.mha", TILTED, (50, 20, 31), np.dtype("uint8"))
 
     class Broken:
         def compress(self, data):
@@ -148,5 +147,5 @@ def test_a_fault_in_the_compressor_reaches_whoever_writes(tmp_path, monkeypatch)
 
     monkeypatch.setattr("nodegen.io.metaimage.isal_zlib.compressobj", lambda _: Broken())
     with pytest.raises(OutputError, match="No space left"):
-        fill(writer, pixels_of("uint8", writer.shape))
+        write(tmp_path / "a.mha", pixels_of("uint8", (50, 20, 31)), TILTED)
     assert list(tmp_path.iterdir()) == []

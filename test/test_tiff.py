@@ -9,7 +9,7 @@ from PIL import Image
 
 from nodegen.errors import StackError
 from nodegen.io.image import Geometry
-from nodegen.io.stack import StackWriter, read_stack
+from nodegen.io.stack import read_stack, stack_writer
 
 SHAPE = (3, 40, 62)
 rng = np.random.default_rng(0)
@@ -206,9 +206,9 @@ def test_spacing_goes_out_as_it_came_in(tmp_path, options, spacing):
     tifffile.imwrite(tmp_path / "x.tif", STACK, metadata=None, **GREY, **options)
     stack = read_stack(tmp_path / "x.tif")
     assert stack.geometry.spacing[:2] == pytest.approx(spacing)
-    with StackWriter(tmp_path / "y.tif", stack.geometry, SHAPE, np.uint16) as writer:
+    with stack_writer(tmp_path / "y.tif", stack.geometry, SHAPE, np.uint16) as write:
         for slice_ in stack.pixels:
-            writer.write(slice_)
+            write(slice_)
     tags = []
     for name in ("x.tif", "y.tif"):
         with tifffile.TiffFile(tmp_path / name) as tiff:
@@ -220,17 +220,17 @@ def test_spacing_goes_out_as_it_came_in(tmp_path, options, spacing):
 def test_where_white_is_0_it_stays_so(tmp_path):
     tifffile.imwrite(tmp_path / "x.tif", BYTES, photometric="miniswhite")
     stack = read_stack(tmp_path / "x.tif")
-    with StackWriter(tmp_path / "y.tif", stack.geometry, SHAPE, np.uint8) as writer:
+    with stack_writer(tmp_path / "y.tif", stack.geometry, SHAPE, np.uint8) as write:
         for slice_ in stack.pixels:
-            writer.write(slice_)
+            write(slice_)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "y.tif"), BYTES)
     np.testing.assert_array_equal(read_stack(tmp_path / "y.tif").pixels, stack.pixels)
 
 
 def test_what_would_be_too_large_for_a_tiff_becomes_a_bigtiff(tmp_path, monkeypatch):
     monkeypatch.setattr("nodegen.io.tiff.LARGE", STACK.nbytes - 1)
-    with StackWriter(tmp_path / "x.tif", Geometry.plain(3), SHAPE, np.uint16) as writer:
+    with stack_writer(tmp_path / "x.tif", Geometry.plain(3), SHAPE, np.uint16) as write:
         for slice_ in STACK:
-            writer.write(slice_)
+            write(slice_)
     assert (tmp_path / "x.tif").read_bytes()[:4] == b"II+\0"
     np.testing.assert_array_equal(read_stack(tmp_path / "x.tif").pixels, STACK)

@@ -26,7 +26,7 @@ from nodegen.evaluation.utility.utility_options import Options
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
 from nodegen.io.image import Geometry
-from nodegen.io.stack import StackWriter
+from nodegen.io.stack import stack_writer
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.context import SliceContext, to_output
@@ -299,9 +299,9 @@ def test_without_contrast_the_generators_change_nothing_with_grain(tiny_model):
 
 def write(folder, name, pixels):
     folder.mkdir(exist_ok=True)
-    with StackWriter(folder / f"{name}.mha", Geometry.plain(2), (1, *pixels.shape),
-                     pixels.dtype) as writer:  # fmt: skip
-        writer.write(pixels)
+    with stack_writer(folder / f"{name}.mha", Geometry.plain(2), (1, *pixels.shape),
+                     pixels.dtype) as write:  # fmt: skip
+        write(pixels)
 
 
 def test_several_folders_and_tables_with_sources_and_others_unboxed(tmp_path):

@@ -113,7 +113,7 @@ def training_crop(
     from nodegen.errors import SettingError
     from nodegen.io.files import write_bytes
     from nodegen.io.image import Geometry
-    from nodegen.io.stack import StackWriter, check_suffix, read_stack
+    from nodegen.io.stack import check_suffix, read_stack, stack_writer
     from nodegen.settings import Settings
     from nodegen.training.crop import training_crop as cut
 
@@ -129,8 +129,8 @@ def training_crop(
         )
     settings = Settings(library=library, subtlety=subtlety, device="cpu")
     crop = cut(pixels[slice], tuple(centre), count, seed, settings)
-    with StackWriter(output, Geometry.plain(2), (1, *crop.shape), crop.dtype) as writer:
-        writer.write(crop)
+    with stack_writer(output, Geometry.plain(2), (1, *crop.shape), crop.dtype) as write:
+        write(crop)
     picture = output.with_suffix(".preview.png")
     write_bytes(picture, bytes(imagecodecs.png_encode(np.rint(crop * 255).astype(np.uint8))))
     print(f"The training image lies in {output}, a picture of it in {picture}.")

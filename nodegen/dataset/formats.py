@@ -20,7 +20,7 @@ from nodegen.dataset.dataset_settings import SPLITS, DatasetSettings
 from nodegen.dataset.example import Example
 from nodegen.dataset.png import mark_of, png, windowed
 from nodegen.io.image import COMPOSITE, IPTC, Geometry
-from nodegen.io.stack import StackWriter
+from nodegen.io.stack import stack_writer
 from nodegen.io.tables import csv_text
 
 Record = dict[str, Any]
@@ -198,8 +198,8 @@ def _node21_files(record: Record, example: Example, settings: DatasetSettings) -
     with TemporaryDirectory() as folder:
         path = Path(folder, "image.mha")
         form = (1, *pixels.shape), np.uint16, mark_of(record)
-        with StackWriter(path, geometry, *form) as writer:
-            writer.write(pixels)
+        with stack_writer(path, geometry, *form) as write:
+            write(pixels)
         yield f"node21/{record['split']}/images/{_node21_name(record)}", path.read_bytes()
 
 

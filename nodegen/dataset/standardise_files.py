@@ -16,7 +16,7 @@ from nodegen.io.box_tables import BoxTable, read_box_table
 from nodegen.io.files import write_text
 from nodegen.io.image import Geometry
 from nodegen.io.radiograph import find_radiographs, left_out, read_radiographs
-from nodegen.io.stack import StackWriter, bare_name, count_slices
+from nodegen.io.stack import bare_name, count_slices, stack_writer
 from nodegen.io.tables import csv_text
 
 CROPS, BOXES, FAULTS = "crops.json", "boxes.csv", "faults.log"
@@ -102,8 +102,8 @@ def _standardised(
         made = standardise(radiograph)
         size = made.radiograph.spacing or (1.0, 1.0)
         form = replace(Geometry.plain(2), spacing=size)
-        with StackWriter(output / name, form, (1, SIDE_PX, SIDE_PX), np.uint16) as writer:
-            writer.write(made.radiograph.pixels)
+        with stack_writer(output / name, form, (1, SIDE_PX, SIDE_PX), np.uint16) as write:
+            write(made.radiograph.pixels)
         entries[name] = {
             "source": f"{source}:{number}" if is_stack else source,
             "source_sha256": digest,

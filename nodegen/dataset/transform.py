@@ -94,10 +94,10 @@ class AddNodules:
 
     Examples
     --------
-    >>> from nodegen.phantom.anatomy import draw_anatomy
+    >>> from nodegen.phantom.anatomy import Anatomy
     >>> from nodegen.phantom.render import radiograph
     >>> add = AddNodules(nodules=(2, 2), settings=Settings(method="paste"))
-    >>> made = add({"image": radiograph(draw_anatomy(np.random.default_rng(0)))[None]})
+    >>> made = add({"image": radiograph(Anatomy(np.random.default_rng(0)))[None]})
     >>> made["image"].shape, made["box"].shape, made["label"].tolist(), made["mask"].shape
     ((1, 1024, 1024), (2, 4), [0, 0], (2, 1024, 1024))
     """

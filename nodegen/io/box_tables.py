@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nodegen.errors import BoxesError
-from nodegen.io.boxes import Box, ends_of, fit_boxes, read_entries
+from nodegen.io.boxes import Box, fit_boxes, given_boxes
 from nodegen.schemas import KIND
 
 # Names of columns, in the order in which they are looked for, without case, blanks and signs.
@@ -37,18 +38,23 @@ COLUMNS = {
     "folder": ("source", "folder"),
     "others_unboxed": ("othersunboxed",),
 }  # fmt: skip
+SIZES = {"columns": "width", "rows": "height"}  # of the image: our name, and the table's
 NO_NODULE = {"0", "false", "no", "none", "normal", "healthy", "negative", "nofinding", "nonodule"}
 NODULE = {"1", "true", "yes", "positive"}
 IMAGE_SUFFIX = re.compile(r"\.(mha|mhd|tiff?|png|jpe?g|dcm|dicom|ima|bmp|nii(\.gz)?)$", re.I)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I | re.A)
 ASPECT = 0.02  # relative difference of the two scales above which an image is no scaled copy
 LISTED = 4  # names that a message lists
+YES = {"1", "1.0", "true", "yes"}
 FORMS = (
     "a CSV with the columns img_name, x, y, width and height (or x_min, y_min, x_max, y_max), as "
     "NODE21's metadata.csv, COCO as JSON, or a stack's nodules.json"
 )
 
 logger = logging.getLogger(__name__)
+# Where a row stands, for messages, and its cells by the names above; a cell that is not there is
+# empty. Sides of a box are its right and bottom, or its width and height.
+Row = tuple[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -142,12 +148,16 @@ class BoxTable:
         unmatched: list[str] = []
         for image in self.images:
             alike = by_stem.get(_parts(image.name)[-1].casefold(), [])
-            meant = self._one(image, names, alike)
-            if meant is None:
+            if not alike:
                 unmatched.append(image.name)
                 continue
-            other = found[meant]
-            found[meant] = image if other is None else self._joined(other, image, names[meant])
+            meant = self._most_alike(image, names, alike)
+            if other := found[meant]:
+                raise BoxesError(
+                    f"{self.path} names {other.name} and {image.name}, and {names[meant]} may be "
+                    "either; name each image in one way, and give the folder that holds all."
+                )
+            found[meant] = image
         lacking = [name for name, image in zip(names, found, strict=True) if image is None]
         if unmatched and (lacking or len(unmatched) == len(self.images)):
             raise BoxesError(
@@ -182,34 +192,22 @@ class BoxTable:
         rows = {image.name: image for image in self.images}
         return [rows.get(name, TableImage(name)) if name else None for name in slices]
 
-    def _one(self, image: TableImage, names: Sequence[str], numbers: list[int]) -> int | None:
+    def _most_alike(self, image: TableImage, names: Sequence[str], numbers: list[int]) -> int:
         """The one of these images that is most like the row: in case, then in folders upwards."""
-        row = _parts(f"{image.folder}/{image.name}" if image.folder else image.name)[::-1]
+        row = _parts(f"{image.folder}/{image.name}")[::-1]
         likeness = {}
         for number in numbers:
             parts = _parts(names[number])[::-1]
-            shared = takewhile(
-                lambda pair: pair[0] == pair[1], zip(parts[1:], row[1:], strict=False)
-            )
-            likeness[number] = parts[0] == row[0], len(list(shared))
+            pairs = zip(parts[1:], row[1:], strict=False)
+            shared = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+            likeness[number] = parts[0] == row[0], shared
         meant = [number for number in numbers if likeness[number] == max(likeness.values())]
         if len(meant) > 1:
             raise BoxesError(
                 f"{self.path} names {image.name}, and {_listed([names[n] for n in meant])} are "
                 "images of that name; name the folder, too."
             )
-        return meant[0] if meant else None
-
-    def _joined(self, one: TableImage, other: TableImage, name: str) -> TableImage:
-        """Two spellings of one image."""
-        folders = {_parts(image.name)[:-1] for image in (one, other)} - {()}
-        if len(folders) > 1 or one.size != other.size:
-            raise BoxesError(
-                f"{self.path} names {one.name} and {other.name}, and {name} may be either; give "
-                "the folder that holds both."
-            )
-        both = one.others_unboxed or other.others_unboxed
-        return replace(one, boxes=one.boxes + other.boxes, others_unboxed=both)
+        return meant[0]
 
 
 def read_box_table(path: Path) -> BoxTable:
@@ -231,10 +229,12 @@ def read_box_table(path: Path) -> BoxTable:
         text = _decoded(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise BoxesError(f"The boxes {path} cannot be read ({error}); give {FORMS}.") from error
-    if KIND in text:
-        return BoxTable(path, tuple(_of_stack(path)), of_stack=True)
-    images = _coco(text, path) if text.lstrip()[:1] in ("{", "[") else _csv(text, path)
-    return BoxTable(path, tuple(images))
+    of_stack = KIND in text
+    if of_stack:
+        rows = _of_stack(path)
+    else:
+        rows = _coco(text, path) if text.lstrip()[:1] in ("{", "[") else _csv(text, path)
+    return BoxTable(path, tuple(_images(rows, path)), of_stack)
 
 
 def _decoded(content: bytes) -> str:
@@ -246,71 +246,88 @@ def _decoded(content: bytes) -> str:
         return content.decode("cp1252")
 
 
-# --- CSV ------------------------------------------------------------------------------------------
-
-
-def _csv(text: str, path: Path) -> list[TableImage]:
-    rows = _rows(text, path)
-    _, header = next(rows, (0, [""]))
-    columns = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in header]
-
-    def find(names: tuple[str, ...]) -> int | None:
-        number = next((columns.index(name) for name in names if name in columns), None)
-        if number is not None and columns.count(columns[number]) > 1:
-            raise BoxesError(f"{path} has the column {header[number]} twice; leave one of them.")
-        return number
-
-    at = {column: find(names) for column, names in COLUMNS.items()}
-    corners = None not in (at["right"], at["bottom"])
-    sides = ("left", "top", *(("right", "bottom") if corners else ("width", "height")))
-    if None in (at[column] for column in ("name", *sides)):
-        given = " ".join(", ".join(header).split())[:200] if any(header) else "none"
-        raise BoxesError(f"{path} has the columns {given}; give {FORMS}.")
+def _images(rows: Iterator[Row], path: Path) -> list[TableImage]:
+    """Images in the order of their first rows, each with the boxes of all of its rows."""
     images: dict[tuple[str, str], TableImage] = {}
-    sizes: list[tuple[Any, ...]] = []
+    sizes: list[tuple[tuple[str, str], tuple[float, ...], TableBox | None, str]] = []
     findings: set[str] = set()
-    for line, row in rows:
-        where = f"Line {line} of {path}"
-        if any(row[len(header) :]):
-            raise BoxesError(
-                f"{where} has {len(row)} fields where the header names {len(header)}; correct it."
-            )
-        row += [""] * (len(header) - len(row))
-        cell = {column: "" if place is None else row[place] for column, place in at.items()}
+    for where, cells in rows:
+        cell = defaultdict(str, cells)
         if not cell["name"]:
             raise BoxesError(f"{where} names no image; give its file's name.")
         key = cell["name"].replace("\\", "/"), cell["folder"]
         image = images.get(key) or TableImage(cell["name"], folder=cell["folder"])
-        if cell["others_unboxed"].casefold() in ("1", "1.0", "true", "yes"):
+        if cell["others_unboxed"].casefold() in YES:
             image = replace(image, others_unboxed=True)
         images[key] = image
-        shape = [cell[side] for side in sides]
-        is_nodule = _is_nodule(cell["label"], where, findings)
-        if not is_nodule or not (cell["label"] or any(shape)):
+        if not _is_nodule(cell["label"], where, findings):
             continue
-        x, y, width, height = _numbers(shape, where)
-        if corners:
-            width, height = width - x, height - y
-        box = _box((x, y, width, height), where, cell["source"])
-        images[key] = replace(image, boxes=(*image.boxes, box))
-        if corners and cell["width"] and cell["height"]:
-            size = tuple(_numbers([cell["width"], cell["height"]], where))
-            sizes.append((key, size, (width, height), where))
+        box = None
+        sides = ("right", "bottom") if "right" in cells else ("width", "height")
+        shape = [cell[side] for side in ("left", "top", *sides)]
+        if cell["label"] or any(shape):
+            x, y, width, height = _numbers(shape, where)
+            if "right" in cells:
+                width, height = width - x, height - y
+            if not (width > 0 and height > 0):
+                raise BoxesError(
+                    f"{where} has a box of {width:g} x {height:g} px, where both sides must be "
+                    "above 0; correct it, or set the image's label to 0."
+                )
+            box = TableBox(x, y, width, height, cell["source"])
+            images[key] = replace(image, boxes=(*image.boxes, box))
+        if cell["columns"] and cell["rows"]:
+            size = tuple(_numbers([cell["columns"], cell["rows"]], where))
+            sizes.append((key, size, box, where))
     if findings and not any(image.boxes for image in images.values()):
         raise BoxesError(
             f"{path} labels its boxes {_listed(sorted(findings))}, and none is a nodule; call "
             "nodules so."
         )
-    # Beside corners, width and height are the image's, unless they are every box's own.
-    if any(abs(a - b) > 1 for _, size, own, _ in sizes for a, b in zip(size, own, strict=True)):
-        for key, size, _, where in sizes:
-            if min(size) <= 0 or images[key].size not in (None, size):
-                raise BoxesError(f"{where} has another image size than before; correct it.")
-            images[key] = replace(images[key], size=size)
+    # Some tables give each box's own sides there.
+    if all(b and max(abs(w - b.width), abs(h - b.height)) <= 1 for _, (w, h), b, _ in sizes):
+        return list(images.values())
+    for key, (width, height), _, where in sizes:
+        if min(width, height) <= 0 or images[key].size not in (None, (width, height)):
+            raise BoxesError(
+                f"{where} gives the image's size as {width:g} x {height:g} px, which is below 1 or "
+                "not that of another row; correct it."
+            )
+        images[key] = replace(images[key], size=(width, height))
     return list(images.values())
 
 
-def _rows(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+def _csv(text: str, path: Path) -> Iterator[Row]:
+    lines = _lines(text, path)
+    _, header = next(lines, (0, [""]))
+    columns = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in header]
+    at: dict[str, int] = {}
+    for column, names in COLUMNS.items():
+        number = next((columns.index(name) for name in names if name in columns), None)
+        if number is not None:
+            if columns.count(columns[number]) > 1:
+                raise BoxesError(f"{path} has the column {header[number]} twice; leave one.")
+            at[column] = number
+    corners = {"right", "bottom"} <= at.keys()
+    if corners:  # then width and height are the image's
+        at |= {new: at.pop(old) for new, old in SIZES.items() if old in at}
+    else:
+        at.pop("right", None)
+    sides = {"right", "bottom"} if corners else {"width", "height"}
+    if not {"name", "left", "top"} | sides <= at.keys():
+        given = " ".join(", ".join(header).split())[:200] if any(header) else "none"
+        raise BoxesError(f"{path} has the columns {given}; give {FORMS}.")
+    for line, cells in lines:
+        where = f"Line {line} of {path}"
+        if any(cells[len(header) :]):
+            raise BoxesError(
+                f"{where} has {len(cells)} fields where the header names {len(header)}; correct it."
+            )
+        cells += [""] * (len(header) - len(cells))
+        yield where, {column: cells[place] for column, place in at.items()}
+
+
+def _lines(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Lines that are not empty, with their numbers; the first is the header."""
     lines = text.splitlines(keepends=True)
     told = re.fullmatch(r"sep=(.)", lines[0].strip()) if lines else None  # as Excel has it
@@ -361,71 +378,44 @@ def _numbers(cells: list[str], where: str) -> list[float]:
     return [float(cell) for cell in cells]
 
 
-def _box(values: tuple[float, float, float, float], where: str, source: str = "") -> TableBox:
-    if not (values[2] > 0 and values[3] > 0):
-        raise BoxesError(
-            f"{where} has a box of {values[2]:g} x {values[3]:g} px, where both sides must be "
-            "above 0; correct it, or set the image's label to 0."
-        )
-    return TableBox(*values, source=source)
-
-
-# --- COCO -----------------------------------------------------------------------------------------
-
-
-def _coco(text: str, path: Path) -> list[TableImage]:
+def _coco(text: str, path: Path) -> Iterator[Row]:
     try:
         content = json.loads(text)
-        images = {
-            image["id"]: TableImage(_text(image["file_name"]), size=_size(image, path))
-            for image in content["images"]
-        }
-        names = {entry["id"]: _text(entry["name"]) for entry in content.get("categories", [])}
-        nodules = {number for number, name in names.items() if _names_nodule(name)}
-        entries = [entry for entry in content["annotations"] if entry["image_id"] in images]
-        lost = len(content["annotations"]) - len(entries)
+        images = {entry["id"]: _described(entry) for entry in content["images"]}
+        labels = {entry["id"]: _text(entry["name"]) for entry in content.get("categories", [])}
+        entries = [(images[entry["image_id"]], entry) for entry in content["annotations"]]
+        kinds = [labels.get(entry.get("category_id"), "") for _, entry in entries]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BoxesError(f"{path} is not of COCO's form ({error!r}); give {FORMS}.") from error
-    if lost:
         raise BoxesError(
-            f"{path} has {lost} annotations of images that it does not list; list the images."
-        )
-    if names and not nodules:
+            f"{path} is not of COCO's form, or has annotations of images that it does not list "
+            f"({error!r}); give {FORMS}."
+        ) from error
+    if labels and not any(map(_names_nodule, labels.values())):
         raise BoxesError(
-            f"{path} has the categories {_listed(list(names.values()))}, and none is a nodule; "
+            f"{path} has the categories {_listed(list(labels.values()))}, and none is a nodule; "
             "call the nodules' category so."
         )
-    for number, entry in enumerate(entries):
-        where = f"Annotation {number} of {path}"
-        if names and entry.get("category_id") not in names:
+    for image in images.values():
+        yield f"The image {image['name']} of {path}", image
+    for number, ((image, entry), kind) in enumerate(zip(entries, kinds, strict=True)):
+        where, values = f"Annotation {number} of {path}", entry.get("bbox")
+        if labels and not kind:
             raise BoxesError(f"{where} has no category of the file's; give it one.")
-        if names and entry["category_id"] not in nodules:
+        if labels and not _names_nodule(kind):
             continue
-        image = images[entry["image_id"]]
         if entry.get("iscrowd") or entry.get("ignore") or entry.get("ignored"):
-            images[entry["image_id"]] = replace(image, others_unboxed=True)
+            yield where, {"name": image["name"], "others_unboxed": "1"}
             continue
-        values = entry.get("bbox")
-        cells = [repr(v) for v in values] if isinstance(values, list) else []
-        if len(cells) != 4:
+        if not isinstance(values, list) or len(values) != 4:
             raise BoxesError(f"{where} has the bbox {values}; give [x, y, width, height] in px.")
-        x, y, width, height = _numbers(cells, where)
-        box = _box((x, y, width, height), where, str(entry.get("source", "")))
-        images[entry["image_id"]] = replace(image, boxes=(*image.boxes, box))
-    return list(images.values())
+        sides = dict(zip(("left", "top", "width", "height"), map(repr, values), strict=True))
+        yield where, {"name": image["name"], "source": str(entry.get("source", "")), **sides}
 
 
-def _size(image: dict[str, Any], path: Path) -> tuple[float, float] | None:
-    width, height = image.get("width"), image.get("height")
-    if width is None or height is None:
-        return None
-    for side in (width, height):
-        if type(side) not in (int, float) or not math.isfinite(side) or side <= 0:
-            raise BoxesError(
-                f"{path} gives {image['file_name']} the size {width} x {height}, where numbers of "
-                "px above 0 are wanted; correct it."
-            )
-    return float(width), float(height)
+def _described(entry: dict[str, Any]) -> dict[str, str]:
+    """The cells of an image in COCO: its name, and its size where the file says it."""
+    size = {new: str(entry[old]) for new, old in SIZES.items() if entry.get(old) is not None}
+    return {"name": _text(entry["file_name"]), **size}
 
 
 def _text(value: object) -> str:
@@ -434,17 +424,10 @@ def _text(value: object) -> str:
     return value
 
 
-# --- the boxes of a stack -------------------------------------------------------------------------
-
-
-def _of_stack(path: Path) -> list[TableImage]:
-    slices: dict[str, TableImage] = {}
-    for index, entry in enumerate(read_entries(path)):
-        number, (left, right), (top, bottom) = ends_of(entry.corners, index)
-        box = _box((left, top, right - left, bottom - top), f"Box {index} of {path}")
-        image = slices.get(str(number), TableImage(str(number)))
-        slices[image.name] = replace(image, boxes=(*image.boxes, box))
-    return list(slices.values())
+def _of_stack(path: Path) -> Iterator[Row]:
+    for box in given_boxes(path):
+        edges = zip(("left", "top", "right", "bottom"), map(repr, box.edges), strict=True)
+        yield f"Box {box.index} of {path}", {"name": str(box.slice), **dict(edges)}
 
 
 # --- names ----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 from nodegen.constants import SMALLEST_BOX_PX
 from nodegen.errors import BoxesError, RecipeError
 from nodegen.io.files import write_text
-from nodegen.schemas import KIND, BoxEntry, BoxesFile, RecipesFile, read_json
+from nodegen.schemas import KIND, BoxesFile, RecipesFile, read_json
 from nodegen.schemas import Box as Box
 from nodegen.schemas import Recipe as Recipe
 
@@ -23,38 +23,60 @@ BOXES, RECIPES = "nodules.json", "recipes.json"  # beside the stack
 
 
 def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
-    """Read the boxes of a stack of ``shape`` (slice, row, column).
+    """Read the boxes of ``nodules.json``, fitted into their stack as :func:`fit_boxes` does.
 
-    Those that stick out are clipped, and those below 5 px are grown.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    shape : (slices, rows, columns)
+        Of the stack.
 
     Raises
     ------
     BoxesError
         Where the file is missing or malformed, or a box lies wholly outside; the message names it.
     """
-    return [
-        _fitted(*ends_of(entry.corners, index), index, shape)
-        for index, entry in enumerate(read_entries(path))
-    ]
-
-
-def read_entries(path: Path) -> list[BoxEntry]:
-    """Read the boxes of ``nodules.json`` as they stand there; see :func:`read_boxes`."""
-    return read_json(BoxesFile, path, BoxesError, "see the README for its form")[1].boxes
+    return fit_boxes(given_boxes(path), shape)
 
 
 def clipped_boxes(path: Path, shape: tuple[int, int, int]) -> list[int]:
-    """Which boxes of ``nodules.json`` reach beyond their slice, and so are clipped."""
-    places = [ends_of(entry.corners, number) for number, entry in enumerate(read_entries(path))]
+    """Which boxes of ``nodules.json`` reach beyond their slice, and so are clipped.
+
+    Takes and raises what :func:`read_boxes` does.
+    """
     return [
-        number
-        for number, (_, x, y) in enumerate(places)
-        if min(*x, *y) < 0 or max(x) > shape[2] or max(y) > shape[1]
+        box.index
+        for box in given_boxes(path)
+        if min(box.edges) < 0 or box.right > shape[2] or box.bottom > shape[1]
     ]
 
 
+def given_boxes(path: Path) -> list[Box]:
+    """The boxes of a file as they stand there: their edges may be fractions, and lie outside."""
+    _, checked = read_json(BoxesFile, path, BoxesError, "see the README for its form")
+    boxes = []
+    for index, entry in enumerate(checked.boxes):
+        corners = ((*corner, 0.0)[:3] for corner in entry.corners)  # a single image's may lack z
+        x, y, z = (list[Any](values) for values in zip(*corners, strict=True))
+        if max(z) != min(z) or not float(z[0]).is_integer():
+            raise BoxesError(
+                f"The corners of box {index} have z {', '.join(f'{v:g}' for v in z)} where one "
+                "whole number, the index of a slice, is wanted; give all four the same."
+            )
+        boxes.append(Box(int(z[0]), min(x), min(y), max(x), max(y), index))
+    return boxes
+
+
 def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
-    """Fit boxes into a stack as :func:`read_boxes` does, and number them in their order.
+    """Fit boxes into a stack: rounded to whole px, clipped to their slices, and numbered in order.
+
+    Parameters
+    ----------
+    boxes : sequence of Box
+        Those below 5 px are grown to it.
+    shape : (slices, rows, columns)
+        Of the stack.
 
     Raises
     ------
@@ -63,10 +85,10 @@ def fit_boxes(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
     """
     if isinstance(boxes, Box):
         raise BoxesError("One Box is given where a list of them is wanted; put it into brackets.")
-    return [_checked(box, index, shape) for index, box in enumerate(boxes)]
+    return [_fitted(box, index, shape) for index, box in enumerate(boxes)]
 
 
-def _checked(box: Box, index: int, shape: tuple[int, ...]) -> Box:
+def _fitted(box: Box, index: int, shape: tuple[int, ...]) -> Box:
     try:
         place, *corners = map(float, (box.slice, *box.edges))
     except (AttributeError, TypeError, ValueError) as error:
@@ -79,12 +101,41 @@ def _checked(box: Box, index: int, shape: tuple[int, ...]) -> Box:
             f"Box {index} is {box}, where a whole number for the slice and finite numbers for its "
             "edges are wanted."
         )
+    ends = f"x {left:g} to {right:g}, y {top:g} to {bottom:g}"
     if right < left or bottom < top:
         raise BoxesError(
-            f"Box {index} runs from x {left:g} to {right:g} and from y {top:g} to {bottom:g}; give "
-            "left, top, right and bottom, not x, y, width and height."
+            f"Box {index} runs backwards ({ends}); give left, top, right and bottom, not x, y, "
+            "width and height."
         )
-    return _fitted(int(place), (left, right), (top, bottom), index, shape)
+    slices, rows, columns = shape
+    if not 0 <= place < slices:
+        raise BoxesError(
+            f"Box {index} lies in slice {place:g} and the stack has {slices}; give a z of 0 to "
+            f"{slices - 1}."
+        )
+    x, y = _span(left, right, columns), _span(top, bottom, rows)
+    if x is None or y is None:
+        raise BoxesError(
+            f"Box {index} ({ends}) lies wholly outside the slice of {columns} x {rows} px; move it "
+            "inside."
+        )
+    return Box(int(place), x[0], y[0], x[1], y[1], index)
+
+
+def _span(low: float, high: float, length: int) -> tuple[int, int] | None:
+    """Half-open px of one axis: rounded, grown to the least size, clipped to 0..length."""
+    start, stop = round(low), round(high)
+    if stop <= 0 or start >= length:
+        return None
+    lacking = SMALLEST_BOX_PX - (stop - start)
+    if lacking > 0:
+        start -= lacking // 2
+        stop = start + SMALLEST_BOX_PX
+    start, stop = max(start, 0), min(stop, length)
+    if stop - start < SMALLEST_BOX_PX:  # clipped too small: grow inwards
+        start = max(min(start, length - SMALLEST_BOX_PX), 0)
+        stop = min(max(stop, SMALLEST_BOX_PX), length)
+    return start, stop
 
 
 def write_boxes(path: Path, boxes: list[Box]) -> None:
@@ -96,59 +147,6 @@ def write_boxes(path: Path, boxes: list[Box]) -> None:
         entries.append({"corners": [[x[i], y[k], box.slice] for i, k in places]})
     content = {"type": KIND, "boxes": entries, "version": {"major": 1, "minor": 0}}
     write_text(path, json.dumps(content) + "\n")
-
-
-def ends_of(
-    corners: list[list[float]], index: int
-) -> tuple[int, tuple[float, float], tuple[float, float]]:
-    """The slice of a box, and its ends along x and y, px; a single image's boxes may lack z."""
-    x, y, z = zip(*((*corner, 0.0)[:3] for corner in corners), strict=True)
-    if max(z) != min(z) or not float(z[0]).is_integer():
-        raise BoxesError(
-            f"The corners of box {index} have z {', '.join(f'{v:g}' for v in z)} where one whole "
-            "number, the index of a slice, is wanted; give all four the same."
-        )
-    return int(z[0]), (min(x), max(x)), (min(y), max(y))
-
-
-def _fitted(
-    slice_: int,
-    x: tuple[float, float],
-    y: tuple[float, float],
-    index: int,
-    shape: tuple[int, ...],
-) -> Box:
-    """Round a box, grow it to the least size, clip it to its slice."""
-    slices, rows, columns = shape
-    if not 0 <= slice_ < slices:
-        raise BoxesError(
-            f"Box {index} lies in slice {slice_} and the stack has {slices}; give a z of 0 to "
-            f"{slices - 1}."
-        )
-    left, right = _span(*x, columns)
-    top, bottom = _span(*y, rows)
-    if right <= left or bottom <= top:
-        raise BoxesError(
-            f"Box {index} (x {x[0]:g} to {x[1]:g}, y {y[0]:g} to {y[1]:g}) lies wholly "
-            f"outside the slice of {columns} x {rows} px; move it inside."
-        )
-    return Box(slice_, left, top, right, bottom, index)
-
-
-def _span(low: float, high: float, length: int) -> tuple[int, int]:
-    """Half-open px of one axis: rounded, grown to the least size, clipped to 0..length."""
-    start, stop = round(low), round(high)
-    if stop <= 0 or start >= length:
-        return 0, 0
-    lacking = SMALLEST_BOX_PX - (stop - start)
-    if lacking > 0:
-        start -= lacking // 2
-        stop = start + SMALLEST_BOX_PX
-    start, stop = max(start, 0), min(stop, length)
-    if stop - start < SMALLEST_BOX_PX:  # clipped too small: grow inwards
-        start = max(min(start, length - SMALLEST_BOX_PX), 0)
-        stop = min(max(stop, SMALLEST_BOX_PX), length)
-    return start, stop
 
 
 def position(box: Box) -> tuple[int, ...]:

@@ -37,15 +37,13 @@ def write_bytes(path: Path, content: bytes) -> None:
     OutputError
         Where the file cannot be written; then nothing is left.
     """
-    try:
+    with writing(path):
         mode = path.stat().st_mode if path.exists() else 0
         if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode):
             path.write_bytes(content)
             return
         with whole_file(path) as file:
             file.write(content)
-    except OSError as error:
-        raise cannot_write(path, error) from error
 
 
 @contextmanager
@@ -69,16 +67,21 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def cannot_write(path: Path, error: BaseException) -> OutputError:
-    """The one sentence for a file that cannot be written."""
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    if isinstance(error, PermissionError) and hasattr(os, "getuid"):
-        why = f"{why}, as user {os.getuid()}"
-    if path.parent.name.startswith(STAGING):
-        path = path.parent.parent / path.name
-    return OutputError(
-        f"{path} cannot be written ({why}); give an output folder that is writable and has room."
-    )
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into an OutputError that says why ``path`` cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        if isinstance(error, PermissionError) and hasattr(os, "getuid"):
+            why = f"{why}, as user {os.getuid()}"
+        if path.parent.name.startswith(STAGING):
+            path = path.parent.parent / path.name
+        raise OutputError(
+            f"{path} cannot be written ({why}); give an output folder that is writable and has "
+            "room."
+        ) from error
 
 
 @contextmanager
@@ -125,9 +128,12 @@ def _acquire(lock: FileLock, folder: Path, wait: bool) -> None:
             f"Another run is writing into {folder}; wait until it is done, or give another output "
             "folder."
         ) from None
-    except (OSError, NotImplementedError) as error:
-        if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
-            raise cannot_write(folder, error) from error
+    except NotImplementedError:
+        pass  # nor are there any locks here
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            with writing(folder):
+                raise
 
 
 def check_writable(
@@ -139,7 +145,7 @@ def check_writable(
     read, which is never replaced, by whatever spelling or link.
     """
     for path in filter(None, paths):
-        if any(same_file(path, read) for read in inputs):
+        if any(_same_file(path, read) for read in inputs):
             raise OutputError(
                 f"{path} is the input itself, which is never overwritten; give another output."
             )
@@ -166,7 +172,7 @@ def check_writable(
             ) from error
 
 
-def same_file(one: Path, other: Path) -> bool:
+def _same_file(one: Path, other: Path) -> bool:
     """Whether two paths are one file or folder, by whatever spelling, link or mount."""
     try:
         return os.path.samefile(one, other)
@@ -234,7 +240,7 @@ def claim(
     '1'
     """
     for number, result in enumerate(results):
-        if any(same_file(result, other) for other in results[:number]):
+        if any(_same_file(result, other) for other in results[:number]):
             raise OutputError(
                 f"{result} would be written twice; give each kind of output a folder of its own."
             )
@@ -243,13 +249,11 @@ def claim(
         folders: dict[Path, Path] = {}
         for result in results:
             folder = Path(os.path.realpath(result.parent))
-            try:
-                if folder not in folders:
+            if folder not in folders:
+                with writing(result.parent):
                     stack.enter_context(locked(result.parent))
                     made = tempfile.TemporaryDirectory(prefix=STAGING, dir=folder)
                     folders[folder] = Path(stack.enter_context(made))
-            except OSError as error:
-                raise cannot_write(result.parent, error) from error
             check_writable(*files_of(result), overwrite=overwrite, inputs=inputs)
             staged[result] = folders[folder] / result.name
         yield staged
@@ -258,22 +262,18 @@ def claim(
 
 def _publish(staged: dict[Path, Path]) -> None:
     """Move all results to their names; of a stack, the file that names the others last."""
-    published: list[Path] = []
-    place = Path()
-    try:
-        for result, made in staged.items():
-            if made.exists():  # a run that is killed here leaves no mixture of old and new
-                for place in reversed(files_of(result)):
-                    place.unlink(missing_ok=True)
-        for result, made in staged.items():
-            for place, file in zip(files_of(result), files_of(made), strict=True):
-                if file.exists():
-                    os.replace(file, place)
-                    published.append(place)
-    except BaseException as error:  # together, or none
-        for done in published:
-            with suppress(OSError):
-                done.unlink()
-        if isinstance(error, OSError):
-            raise cannot_write(place, error) from error
-        raise
+    moves = [
+        (made, place)
+        for result in staged
+        for made, place in zip(files_of(staged[result]), files_of(result), strict=True)
+        if made.exists()
+    ]
+    for _, place in reversed(moves):  # a run that is killed here leaves no mixture of old and new
+        with writing(place):
+            place.unlink(missing_ok=True)
+    with ExitStack() as published:
+        for made, place in moves:
+            with writing(place):
+                os.replace(made, place)
+            published.callback(place.unlink, missing_ok=True)  # together, or none
+        published.pop_all()

@@ -22,7 +22,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from nodegen.constants import ABSORPTION_MAX, EMPTY_RAY
 from nodegen.errors import LibraryError
-from nodegen.io.files import cannot_write, write_bytes
+from nodegen.io.files import write_bytes, writing
 from nodegen.io.image import largest_part
 from nodegen.io.tables import csv_text
 from nodegen.schemas import LIBRARY_FORMAT, LIBRARY_VERSION, LibraryFile, read_json
@@ -220,12 +220,10 @@ def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
         "samples": fine_offset,
         "nodules_csv_sha256": sha256,
     }
-    try:
-        # Without its index the folder holds no library: whatever happens in between, no reader
-        # can meet the array of one and the table of another.
+    # Without its index the folder holds no library: whatever happens in between, no reader can meet
+    # the array of one and the table of another.
+    with writing(folder / INDEX):
         (folder / INDEX).unlink(missing_ok=True)
-    except OSError as error:
-        raise cannot_write(folder / INDEX, error) from error
     for name, parts in arrays.items():
         stream = io.BytesIO()
         np.save(stream, np.concatenate(parts), allow_pickle=False)

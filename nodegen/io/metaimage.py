@@ -279,7 +279,7 @@ def write_metaimage(
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """Write .mha, or .mhd with its .zraw: a header, then one zlib stream.
 
-    Takes what :class:`nodegen.io.stack.StackWriter` takes, and yields a function that takes the
+    Takes what :func:`nodegen.io.stack.stack_writer` takes, and yields a function that takes the
     next slice, (row, column).
     """
     data, n = files_of(path)[0], geometry.dimension

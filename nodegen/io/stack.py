@@ -6,19 +6,18 @@ One reader for every format: MetaImage and TIFF, which may hold a stack, PNG, JP
 import logging
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import Any, Self
 
 import numpy as np
 
 from nodegen.dicom.read import count_frames, is_dicom, read_dicom
 from nodegen.errors import OutputError, StackError
-from nodegen.io.files import cannot_write
+from nodegen.io.files import writing
 from nodegen.io.image import Geometry, Mark, check_pixels
 from nodegen.io.metaimage import count_slices as _count_metaimage
 from nodegen.io.metaimage import read_metaimage, write_metaimage
@@ -215,10 +214,18 @@ def _unreadable(path: Path, error: OSError) -> StackError:
 # --- writing --------------------------------------------------------------------------------------
 
 
-class StackWriter:
-    """Writes a stack slice by slice; a context manager.
+@contextmanager
+def stack_writer(
+    path: Path,
+    geometry: Geometry,
+    shape: tuple[int, ...],
+    dtype: np.dtype | type,
+    mark: Mark | None = None,
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Open a stack to be written: yields a function that takes one slice after the other.
 
-    On a clean exit the whole file lies under ``path``; on an exception nothing does.
+    A slice, (row, column), is not to be changed after it is handed over. On a clean exit the whole
+    file lies under ``path``; on an exception nothing does.
 
     Parameters
     ----------
@@ -226,69 +233,44 @@ class StackWriter:
         Ends in .mha, .mhd (the pixels go beside it, into .zraw) or .tif.
     geometry : Geometry
         Of the stack.
-    shape : (slices, rows, columns)
-    dtype : dtype
-        Of the slices that will be written.
+    shape, dtype : (slices, rows, columns), numpy.dtype
+        Of the pixels that will be written.
     mark : Mark, optional
         Says in the file what is synthetic.
 
     Raises
     ------
     OutputError
-        Where the file cannot be written, from any of the methods.
+        Where the file cannot be written, from the function, too.
     """
+    check_suffix(path)
+    dtype, count = np.dtype(dtype), 0
+    form = write_tiff if path.suffix.lower() in TIFF else write_metaimage
+    waiting: deque[Future[None]] = deque()
+    with ExitStack() as files:
+        with writing(path):
+            append = files.enter_context(form(path, geometry, tuple(shape), dtype, mark))
+        pool = files.enter_context(ThreadPoolExecutor(1))
 
-    def __init__(
-        self,
-        path: Path,
-        geometry: Geometry,
-        shape: tuple[int, ...],
-        dtype: np.dtype | type,
-        mark: Mark | None = None,
-    ):
-        check_suffix(path)
-        self.path, self.shape, self.dtype = path, tuple(shape), np.dtype(dtype)
-        self._written = 0
-        write = write_tiff if path.suffix.lower() in TIFF else write_metaimage
-        self._file = write(path, geometry, self.shape, self.dtype, mark)
-        self._waiting: deque[Future[None]] = deque()
+        def write(pixels: np.ndarray) -> None:
+            nonlocal count
+            if pixels.shape != tuple(shape[1:]) or pixels.dtype != dtype:
+                raise ValueError(
+                    f"a slice of {pixels.dtype} {pixels.shape}, not {dtype} {tuple(shape[1:])}"
+                )
+            waiting.append(pool.submit(append, pixels))
+            count += 1
+            if len(waiting) > WAITING:
+                with writing(path):
+                    waiting.popleft().result()
 
-    def __enter__(self) -> Self:
-        try:
-            self._append = self._file.__enter__()
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-        self._pool = ThreadPoolExecutor(1)
-        return self
-
-    def write(self, pixels: np.ndarray) -> None:
-        """Hand over the next slice, (row, column); it is not to be changed afterwards."""
-        if pixels.shape != self.shape[1:] or pixels.dtype != self.dtype:
-            raise ValueError(
-                f"a slice of {pixels.dtype} {pixels.shape}, not {self.dtype} {self.shape[1:]}"
-            )
-        self._waiting.append(self._pool.submit(self._append, pixels))
-        self._written += 1
-        if len(self._waiting) > WAITING:
-            try:
-                self._waiting.popleft().result()
-            except OSError as error:
-                raise cannot_write(self.path, error) from error
-
-    def __exit__(self, *raised: Any) -> None:
-        self._pool.shutdown(cancel_futures=raised[1] is not None)
-        if raised[1] is not None:
-            self._file.__exit__(*raised)  # removes what was written
-            return
-        try:
-            with ExitStack() as files:  # gives the files their names, or removes them
-                files.push(self._file)
-                for slice_ in self._waiting:
-                    slice_.result()
-                if self._written != self.shape[0]:
-                    raise ValueError(f"{self._written} of {self.shape[0]} slices were written")
-        except OSError as fault:
-            raise cannot_write(self.path, fault) from fault
+        yield write
+        with writing(path):
+            for slice_ in waiting:
+                slice_.result()
+            if count != shape[0]:
+                raise ValueError(f"{count} of {shape[0]} slices were written")
+            files.close()  # gives the file its name
 
 
 def check_suffix(path: Path) -> None:

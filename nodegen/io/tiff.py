@@ -250,7 +250,7 @@ def write_tiff(
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """Write .tif, one page a slice; of the geometry, a TIFF can hold the spacing in the plane.
 
-    Takes what :class:`nodegen.io.stack.StackWriter` takes, and yields a function that takes the
+    Takes what :func:`nodegen.io.stack.stack_writer` takes, and yields a function that takes the
     next slice, (row, column).
     """
     from tifffile import TiffWriter

@@ -22,7 +22,7 @@ from nodegen.io.radiograph import (
     read_radiograph,
     read_radiographs,
 )
-from nodegen.io.stack import StackWriter, bare_name
+from nodegen.io.stack import bare_name, stack_writer
 from nodegen.io.tables import csv_text
 from nodegen.lungs.fields import Lungs, find_lungs
 from nodegen.lungs.prior import Prior
@@ -112,9 +112,9 @@ def place_files(
         name = bare_name(Path(members[0][0]).name) if len(names) == 1 else "radiographs"
         x, y = (members[0][1].spacing if len(sizes) == 1 else None) or (1.0, 1.0)
         geometry = replace(Geometry.plain(3), spacing=(x, y, 1.0))
-        with StackWriter(folder / f"{name}.mha", geometry, (len(members), *shape), dtype) as writer:
+        with stack_writer(folder / f"{name}.mha", geometry, (len(members), *shape), dtype) as write:
             for _, one, _ in members:
-                writer.write(read_radiograph(one.path, one.slice).pixels)
+                write(read_radiograph(one.path, one.slice).pixels)
         placed.append((folder, len(members), len(boxes)))
     return placed
 

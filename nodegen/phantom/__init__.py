@@ -14,8 +14,8 @@ from scipy import ndimage
 from nodegen.io.boxes import BOXES, Box, write_boxes
 from nodegen.io.files import claim
 from nodegen.io.image import SIMULATED, Geometry, Mark
-from nodegen.io.stack import StackWriter
-from nodegen.phantom.anatomy import SIDE, Anatomy, draw_anatomy
+from nodegen.io.stack import stack_writer
+from nodegen.phantom.anatomy import SIDE, Anatomy
 from nodegen.phantom.render import radiograph
 from nodegen.phantom.tissue import borders, cage_half_width, domes, frame
 from nodegen.workers import track
@@ -57,11 +57,11 @@ def write_phantom(
     mark = Mark("Simulated radiograph", SIMULATED)
     form = GEOMETRY, (slices, SIDE, SIDE), np.dtype(np.uint16), mark
     with claim(image, output / BOXES, overwrite=overwrite) as staged:
-        with StackWriter(staged[image], *form) as writer:
+        with stack_writer(staged[image], *form) as write:
             for index in track(range(slices), slices, "simulating", "slice", progress):
                 patient, places = np.random.SeedSequence([seed, index]).spawn(2)
-                anatomy = draw_anatomy(np.random.default_rng(patient))
-                writer.write(radiograph(anatomy))
+                anatomy = Anatomy(np.random.default_rng(patient))
+                write(radiograph(anatomy))
                 boxes += draw_boxes(anatomy, index, np.random.default_rng(places))
         numbered = [replace(box, index=i) for i, box in enumerate(boxes)]
         write_boxes(staged[output / BOXES], numbered)

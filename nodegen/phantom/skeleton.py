@@ -4,15 +4,22 @@ import numpy as np
 from scipy import ndimage
 
 from nodegen.phantom.anatomy import Anatomy
-from nodegen.phantom.splat import cast, tube
-from nodegen.phantom.tissue import Coordinates, cage_half_width, chord, lean
+from nodegen.phantom.tissue import (
+    GOLDEN,
+    PLASTIC,
+    Coordinates,
+    cage_half_width,
+    cast,
+    chord,
+    lean,
+)
 
 RIBS = 11  # a side; the twelfth lies below the image
 CORTEX, CORE = 5.4, 0.85  # excess density over soft tissue, in its units
 RIB_HALF_HEIGHT, RIB_HALF_THICKNESS = 18.0, 10.0  # px: 12 and 7 mm
 
 
-def rib_path(anatomy: Anatomy, side: int, rib: int) -> np.ndarray:
+def _rib_path(anatomy: Anatomy, side: int, rib: int) -> np.ndarray:
     """Centre line of a rib, `(point, 3)`: column from the midline, row, depth towards the front."""
     sign = (-1, 1)[side]
     width, apex = anatomy.half_width[side], anatomy.apex[side]
@@ -50,7 +57,7 @@ def ribs_and_clavicles(anatomy: Anatomy) -> np.ndarray:
     parts = []
     for side in (0, 1):
         for rib in range(RIBS):
-            path = _place(anatomy, rib_path(anatomy, side, rib))
+            path = _place(anatomy, _rib_path(anatomy, side, rib))
             n = len(path)
             taper = np.interp(np.linspace(0, 1, n), [0, 0.1, 0.8, 1], [0.55, 0.9, 1.0, 1.15])
             size = taper * np.interp(rib, [0, 1, 10], [1.15, 0.95, 1.0])
@@ -60,7 +67,7 @@ def ribs_and_clavicles(anatomy: Anatomy) -> np.ndarray:
             side_on = np.abs(np.linspace(-1, 1.2, n))  # about 0 where the rib turns at the side
             fade = fade * (1.0 if rib else 0.3) * np.interp(side_on, [0, 0.35], [0.6, 1])
             parts.append(
-                tube(path, RIB_HALF_HEIGHT * size, RIB_HALF_THICKNESS * taper,
+                _tube(path, RIB_HALF_HEIGHT * size, RIB_HALF_THICKNESS * taper,
                      shell=CORTEX * fade, core=CORE * fade, upper=0.45)
             )  # fmt: skip
         sign = (-1, 1)[side]
@@ -70,8 +77,50 @@ def ribs_and_clavicles(anatomy: Anatomy) -> np.ndarray:
         y -= 18 * np.sin(2 * np.pi * t**1.2)
         path = _place(anatomy, np.stack([x, y, 60 * np.sin(2 * np.pi * t)], axis=1))
         size = np.interp(t, [0, 0.06, 0.2, 0.5, 0.8, 0.97, 1], [8, 23, 20, 15, 17, 21, 16])
-        parts.append(tube(path, size, 0.8 * size, shell=0.5 * CORTEX, core=0.6 * CORE, upper=0.3))
+        parts.append(_tube(path, size, 0.8 * size, shell=0.5 * CORTEX, core=0.6 * CORE, upper=0.3))
     return cast(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def _tube(
+    path: np.ndarray,
+    height: np.ndarray,
+    thickness: np.ndarray,
+    *,
+    shell: np.ndarray | float,
+    core: np.ndarray | float,
+    upper: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sample a bone, an elliptical tube with a dense cortex: columns, rows, volumes for `cast`.
+
+    `path` is the centre line, `(point, 3)`: column, row, depth; `height` and `thickness` are the
+    half-axes of its cross-section, px; `shell` and `core` the densities of the cortex and of what
+    it holds, over soft tissue's; the cortex is denser above, and less dense below, by `upper`.
+    """
+    tangent = np.gradient(path, axis=0)
+    step = np.linalg.norm(tangent, axis=1, keepdims=True)
+    tangent = tangent / step
+    up = np.array([0.0, -1.0, 0.0]) + tangent[:, 1:2] * tangent
+    up /= np.linalg.norm(up, axis=1, keepdims=True)
+    out = np.cross(tangent, up)
+    angles, rings = 48, ((0.97, 0.06, shell), (0.91, 0.06, shell), (0.44, 0.88, core))
+    xs, ys, weights = [], [], []
+    for ring, (radius, width, density) in enumerate(rings):
+        count = angles if radius > 0.8 else angles // 2
+        # Each cross-section is turned by the golden ratio: even samples, and no moiré.
+        turn = (np.arange(len(path)) * GOLDEN + 0.37 * ring)[:, None] % 1
+        angle = 2 * np.pi * (np.arange(count) + turn) / count
+        level = (np.arange(count) * GOLDEN + np.arange(len(path))[:, None] * PLASTIC) % 1
+        reach = radius if radius > 0.8 else 0.88 * np.sqrt(level)
+        a = reach * height[:, None] * np.cos(angle)
+        b = reach * thickness[:, None] * np.sin(angle)
+        xs.append((path[:, :1] + a * up[:, :1] + b * out[:, :1]).ravel())
+        ys.append((path[:, 1:2] + a * up[:, 1:2] + b * out[:, 1:2]).ravel())
+        area = 2 * np.pi * radius * width * height * thickness / count
+        weight = np.tile((density * area * step[:, 0])[:, None], (1, count))
+        if radius > 0.8:  # a rib's upper border is denser than its lower one
+            weight *= 1 + upper * np.cos(angle)
+        weights.append(weight.ravel())
+    return np.concatenate(xs), np.concatenate(ys), np.concatenate(weights)
 
 
 def spine(anatomy: Anatomy, at: Coordinates) -> np.ndarray:

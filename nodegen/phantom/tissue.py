@@ -1,4 +1,4 @@
-"""Soft tissue and air of a simulated chest, as path lengths along rays from back to front."""
+"""Path lengths along rays from back to front: of soft tissue and air, and of what is cast."""
 
 from dataclasses import dataclass
 
@@ -22,6 +22,8 @@ TRACHEA_RADIUS = 25.0  # px
 CARINA = 395.0  # row where the trachea divides
 LUNG_DENSITY = 0.22  # of soft tissue
 PLEURA = 12  # px inside the rib cage where the lungs end
+# Multiples of these, modulo 1, fill an interval and a square evenly.
+GOLDEN, PLASTIC = 0.6180339887, 0.7548776662
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,25 @@ class Coordinates:
         """Spread a value for each side over the pixels, blended across the midline."""
         weight = np.clip(self.x / 60 + 0.5, 0, 1)
         return pair[0] * (1 - weight) + pair[1] * weight
+
+
+def cast(x: np.ndarray, y: np.ndarray, volume: np.ndarray) -> np.ndarray:
+    """Sum volumes (px³) at columns `x`, rows `y` into four pixels each: path lengths, px."""
+    x, y, volume = (np.ravel(values) for values in np.broadcast_arrays(x, y, volume))
+    left, top = np.floor(x).astype(np.int32), np.floor(y).astype(np.int32)
+    inside = (left >= 0) & (left < SIDE - 1) & (top >= 0) & (top < SIDE - 1)
+    x, y, volume, left, top = x[inside], y[inside], volume[inside], left[inside], top[inside]
+    right_part, low_part = x - left, y - top
+    index = top * SIDE + left
+    result = np.zeros(SIDE * SIDE)
+    for step, weight in (
+        (0, (1 - right_part) * (1 - low_part)),
+        (1, right_part * (1 - low_part)),
+        (SIDE, (1 - right_part) * low_part),
+        (SIDE + 1, right_part * low_part),
+    ):
+        result += np.bincount(index + step, weight * volume, SIDE * SIDE)
+    return result.reshape(SIDE, SIDE).astype(np.float32)
 
 
 def lean(anatomy: Anatomy, y: np.ndarray) -> np.ndarray:

@@ -3,8 +3,7 @@
 import numpy as np
 
 from nodegen.phantom.anatomy import SIDE, Anatomy
-from nodegen.phantom.splat import GOLDEN, PLASTIC, cast
-from nodegen.phantom.tissue import Coordinates
+from nodegen.phantom.tissue import GOLDEN, PLASTIC, Coordinates, cast
 
 ROOTS = 18  # arteries and veins that leave a hilum
 GENERATIONS = 13
@@ -14,7 +13,7 @@ SMALLEST_RADIUS = 0.55  # px
 HILUM = ((-84.0, 482.0), (92.0, 456.0))  # column from the midline, row; right and left
 
 
-def tree(anatomy: Anatomy, side: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+def _tree(anatomy: Anatomy, side: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     """Segments of one lung's vessels, px: start, end, bend `(segment, 3)`, radius at both ends.
 
     Columns are those of the image.
@@ -50,8 +49,8 @@ def tree(anatomy: Anatomy, side: int, rng: np.random.Generator) -> tuple[np.ndar
     return tuple(np.concatenate(values) for values in zip(*found, strict=True))
 
 
-def twigs(anatomy: Anatomy, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Segments of small vessels all over the lungs, as `tree`'s, most of them leaving the hila."""
+def _twigs(anatomy: Anatomy, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Segments of small vessels all over the lungs, as `_tree`'s, most of them leaving the hila."""
     start = rng.uniform([0, 60, -150], [SIDE, 960, 150], (TWIGS, 3))
     side = (start[:, 0] > anatomy.midline).astype(int)
     hilum = np.array(HILUM)[side] + [anatomy.midline, 0]
@@ -69,7 +68,7 @@ def twigs(anatomy: Anatomy, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
 def vessels(anatomy: Anatomy) -> np.ndarray:
     """Path length through all vessels of both lungs, `(row, column)` float32."""
     rng = np.random.default_rng(anatomy.streams[0])
-    parts = [tree(anatomy, side, rng) for side in (0, 1)] + [twigs(anatomy, rng)]
+    parts = [_tree(anatomy, side, rng) for side in (0, 1)] + [_twigs(anatomy, rng)]
     start, end, bend, r0, r1 = (np.concatenate(v) for v in zip(*parts, strict=True))
     length = np.linalg.norm(end - start, axis=1)
     result = np.zeros((SIDE, SIDE), np.float32)

@@ -1,11 +1,11 @@
 """Training cases for the lung network: simulated chests, and radiographs with confident labels."""
 
-from dataclasses import replace
+from copy import copy
 
 import numpy as np
 from PIL import Image
 
-from nodegen.phantom.anatomy import SIDE, Anatomy, draw_anatomy
+from nodegen.phantom.anatomy import SIDE, Anatomy
 from nodegen.phantom.render import expose, normalise, thickness
 from nodegen.phantom.tissue import borders, domes, frame, lung_sides
 
@@ -19,7 +19,7 @@ APEX_PX = 8  # rows under the simulated lungs' tops where they are wide enough t
 
 
 def phantom_case(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Simulate one chest, more varied than :func:`nodegen.phantom.anatomy.draw_anatomy`'s.
+    """Simulate one chest, more varied than :class:`nodegen.phantom.anatomy.Anatomy`.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def phantom_case(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         In 0..1: as the detector measures it, and energy-normalised.
     labels : numpy.ndarray of uint8, shape (row, column)
     """
-    anatomy = _varied(draw_anatomy(rng), rng)
+    anatomy = _varied(Anatomy(rng), rng)
     measured = expose(thickness(anatomy), anatomy)
     images = [_scaled(measured), _scaled(normalise(measured))]
     right, bottom = anatomy.margin
@@ -65,8 +65,8 @@ def _varied(anatomy: Anatomy, rng: np.random.Generator) -> Anatomy:
         first, second = (v + shift + between * rng.uniform(-1, 1) for v in value)
         return first, second
 
-    return replace(
-        anatomy,
+    varied = copy(anatomy)
+    vars(varied).update(
         apex=pair(anatomy.apex, rng.uniform(-20, 110), 15),
         half_width=pair(anatomy.half_width, rng.uniform(-90, 10), 15),
         dome=pair(anatomy.dome, rng.uniform(-150, 40), 35),
@@ -79,6 +79,7 @@ def _varied(anatomy: Anatomy, rng: np.random.Generator) -> Anatomy:
         bone=anatomy.bone * rng.uniform(0.5, 1.6),
         breast=pair(anatomy.breast, rng.uniform(-10, 90) * (rng.random() < 0.6), 10),
     )
+    return varied
 
 
 def confident_labels(chances: np.ndarray, labels: np.ndarray) -> np.ndarray | None:

@@ -16,7 +16,7 @@ from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.trained_detector import ScaledRadiograph, scaled, with_change
 from nodegen.io.boxes import BOXES, Box, read_boxes, write_boxes
 from nodegen.io.image import Geometry
-from nodegen.io.stack import StackWriter, find_image, read_stack
+from nodegen.io.stack import find_image, read_stack, stack_writer
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.context import SliceContext, to_output, to_unit
@@ -134,10 +134,10 @@ def write_places(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> None:
             "wanted for a stack; bring them to one."
         )
     ((shape, dtype),) = forms
-    with StackWriter(folder / "backgrounds.mha", Geometry.plain(3), (len(backgrounds), *shape),
-                     dtype) as writer:  # fmt: skip
+    with stack_writer(folder / "backgrounds.mha", Geometry.plain(3), (len(backgrounds), *shape),
+                     dtype) as write:  # fmt: skip
         for one in backgrounds:
-            writer.write(one.load())
+            write(one.load())
     boxes = [replace(box, slice=i) for i, one in enumerate(backgrounds) for box in one.nodules]
     write_boxes(folder / BOXES, boxes)
 
