@@ -31,6 +31,8 @@ def files_of_one_box(root: Path = ROOT) -> Counter[str]:
         Calls by file, relative to ``root``.
     """
     sys.path.insert(0, str(root))
+    import torch  # noqa: F401
+
     import process
     from nodegen.io.boxes import BOXES, read_boxes, write_boxes
     from nodegen.phantom import write_phantom

@@ -8,6 +8,7 @@ import pytest
 import torch
 from chromium import Chromium
 from radiographs import SAMPLE, SAMPLE_SEED
+from thorough import THOROUGH, cases
 
 from nodegen.constants import CLASSES, SCALES
 from nodegen.io.boxes import Box, write_boxes
@@ -23,8 +24,15 @@ CHANNELS = 4
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # beside other tests, threads of one convolution wait for each other
 
-# Seconds are never asserted: a busy machine is no fault.
-hypothesis.settings.register_profile("nodegen", deadline=None)
+# Seconds are never asserted: a busy machine is no fault. A usual run draws the same cases each
+# time, a thorough one others.
+hypothesis.settings.register_profile(
+    "nodegen",
+    deadline=None,
+    max_examples=cases(40, 400),
+    derandomize=not THOROUGH,
+    database=None,
+)
 hypothesis.settings.load_profile("nodegen")
 
 

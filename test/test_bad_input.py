@@ -16,6 +16,7 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thorough import cases
 
 import process
 from nodegen.cli import main
@@ -365,7 +366,7 @@ documents = (
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(120, 1000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents)
 def test_any_json_gives_boxes_inside_the_stack_or_a_sentence(tmp_path, document):
     path = tmp_path / "nodules.json"

@@ -1,12 +1,14 @@
 """The benchmark's parts: that they measure what they say, not how fast it is."""
 
 import json
+import tempfile
+import time
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import generators
+from benchmarks import generators, stacks
 from benchmarks.__main__ import main
 from benchmarks.generators import SIDES_PX, measure_windows, peak_fraction, slope
 from benchmarks.machine import expected_s
@@ -15,7 +17,8 @@ from benchmarks.unfolded import Unfolded
 from nodegen.cascade.cascade import Cascade
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack, read_stack
-from nodegen.settings import MODEL
+from nodegen.pipeline import generate
+from nodegen.settings import MODEL, Settings
 
 
 def test_the_unfolded_cascade_makes_what_the_folded_one_makes():
@@ -81,9 +84,25 @@ def test_tiled_stacks_hold_the_boxes_of_every_slice(tmp_path, dtype):
     assert [box["corners"][0][2] for box in boxes] == [1, 3]
 
 
+@pytest.mark.parametrize("more", [(), ("unfolded",)])
+def test_a_stack_is_generated_in_a_process_of_its_own(make_input, more):
+    alone = stacks.run_alone(make_input(), {"windows": "full"}, *more)
+    assert alone["seconds"] > 0
+    assert alone["peak_mib"] > 100  # torch alone takes that
+
+
+def generate_here(folder, settings, *_):
+    """What ``run_alone`` does, without starting a process."""
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as output:
+        generate(folder, output, Settings(**settings), progress=False)
+    return {"seconds": time.perf_counter() - started, "peak_mib": 1.0}
+
+
 def test_a_whole_run_prints_a_table_and_writes_json_and_plot(
     make_input, tmp_path, capfd, monkeypatch
 ):
+    monkeypatch.setattr(stacks, "run_alone", generate_here)
     monkeypatch.setattr("benchmarks.baseline.QUANTILES", (0.5,))
     timed = generators.interleaved_ms
     monkeypatch.setattr(generators, "interleaved_ms", lambda works, repeats: timed(works, 1))

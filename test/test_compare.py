@@ -23,8 +23,9 @@ def two_inputs(make_input, tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def _few_trees(monkeypatch):
+def _few_draws(monkeypatch):
     monkeypatch.setattr("nodegen.evaluation.fidelity.before_after.TREES", 10)
+    monkeypatch.setattr("nodegen.evaluation.fidelity.comparison.RESAMPLES", 20)
 
 
 def run(two_inputs, tmp_path, tiny_model, *more):

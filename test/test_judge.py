@@ -32,8 +32,9 @@ HEIGHT = 300.0
 
 
 @pytest.fixture(autouse=True)
-def _few_trees(monkeypatch):
+def _few_draws(monkeypatch):
     monkeypatch.setattr("nodegen.evaluation.fidelity.before_after.TREES", 50)
+    monkeypatch.setattr("nodegen.evaluation.fidelity.comparison.RESAMPLES", 20)
 
 
 def ground(noise=40.0, seed=0, shape=(260, 280)):

@@ -82,8 +82,8 @@ def test_default_windows_stay_within_the_bound(
     assert 2 * np.abs(default - full).max() <= BOUND  # of -1..1, where crops are 0..1
 
 
-def test_exact_windows_are_exact_after_the_add_back_on_the_shipped_weights(renderers, stack):
-    renderer = renderers["paper"]
+def test_exact_windows_are_exact_after_the_add_back_on_the_shipped_weights(renderers):
+    renderer, stack = renderers["paper"], read_stack(find_image(SAMPLE))
     box = Box(0, 3, 300, 60, 350, 0)
     for signal in CLASSES:
         (recipe,) = renderer.plan(stack.pixels, [box], 1, signal)

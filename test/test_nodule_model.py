@@ -33,7 +33,7 @@ from research.nodule_model.sheet import contact_sheet
 from research.nodule_model.synthesise import LARGEST_MM, SIDE, SMALLEST_MM, render, synthesise
 from research.nodule_model.write import write_patches
 
-COUNT = 24
+COUNT = 2 * FEWEST
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_a_ball_is_measured_as_one():
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_mirrored_nodule_is_measured_mirrored(drawn, axis):
     surface, density = (np.where(p[:, axis], -1, 1) for p in column_parities())
-    for one in drawn[:4]:
+    for one in drawn[:2]:
         plain = measure(one.volume_hu, one.mask > 0)
         mirrored = measure(np.flip(one.volume_hu, axis), np.flip(one.mask > 0, axis))
         np.testing.assert_allclose(mirrored.surface, surface * plain.surface, atol=5e-3)
@@ -219,7 +219,7 @@ def test_a_fit_recovers_what_was_drawn(model):
 
 def test_a_fit_is_deterministic_and_corrected_by_simulation(model):
     many = [model.draw(np.random.default_rng(seed)) for seed in range(30)]
-    one, same = (fit(many, rounds=1, count=8) for _ in range(2))
+    one, same = (fit(many, rounds=1, count=4) for _ in range(2))
     np.testing.assert_array_equal(one.means, same.means)
     assert not np.array_equal(one.means, fit(many, rounds=0).means)
 
@@ -341,7 +341,7 @@ def test_a_copy_is_seen_as_one(nodules, small_forest):
 
 def test_synthesised_patches_become_a_library(tmp_path, capsys):
     folder, library = tmp_path / "synthetic", tmp_path / "library"
-    assert research_main(["draw", "--count", "12", "--seed", "4", "--output", str(folder)]) == 0
+    assert research_main(["draw", "--count", "3", "--seed", "4", "--output", str(folder)]) == 0
     assert sorted(p.name for p in folder.iterdir()) == [
         "ct_nodules.csv",
         "patches",
@@ -352,11 +352,11 @@ def test_synthesised_patches_become_a_library(tmp_path, capsys):
     assert main(["prepare", *map(str, arguments)]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert "12 nodules, 36 projections" in out
-    assert "12 of 12 diameters equal" in out
+    assert "3 nodules, 9 projections" in out
+    assert "3 of 3 diameters equal" in out
     names = Library(library).names
-    assert names[0] == "synthetic4_dcm_00"
-    assert names[-1] == "synthetic4_dcm_11"
+    assert names[0] == "synthetic4_dcm_0"
+    assert names[-1] == "synthetic4_dcm_2"
 
 
 def test_a_synthesised_patch_is_read_as_it_was_drawn(drawn, tmp_path):
@@ -403,9 +403,9 @@ def test_settings_that_are_not_allowed(tmp_path, capsys, options, says):
 
 
 @pytest.fixture(scope="module")
-def patches(model, tmp_path_factory):
+def patches(drawn, tmp_path_factory):
     folder = tmp_path_factory.mktemp("patches")
-    write_patches(folder, "s", 2 * FEWEST, synthesise(model, 2 * FEWEST, seed=0))
+    write_patches(folder, "s", COUNT, drawn)
     return folder
 
 

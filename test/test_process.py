@@ -13,7 +13,7 @@ from evalutils import SegmentationAlgorithm
 from grand_challenge import settings_of
 from nodegen.io.image import Geometry
 from nodegen.io.stack import read_stack
-from process import NoduleGeneration
+from process import NoduleGeneration, main
 
 ROOT = Path(__file__).parents[1]
 TILTED = Geometry((0.1, 0.2, 3.0), (1.0, 2.0, 3.0), (0, 1, 0, -1, 0, 0, 0, 0, 1), 3)
@@ -23,20 +23,10 @@ def test_it_is_the_platforms_class():
     assert issubclass(NoduleGeneration, SegmentationAlgorithm)
 
 
-def process(source, output):
-    return subprocess.run(
-        [sys.executable, ROOT / "process.py", "--input", source, "--output", output],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def keeps_the_contract(source, output, done):
-    assert (done.returncode, done.stderr) == (0, "")
-    first = done.stdout.splitlines()[0]
+def keeps_the_contract(source, output, code, out, err):
+    assert (code, err) == (0, "")
+    first, *_, last = out.splitlines()
     assert all(word in first for word in ("cpu", "torch", "CUDA")) or "cuda" in first
-    last = done.stdout.splitlines()[-1]
     assert re.search(r"nodules? in \d+ slices?, seed \d+, [\d.]+ s: ", last)
     (image,) = source.glob("*.mha")
     assert {path.name for path in output.iterdir()} == {image.name, "results.json", "recipes.json"}
@@ -51,13 +41,16 @@ def keeps_the_contract(source, output, done):
 
 def test_contract_on_a_small_stack(make_input, tmp_path):
     source = make_input(((1, 60, 60, 100, 110),), geometry=TILTED)
-    keeps_the_contract(source, tmp_path / "out", process(source, tmp_path / "out"))
+    command = [sys.executable, ROOT / "process.py", "--input", source, "--output", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    keeps_the_contract(source, tmp_path / "out", done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
-def test_contract_on_real_radiographs(shared, tmp_path, name):
+def test_contract_on_real_radiographs(shared, tmp_path, capfd, name):
     source = shared / "cxr" / "stacks" / name
-    keeps_the_contract(source, tmp_path / "out", process(source, tmp_path / "out"))
+    code = main(["--input", str(source), "--output", str(tmp_path / "out")])
+    keeps_the_contract(source, tmp_path / "out", code, *capfd.readouterr())
 
 
 @pytest.mark.parametrize("holds", [(), ("hyposignal",), ("nodules",), ("hypersignal", "nodules")])

@@ -11,7 +11,8 @@ import pytest
 import SimpleITK as sitk
 import torch
 from conftest import smooth_noise
-from torch.utils.data import DataLoader, Dataset
+from on_the_fly import BOX, OnTheFly
+from torch.utils.data import DataLoader
 
 import nodegen
 from nodegen import Box, NodegenError, Renderer, Settings, generate
@@ -19,7 +20,6 @@ from nodegen.errors import BoxesError, StackError
 from nodegen.io.image import ELEMENTS
 from nodegen.io.stack import read_stack
 
-BOX = Box(slice=0, left=60, top=60, right=100, bottom=110)
 PLAIN = Settings(method="poisson", noise_and_blur=False, surroundings=False)
 
 
@@ -154,20 +154,6 @@ def test_a_renderer_is_pickled_without_what_it_has_opened(settings):
     np.testing.assert_array_equal(
         pickle.loads(packed).apply(radiograph(), [BOX], seed=2).image, wanted
     )
-
-
-class OnTheFly(Dataset):
-    """A training set that draws its nodules anew in each epoch."""
-
-    def __init__(self, images, renderer):
-        self.images, self.renderer, self.epoch = images, renderer, 0
-
-    def __len__(self):
-        return len(self.images)
-
-    def __getitem__(self, index):
-        made = self.renderer.apply(self.images[index], [BOX], seed=1000 * self.epoch + index)
-        return torch.from_numpy(made.image.astype(np.float32)), torch.from_numpy(made.mask > 0)
 
 
 def test_a_data_loader_with_two_workers_inserts_nodules_on_the_fly(settings):

@@ -58,7 +58,7 @@ def treated(count=6, methods=METHODS, side=300):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _few_trees_and_lungs_of_the_second_slice():
+def _few_draws_and_lungs_of_the_second_slice():
     def found(pixels):
         if pixels[0, 0] == first[0, 0]:
             raise StackError("No lungs.")
@@ -69,6 +69,7 @@ def _few_trees_and_lungs_of_the_second_slice():
     first = next(treated()).pair.before[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nodegen.evaluation.fidelity.before_after.TREES", 10)
+        patch.setattr("nodegen.evaluation.fidelity.comparison.RESAMPLES", 20)
         patch.setattr("nodegen.evaluation.fidelity.ground.find_lungs", found)
         yield
 

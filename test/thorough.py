@@ -2,7 +2,9 @@
 
 import os
 
+THOROUGH = bool(os.environ.get("NODEGEN_THOROUGH"))
+
 
 def cases(few: int, many: int) -> int:
     """``many`` where NODEGEN_THOROUGH is set, else ``few``."""
-    return many if os.environ.get("NODEGEN_THOROUGH") else few
+    return many if THOROUGH else few

@@ -128,7 +128,7 @@ def _groups(real: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, dict[str, 
                     "real": float(middle),
                     "quartiles": [float(low), float(high)],
                     "synthetic": float(np.median(drawn)),
-                    "distance": _apart(values, drawn, values),
+                    "distance": _apart(values, drawn, deviation_of(values)),
                 }
     return groups
 
@@ -143,18 +143,19 @@ def distance(real: Sample, synthetic: Sample, seed: int = 0) -> Distance:
     """Distance of one measure, with its interval."""
     rng = np.random.default_rng(seed)
     values, others = real[0], synthetic[0]
+    deviation = deviation_of(values)
     draws, alike = [], []
     for _ in range(RESAMPLES):
         drawn = resampled(*real, rng)
-        draws.append(_apart(drawn, resampled(*synthetic, rng), values))
-        alike.append(_apart(drawn, rng.choice(values, len(others)), values))
-    found = estimate(_apart(values, others, values), draws)
+        draws.append(_apart(drawn, resampled(*synthetic, rng), deviation))
+        alike.append(_apart(drawn, rng.choice(values, len(others)), deviation))
+    found = estimate(_apart(values, others, deviation), draws)
     return Distance(found.value, found.low, found.high, float(np.median(alike)))
 
 
-def _apart(one: np.ndarray, other: np.ndarray, real: np.ndarray) -> float:
-    """Wasserstein distance in standard deviations of the ``real`` values."""
-    return float(wasserstein_distance(one, other)) / deviation_of(real)
+def _apart(one: np.ndarray, other: np.ndarray, deviation: float) -> float:
+    """Wasserstein distance in standard deviations of the real values."""
+    return float(wasserstein_distance(one, other)) / deviation
 
 
 def two_sample_auc(real: Sample, synthetic: Sample, seed: int = 0) -> Estimate:
