@@ -1,6 +1,8 @@
 """Utility: what a detector learns; leaks are refused, a kill loses nothing, figures are right."""
 
 import json
+import pickle
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -16,12 +18,12 @@ from nodegen.errors import SettingError, StackError, UtilityError
 from nodegen.evaluation.statistics import estimate
 from nodegen.evaluation.utility import run_utility, scoring, segresnet, trained_detector
 from nodegen.evaluation.utility.arms import MADE, parse_arms
-from nodegen.evaluation.utility.cache import content_hash, once
+from nodegen.evaluation.utility.cache import once
 from nodegen.evaluation.utility.cases import BoxedRadiograph, check_leaks, read_cases, split
 from nodegen.evaluation.utility.places import GAP_PX, place_all
 from nodegen.evaluation.utility.protocol import folds_of, jobs
 from nodegen.evaluation.utility.scoring import TestSet, hits_of
-from nodegen.evaluation.utility.training_images import NULL_CONTRAST, TrainingImages, draw_discs
+from nodegen.evaluation.utility.training_images import TrainingImages, draw_discs
 from nodegen.evaluation.utility.utility_options import Options
 from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
@@ -243,8 +245,11 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
     assert (weighted.made, weighted.folder) == ("singan@subtlety:obvious=1", None)
     assert parse_arms(["poisson@contrast:300", "poisson"])[0].made == "poisson@contrast:300"
     fewer, default = parse_arms(["singan@nodules:0-3", "singan"])
-    assert (fewer.nodules, default.nodules) == ((0, 3), (4, 4))
-    assert fewer.made == default.made == "singan", "drawn once"
+    assert (fewer.shown, default.shown) == (((0, 3), False), ((4, 4), False))
+    visible, plain = parse_arms(["singan@recipe:detector", "singan@recipe:plain"])
+    assert (visible.shown, plain.shown) == (((4, 4), True), ((1, 3), False))
+    assert {arm.made for arm in (fewer, default, visible, plain)} == {"singan"}, "drawn once"
+    assert parse_arms(["discs@recipe:detector"])[0].shown == visible.shown
     with pytest.raises(SettingError, match="contrast is 'x'"):
         parse_arms(["poisson@contrast:x"])
     assert len(jobs(arms, seeds=2, folds=5)) == 2 * (2 + 3 * 5)
@@ -262,6 +267,7 @@ def test_arms_say_what_they_are_trained_on(tmp_path):
         ["x+real"],
         ["singan-then-magic"],
         ["singan@nodules:x"],
+        ["singan@recipe:best"],
     ],
 )
 def test_unknown_arms_are_refused(words):
@@ -276,20 +282,25 @@ def test_every_method_changes_its_boxes_and_the_null_control_changes_nothing(
     settings = Settings(noise_and_blur=False, intensity="input", model=tiny_model)
     image, boxes = ground(0), [Box(0, 60, 60, 110, 120), Box(0, 160, 150, 210, 200, 1)]
     (arm,) = parse_arms([made])
-    changed = TrainingImages(tmp_path, settings, seed=1).make(arm, image, boxes) != image
+    drawn, visibility = TrainingImages(tmp_path, settings, seed=1).make(arm, image, boxes)
+    changed = drawn != image
     outside = np.ones_like(changed)
     for box in boxes:
         outside[box.top - 50 : box.bottom + 50, box.left - 50 : box.right + 50] = False
         assert changed[box.top : box.bottom, box.left : box.right].any() == (made != "null")
     assert not changed[outside].any()
+    recipes = Renderer(settings).plan(image[None], boxes[::-1], 1)
+    by_box = {recipe.box.edges: recipe.visibility_asked for recipe in recipes}
+    if made not in ("baseline", "paste@contrast:900"):  # which have contrasts of their own
+        assert visibility.tolist() == [by_box[box.edges] for box in boxes]
 
 
 def test_without_contrast_the_generators_change_nothing_with_grain(tiny_model):
-    """The reason why the null control may leave them out."""
+    """So the null control need not draw anything."""
     renderer = Renderer(Settings(noise_and_blur=False, model=tiny_model))
     image = ground(2)
     recipes = renderer.plan(image[None], [Box(0, 60, 60, 110, 120)], 3)
-    nothing = [replace(recipe, contrast_fraction=NULL_CONTRAST) for recipe in recipes]
+    nothing = [replace(recipe, contrast_fraction=1e-6) for recipe in recipes]
     made = renderer.render(SliceContext(image), nothing)[0]
     assert (to_output(SliceContext(image), made, "input") == image).all()
 
@@ -410,7 +421,7 @@ def written(folders):
 
 
 def test_the_command_writes_tables_a_curve_and_pictures(folders, capfd):
-    arms = "baseline,null,real,discs+real-1,discs-then-real,poisson@nodules:1-2"
+    arms = "baseline,null,real,discs+real-1,discs-then-real,poisson@recipe:detector"
     assert command(folders, "--arms", arms, "--primary", "null,baseline") == 0
     said = capfd.readouterr()
     assert said.err == ""
@@ -425,14 +436,16 @@ def test_the_command_writes_tables_a_curve_and_pictures(folders, capfd):
         "real radiographs": 4, "real nodules": 6,
     }  # fmt: skip
     assert len(content["arms"]["real"]["seeds"]["FROC"]) == 2
-    difference = content["primary"]["difference"]
+    assert content["primary"] == ["null", "baseline"]
+    difference = content["arms"]["null"]["differences"]["FROC"]
     assert difference["low"] <= difference["value"] <= difference["high"]
-    assert content["second_half"]["arm"] == "null"
+    assert content["second_half"][0] == "null"
     assert "The second half of the training adds" in said.out
-    page = (out / "utility-segresnet.html").read_text()
-    assert page.count("<svg") == 1
-    assert page.count("<figure>") >= 12
-    assert "null minus baseline" in page
+    assert (out / "utility-segresnet.svg").read_text().count("<svg") == 1
+    head, *nodules = (out / "utility-segresnet.csv").read_text().splitlines()
+    assert head == f"radiograph,x,y,width,height,{arms}"
+    assert len(nodules) == 12
+    assert all(0 <= float(score) <= 1 for score in nodules[0].split(",")[5:])
 
 
 @pytest.mark.parametrize("arms", ["poisson", "discs,null", "singan,null"])
@@ -440,7 +453,6 @@ def test_without_the_usual_comparison_there_are_figures_all_the_same(folders, ar
     assert command(folders, "--arms", arms, "--no-check-steps") == 0
     content = written(folders)
     assert list(content["arms"]) == arms.split(",")
-    assert content["primary"]["difference"] is None
     assert content["second_half"] is None
     assert "not run" in (folders / "out" / "utility-segresnet.md").read_text()
 
@@ -471,21 +483,27 @@ def test_an_arm_made_elsewhere_has_the_places_of_all_others(folders):
     assert command(folders, "--arms", f"null,mine={places}", "--primary", "mine,null") == 0
     content = written(folders)
     assert content["arms"]["null"]["seeds"] == content["arms"]["mine"]["seeds"]
-    assert content["primary"]["difference"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    difference = content["arms"]["mine"]["differences"]["FROC"]
+    assert difference == {"value": 0.0, "low": 0.0, "high": 0.0}
 
 
 def test_several_processes_give_the_same_figures(folders, monkeypatch):
-    """In threads, which know the small network; the pool's functions are the same."""
-    from concurrent.futures import ThreadPoolExecutor
-
+    """Without processes, which do not know the small network."""
     arms = "discs,real,discs-then-real"
     assert command(folders, "--arms", arms) == 0
     alone = written(folders)
 
-    def pool(processes, context, first, given):
-        return ThreadPoolExecutor(1, initializer=first, initargs=given)
+    class Here:
+        def __init__(self, count, prepare):
+            assert count == 2
+            self.work = pickle.loads(pickle.dumps(prepare))()
+            self.one = threading.Lock()  # MONAI's transforms serve a thread at a time
 
-    monkeypatch.setattr(run_utility, "ProcessPoolExecutor", pool)
+        def run(self, task):
+            with self.one:
+                return self.work(*task)
+
+    monkeypatch.setattr(run_utility, "Processes", Here)
     for path in (folders / "out" / "store").rglob("*.npz"):
         path.unlink()
     assert command(folders, "--arms", arms, "--processes", "2") == 0
@@ -517,7 +535,8 @@ def test_a_leak_on_disk_is_refused(folders, capfd):
 
 def test_damaged_pieces_are_made_anew(tmp_path):
     made = once(tmp_path, "kind", ["a"], lambda: {"x": np.arange(3)})
-    (tmp_path / "kind" / f"{content_hash('a')}.npz").write_bytes(b"PK\x03\x04 torn")
+    (kept,) = (tmp_path / "kind").iterdir()
+    kept.write_bytes(b"PK\x03\x04 torn")
     again = once(tmp_path, "kind", ["a"], lambda: {"x": np.arange(3)})
     assert (made["x"] == again["x"]).all()
     assert once(tmp_path, "kind", ["a"], dict)["x"].tolist() == [0, 1, 2]

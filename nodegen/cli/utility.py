@@ -29,8 +29,8 @@ def utility(
 ) -> None:
     """Measure what a detector learns from synthetic nodules.
 
-    Trains networks on each arm, tests all on the same real radiographs, and writes tables, curves
-    and a gallery. See [What a detector learns](utility.md). Run an interrupted command again to
+    Trains networks on each arm, tests all on the same real radiographs, and writes tables and
+    curves. See [What a detector learns](utility.md). Run an interrupted command again to
     resume.
 
     Parameters
@@ -40,8 +40,8 @@ def utility(
     boxes
         Tables of their boxes: NODE21's metadata.csv, COCO, or a CSV of stem, x, y, width, height.
     output
-        Folder that gets utility-DETECTOR.md, .json and .html, and store/, from which a later run
-        takes what is unchanged.
+        Folder that gets utility-DETECTOR.md and .json (tables), .svg (curves) and .csv (real
+        nodules with their scores), and store/, from which a later run takes what is unchanged.
     radiographs
         Folders of radiographs without nodules, to draw nodules into; if they are not given, three
         quarters of the patients of --real that have none.
@@ -64,4 +64,4 @@ def utility(
         return
     results = utility(*given, output, options, place_boxes=places)
     print(markdown(results))
-    print(f"page: {output / f'utility-{options.model}.html'}")
+    print(f"tables, curves and nodules: {output / f'utility-{options.model}'}.*")

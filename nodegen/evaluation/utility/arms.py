@@ -11,7 +11,7 @@ from nodegen.settings import METHODS, Settings
 
 REAL = "real"
 DISCS = "discs"  # analytic-disc baseline
-NULL = "null"  # null control: nodules of no contrast
+NULL = "null"  # null control: boxes in which nothing is drawn
 # Each with its settings: the methods, the paper's contrast and add-back, the organisers' baseline.
 MADE: dict[str, dict[str, str]] = {
     **{method: {"method": method} for method in METHODS},
@@ -22,12 +22,15 @@ MADE: dict[str, dict[str, str]] = {
 }
 VARIED = ("add_back", "contrast", "subtlety", "windows")  # settings that an arm may have of its own
 DEFAULT = (REAL, "singan", "singan-then-real", "singan+real-1", "baseline")
-SHOWN = RECIPES["detector"][0]  # of a radiograph's synthetic nodules at a time, fewest and most
+# Of a radiograph's synthetic nodules at a time: fewest and most, and whether more visible ones come
+# more often.
+Shown = tuple[tuple[int, int], bool]
+SHOWN: Shown = (RECIPES["detector"][0], False)
 GRAMMAR = (
-    f"{', '.join(MADE)}, METHOD@SETTING:VALUE with one of {', '.join(VARIED)} or nodules "
-    f"(singan@subtlety:obvious, singan@nodules:1-3), NAME=FOLDER, {REAL}, {REAL}-PERCENT "
-    f"(real-25), ARM+{REAL} or ARM+{REAL}-RATIO (singan+real-3: three synthetic radiographs to a "
-    f"real one), ARM-then-{REAL}"
+    f"{', '.join(MADE)}, METHOD@SETTING:VALUE with one of {', '.join(VARIED)}, nodules or recipe "
+    f"(singan@subtlety:obvious, singan@nodules:1-3, singan@recipe:detector), NAME=FOLDER, {REAL}, "
+    f"{REAL}-PERCENT (real-25), ARM+{REAL} or ARM+{REAL}-RATIO (singan+real-3: three synthetic "
+    f"radiographs to a real one), ARM-then-{REAL}"
 )
 
 
@@ -38,7 +41,7 @@ class Arm:
     name: str  # as it was asked for
     made: str | None = None  # names how synthetic nodules are drawn; None: there are none
     settings: Mapping[str, str] = field(default_factory=dict)  # that differ from those of the run
-    nodules: tuple[int, int] = SHOWN  # synthetic, of a radiograph, shown at a time: fewest and most
+    shown: Shown = SHOWN
     folder: Path | None = None  # of the stack, where it was made elsewhere
     real: float = 0.0  # part of the real radiographs that is trained on, 0..1
     ratio: float | None = None  # synthetic radiographs to a real one in a mix; None: all
@@ -90,13 +93,16 @@ def _synthetic(name: str, folders: Mapping[str, Path]) -> Arm:
         return Arm(name, name, folder=folders[name])
     if name in MADE:
         return Arm(name, name, MADE[name])
-    method, _, varied = name.partition("@")
+    made, _, varied = name.partition("@")
     setting, _, value = varied.partition(":")
     number = re.fullmatch(r"(\d+)(?:-(\d+))?", value)
-    if method in METHODS and setting in VARIED:
-        own = {"method": method, setting: value}
+    if made in METHODS and setting in VARIED:
+        own = {"method": made, setting: value}
         Settings(**own)  # type: ignore[arg-type]  # refuses what is not allowed
         return Arm(name, name, own)
-    if method in METHODS and setting == "nodules" and number:
-        return Arm(name, method, MADE[method], (int(number[1]), int(number[2] or number[1])))
+    if made in MADE and setting == "recipe" and value in RECIPES:
+        return Arm(name, made, MADE[made], RECIPES[value])
+    if made in MADE and setting == "nodules" and number:
+        fewest, most = int(number[1]), int(number[2] or number[1])
+        return Arm(name, made, MADE[made], ((fewest, most), False))
     raise UtilityError(f"{name!r} is no arm; choose among {GRAMMAR}.")

@@ -34,16 +34,14 @@ def content_hash(*parts: Any) -> str:
 
 
 @cache
-def code_hash(*names: str) -> str:
-    """Hash of the source of nodegen's modules or packages, by path: ``"synthesis"``, at import."""
-    paths = [_PACKAGE / name for name in names]
-    files = [file for path in paths for file in (sorted(path.rglob("*.py")) or [path])]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:32]
+def _code_hash() -> str:
+    files = sorted(_PACKAGE.rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def once(store: Path, kind: str, parts: Sequence[Any], make: Callable[[], Arrays]) -> Arrays:
     """The arrays made from ``parts``: those in the folder ``store``, or what ``make`` gives now."""
-    path = store / kind / f"{content_hash(*parts)}.npz"
+    path = store / kind / f"{content_hash(_code_hash(), *parts)}.npz"
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}

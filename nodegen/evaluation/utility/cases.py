@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +11,12 @@ from PIL import Image
 from nodegen.dataset.sources import find_patient
 from nodegen.dataset.standardise import LungCrop, is_node21, standardise
 from nodegen.errors import StackError, UtilityError
-from nodegen.evaluation.utility.cache import Arrays, code_hash, content_hash, once
-from nodegen.io.box_tables import BoxTable, TableImage
+from nodegen.evaluation.utility.cache import Arrays, content_hash, once
+from nodegen.io.box_tables import BoxTable
 from nodegen.io.boxes import Box
 from nodegen.io.radiograph import Radiograph, find_radiographs, left_out, read_radiographs
 from nodegen.io.stack import bare_name
 
-CODE = code_hash("dataset/standardise.py", "dataset/energy.py", "lungs", "io/image.py",
-                 "synthesis/noise_and_blur.py")  # fmt: skip
 BACKGROUND_SHARE = 0.75  # of the patients without a nodule, where no backgrounds are given
 THUMB_PX = 32  # side of the thumbnails that are compared
 # Of 115 radiographs no two of different patients correlate above 0.955; the same one at half the
@@ -43,40 +41,25 @@ def _radiographs(path: Path) -> list[Radiograph]:
     return list(read_radiographs(path))
 
 
-@dataclass(frozen=True)
-class PixelSource:
-    """Loads a radiograph (row, column); with a store, it is brought to NODE21's form first."""
+def _read(path: Path, number: int, store: Path | None) -> tuple[np.ndarray, LungCrop | None]:
+    """The pixels of a file's slice; with a store, in NODE21's form, and how they were cropped."""
+    original = _radiographs(path)[number]
+    if store is None or is_node21(original.pixels):
+        return original.pixels, None
 
-    path: Path
-    number: int  # of the slice
-    store: Path | None = None
+    def make() -> Arrays:
+        made = standardise(original)
+        return {
+            "pixels": made.radiograph.pixels,
+            "crop": np.array(astuple(made.transformation.crop)),
+        }
 
-    def __call__(self) -> np.ndarray:
-        """The pixels."""
-        return self._read()[0]
+    made = once(store, "standardised", [original.pixels], make)
+    return made["pixels"], LungCrop(*made["crop"].tolist())
 
-    def fitted(self, row: TableImage) -> list[Box | None]:
-        """The boxes of a table's row in the pixels; None where the crop leaves one out."""
-        boxes = row.fitted(_radiographs(self.path)[self.number].pixels.shape)
-        crop = self._read()[1]
-        if crop is None:
-            return list(boxes)
-        corners = [crop.apply_box(box.edges) for box in boxes]
-        return [Box(0, *found) if found else None for found in corners]
 
-    def _read(self) -> tuple[np.ndarray, LungCrop | None]:
-        """The pixels, and how they were cropped."""
-        original = _radiographs(self.path)[self.number]
-        if self.store is None or is_node21(original.pixels):
-            return original.pixels, None
-
-        def make() -> Arrays:
-            made = standardise(original)
-            crop = astuple(made.transformation.crop)
-            return {"pixels": made.radiograph.pixels, "crop": np.array(crop, dtype=np.float64)}
-
-        made = once(self.store, "standardised", [original.pixels, CODE], make)
-        return made["pixels"], LungCrop(*made["crop"].tolist())
+def _pixels(path: Path, number: int, store: Path | None) -> np.ndarray:
+    return _read(path, number, store)[0]
 
 
 def read_cases(
@@ -93,19 +76,21 @@ def read_cases(
     side is beyond ``sizes_px``, or with one of ``ignored_sources``, do not count.
     """
     found: list[BoxedRadiograph] = []
-    sources: list[PixelSource] = []
+    sources: list[tuple[Path, int, Path | None]] = []
     names: list[str] = []
     for path, folder in find_radiographs(list(folders)):
         with left_out(str(path)):
             patient = Path(find_patient(path, path.relative_to(folder).as_posix())).name
-            own = [PixelSource(path, number, store) for number in range(len(_radiographs(path)))]
+            own = [(path, number, store) for number in range(len(_radiographs(path)))]
             for source in own if store else ():
-                source()
+                _read(*source)
             parts = [f":{number}" for number in range(len(own))] if len(own) > 1 else [""]
             sources += own
             names += [f"{path}{part}" for part in parts]
             found += [
-                BoxedRadiograph(bare_name(path.name) + part, patient + part, source)
+                BoxedRadiograph(
+                    bare_name(path.name) + part, patient + part, partial(_pixels, *source)
+                )
                 for part, source in zip(parts, own, strict=True)
             ]
     if not found:
@@ -118,14 +103,16 @@ def read_cases(
             if row is None:
                 continue
             one.others_unboxed |= row.others_unboxed
-            for box, drawn in zip(source.fitted(row), row.boxes, strict=True):
-                if box is None:
+            crop, shape = _read(*source)[1], _radiographs(source[0])[source[1]].pixels.shape
+            for box, drawn in zip(row.fitted(shape), row.boxes, strict=True):
+                edges = crop.apply_box(box.edges) if crop else box.edges
+                if edges is None:  # beyond the crop
                     continue
-                counts = sizes_px[0] <= max(box.width, box.height) <= sizes_px[1]
+                counts = sizes_px[0] <= max(edges[2] - edges[0], edges[3] - edges[1]) <= sizes_px[1]
                 if counts and drawn.source not in ignored_sources:
-                    one.nodules += (box,)
+                    one.nodules += (Box(0, *edges),)
                 else:
-                    one.ignored += (box,)
+                    one.ignored += (Box(0, *edges),)
     if tables and not any(one.nodules for one in found):
         raise UtilityError(
             f"None of the {len(found)} real radiographs has a nodule of {sizes_px[0]:g} to "

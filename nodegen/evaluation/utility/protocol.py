@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from nodegen.evaluation.utility.arms import Arm
+from nodegen.evaluation.utility.arms import Arm, Shown
 from nodegen.evaluation.utility.cache import Arrays, content_hash, once
 from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.scoring import Scores
@@ -57,6 +57,7 @@ def folds_of(test: Sequence[BoxedRadiograph], folds: int) -> np.ndarray:
 
 
 Network = tuple[Callable[[], State], str]  # gives its weights when it is called; its key
+Outcome = tuple[list[int], Scores]  # the radiographs that are tested, and their boxes with scores
 
 
 @dataclass
@@ -90,8 +91,8 @@ class Trial:
             "real nodules": round(part * sum(len(one.nodules) for one in self.test)),
         }
 
-    def outcome(self, job: NetworkJob) -> tuple[list[int], Scores]:
-        """Do a job: the numbers of the radiographs that it is tested on, and their scores."""
+    def outcome(self, job: NetworkJob) -> Outcome:
+        """Train and test one network."""
         tested = [i for i, fold in enumerate(self.fold) if job.fold in (None, fold)]
         images = [self.real[i] for i in tested]
         state, key = self._network(job)
@@ -107,26 +108,26 @@ class Trial:
         arm, seed = job.arm, job.seed
         made, real = self._synthetic(arm), self._others(job) if arm.real else []
         if arm.then:
-            start = self._trained(made, seed, arm.nodules)
-            return self._trained(real, seed, arm.nodules, start)
+            start = self._trained(made, seed, arm.shown)
+            return self._trained(real, seed, arm.shown, start)
         if arm.ratio is not None:  # a radiograph keeps all its nodules
             order = np.random.default_rng(seed).permutation(len(made))
             made = [made[i] for i in order[: round(arm.ratio * len(real))]]
-        return self._trained([*made, *real], seed, arm.nodules)
+        return self._trained([*made, *real], seed, arm.shown)
 
     def _trained(
         self,
         images: Sequence[ScaledRadiograph],
         seed: int,
-        nodules: tuple[int, int],
+        shown: Shown,
         start: Network | None = None,
     ) -> Network:
-        identity = self.detector.identity(), nodules, start[1] if start else None
-        key = content_hash(_content_of(images), seed, *identity)
+        how = self.detector.name, self.detector.steps, self.detector.batch, torch.__version__
+        key = content_hash(_content_of(images), seed, *how, shown, start[1] if start else None)
 
         def train() -> Arrays:
             begin = start[0]() if start else None
-            learned = self.detector.train(images, seed, nodules, begin)
+            learned = self.detector.train(images, seed, shown, begin)
             return {name: value.numpy() for name, value in learned.items()}
 
         def state() -> State:
@@ -158,4 +159,6 @@ class Trial:
 
 
 def _content_of(images: Sequence[ScaledRadiograph]) -> str:
-    return content_hash(*(part for one in images for part in (one.image, one.boxes, one.change)))
+    return content_hash(
+        *(part for one in images for part in (one.image, one.boxes, one.change, one.visibility))
+    )

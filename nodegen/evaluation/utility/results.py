@@ -1,17 +1,30 @@
 """What came out, arm by arm: figures with intervals, differences, and their tables."""
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic_core import to_jsonable_python
+from pydantic_core import to_json
 
 from nodegen.evaluation.statistics import Estimate, estimate
-from nodegen.evaluation.utility.scoring import MAIN, Draws, Scores, TestSet, draw_weights
-from nodegen.io.tables import markdown_table
+from nodegen.evaluation.utility.scoring import (
+    FROC_AT,
+    MAIN,
+    Draws,
+    Scores,
+    TestSet,
+    draw_weights,
+    froc,
+    hits_of,
+)
+from nodegen.io.files import write_text
+from nodegen.io.tables import csv_text, markdown_table
 
-Table = tuple[list[str], list[list[str]]]  # head, rows
+RATES = np.geomspace(FROC_AT[0], FROC_AT[-1], 97)  # false positives an image, of a curve
+ArmScores = Mapping[str, Sequence[Scores]]  # each arm's, seed by seed
 
 
 @dataclass(frozen=True)
@@ -34,16 +47,11 @@ class UtilityResults:
     # An arm, and what the second half of its steps adds to the first measure, where asked for.
     second_half: tuple[str, Estimate] | None = None
 
-    @property
-    def first_comparison(self) -> Estimate | None:
-        """The primary difference in the first measure; None where an arm of it was not run."""
-        first = self.arms.get(self.primary[0])
-        return first.differences.get(MAIN[0]) if first else None
-
     def summary(self) -> list[str]:
         """What was asked beforehand, what the test holds, and whether the curve is flat."""
-        first = self.first_comparison
-        said = f"{MAIN[0]} {first.signed}" if first else "not run"
+        first = self.arms.get(self.primary[0])
+        difference = first.differences.get(MAIN[0]) if first else None
+        said = f"{MAIN[0]} {difference.signed}" if difference else "not run"
         lines = [
             f"Primary comparison, named beforehand: {' minus '.join(self.primary)}: {said}.",
             f"Test: {', '.join(f'{number} {what}' for what, number in self.counts.items())}.",
@@ -56,20 +64,6 @@ class UtilityResults:
                 f"curve is {flat}."
             )
         return lines
-
-    def as_dict(self) -> dict[str, Any]:
-        """What goes into JSON; NaN becomes null."""
-        half = self.second_half
-        content: dict[str, Any] = to_jsonable_python(
-            {
-                "counts": self.counts,
-                "primary": {"arms": self.primary, "difference": self.first_comparison},
-                "second_half": {"arm": half[0], "difference": half[1]} if half else None,
-                "arms": self.arms,
-            },
-            inf_nan_mode="null",
-        )
-        return content
 
 
 def _estimated(draws: np.ndarray) -> Estimate:
@@ -86,14 +80,25 @@ def _over_seeds(draws: np.ndarray) -> np.ndarray:
 
 def summarise(
     test: TestSet,
-    scores: Mapping[str, Sequence[Scores]],
+    scores: ArmScores,
     primary: tuple[str, str],
     learned_from: Mapping[str, dict[str, int]],
     halved: tuple[str, Sequence[Scores]] | None = None,
 ) -> UtilityResults:
     """Figures of each arm, and their differences to the primary comparison's second (or the first).
 
-    Scores are each arm's, seed by seed; ``halved`` is an arm with its scores after half the steps.
+    Parameters
+    ----------
+    test : TestSet
+        What all arms were tested on.
+    scores : mapping of str to sequences of scores
+        Each arm's, seed by seed.
+    primary : (str, str)
+        The comparison that was named beforehand.
+    learned_from : mapping of str to dict
+        Of each arm: how many radiographs and nodules.
+    halved : (str, sequence of scores), optional
+        An arm, and its scores after half the steps.
     """
     draws: dict[str, Draws] = {}
     seeds: dict[str, dict[str, list[float]]] = {}
@@ -125,7 +130,7 @@ def summarise(
     return UtilityResults(arms, (primary[0], reference), counts, second)
 
 
-def main_table(results: UtilityResults) -> Table:
+def _main_table(results: UtilityResults) -> str:
     """One line an arm, with the first measures."""
     head = ["trained on", "synthetic radiographs, nodules", "real radiographs, nodules"]
     for name in MAIN:
@@ -139,18 +144,84 @@ def main_table(results: UtilityResults) -> Table:
             sd = f"{np.std(one.seeds[name], ddof=1):.3f}" if len(one.seeds[name]) > 1 else "–"
             row += [str(one.figures[name]), sd, other.signed if other else "–"]
         rows.append(row)
-    return head, rows
+    return markdown_table(head, rows)
 
 
-def kinds_table(results: UtilityResults) -> Table:
+def _kinds_table(results: UtilityResults) -> str:
     """The other measures, one line each, one column an arm."""
     arms = results.arms.values()
     rest = [name for name in next(iter(arms)).figures if name not in MAIN]
     rows = [[name, *(f"{one.figures[name].value:.3f}" for one in arms)] for name in rest]
-    return ["", *results.arms], rows
+    return markdown_table(["", *results.arms], rows)
 
 
 def markdown(results: UtilityResults) -> str:
     """Both tables, and the summary."""
-    tables = [markdown_table(*table(results)) for table in (main_table, kinds_table)]
-    return "\n\n".join([*tables, *results.summary()]) + "\n"
+    return "\n\n".join([_main_table(results), _kinds_table(results), *results.summary()]) + "\n"
+
+
+def write_results(
+    folder: Path, results: UtilityResults, test: TestSet, scores: ArmScores, model: str
+) -> None:
+    """Write what came out.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``utility-MODEL`` with the suffixes ``.md`` and ``.json`` (tables), ``.svg`` (FROC
+        curves), and ``.csv`` (each real nodule with its box, px, and the mean score of each arm's
+        best hit, 0 to 1).
+    results, test
+        What :func:`summarise` gives, and of which test.
+    scores : mapping of str to sequences of scores
+        Each arm's, seed by seed.
+    model : str
+        Names the files.
+    """
+    best = [
+        np.mean([hits_of(test.radiographs, one).true for one in of_seeds], axis=0)
+        for of_seeds in scores.values()
+    ]
+    nodules = [
+        (one.name, box.left, box.top, box.width, box.height)
+        for one in test.radiographs
+        for box in one.nodules
+    ]
+    rows = [(*nodule, *found) for nodule, *found in zip(nodules, *best, strict=True)]
+    contents = {
+        "md": markdown(results),
+        "json": to_json(results, indent=2, inf_nan_mode="null").decode() + "\n",
+        "svg": _froc_plot(test, scores),
+        "csv": csv_text(("radiograph", "x", "y", "width", "height", *scores), rows),
+    }
+    for suffix, content in contents.items():
+        write_text(folder / f"utility-{model}.{suffix}", content)
+
+
+def _froc_plot(test: TestSet, scores: ArmScores) -> str:
+    """FROC curve of each arm, the mean of its seeds, as SVG."""
+    from matplotlib import pyplot, use
+
+    use("Agg")
+
+    once = np.ones((1, len(test.radiographs)))
+    style: Any = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9,
+                  "svg.hashsalt": "nodegen"}  # fmt: skip
+    with pyplot.rc_context(style):
+        figure, axis = pyplot.subplots(figsize=(6.4, 4.6), layout="constrained")
+        for name, of_seeds in scores.items():
+            curves = [froc(hits_of(test.radiographs, one), once) for one in of_seeds]
+            each = [np.interp(RATES, rates[0, ::-1], found[0, ::-1]) for rates, found in curves]
+            axis.plot(RATES, np.mean(each, axis=0), label=name, lw=1.4)
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(FROC_AT, ["1/8", "1/4", "1/2", "1", "2", "4", "8"])
+        axis.set_xlabel("false positives an image")
+        axis.set_ylabel("sensitivity")
+        axis.set_ylim(0, 1)
+        axis.grid(alpha=0.25)
+        axis.legend(frameon=False, fontsize=8)
+        axis.spines[["top", "right"]].set_visible(False)
+        made = io.StringIO()
+        figure.savefig(made, format="svg", metadata={"Date": None, "Creator": None})
+        pyplot.close(figure)
+    return made.getvalue()

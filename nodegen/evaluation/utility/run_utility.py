@@ -1,30 +1,29 @@
 """``nodegen utility`` from Python: read, split, place, train, test, write."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from nodegen.errors import UtilityError
 from nodegen.evaluation.utility.arms import Arm, parse_arms
 from nodegen.evaluation.utility.cases import BoxedRadiograph, read_cases, split
 from nodegen.evaluation.utility.fasterrcnn import FASTER_RCNN
-from nodegen.evaluation.utility.page import write_results
 from nodegen.evaluation.utility.places import boxes_of, place_all
-from nodegen.evaluation.utility.protocol import NetworkJob, Trial, jobs
-from nodegen.evaluation.utility.results import UtilityResults, summarise
+from nodegen.evaluation.utility.protocol import NetworkJob, Outcome, Trial, jobs
+from nodegen.evaluation.utility.results import UtilityResults, summarise, write_results
 from nodegen.evaluation.utility.scoring import Scores, TestSet
 from nodegen.evaluation.utility.segresnet import SEGRESNET
 from nodegen.evaluation.utility.training_images import TrainingImages
 from nodegen.evaluation.utility.utility_options import PRIMARY, Options
 from nodegen.io.box_tables import read_box_table
+from nodegen.processes import Processes
 from nodegen.settings import choose_device
-from nodegen.workers import track, workers_for
+from nodegen.workers import Workers, track, workers_for
 
 
 def utility(
@@ -37,7 +36,7 @@ def utility(
     place_boxes: Path | None = None,
     progress: bool = True,
 ) -> UtilityResults:
-    """Measure what a detector learns from each arm, and write tables, plots and a page.
+    """Measure what a detector learns from each arm, and write tables and curves.
 
     Parameters
     ----------
@@ -116,24 +115,16 @@ def _run_jobs(
     scores: dict[str, list[list[Any]]] = {
         arm.name: [[np.zeros(0)] * count for _ in range(options.seeds)] for arm in arms
     }
-    on_cpu = trial.detector.device == "cpu"
-    processes = workers_for(options.processes, len(todo)) if on_cpu else 1
-    outcomes = _outcomes(trial, todo, processes)
-    for job, tested, found in track(outcomes, len(todo), options.model, "network", show=progress):
-        for number, values in zip(tested, found, strict=True):
-            scores[job.arm.name][job.seed][number] = values
+    side_by_side = trial.detector.device == "cpu" and sys.platform == "linux"
+    workers = workers_for(options.processes, len(todo)) if side_by_side else 1
+    processes = Processes(workers, partial(getattr, trial, "outcome")) if workers > 1 else None
+
+    def outcome(job: NetworkJob) -> Outcome:
+        return processes.run((job,)) if processes else trial.outcome(job)
+
+    with Workers(workers) as threads:
+        found = track(threads.map(outcome, todo), len(todo), options.model, "network", progress)
+        for job, (tested, boxes) in zip(todo, found, strict=True):
+            for number, values in zip(tested, boxes, strict=True):
+                scores[job.arm.name][job.seed][number] = values
     return {name: list(of_seeds) for name, of_seeds in scores.items()}
-
-
-def _outcomes(
-    trial: Trial, todo: Sequence[NetworkJob], processes: int
-) -> Iterator[tuple[NetworkJob, list[int], Scores]]:
-    """Outcomes as they come, on a CPU from several processes of one thread each."""
-    if processes == 1:
-        yield from ((job, *trial.outcome(job)) for job in todo)
-        return
-    context = get_context("spawn")
-    with ProcessPoolExecutor(processes, context, torch.set_num_threads, (1,)) as pool:
-        running = {pool.submit(trial.outcome, job): job for job in todo}
-        for done in as_completed(running):
-            yield running[done], *done.result()

@@ -9,7 +9,7 @@ import torch
 from monai import transforms
 from monai.losses import DiceFocalLoss
 from monai.networks import nets
-from scipy.ndimage import gaussian_filter, label
+from scipy.ndimage import gaussian_filter
 from torch import nn
 from torch.nn import functional as F
 
@@ -97,21 +97,14 @@ def nodule_mask(one: ScaledRadiograph) -> np.ndarray:
 
 
 def boxes_with_scores(probability: np.ndarray) -> np.ndarray:
-    """The peaks of a map (row, column), each with the box of what is at least half as probable.
+    """The peaks of a map (row, column), each with a square of ``PEAK_PX`` around it.
 
     Boxes (box, 5) are x, y, width, height in px of the map, and the score.
     """
     nms = transforms.ProbNMS(spatial_dims=2, prob_threshold=LEAST_SCORE, box_size=PEAK_PX)
-    blurred = gaussian_filter(probability, PEAK_SIGMA_PX)
-    made = []
-    for score, row, column in nms(blurred.copy())[:BOXES]:
-        parts = label(blurred >= score / 2)[0]
-        rows, columns = np.nonzero(parts == parts[int(row), int(column)])
-        half_rows = max(row - rows.min(), rows.max() + 1 - row)
-        half_columns = max(column - columns.min(), columns.max() + 1 - column)
-        # The peak is the middle: a region that runs on to one side does not move the box.
-        made.append((column + 0.5 - half_columns, row + 0.5 - half_rows,
-                     2 * half_columns, 2 * half_rows, score))  # fmt: skip
+    peaks = nms(gaussian_filter(probability, PEAK_SIGMA_PX))[:BOXES]
+    half = PEAK_PX / 2 - 0.5
+    made = [(x - half, y - half, PEAK_PX, PEAK_PX, score) for score, y, x in peaks]
     return np.reshape(made, (-1, 5))
 
 

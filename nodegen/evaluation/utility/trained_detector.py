@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nodegen.evaluation.utility.arms import SHOWN
-from nodegen.evaluation.utility.cache import code_hash
+from nodegen.dataset.example import CHANCES
+from nodegen.evaluation.utility.arms import SHOWN, Shown
 from nodegen.io.boxes import Box
 
 SIDE_PX = 512  # of what a network sees; radiographs are padded to a square
@@ -30,17 +29,22 @@ class ScaledRadiograph:
     boxes: np.ndarray  # (nodule, 4): x, y, width, height, px of ``image``
     scale: float  # px of the radiograph to one of ``image``
     grey: tuple[float, float] = (0.0, 1.0)  # its mean and standard deviation, own grey levels
-    # What synthetic nodules add to ``image``, which does not hold them, float16, and the number of
-    # the box that is nearest to each pixel, int16; None: it holds its own.
+    # What synthetic nodules add to ``image``, which does not hold them, float16, the number of the
+    # box that is nearest to each pixel, int16, and the contrast to noise asked of each nodule;
+    # None: it holds its own.
     change: np.ndarray | None = None
     nearest: np.ndarray | None = None
+    visibility: np.ndarray | None = None
 
-    def view(self, nodules: tuple[int, int], rng: np.random.Generator) -> ScaledRadiograph:
-        """The image with some of its synthetic nodules, fewest to most, which ``rng`` chooses."""
-        if self.change is None or self.nearest is None:
+    def view(self, shown: Shown, rng: np.random.Generator) -> ScaledRadiograph:
+        """The image with some of its synthetic nodules, which ``rng`` chooses."""
+        if self.change is None or self.nearest is None or self.visibility is None:
             return self
-        number = int(rng.integers(nodules[0], nodules[1] + 1))
-        chosen = rng.permutation(len(self.boxes))[:number]
+        (fewest, most), prefer_visible = shown
+        number = int(rng.integers(fewest, most + 1))
+        chances = np.clip(self.visibility, *CHANCES) if prefer_visible else 1.0
+        # The first of these times is drawn by the chances, and so are those that follow it.
+        chosen = np.argsort(rng.exponential(size=len(self.boxes)) / chances)[:number]
         change = np.where(np.isin(self.nearest, chosen), self.change, 0)
         image = np.minimum(self.image + change, self.image.max())
         return ScaledRadiograph(image, self.boxes[chosen], self.scale)
@@ -70,8 +74,20 @@ def scaled(
     return ScaledRadiograph(framed, corners, scale, (mean, deviation))
 
 
-def with_change(untouched: ScaledRadiograph, change: np.ndarray) -> ScaledRadiograph:
-    """The same with what all its nodules add together, parted by the nearest box."""
+def with_change(
+    untouched: ScaledRadiograph, change: np.ndarray, visibility: np.ndarray
+) -> ScaledRadiograph:
+    """The same with what all its nodules add together, parted by the nearest box.
+
+    Parameters
+    ----------
+    untouched : ScaledRadiograph
+        With the boxes of its nodules, which it does not hold.
+    change : ndarray of float16, shape (row, column)
+        In standard deviations of the untouched image.
+    visibility : ndarray, shape (nodule,)
+        Contrast to noise that was asked of each.
+    """
     least = np.full((SIDE_PX, SIDE_PX), np.inf, np.float32)
     nearest = np.full((SIDE_PX, SIDE_PX), -1, np.int16)
     x, y = np.arange(SIDE_PX) + 0.5, np.arange(SIDE_PX)[:, None] + 0.5
@@ -80,14 +96,14 @@ def with_change(untouched: ScaledRadiograph, change: np.ndarray) -> ScaledRadiog
         away = np.maximum(u, v)
         nearest[away < least] = number
         least = np.minimum(least, away)
-    return replace(untouched, change=change, nearest=nearest)
+    return replace(untouched, change=change, nearest=nearest, visibility=visibility)
 
 
 @dataclass(frozen=True)
 class Detector:
     """A detector and how it learns; the same for every arm."""
 
-    name: str  # its module's
+    name: str
     network: Callable[[], nn.Module]  # gives one that has learned nothing
     # Of the weights and the number of batches: the optimiser, and its learning rate's schedule.
     optimiser: Callable[[Iterator[nn.Parameter], int], tuple[torch.optim.Optimizer, Any]]
@@ -99,21 +115,16 @@ class Detector:
     batch: int  # radiographs
     device: str = "cpu"  # as torch names it
 
-    def identity(self) -> list[Any]:
-        """What a trained network depends on besides its data and seed."""
-        files = (f"evaluation/utility/{name}.py" for name in (Path(__file__).stem, self.name))
-        return [self.name, self.steps, self.batch, code_hash(*files), torch.__version__]
-
     def train(
         self,
         images: Sequence[ScaledRadiograph],
         seed: int,
-        nodules: tuple[int, int] = SHOWN,
+        shown: Shown = SHOWN,
         start: State | None = None,
     ) -> State:
         """Train a network from ``start``, else from scratch; what is random follows from ``seed``.
 
-        Of a radiograph's synthetic nodules a step shows ``nodules``, fewest to most.
+        A step shows some of a radiograph's synthetic nodules, as ``shown`` says.
         """
         torch.manual_seed(seed)
         network = self.network().to(self.device)
@@ -129,7 +140,7 @@ class Detector:
             order = rng.permutation(len(images))
             for first in range(0, min(len(order), (self.steps - step) * self.batch), self.batch):
                 taken = order[first : first + self.batch]
-                batch = [images[i].view(nodules, choice) for i in taken]
+                batch = [images[i].view(shown, choice) for i in taken]
                 loss = self.loss(network, batch, rng, self.device)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]

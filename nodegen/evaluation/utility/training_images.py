@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from nodegen.constants import GREY_MAX
 from nodegen.errors import UtilityError
 from nodegen.evaluation.utility.arms import DISCS, NULL, Arm
-from nodegen.evaluation.utility.cache import Arrays, code_hash, once
+from nodegen.evaluation.utility.cache import Arrays, once
 from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.trained_detector import ScaledRadiograph, scaled, with_change
 from nodegen.io.boxes import BOXES, Box, read_boxes, write_boxes
@@ -20,10 +20,6 @@ from nodegen.io.stack import find_image, read_stack, stack_writer
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.context import SliceContext, to_output, to_unit
-
-NULL_CONTRAST = 1e-6  # of 0..1: 0.004 of 4095 grey levels, which rounds to nothing
-CODE = code_hash("cascade", "synthesis", "renderer.py", "constants.py", "io/library.py",
-                 "io/image.py", "evaluation/utility/training_images.py")  # fmt: skip
 
 
 class TrainingImages:
@@ -34,16 +30,30 @@ class TrainingImages:
         self.settings = replace(settings, noise_and_blur=False, intensity="input")
         self._renderers: dict[str | None, Renderer] = {}
 
-    def make(self, arm: Arm, pixels: np.ndarray, nodules: Sequence[Box]) -> np.ndarray:
-        """A radiograph (row, column) with an arm's nodules, in its own grey levels."""
-        if arm.made == DISCS:
-            return to_output(SliceContext(pixels), draw_discs(pixels, nodules, self.seed), "input")
-        renderer = self._renderer(arm)
-        recipes = renderer.plan(pixels[None], nodules, self.seed)
+    def make(
+        self, arm: Arm, pixels: np.ndarray, nodules: Sequence[Box]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw an arm's nodules into a radiograph (row, column).
+
+        Returns
+        -------
+        drawn : ndarray, shape (row, column)
+            In the radiograph's own grey levels.
+        visibility : ndarray, shape (nodule,)
+            Contrast to noise that is asked of each; of a disc or of nothing, as of the nodule in
+            whose place it is.
+        """
+        renderer, context = self._renderer(arm), SliceContext(pixels)
+        recipes = renderer.plan_slice(context, nodules, self.seed)
+        asked = {recipe.box.edges: recipe.visibility_asked for recipe in recipes}
         if arm.made == NULL:
-            recipes = [replace(recipe, contrast_fraction=NULL_CONTRAST) for recipe in recipes]
-        context = SliceContext(pixels)
-        return to_output(context, renderer.render(context, recipes)[0], "input")
+            drawn = context.slice01
+        elif arm.made == DISCS:
+            drawn = draw_discs(pixels, nodules, self.seed)
+        else:
+            drawn = renderer.render(context, recipes)[0]
+        visibility = np.array([asked[box.edges] for box in nodules])
+        return to_output(context, drawn, "input"), visibility
 
     def image(self, arm: Arm, one: BoxedRadiograph) -> ScaledRadiograph:
         """A background at the network's size, with what its nodules change, drawn now or before."""
@@ -51,32 +61,27 @@ class TrainingImages:
         untouched = scaled(pixels, one.nodules)
 
         def draw() -> Arrays:
-            drawn = scaled(self.make(arm, pixels, one.nodules), like=untouched)
-            return {"change": drawn.image - untouched.image}
+            drawn, visibility = self.make(arm, pixels, one.nodules)
+            change = scaled(drawn, like=untouched).image - untouched.image
+            return {"change": change, "visibility": visibility}
 
         boxes = [box.edges for box in one.nodules]
         parts = pixels, boxes, arm.made, self.seed, self._identity(arm)
-        return with_change(untouched, once(self.store, "drawn", parts, draw)["change"])
+        return with_change(untouched, **once(self.store, "drawn", parts, draw))
 
     def _renderer(self, arm: Arm) -> Renderer:
-        """The renderer of an arm; the null control goes the default way.
-
-        With the add-back ``grain``, no contrast is the difference of equal images: no generators.
-        """
+        """The renderer of an arm; of discs and of nothing, one that plans as the others do."""
         if arm.made not in self._renderers:
-            default = "none" if self.settings.add_back == "grain" else "singan"
-            own = {"method": default} if arm.made == NULL else arm.settings
+            own = {"method": "none", **arm.settings}
             self._renderers[arm.made] = Renderer(replace(self.settings, **own))  # type: ignore[arg-type]
         return self._renderers[arm.made]
 
     def _identity(self, arm: Arm) -> list[Any]:
         """What an arm's nodules depend on besides radiograph, boxes and seed."""
-        if arm.made == DISCS:
-            return [CODE]
         renderer = self._renderer(arm)
         left = ("device", "workers", "seed", "model", "library", "intensity", "noise_and_blur")
         choices = {k: v for k, v in asdict(renderer.settings).items() if k not in left}
-        return [renderer.model_sha256, renderer.library.sha256, CODE, choices]
+        return [renderer.model_sha256, renderer.library.sha256, choices]
 
 
 # --- the analytic-disc baseline -------------------------------------------------------------------
