@@ -54,6 +54,13 @@ def utility(
         Boxes from which places are drawn; None: ``boxes``.
     progress : bool
         Whether it is shown.
+
+    Raises
+    ------
+    UtilityError, SettingError
+        Where an arm or the comparison is unknown, or the detector cannot be loaded.
+    StackError, BoxesError
+        As :func:`read_sides`.
     """
     options = options or Options()
     arms = parse_arms(options.arms)
@@ -93,9 +100,24 @@ def read_sides(
     place_boxes: Path | None,
     store: Path,
 ) -> tuple[list[BoxedRadiograph], list[BoxedRadiograph]]:
-    """Read all radiographs, split them, and draw the places: backgrounds and test.
+    """Read all radiographs, split them, and draw the places.
 
-    It takes what :func:`utility` does; ``store`` keeps what is standardised.
+    Parameters
+    ----------
+    real, boxes, backgrounds, options, place_boxes
+        As :func:`utility` takes them.
+    store : Path
+        Folder that keeps what is standardised.
+
+    Returns
+    -------
+    backgrounds, test : list of BoxedRadiograph
+        With the places of nodules, and with real nodules; no patient is in both.
+
+    Raises
+    ------
+    StackError, BoxesError, UtilityError
+        Where no radiograph, table or nodule can be used, or a patient is on both sides.
     """
     tables = [read_box_table(path) for path in boxes]
     kept = store if options.standardise else None

@@ -131,7 +131,20 @@ def _disc(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def write_places(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> None:
-    """Write the backgrounds as one stack with its ``nodules.json``, for nodules made elsewhere."""
+    """Write a stack with its ``nodules.json``, for nodules made elsewhere.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``backgrounds.mha`` and ``nodules.json``.
+    backgrounds : sequence of BoxedRadiograph
+        With the places of nodules; a slice each.
+
+    Raises
+    ------
+    UtilityError
+        Where they have several shapes or pixel types.
+    """
     forms = {(one.load().shape, one.load().dtype) for one in backgrounds}
     if len(forms) != 1:
         raise UtilityError(

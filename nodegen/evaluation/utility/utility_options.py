@@ -25,8 +25,8 @@ class Options:
         the paper's, for a GPU.
     arms : tuple of str
         What networks are trained on. These, none, discs, null, singan@subtlety:obvious (or another
-        setting of generate), NAME=FOLDER (made elsewhere), real-25 (percent), singan+real-3 (three
-        synthetic to one real), singan@nodules:1-3.
+        setting of generate), singan@recipe:detector, singan@nodules:1-3, NAME=FOLDER (made
+        elsewhere), real-25 (percent), singan+real-3 (three synthetic to one real).
     primary : (str, str)
         The comparison that is named beforehand: the first arm minus the second. Every other arm is
         compared with the second, too.
