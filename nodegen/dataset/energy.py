@@ -1,64 +1,54 @@
 """Energy-based normalisation of the grey scale, and its inverse.
 
-An image is parted into bands of detail, and each band gets the energy that it has in NODE21's
+Gaussians part an image into bands of detail, and each band gets the energy that it has in NODE21's
 images, inside the lungs (Philipsen et al., IEEE TMI 34(9), 2015). With its gains known the
-normalisation is linear, so that a change of the normalised image has one change of the original
-that it comes from.
+normalisation is a linear filter, which has an inverse. All filters are weights in the cosine
+transform, which mirrors the image at its edges.
 """
 
-import numpy as np
-from scipy import fft
+from itertools import combinations_with_replacement
 
-from nodegen.synthesis.noise_and_blur import blur
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import fft
 
 SIGMAS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # of the Gaussians that part the bands, px
 # Mean over 24 of NODE21's images: standard deviation of each band inside the lungs, that of what is
 # left, and the mean, in grey levels of 0..4095.
-ENERGIES = (51.7, 48.5, 69.3, 89.0, 99.9, 101.4)
-REST_ENERGY, MEAN = 352.8, 2009.0
+ENERGIES = (51.7, 48.5, 69.3, 89.0, 99.9, 101.4, 352.8)
+MEAN = 2009.0
 ROUNDS = 6  # of making energies equal; the bands overlap a little
 OVERSHOOT = 1.3  # exponent on what a band lacks: neighbours take back a part
 CLOSE = 0.03  # of each energy, where it ends
-SAMPLED = 2  # px between those by which energies are measured
+COARSE = 3  # bands from this one on hold no frequency above half of the highest
 GAINS = (0.2, 5.0)  # of a band in all, so that a blank band's noise is not blown up
 
 
-def bands(pixels: np.ndarray) -> list[np.ndarray]:
-    """Part an image (row, column) into a band of detail for each of ``SIGMAS``, and the rest.
+def band_weights(shape: tuple[int, ...]) -> np.ndarray:
+    """Weight of each frequency in a band for each of ``SIGMAS``, fine to coarse, and in the rest.
 
-    They sum up to the image, whose sides are a multiple of 16 px. Each Gaussian is made of the one
-    before, from 4 px on by a grid of half as many px a side, whose means and linear interpolation
-    are allowed for in the variance. Of a spot each band is right to 0.04 of its peak.
+    float32 (band, row, column); over the bands they sum to 1.
     """
-    import torch
-
-    level: np.ndarray = pixels.astype(np.float32)
-    low = level
-    found, step, variance = [], 1, 0.0  # px of a cell; px², of what the level was blurred by
-    for sigma in SIGMAS:
-        interpolated = 0.0
-        if sigma >= 4:
-            rows = level[::2] + level[1::2]
-            level = (rows[:, ::2] + rows[:, 1::2]) / 4
-            variance += step**2 / 4
-            step *= 2
-            interpolated = step**2 / 6
-        more = np.sqrt(sigma**2 - interpolated - variance) / step
-        level = blur(level, more)
-        variance = sigma**2 - interpolated
-        smoother = level
-        if step > 1:
-            smoother = torch.nn.functional.interpolate(
-                torch.from_numpy(level)[None, None], scale_factor=step, mode="bilinear"
-            )[0, 0].numpy()
-        found.append(low - smoother)
-        low = smoother
-    return [*found, low]
+    rows, columns = map(_low_passes, shape)
+    lows = rows[:, :, None] * columns[:, None]
+    return np.asarray(-np.diff(lows, axis=0, append=np.float32(0)))
 
 
-def energies(parts: list[np.ndarray], region: np.ndarray) -> np.ndarray:
-    """Standard deviation of each band inside a region, and that of the rest at the end."""
-    return np.array([part[region].std() for part in parts])
+def filtered(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """An image (row, column) with each frequency multiplied by its weight, float32."""
+    return _inverse(_transformed(image) * weights)
+
+
+def gains_of(gains: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """Gain of each frequency, float32 (row, column), from that of each band."""
+    rows, columns = map(_low_passes, shape)
+    made: np.ndarray = rows.T * np.diff(gains, prepend=0).astype(np.float32) @ columns
+    return made
+
+
+def energies(image: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Standard deviation of each band, the rest at the end, inside a region (bool)."""
+    return np.array([filtered(image, band)[region].std() for band in band_weights(image.shape)])
 
 
 def normalised(
@@ -69,58 +59,43 @@ def normalised(
     Returns the pixels, float32 in grey levels of 0..4095 and not yet cut off there; each band's
     gain and that of the rest; and what was added then, grey levels.
     """
-    wanted = np.array([*ENERGIES, REST_ENERGY])
-    parts = np.stack(bands(pixels))
-    some = region[::SAMPLED, ::SAMPLED]
-    whole = max(float(parts[-1, ::SAMPLED, ::SAMPLED][some].std()), 1e-6)
-    lowest, highest = (limit * REST_ENERGY / whole for limit in GAINS)
-    gains = np.full(len(parts), REST_ENERGY / whole)
+    covariances = _covariances(pixels, region)
+    whole = ENERGIES[-1] / max(covariances[-1].sum() ** 0.5, 1e-6)
+    gains = np.full(len(ENERGIES), whole)
     for number in range(ROUNDS):
-        made = [part[::SAMPLED, ::SAMPLED] for part in bands(_sum(parts, gains))]
-        ratio = wanted / np.maximum(energies(made, some), 1e-6)
-        gains = np.clip(gains * ratio ** (OVERSHOOT if number else 1), lowest, highest)
+        ratio = ENERGIES / np.maximum((gains @ covariances @ gains) ** 0.5, 1e-6)
         if np.abs(ratio - 1).max() < CLOSE:
             break
-    grey = _sum(parts, gains)
+        gains = np.clip(gains * ratio ** (OVERSHOOT if number else 1), *np.multiply(GAINS, whole))
+    grey = filtered(pixels, gains_of(gains, pixels.shape))
     offset = MEAN - float(grey[region].mean())
-    return grey + offset, tuple(float(gain) for gain in gains), offset
+    return grey + np.float32(offset), tuple(map(float, gains)), offset
 
 
-def amplified(pixels: np.ndarray, gains: tuple[float, ...]) -> np.ndarray:
-    """An image with each band multiplied by its gain, (row, column) float32."""
-    return _sum(np.stack(bands(pixels)), np.array(gains))
+def _covariances(pixels: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """For each band, the covariances in it of the image's bands (band, band of image, the same)."""
+    spectrum, weights = _transformed(pixels), band_weights(pixels.shape)
+    some, count = region[::2, ::2], len(weights)
+    seen = np.empty((count, count, np.count_nonzero(some)), np.float32)
+    half = tuple(slice(side // 2) for side in pixels.shape)
+    for i, j in combinations_with_replacement(range(count), 2):
+        if j < COARSE:
+            both = _inverse(spectrum * (weights[i] * weights[j]))[::2, ::2]
+        else:  # the lower frequencies alone give the image at half its size
+            both = _inverse(spectrum[half] * weights[i][half] * weights[j][half]) / 2
+        seen[i, j] = seen[j, i] = both[some]
+    return np.stack([np.cov(band) for band in seen])
 
 
-def attenuated(change: np.ndarray, gains: tuple[float, ...]) -> np.ndarray:
-    """The inverse of :func:`amplified` for a change that is 0 near the edges.
-
-    Near is three times the widest of ``SIGMAS``. Each band is divided by its gain in Fourier
-    space, where bands are weights that sum to 1.
-
-    Examples
-    --------
-    >>> spot = np.zeros((256, 256), np.float32)
-    >>> spot[120:136, 120:136] = 100
-    >>> gains = (2.0, 2.0, 1.5, 1.5, 1.0, 1.0, 0.5)
-    >>> back = amplified(attenuated(spot, gains), gains)
-    >>> bool(np.abs(back - spot).max() < 1)
-    True
-    """
-    rows, columns = (np.asarray(fft.fftfreq(length)) for length in change.shape)
-    square = (2 * np.pi) ** 2 * (
-        rows[:, None] ** 2 + columns[None, : change.shape[1] // 2 + 1] ** 2
-    )
-    left = np.ones(square.shape)
-    gain = np.zeros(square.shape)
-    for sigma, own in zip(SIGMAS, gains, strict=False):
-        smoother = np.exp(-0.5 * sigma**2 * square)
-        gain += own * (left - smoother)
-        left = smoother
-    gain += gains[-1] * left
-    spectrum = fft.rfft2(change.astype(np.float64)) / gain
-    return np.asarray(fft.irfft2(spectrum, s=change.shape), np.float32)
+def _low_passes(length: int) -> np.ndarray:
+    """What each Gaussian, the first without width, leaves of each frequency along one axis."""
+    waves = np.outer((0, *SIGMAS), np.pi * np.arange(length) / length)
+    return np.asarray(np.exp(-0.5 * waves**2), np.float32)
 
 
-def _sum(parts: np.ndarray, gains: np.ndarray) -> np.ndarray:
-    made: np.ndarray = gains.astype(np.float32) @ parts.reshape(len(parts), -1)
-    return made.reshape(parts.shape[1:])
+def _transformed(image: np.ndarray) -> np.ndarray:
+    return np.asarray(fft.dctn(image.astype(np.float32), norm="ortho"))
+
+
+def _inverse(spectrum: np.ndarray) -> np.ndarray:
+    return np.asarray(fft.idctn(spectrum, norm="ortho", overwrite_x=True), np.float32)

@@ -5,12 +5,11 @@ crop is that of the organisers: the lungs with a margin, the longer side 1024 px
 centred between zeros.
 
 The inverse takes a change of the standardised image to one of the original: band gains are taken
-off in Fourier space, then it is resampled to the original's pixels. Taking gains off spreads it,
+off, then it is resampled to the original's pixels. Taking gains off spreads it,
 thinly, over the reach of the widest band; it is tapered to nothing ``REACH_PX`` beyond what was
 changed, so that all other pixels of the original stay as they are, bit for bit.
 """
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -19,7 +18,7 @@ from PIL import Image
 from scipy import ndimage
 
 from nodegen.constants import GREY_MAX
-from nodegen.dataset.energy import SIGMAS, amplified, attenuated, normalised
+from nodegen.dataset.energy import filtered, gains_of, normalised
 from nodegen.dataset.example import Corners, Example
 from nodegen.io.radiograph import Radiograph
 from nodegen.lungs.fields import Lungs, find_lungs
@@ -30,8 +29,6 @@ SIDE_PX = 1024
 # px of the standardised image. Of a nodule of 300 levels what is cut off by it makes an error of 4
 # to 12 levels at most (at 32 px 8 to 18, at 64 px 2 to 8), measured on three of NIH's radiographs.
 REACH_PX = 48
-PAD_PX = round(3 * max(SIGMAS))  # around what is taken back
-BLOCK_PX = 8  # what was changed is parted into windows of whole blocks
 
 
 @dataclass(frozen=True)
@@ -100,23 +97,17 @@ class StandardisationTransform:
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """The original in NODE21's form, float32 (row, column), not rounded, not cut off."""
         seen, _ = _cropped(pixels.astype(np.float32), self.crop)
-        return amplified(seen, self.gains) + np.float32(self.offset)
+        return filtered(seen, gains_of(self.gains, seen.shape)) + np.float32(self.offset)
 
     def inverse(self, change: np.ndarray) -> np.ndarray:
         """The change of the original that a change of the standardised image comes from.
 
         Both are grey levels (row, column), and 0 where nothing changes.
         """
-        made = np.zeros((SIDE_PX + 2 * PAD_PX,) * 2, np.float32)
-        for rows, columns, own in _parts(change):
-            part = np.pad(own, PAD_PX)
-            away = ndimage.distance_transform_edt(part == 0)
-            taper = 0.5 + 0.5 * np.cos(np.pi * np.minimum(away / REACH_PX, 1))
-            taper[away >= REACH_PX] = 0
-            made[
-                rows.start : rows.stop + 2 * PAD_PX, columns.start : columns.stop + 2 * PAD_PX
-            ] += attenuated(part, self.gains) * taper.astype(np.float32)
-        return self._resampled(made[PAD_PX:-PAD_PX, PAD_PX:-PAD_PX], Image.Resampling.BICUBIC)
+        away = ndimage.distance_transform_edt(change == 0)
+        taper = 0.5 + 0.5 * np.cos(np.pi * np.minimum(away / REACH_PX, 1))
+        made = filtered(change, 1 / gains_of(self.gains, change.shape)) * taper.astype(np.float32)
+        return self._resampled(made, Image.Resampling.BICUBIC)
 
     def inverse_mask(self, mask: np.ndarray) -> np.ndarray:
         """Bring a mask of the standardised image to the original, bool (row, column)."""
@@ -235,14 +226,3 @@ def _cropped(pixels: np.ndarray, crop: LungCrop) -> tuple[np.ndarray, np.ndarray
     around = ((crop.y, SIDE_PX - height - crop.y), (crop.x, SIDE_PX - width - crop.x))
     shown = np.pad(np.ones((height, width), bool), around)
     return np.pad(np.asarray(part.resize((width, height), how)), around, mode="edge"), shown
-
-
-def _parts(change: np.ndarray) -> Iterator[tuple[slice, slice, np.ndarray]]:
-    """Rows and columns of each patch of change, in whole blocks, and what is its own there."""
-    count = SIDE_PX // BLOCK_PX
-    blocks = (change != 0).reshape(count, BLOCK_PX, count, BLOCK_PX).any((1, 3))
-    labels, _ = ndimage.label(ndimage.binary_dilation(blocks), np.ones((3, 3)))
-    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
-        own = np.kron(labels[rows, columns] == number, np.ones((BLOCK_PX, BLOCK_PX), bool))
-        rows, columns = (slice(s.start * BLOCK_PX, s.stop * BLOCK_PX) for s in (rows, columns))
-        yield rows, columns, np.where(own, change[rows, columns], 0).astype(np.float32)
