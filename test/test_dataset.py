@@ -514,8 +514,8 @@ def test_sets_at_addresses_have_the_same_bytes(service, made, radiographs, reque
         ({"space": "original", "render": Settings(noise_and_blur=True)}, "--noise-and-blur out"),
         ({"signal": "bright"}, "signal is 'bright'"),
         ({"seed": -1}, "seed is -1"),
-        ({"subtlety": (("training", "obvious"),)}, "'training'"),
-        ({"subtlety": (("train", "plain"),)}, "subtlety is 'plain'"),
+        ({"subtlety": ("training:obvious",)}, "'training'"),
+        ({"subtlety": ("train:plain",)}, "subtlety is 'plain'"),
     ],
 )
 def test_settings_that_are_none(change, words):

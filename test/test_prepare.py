@@ -12,7 +12,7 @@ from nodegen.constants import PROJECTION_AXIS
 from nodegen.errors import LibraryError, OutputError, SettingError
 from nodegen.io.library import Library
 from nodegen.nodules import prepare as module
-from nodegen.nodules.patches import find_pairs, read_diameters, read_pair
+from nodegen.nodules.patches import find_pairs, read_pair
 from nodegen.nodules.prepare import SKIPPED, prepare
 from nodegen.synthesis.projection import cut_to_mask, diameter_mm, project
 
@@ -72,6 +72,12 @@ def test_each_pair_is_projected_along_each_axis(folders, tmp_path):
     np.testing.assert_array_equal(library[5].mask, mask2d)
     assert skipped(tmp_path / "library") == {}
     assert len(list((tmp_path / "library").iterdir())) == 6
+
+
+def read_diameters(path):
+    with path.open() as table:
+        rows = csv.DictReader(table)
+        return {row["img_name"].removesuffix(".mha"): int(float(row["diameter"])) for row in rows}
 
 
 def test_the_table_holds_the_diameter_along_the_baselines_axis(folders, tmp_path):
@@ -294,25 +300,13 @@ def test_no_pair_that_can_be_used(folders, tmp_path):
 
 def test_the_command_tells_what_it_did(folders, tmp_path, capsys):
     (folders[1] / "1.2.3_seg_1.mha").unlink()
-    table = tmp_path / "table.csv"
-    table.write_text("img_name,diameter\n1.2.3_dcm_0.mha,10\n1.2.3_dcm_2.mha,99\n")
     arguments = ["--patches", folders[0], "--segmentations", folders[1], "--workers", 1]
-    arguments += ["--output", tmp_path / "library", "--diameters", table]
+    arguments += ["--output", tmp_path / "library"]
     assert main(["prepare", *map(str, arguments)]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert "2 nodules, 6 projections" in out
     assert "1 left out" in out
-    assert "1 of 2 diameters equal" in out
-
-
-def test_a_table_that_is_none(folders, tmp_path, capsys):
-    table = tmp_path / "table.csv"
-    table.write_text("a,b\n1,2\n")
-    arguments = ["--patches", folders[0], "--segmentations", folders[1], "--diameters", table]
-    assert main(["prepare", *map(str, arguments), "--output", str(tmp_path / "library")]) == 2
-    assert "columns img_name and diameter" in capsys.readouterr().err.splitlines()[-1]
-    assert not (tmp_path / "library").exists()
 
 
 def test_all_diameters_equal_the_organisers(shared):

@@ -4,12 +4,13 @@ import re
 from dataclasses import replace
 from typing import Annotated
 
-from nodegen.cli.options import AnyDevice, Overwrite, Positive, flat
+from nodegen.cli.options import Overwrite, Positive, flat
 from nodegen.dataset.dataset_settings import OPTIONS, DatasetSettings
 from nodegen.errors import SettingError
-from nodegen.settings import Method, Settings
+from nodegen.settings import Settings
 
-_Choices = Annotated[DatasetSettings, flat("render", "subtlety", **OPTIONS)]
+_Choices = Annotated[DatasetSettings, flat(but=["render"], **OPTIONS)]
+_Render = Annotated[Settings, flat("method", "contrast", "noise_and_blur", "device")]
 
 
 def dataset(
@@ -17,11 +18,7 @@ def dataset(
     *,
     output: str,
     choices: _Choices | None = None,
-    method: Method = Settings.method,
-    contrast: str = Settings.contrast,
-    subtlety: list[str] | None = None,
-    noise_and_blur: bool = False,
-    device: AnyDevice = Settings.device,
+    settings: _Render = Settings(),
     workers: Positive = 1,
     shard: str = "1/1",
     scheduler: str | None = None,
@@ -37,15 +34,6 @@ def dataset(
         Files or folders, also by address, such as s3://bucket/folder.
     output
         Folder or address that gets the set; a set that was begun with the same options is resumed.
-    method
-        How nodules are blended in.
-    contrast
-        real, paper or grey levels, as for `nodegen generate`.
-    subtlety
-        How subtle nodules are, as for `nodegen generate` (real unless given); may come again for
-        one split, such as train:obvious.
-    noise_and_blur
-        Whether images get noise, blur and noise everywhere, as in the challenge.
     workers
         Processes; one alone where the system is not Linux.
     shard
@@ -56,22 +44,10 @@ def dataset(
     """
     from nodegen.dataset.make_dataset import make_dataset
 
-    everywhere = [text for text in subtlety or () if ":" not in text]
-    settings = replace(
-        choices or DatasetSettings(),
-        render=Settings(
-            method=method,
-            contrast=contrast,
-            noise_and_blur=noise_and_blur,
-            device=device,
-            subtlety=everywhere[-1] if everywhere else Settings.subtlety,
-        ),
-        subtlety=tuple(text.partition(":")[::2] for text in subtlety or () if ":" in text),
-    )
     made = make_dataset(
         radiographs,
         output,
-        settings,
+        replace(choices or DatasetSettings(), render=settings),
         workers=workers,
         shard=_share(shard),
         scheduler=scheduler,

@@ -1,12 +1,10 @@
 """``nodegen judge``, ``compare``, ``reference`` and ``sheet``: how real synthetic nodules are."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from nodegen.cli.options import (
-    AnyDevice,
-    BoxTable,
-    LibraryFolder,
-    ModelFolder,
     Overwrite,
     Positive,
     RealFolder,
@@ -14,9 +12,10 @@ from nodegen.cli.options import (
     Seed,
     Sources,
     SyntheticFolders,
+    flat,
 )
 from nodegen.io.files import check_writable
-from nodegen.settings import Integers, Intensity, Words
+from nodegen.settings import Integers, Intensity, Settings, Words
 
 
 def judge(
@@ -85,14 +84,11 @@ def compare(
     output: Path,
     methods: Words = Words(("singan", "poisson", "paste")),
     seeds: Integers = Integers((0,)),
-    contrast: str = "real",
+    settings: Annotated[Settings, flat("contrast", "device", "model", "library")] = Settings(),
     intensity: Intensity = "input",
     noise_and_blur: bool = False,
     reference: ReferenceFile = None,
     annotation_sources: Sources = Words(),
-    device: AnyDevice = "auto",
-    model: ModelFolder = None,
-    library: LibraryFolder = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Run several methods with the same recipes, and judge them.
@@ -111,8 +107,6 @@ def compare(
         written.
     seeds
         Of the runs.
-    contrast
-        As in generate.
     intensity
         As in generate.
     noise_and_blur
@@ -121,17 +115,9 @@ def compare(
     from nodegen.evaluation.compare import REPORT, compare
     from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
     from nodegen.evaluation.fidelity.verdict_table import markdown
-    from nodegen.settings import Settings
 
     check_writable(output / REPORT, overwrite=overwrite)
-    settings = Settings(
-        intensity=intensity,
-        noise_and_blur=noise_and_blur,
-        contrast=contrast,
-        device=device,
-        model=model,
-        library=library,
-    )
+    settings = replace(settings, intensity=intensity, noise_and_blur=noise_and_blur)
     known = Reference.load(reference or SHIPPED).with_sources(annotation_sources)
     verdicts = compare(
         input, output, methods, seeds, settings, reference=known, overwrite=overwrite
@@ -196,7 +182,7 @@ def _cell(value: object) -> str:
 def sheet(
     *,
     real: RealFolder,
-    boxes: BoxTable,
+    boxes: Path,
     synthetic: SyntheticFolders,
     output: Path,
     count: Positive = 48,
@@ -209,6 +195,9 @@ def sheet(
 
     Parameters
     ----------
+    boxes
+        Table of their boxes: NODE21's metadata.csv, COCO, a CSV of stem, x, y, width, height in px,
+        or a stack's nodules.json.
     output
         File that gets the sheet, a PNG; it shows real patients' radiographs.
     count

@@ -29,26 +29,11 @@ Overwrite = Annotated[
 RealFolder = Annotated[
     Path, Parameter(help="Real radiographs with nodules, one a file, here or in folders below.")
 ]
-BoxTable = Annotated[
-    Path,
-    Parameter(
-        help="Table of their boxes: NODE21's metadata.csv, COCO, a CSV of stem, x, y, width, "
-        "height in px, or a stack's nodules.json."
-    ),
-]
 SyntheticFolders = Annotated[
     list[Path],
     Parameter(
         help="Folders of a stack with synthetic nodules and its recipes.json or nodules.json."
     ),
-]
-ModelFolder = Annotated[
-    Path | None,
-    Parameter(help="Folder of hyposignal and hypersignal; unless given, nodegen's own cascades."),
-]
-LibraryFolder = Annotated[
-    Path | None,
-    Parameter(help="Nodule library, from `nodegen prepare`; unless given, nodegen's own."),
 ]
 ReferenceFile = Annotated[
     Path | None,
@@ -64,11 +49,23 @@ Sources = Annotated[
 AnyDevice = Annotated[Device, Parameter(help="auto: CUDA where there is one.")]
 
 
-def flat(*left_out: str, **names: str) -> Parameter:
-    """Make options of the fields of a dataclass but for some; names by field, where they differ."""
+def flat(*only: str, but: Sequence[str] = (), **names: str) -> Parameter:
+    """Make options of the fields of a dataclass, whose docstring says what they do.
+
+    Parameters
+    ----------
+    *only : str
+        Fields that become options; all, where none is named.
+    but : sequence of str
+        Fields that do not.
+    **names : str
+        An option's name by its field, where they differ.
+    """
+    # cyclopts asks it of the parameter itself, too, which is called settings where few are taken.
+    fields = f"(settings|{'|'.join(only)})$" if only else f"(?!({'|'.join(but)})$)"
     return Parameter(
         name="*",
-        parse=re.compile(f"^(?!({'|'.join(left_out) or '$'})$)"),
+        parse=re.compile(f"^{fields}"),
         name_transform=lambda field: names.get(field, field.replace("_", "-")),
     )
 

@@ -5,14 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from nodegen.cli.options import (
-    AnyDevice,
-    Flag,
-    Overwrite,
-    RealFolder,
-    SyntheticFolders,
-    flat,
-)
+from nodegen.cli.options import AnyDevice, Flag, Overwrite, RealFolder, SyntheticFolders, flat
 from nodegen.errors import SettingError
 from nodegen.evaluation.reader_study.study_plan import StudyPlan
 from nodegen.io.files import check_writable

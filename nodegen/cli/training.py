@@ -6,13 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from nodegen.cli.options import (
-    AnyDevice,
-    LibraryFolder,
-    Overwrite,
-    Positive,
-    Seed,
-)
+from nodegen.cli.options import AnyDevice, Overwrite, Positive, Seed
 from nodegen.io.files import check_writable
 from nodegen.settings import Integers
 
@@ -79,7 +73,7 @@ def training_crop(
     centre: Integers,
     output: Path,
     slice: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
-    library: LibraryFolder = None,
+    library: Path | None = None,
     count: Annotated[int, Parameter(validator=Number(gte=1, lte=25))] = 4,
     subtlety: str = "relatively-obvious=1,obvious=1",
     seed: Seed = 0,
@@ -100,6 +94,8 @@ def training_crop(
         The training image: .mha, float in 0..1.
     slice
         Of a stack.
+    library
+        Nodule library, from `nodegen prepare`; if it is not given, the one that nodegen ships.
     count
         Nodules pasted in, 1 to 25.
     subtlety
@@ -143,7 +139,6 @@ def prepare(
     output: Path,
     workers: Positive | None = None,
     axes: Integers = Integers((0, 1, 2)),
-    diameters: Path | None = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Project CT nodules into a library.
@@ -164,16 +159,12 @@ def prepare(
         Threads; if it is not given, one for each core.
     axes
         Axes of the patch array (slice, row, column) to project along, 0 to 2; the baseline's is 1.
-    diameters
-        The organisers' ct_nodules.csv, to compare with.
     """
     import time
 
-    from nodegen.nodules.patches import DIAMETERS, read_diameters
     from nodegen.nodules.prepare import SKIPPED
     from nodegen.nodules.prepare import prepare as prepare_library
 
-    table = None if diameters is None else read_diameters(diameters)
     start = time.perf_counter()
     done = prepare_library(
         patches, segmentations, output, workers=workers, axes=axes, overwrite=overwrite
@@ -185,8 +176,3 @@ def prepare(
     )
     if done.skipped:
         print(f"{len(done.skipped)} left out: see {output / SKIPPED}")
-    if table is not None:
-        ours = read_diameters(output / DIAMETERS)
-        shared = ours.keys() & table.keys()
-        equal = sum(ours[name] == table[name] for name in shared)
-        print(f"{equal} of {len(shared)} diameters equal the table's, which has {len(table)} rows")

@@ -4,13 +4,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from nodegen.cli.options import AnyDevice, LibraryFolder, ModelFolder, flat
+from nodegen.cli.options import flat
 from nodegen.evaluation.utility.utility_options import Options
 from nodegen.settings import Settings
 
 _Choices = Annotated[
     Options,
-    flat("settings", model="detector", seeds="networks", nodules="per-image", sizes_px="size-px"),
+    flat(
+        but=["settings"],
+        model="detector",
+        seeds="networks",
+        nodules="per-image",
+        sizes_px="size-px",
+    ),
 ]
 
 
@@ -23,9 +29,7 @@ def utility(
     places: Path | None = None,
     choices: _Choices = Options(),
     write_places: Path | None = None,
-    model: ModelFolder = None,
-    library: LibraryFolder = None,
-    device: AnyDevice = "auto",
+    settings: Annotated[Settings, flat("device", "model", "library")] = Settings(),
 ) -> None:
     """Measure what a detector learns from synthetic nodules.
 
@@ -55,7 +59,7 @@ def utility(
     from nodegen.evaluation.utility.run_utility import read_sides, utility
     from nodegen.evaluation.utility.training_images import write_places as write
 
-    options = replace(choices, settings=Settings(device=device, model=model, library=library))
+    options = replace(choices, settings=settings)
     given = real, boxes, radiographs or []
     if write_places:
         read = read_sides(*given, options, places, output / "store")

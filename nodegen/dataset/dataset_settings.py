@@ -86,8 +86,9 @@ class DatasetSettings:
         Of all that is random.
     render : Settings
         How nodules are drawn.
-    subtlety : tuple of (str, str)
-        Split, and the subtlety of its nodules, where it is not that of ``render``.
+    subtlety : tuple of str
+        How subtle nodules are, as for `nodegen generate`, in place of that of ``render``; train:,
+        val: or test: before it says it of that split, as in train:obvious.
     """
 
     images: Annotated[int, Field(ge=1)] | None = None
@@ -110,7 +111,7 @@ class DatasetSettings:
     patient_pattern: str | None = None
     seed: Seed = 0
     render: Settings = field(default_factory=Settings)
-    subtlety: tuple[tuple[str, str], ...] = ()
+    subtlety: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check(self)
@@ -129,14 +130,14 @@ class DatasetSettings:
             raise SettingError(f"--split is {self.split}; give three shares such as 80,10,10.")
         given: list[tuple[str, str, tuple[str, ...]]]
         given = [("format", name, FORMATS) for name in self.formats]
-        given += [("subtlety SPLIT:", split, SPLITS) for split, _ in self.subtlety]
+        given += [("subtlety SPLIT:", split, SPLITS) for split in self._grades if split]
         for option, value, allowed in given:
             if value not in allowed:
                 raise SettingError(
                     f"--{option} is {value!r}, where one of {', '.join(allowed)} is allowed; "
                     "choose one of them."
                 )
-        for _, grades in self.subtlety:
+        for grades in self._grades.values():
             replace(self.render, subtlety=grades)  # checked by the settings of rendering
         if self.space == "original" and self.render.noise_and_blur:
             raise SettingError(
@@ -148,9 +149,15 @@ class DatasetSettings:
         """Fewest and most nodules in an image: as given, or the recipe's."""
         return self.nodules or RECIPES[self.recipe][0]
 
+    @property
+    def _grades(self) -> dict[str, str]:
+        """Subtlety by split; that of the others by an empty name."""
+        given = (text.rpartition(":") for text in self.subtlety)
+        return {"": self.render.subtlety} | {split: grades for split, _, grades in given}
+
     def subtlety_of(self, split: str) -> str:
         """Of the nodules of one split."""
-        return dict(self.subtlety).get(split, self.render.subtlety)
+        return self._grades.get(split, self._grades[""])
 
     def empty(self, filled: Collection[str]) -> tuple[str, ...]:
         """Splits that were to have a share, and are not among those that have images."""
@@ -159,9 +166,9 @@ class DatasetSettings:
 
     def described(self) -> dict[str, str]:
         """All choices that matter as the command's options, as they are kept beside the set."""
-        subtlety = (self.render.subtlety, *map(":".join, self.subtlety))
         told = asdict(self.render) | asdict(self)
-        told |= {"nodules": self.per_image, "subtlety": " ".join(subtlety)}
+        subtlety = " ".join(":".join(pair).lstrip(":") for pair in self._grades.items())
+        told |= {"nodules": self.per_image, "subtlety": subtlety}
         told["noise_and_blur"] = bool(self.render.noise_and_blur)
         texts = {name: NONE if value is None else str(value) for name, value in told.items()}
         names = sorted(told.keys() - _NO_MATTER)

@@ -4,7 +4,6 @@
 ``ct_nodules.csv`` (``img_name,diameter``) the diameter of each. Arrays are (slice, row, column).
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,18 +186,3 @@ def _one_nodule(mask: np.ndarray) -> np.ndarray:
             "pair of its own"
         )
     return near
-
-
-def read_diameters(path: Path) -> dict[str, int]:
-    """Read ``ct_nodules.csv``: patch name (without suffix) to diameter in mm."""
-    try:
-        with open(path, newline="") as stream:
-            return {
-                row["img_name"].removesuffix(SUFFIX): int(float(row["diameter"]))
-                for row in csv.DictReader(stream)
-            }
-    except (OSError, KeyError, TypeError, ValueError):
-        raise SettingError(
-            f"{path} cannot be read as a table with the columns img_name and diameter: "
-            f"give the organisers' {DIAMETERS} or leave it out."
-        ) from None
