@@ -34,7 +34,7 @@ class Radiographs(Dataset):
 
 def test_image_boxes_labels_and_masks_fit():
     image = phantoms()[0]
-    made = AddNodules(nodules=(2, 2), axes="xy", settings=QUICK)({"image": image, "name": "a"})
+    made = AddNodules(nodules=(2, 2), settings=QUICK)({"image": image, "name": "a"})
     assert made["name"] == "a"
     assert made["image"].dtype == image.dtype
     assert made["box"].shape == (2, 4)
@@ -60,14 +60,12 @@ def test_places_that_are_given_are_used():
         assert places.body.shape == pixels.shape
         return [Box(0, 120, 200, 150, 232)]
 
-    made = AddNodules(boxes="given", axes="xy", settings=QUICK, places=missed)(
-        {"image": phantoms()[0]}
-    )
+    made = AddNodules(boxes="given", settings=QUICK, places=missed)({"image": phantoms()[0]})
     assert made["box"].tolist() == [[120, 200, 150, 232]]
 
 
 def test_places_that_a_detector_missed_come_with_the_image():
-    add = AddNodules(boxes="given", axes="xy", settings=QUICK, places="missed")
+    add = AddNodules(boxes="given", settings=QUICK, places="missed")
     for missed, found in (
         ([[120.2, 200, 149.8, 232]], [[120, 200, 150, 232]]),
         (torch.tensor([[-8, 200, 30, 232]]), [[0, 200, 30, 232]]),
@@ -205,16 +203,20 @@ def upright(shape=(512, 512)) -> np.ndarray:
     return phantoms()[0].astype(np.float32)
 
 
-def test_boxes_are_in_the_order_of_the_arrays_axes():
+@pytest.mark.parametrize(
+    ("lies", "axes"), [("upright", "array"), ("on its side", "xy"), ("on its side", "array")]
+)
+def test_boxes_are_as_monais_box_transforms_read_them(lies, axes):
     boxes = pytest.importorskip("monai.apps.detection.transforms.box_ops")
-    for image in (upright()[None], upright().T[None].copy()):
-        made = AddNodules(nodules=(2, 2), boxes="given", seed=3, settings=QUICK)({"image": image})
-        inside = boxes.convert_box_to_mask(
-            boxes=torch.from_numpy(made["box"]), labels=torch.ones(2, dtype=torch.long),
-            spatial_size=image.shape[1:], bg_label=0,
-        )  # fmt: skip
-        for box, mask in zip(np.asarray(inside) > 0, made["mask"] > 0, strict=True):
-            assert (box & mask).sum() > 0.9 * mask.sum()
+    image = upright()[None] if lies == "upright" else upright().T[None].copy()
+    add = AddNodules(nodules=(2, 2), boxes="given", axes=axes, seed=3, settings=QUICK)
+    made = add({"image": image})
+    inside = boxes.convert_box_to_mask(
+        boxes=torch.from_numpy(made["box"]), labels=torch.ones(2, dtype=torch.long),
+        spatial_size=image.shape[1:], bg_label=0,
+    )  # fmt: skip
+    for box, mask in zip(np.asarray(inside) > 0, made["mask"] > 0, strict=True):
+        assert (box & mask).sum() > 0.9 * mask.sum()
 
 
 def test_a_radiograph_on_its_side_gets_the_same_nodules():
@@ -225,10 +227,10 @@ def test_a_radiograph_on_its_side_gets_the_same_nodules():
 
     plain, lying = made(upright()), made(upright().T.copy())
     assert np.array_equal(plain["image"], lying["image"].T)
-    assert np.array_equal(plain["box"], lying["box"][:, [1, 0, 3, 2]])
+    assert np.array_equal(plain["box"], lying["box"])
     assert np.array_equal(plain["mask"], lying["mask"].transpose(0, 2, 1))
-    xy = made(upright(), axes="xy"), made(upright().T.copy(), axes="xy")
-    assert np.array_equal(xy[0]["box"], xy[1]["box"])
+    rows_first = made(upright(), axes="array")["box"]
+    assert np.array_equal(rows_first, plain["box"][:, [1, 0, 3, 2]])
 
 
 def test_what_loadimaged_reads_is_taken(tmp_path):
@@ -268,11 +270,11 @@ def test_boxes_that_are_there_stay_and_are_kept_away_from():
         assert made["label"].tolist() == [3, 0, 0]
         assert made["mask"].shape == (3, 512, 512)
         assert made["mask"][0].all()
-        for top, left, bottom, right in made["box"][1:].tolist():
-            assert top >= 240 or bottom <= 200 or left >= 190 or right <= 150
+        for left, top, right, bottom in made["box"][1:].tolist():
+            assert left >= 240 or right <= 200 or top >= 190 or bottom <= 150
     bare = add({"image": upright(), "box": np.array([[200, 150, 240, 190]])})
     assert bare["label"].tolist() == [0, 0, 0]
-    assert bare["mask"][0].sum() == bare["mask"][0, 200:240, 150:190].sum() == 1600
+    assert bare["mask"][0].sum() == bare["mask"][0, 150:190, 200:240].sum() == 1600
 
 
 def test_a_radiograph_without_lungs_is_left_as_it_is_and_named_once():
@@ -340,7 +342,7 @@ def test_torchios_colours_and_volumes_are_refused(shape):
 @pytest.mark.parametrize(("change", "words"), [({"nodules": (2, 1)}, "smaller number first"),
                                                ({"nodules": "many"}, "nodules is 'many'"),
                                                ({"boxes": "loose"}, "'tight' or 'given'"),
-                                               ({"axes": "yx"}, "'array' or 'xy'"),
+                                               ({"axes": "yx"}, "'xy' or 'array'"),
                                                ({"signal": "bright"}, "hyposignal"),
                                                ({"seed": -1}, "seed is -1")])  # fmt: skip
 def test_settings_that_are_none(change, words):

@@ -23,9 +23,9 @@ class RandomNodules(RandomTransform):
     seed of each subject, and replays it.
 
     It adds to the subject, behind what is there, ``mask``, a label map that holds in each pixel the
-    number of its nodule, of several the last one's, or 0; ``box``, float32 `(nodule, 4)`, px, along
-    the image's first axis first; and ``label``, int64 `(nodule,)` of zeros. Transforms that come
-    after it and move pixels move the label map along, and not the boxes.
+    number of its nodule, of several the last one's, or 0; ``box``, float32 `(nodule, 4)`, px, left,
+    top, right, bottom; and ``label``, int64 `(nodule,)` of zeros. Transforms that come after it and
+    move pixels move the label map along, and not the boxes.
 
     Parameters
     ----------

@@ -1,7 +1,6 @@
 """Nodules on the fly: a transform for training loops, in MONAI's dictionary style."""
 
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -12,7 +11,7 @@ import numpy as np
 
 from nodegen.constants import GRADES
 from nodegen.dataset.dataset_settings import DatasetSettings, RecipeName
-from nodegen.dataset.example import DrawnNodule, Example, make_example
+from nodegen.dataset.example import make_example
 from nodegen.errors import BoxesError, SettingError, StackError
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.image import to_array
@@ -60,32 +59,29 @@ class AddNodules:
     worker's own seed, which differs for each worker and epoch; ``torch.manual_seed`` repeats it.
 
     A radiograph may lie upright, `(row, column)`, or on its side, `(column, row)`, as MONAI's
-    ``LoadImaged`` reads it: its lungs say which, and it comes back as it lay. One without a
-    plausible pair of lungs stays without nodules, and a warning names the reason. What belongs to
-    a radiograph is found once and kept for later epochs.
+    ``LoadImaged`` and TorchIO read it: its lungs say which, and it comes back as it lay. One
+    without a plausible pair of lungs stays without nodules, and a warning names the reason. What
+    belongs to a radiograph is found once and kept for later epochs.
 
     Parameters
     ----------
     key : str
-        The radiograph's: an array or tensor, `(row, column)` or `(1, row, column)`, or either with
-        its axes swapped.
+        The radiograph's: an array or tensor of one channel, with or without an axis for it.
     recipe, nodules, prefer_visible, size_mm, signal, boxes, seed : optional
-        As of :class:`nodegen.dataset.dataset_settings.DatasetSettings`: how many nodules, how they
-        are chosen, their sizes, their class, which boxes, and the seed.
-    axes : {"array", "xy"}
-        Order of a box's numbers. array: the array's first axis first, as MONAI's box transforms
-        read them; xy: columns of the upright radiograph first, as torchvision's detectors do.
+        As of :class:`nodegen.dataset.dataset_settings.DatasetSettings`.
+    axes : {"xy", "array"}
+        Order of a box's numbers. xy: left, top, right, bottom of the upright radiograph, as
+        torchvision reads them, and MONAI's box transforms for what ``LoadImaged`` reads. array: the
+        array's first axis first, as those transforms need it for radiographs that lie upright.
     settings : Settings, optional
         How nodules are drawn; noise and blur only where it asks for them.
     places : callable or str, optional
-        Boxes to be used instead of drawn ones, such as those that a detector missed: a function of
-        (upright pixels, :class:`nodegen.lungs.prior.Places`, rng) that returns a list of `Box`, or
-        the key under which the dictionary holds them, `(nodule, 4)`, in the order of ``axes``. None
-        of them leaves the image untouched; where the function returns None, or the dictionary has
-        no such key, they are drawn.
+        Boxes in place of drawn ones, such as those that a detector missed: the dictionary's key
+        that holds them, `(nodule, 4)` in the order of ``axes``, or a function of (upright pixels,
+        :class:`nodegen.lungs.prior.Places`, rng) that returns a list of `Box`. Where there is no
+        such key, or the function returns None, they are drawn.
     subtlety : callable, optional
-        Of the epoch, see :meth:`set_epoch`; returns the subtlety of its nodules, as
-        `Settings.subtlety` takes it: a curriculum, such as :class:`ObviousFirst`.
+        A curriculum, such as :class:`ObviousFirst`: from the epoch to `Settings.subtlety`.
 
     Raises
     ------
@@ -112,7 +108,7 @@ class AddNodules:
         size_mm: tuple[float, float] | None = None,
         signal: str | None = None,
         boxes: Literal["tight", "given"] = "tight",
-        axes: Literal["array", "xy"] = "array",
+        axes: Literal["xy", "array"] = "xy",
         seed: int = 0,
         settings: Settings | None = None,
         places: Chooser | str | None = None,
@@ -120,8 +116,8 @@ class AddNodules:
     ):
         import torch
 
-        if axes not in ("array", "xy"):
-            raise SettingError(f"axes is {axes!r}, where 'array' or 'xy' is allowed.")
+        if axes not in ("xy", "array"):
+            raise SettingError(f"axes is {axes!r}, where 'xy' or 'array' is allowed; choose one.")
         choices: dict[str, Any] = {"nodules": nodules, "size_mm": size_mm, "signal": signal}
         choices["prefer_visible"] = prefer_visible
         self.choices = DatasetSettings(copies=1, recipe=recipe, boxes=boxes, seed=seed, **choices)
@@ -132,11 +128,11 @@ class AddNodules:
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
         self._rng: np.random.Generator | None = None
         self._stream: list[int] = []
-        self._known: OrderedDict[bytes, tuple[Places | None, bool]] = OrderedDict()
+        self._known: dict[bytes, tuple[Places | None, bool]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was found in radiographs: copies find their own."""
-        return {**self.__dict__, "_known": OrderedDict()}
+        return {**self.__dict__, "_known": {}}
 
     def set_epoch(self, epoch: int) -> None:
         """Say before an epoch which one it is, counted from 0; workers of a loader see it too."""
@@ -154,29 +150,24 @@ class AddNodules:
         Parameters
         ----------
         data : mapping
-            Holds the radiograph; what it holds under ``box``, ``label`` and ``mask`` is kept, drawn
-            nodules keep away from its boxes, and theirs are added behind.
+            Holds the radiograph, and may hold ``box``, ``label`` and ``mask``: they are kept, with
+            those of drawn nodules behind them, which keep away from the boxes.
         rng : numpy.random.Generator
-            Of places, number and nodules; it is moved on.
+            It is moved on.
         on_side : bool
-            Whether it is tried first if the radiograph lies on its side, `(column, row)`.
+            Whether the radiograph is looked at on its side, `(column, row)`, first.
 
         Returns
         -------
         dict
-            ``key`` with nodules, in its own type, shape and, as a tensor of MONAI, metadata;
-            ``box``, float32 `(nodule, 4)`, px, half-open, in the order of ``axes``; ``label``,
-            int64 `(nodule,)`, 0 for what is drawn; ``mask``, uint8 `(nodule, *image)`. A nodule
-            that came with a box and no mask has its box as mask.
+            ``key`` with nodules, in its own type, shape and metadata; ``box``, float32
+            `(nodule, 4)`, px, half-open; ``label``, int64 `(nodule,)`, 0 for what is drawn;
+            ``mask``, uint8 `(nodule, *image)`, the box's pixels for one that came without a mask.
 
         Raises
         ------
-        StackError
-            Where the radiograph is none that can be used.
-        BoxesError
-            Where boxes, labels or masks have another form.
-        SettingError
-            Where the dictionary holds no radiograph.
+        StackError, BoxesError, SettingError
+            Where the radiograph, what is said of its nodules, or the dictionary is of another form.
         """
         if not isinstance(data, Mapping):
             raise SettingError(
@@ -188,19 +179,33 @@ class AddNodules:
                 f"The dictionary has no {self.key!r}, only "
                 f"{', '.join(map(repr, data)) or 'nothing'}; give AddNodules the radiograph's key."
             )
-        given = data[self.key]
-        flat = _flat_pixels(given)
+        flat = _flat_pixels(data[self.key])
         places, swapped = self._find(flat, on_side)
         upright = np.ascontiguousarray(flat.T) if swapped else flat
         known = self._boxes_of(data.get(BOX), upright.shape, swapped)
-        made, nodules = given, list[DrawnNodule]()
+        image, nodules = data[self.key], []
         if places is not None:
-            example = self._example(data, upright, swapped, places, known, rng)
-            made = _in_form_of(given, example.image.T if swapped else example.image)
+            boxes = self._boxes_instead(data, upright, swapped, places, rng)
+            low, high = self.choices.per_image
+            count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
+            renderer = self.renderer
+            if self.subtlety is not None:
+                renderer = renderer.with_subtlety(self.subtlety(int(self._epoch[0])))
+            example = make_example(
+                Radiograph(upright, None, Path()),
+                places,
+                count,
+                int(rng.integers(2**63)),
+                renderer,
+                self.choices,
+                boxes=boxes,
+                beside=known,
+            )
+            image = _in_form_of(image, example.image.T if swapped else example.image)
             nodules = example.nodules
         corners = [n.tight if self.choices.boxes == "tight" else n.given for n in nodules]
-        boxes = self._turned(np.array(corners, np.float32).reshape(-1, 4), swapped)
-        labels = len(boxes) + (len(known) if data.get(LABEL) is None else 0)
+        added = self._turned(np.array(corners, np.float32).reshape(-1, 4), swapped)
+        labels = len(added) + (len(known) if data.get(LABEL) is None else 0)
         filled = known if data.get(MASK) is None else []
         masks = np.zeros((len(filled) + len(nodules), *upright.shape), np.uint8)
         for mask, box in zip(masks, filled, strict=False):
@@ -211,43 +216,26 @@ class AddNodules:
             masks = np.ascontiguousarray(masks.swapaxes(1, 2))
         return {
             **data,
-            self.key: made,
-            BOX: _extended(data, BOX, boxes),
+            self.key: image,
+            BOX: _extended(data, BOX, added),
             LABEL: _extended(data, LABEL, np.full(labels, NODULE, np.int64)),
             MASK: _extended(data, MASK, masks),
         }
 
-    def _example(
+    def _boxes_instead(
         self,
         data: Mapping[str, Any],
         upright: np.ndarray,
         swapped: bool,
         places: Places,
-        known: list[Box],
         rng: np.random.Generator,
-    ) -> Example:
-        """Draw nodules into an upright radiograph, away from the boxes known in it."""
-        boxes = None  # they are drawn
+    ) -> list[Box] | None:
+        """Boxes that are given; None where they are drawn."""
         if isinstance(self.places, str):
-            if (corners := data.get(self.places)) is not None:
-                boxes = self._boxes_of(corners, upright.shape, swapped)
-        elif self.places and (chosen := self.places(upright, places, rng)) is not None:
-            boxes = fit_boxes(chosen, (1, *upright.shape))
-        low, high = self.choices.per_image
-        count = int(rng.integers(low, high + 1)) if boxes is None else len(boxes)
-        renderer = self.renderer
-        if self.subtlety is not None:
-            renderer = renderer.with_subtlety(self.subtlety(int(self._epoch[0])))
-        return make_example(
-            Radiograph(upright, None, Path()),
-            places,
-            count,
-            int(rng.integers(2**63)),
-            renderer,
-            self.choices,
-            boxes=boxes,
-            beside=known,
-        )
+            corners = data.get(self.places)
+            return None if corners is None else self._boxes_of(corners, upright.shape, swapped)
+        chosen = self.places and self.places(upright, places, rng)
+        return None if chosen is None else fit_boxes(chosen, (1, *upright.shape))
 
     def _turned(self, boxes: np.ndarray, swapped: bool) -> np.ndarray:
         """Boxes from x, y of the upright radiograph to the order of ``axes``, and back."""
@@ -291,7 +279,7 @@ class AddNodules:
         if key not in self._known:
             self._known[key] = _look(flat, on_side)
             if len(self._known) > KEPT:
-                self._known.popitem(last=False)
+                del self._known[next(iter(self._known))]
         return self._known[key]
 
 
