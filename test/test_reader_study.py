@@ -37,6 +37,14 @@ SIDE = 320
 RENDERERS = {"paste": Renderer(Settings(method="paste", noise_and_blur=False))}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_lungs_for_the_renderers():
+    """These radiographs are noise: the network that finds lungs has nothing to say of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nodegen.synthesis.context.find_region", lambda pixels: None)
+        yield
+
+
 def lungs_of(pixels):
     """Two upright rectangles, a little apart."""
     labels = np.zeros(pixels.shape, np.uint8)
