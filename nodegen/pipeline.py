@@ -1,7 +1,9 @@
 """The path of a stack: read, plan, render slice by slice, write; or replay."""
 
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,17 @@ from nodegen.io.boxes import (
 )
 from nodegen.io.files import claim, write_text
 from nodegen.io.image import Mark, hash_of, run_hash
-from nodegen.io.stack import Stack, find_image, output_name, read_stack, stack_writer
-from nodegen.renderer import Renderer, label_type
+from nodegen.io.stack import (
+    METAIMAGE,
+    Stack,
+    count_slices,
+    find_image,
+    output_name,
+    packer_for,
+    read_stack,
+    stack_writer,
+)
+from nodegen.renderer import RenderedSlice, Renderer, label_type
 from nodegen.schemas import ReplayedSettings
 from nodegen.settings import Settings
 from nodegen.synthesis.choice import seed_of_inputs
@@ -101,10 +112,12 @@ def generate(
     name = output_name(source)
     results = (output_dir / RECIPES, *(folder / name for folder in folders))
     with claim(*results, overwrite=overwrite, inputs=inputs) as staged, ExitStack() as files:
-        stack = read_stack(source)
-        geometry, shape = stack.geometry, stack.pixels.shape
         if renderer is None:
             renderer = Renderer(settings or Settings(**settings_of(recipes)))
+        if source.suffix.lower() in METAIMAGE:  # others may have to be read for it
+            renderer.expect(count_slices(source))
+        stack = read_stack(source)
+        geometry, shape = stack.geometry, stack.pixels.shape
         header, todo, notes = _decide(stack, renderer, recipes)
         mark = Mark("Synthetic lung nodules", run=header["run"]) if todo else None
         own = renderer.settings.intensity == "input"
@@ -117,15 +130,16 @@ def generate(
             write_mask = files.enter_context(
                 stack_writer(place, geometry.black, shape, labels, mark)
             )
+        pack = partial(_packed, packer_for(image), labels if masks else None)
         slices = renderer.render_stack(
-            stack.pixels, todo, header["seed"], renderer.settings.intensity
+            stack.pixels, todo, header["seed"], renderer.settings.intensity, pack
         )
         files.enter_context(closing(slices))  # no worker goes on where a slice cannot be written
         done: list[Recipe] = []
         for made in track(slices, len(stack.pixels), "nodules", "slice", show=progress):
             write(made.image)
             if masks:
-                write_mask(made.mask.astype(labels, copy=False))
+                write_mask(made.mask)
             done += made.recipes
         if masks_by_box and todo:
             place, by_box = staged[Path(masks_by_box) / name], (len(todo), *shape[1:])
@@ -137,6 +151,14 @@ def generate(
         written = to_jsonable_python(done)
         write_text(staged[output_dir / RECIPES], recipes_text(header, written))
     return Run(image, written, header, notes + notes_of(done), shape[0])
+
+
+def _packed(
+    pack: Callable[[np.ndarray], Any], labels: np.dtype | None, made: RenderedSlice
+) -> RenderedSlice:
+    """A slice as its files take it, without the mask where none is written."""
+    mask = None if labels is None else pack(made.mask.astype(labels, copy=False))
+    return RenderedSlice(pack(made.image), mask, made.recipes)
 
 
 def _decide(

@@ -51,8 +51,8 @@ LONG_STACK, MANY_WORKERS = 64, 4
 class RenderedSlice(NamedTuple):
     """One slice of a stack once it is rendered."""
 
-    image: np.ndarray  # (row, column)
-    mask: np.ndarray  # uint16 or uint32, (row, column): 0, or 1 + the box's index
+    image: Any  # ndarray, (row, column); or what was made of it, and of the mask, in its worker
+    mask: Any  # ndarray of uint16 or uint32, (row, column): 0, or 1 + the box's index
     recipes: list[Recipe]  # in their order, with the visibility that was got, and their flags
 
 
@@ -177,15 +177,19 @@ class Renderer:
         """Open all that rendering needs, instead of when it is first needed."""
         _ = self.library, self.blend
 
-    def _processes_for(self, slices: int) -> Processes | None:
-        """Processes for a long stack, which are kept; None where threads render it."""
+    def expect(self, slices: int) -> Processes | None:
+        """Start the processes that render a stack of so many slices; None where threads do.
+
+        They are kept. Who knows the number before the stack is read need not wait for them later.
+        """
         count = workers_for(self.settings.workers, slices)
         if slices < LONG_STACK or count < MANY_WORKERS or sys.platform != "linux":
             return None
         if self._processes is None or self._processes.broken:
+            self._processes = Processes(count, imports="nodegen.lungs.network")
             # Cascades on a GPU stay in this process, which is asked for what they make.
             asked = self.settings.method == "singan" and self.device.type == "cuda"
-            self._processes = Processes(count, partial(_open_elsewhere, self.settings, asked))
+            self._processes.prepare(partial(_open_elsewhere, self.settings, asked))
         return self._processes
 
     # --- one radiograph, or a stack of them -------------------------------------------------------
@@ -230,7 +234,12 @@ class Renderer:
         return Rendered(to_image(made, image), whole, recipes, seed)
 
     def render_stack(
-        self, pixels: np.ndarray, todo: Sequence[Box] | Sequence[Recipe], seed: int, intensity: str
+        self,
+        pixels: np.ndarray,
+        todo: Sequence[Box] | Sequence[Recipe],
+        seed: int,
+        intensity: str,
+        then: Callable[[RenderedSlice], RenderedSlice] | None = None,
     ) -> Generator[RenderedSlice]:
         """Plan and render each slice of a stack, in their order.
 
@@ -247,14 +256,16 @@ class Renderer:
             Of the run, 0 to 2^63 - 1.
         intensity : {"challenge", "input"}
             As :func:`nodegen.synthesis.context.to_output` takes it.
+        then : callable, optional
+            What a worker goes on to do with each slice, such as packing it; can be pickled.
         """
-        processes = self._processes_for(len(pixels)) if todo else None
+        processes = self.expect(len(pixels)) if todo else None
         if todo:
             self.open()  # before a thread asks for it, so that no two wait for each other
         by_slice = _by_slice(todo)
 
         def work(number: int) -> RenderedSlice:
-            task = (pixels[number], by_slice.get(number, []), seed, number, intensity)
+            task = (pixels[number], by_slice.get(number, []), seed, number, intensity, then)
             if processes is None:
                 return self.render_slice(*task)
             made: RenderedSlice = processes.run((self.settings, *task), self.blend)
@@ -264,7 +275,13 @@ class Renderer:
             yield from workers.map(work, range(len(pixels)))
 
     def render_slice(
-        self, pixels: np.ndarray, todo: list[Any], seed: int, number: int, intensity: str
+        self,
+        pixels: np.ndarray,
+        todo: list[Any],
+        seed: int,
+        number: int,
+        intensity: str,
+        then: Callable[[RenderedSlice], RenderedSlice] | None = None,
     ) -> RenderedSlice:
         """Plan and render slice ``number``, (row, column), of a stack; see :meth:`render_stack`."""
         context, recipes = SliceContext(pixels), list(todo)
@@ -279,7 +296,8 @@ class Renderer:
             recipes = with_lungs(recipes, context.lungs)
         if self.settings.noise_in_stacks:
             slice01 = noise_and_blur(slice01, noise_and_blur_stream(seed, number))
-        return RenderedSlice(to_output(context, slice01, intensity), mask, recipes)
+        made = RenderedSlice(to_output(context, slice01, intensity), mask, recipes)
+        return then(made) if then else made
 
     # --- plan: everything random, before anything is rendered -------------------------------------
 

@@ -57,11 +57,14 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     if place.exists() and not (place.is_file() and os.access(place, os.W_OK)):
         raise PermissionError(errno.EACCES, "it is there and write-protected, or is no file")
     partial = place.with_name(f".{secrets.token_hex(8)}.partial")
+    file = partial.open("x+b")
     try:
-        with partial.open("x+b") as file:
-            yield file
+        yield file
+        file.close()
         os.replace(partial, place)
     except BaseException:  # an interrupt, too
+        with suppress(OSError):
+            file.close()  # a full disk refuses what is left once more
         with suppress(OSError):
             partial.unlink()
         raise

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from isal import isal_zlib
@@ -33,6 +34,8 @@ COMPRESSION = 2
 SIZE_DIGITS = 15  # room in the header for the size of the compressed data
 DEFLATE_MOST = 1032  # times as many bytes come out of deflate as go in, at most (zlib's own figure)
 _LAST = "ElementDataFile"
+# Of a zlib stream: its first bytes, an empty last block of deflate, and the modulus of Adler-32.
+_ZLIB, _LAST_BLOCK, _ADLER = b"x^", b"\3\0", 65521
 # What is read of a header, with MetaIO's other names; everything else, users' own keys too, is
 # passed over.
 _ALIASES = {
@@ -273,14 +276,30 @@ def _short(value: str | None) -> str:
 # --- writing --------------------------------------------------------------------------------------
 
 
+class PackedSlice(NamedTuple):
+    """A slice as a part of a zlib stream that can be unpacked without those before it."""
+
+    data: bytes
+    size: int  # of the pixels, bytes
+    checksum: int  # Adler-32 of the pixels
+
+
+def pack_slice(pixels: np.ndarray) -> PackedSlice:
+    """Compress a slice (row, column) for :func:`write_metaimage`."""
+    raw = np.ascontiguousarray(pixels).data
+    packer = isal_zlib.compressobj(COMPRESSION, wbits=-15)
+    data = packer.compress(raw) + packer.flush(isal_zlib.Z_FULL_FLUSH)
+    return PackedSlice(data, raw.nbytes, isal_zlib.adler32(raw))
+
+
 @contextmanager
 def write_metaimage(
     path: Path, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype, mark: Mark | None
-) -> Iterator[Callable[[np.ndarray], None]]:
+) -> Iterator[Callable[[PackedSlice], None]]:
     """Write .mha, or .mhd with its .zraw: a header, then one zlib stream.
 
     Takes what :func:`nodegen.io.stack.stack_writer` takes, and yields a function that takes the
-    next slice, (row, column).
+    next slice, packed.
     """
     data, n = files_of(path)[0], geometry.dimension
     fields = {
@@ -309,16 +328,29 @@ def write_metaimage(
         head = files.enter_context(whole_file(path))
         file = head if data == path else files.enter_context(whole_file(data))
         start = file.write(header()) if file is head else 0
-        compressor = isal_zlib.compressobj(COMPRESSION)
+        file.write(_ZLIB)
+        checksum = 1
 
-        def write(pixels: np.ndarray) -> None:
-            file.write(compressor.compress(np.ascontiguousarray(pixels).data))
+        def append(part: PackedSlice) -> None:
+            nonlocal checksum
+            file.write(part.data)
+            checksum = _joined(checksum, part)
 
-        yield write
-        file.write(compressor.flush())
+        yield append
+        file.write(_LAST_BLOCK + checksum.to_bytes(4, "big"))
         fields["CompressedDataSize"] = f"{file.tell() - start:{SIZE_DIGITS}d}"
         head.seek(0)
         head.write(header())  # in the same room
+
+
+def _joined(checksum: int, part: PackedSlice) -> int:
+    """The Adler-32 of what has this checksum with a part behind it: of zlib's adler32_combine."""
+    (below, above), (own_below, own_above) = (
+        divmod(c, 1 << 16)[::-1] for c in (checksum, part.checksum)
+    )
+    low = (below + own_below - 1) % _ADLER
+    high = (above + own_above + part.size * (below - 1)) % _ADLER
+    return high << 16 | low
 
 
 def _written(values: Iterable[float]) -> str:

@@ -5,13 +5,12 @@ One reader for every format: MetaImage and TIFF, which may hold a stack, PNG, JP
 
 import logging
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +18,8 @@ from nodegen.dicom.read import count_frames, is_dicom, read_dicom
 from nodegen.errors import OutputError, StackError
 from nodegen.io.files import writing
 from nodegen.io.image import Geometry, Mark, check_pixels
+from nodegen.io.metaimage import PackedSlice, pack_slice, read_metaimage, write_metaimage
 from nodegen.io.metaimage import count_slices as _count_metaimage
-from nodegen.io.metaimage import read_metaimage, write_metaimage
 from nodegen.io.png_jpeg import read_picture
 from nodegen.io.tiff import read_tiff, write_tiff
 
@@ -33,7 +32,6 @@ READABLE = (*SUFFIXES, *PICTURES, *DICOM)
 # Files beside radiographs that are never opened to look for DICOM.
 _OTHERS = (".raw", ".zraw", ".json", ".csv", ".txt", ".md", ".html", ".py", ".gz", ".npz", ".npy")
 logger = logging.getLogger(__name__)
-WAITING = 2  # slices that may wait for the compressor
 FOLDERS = 200  # below the given one, in which an image is looked for, to name it in a message
 
 
@@ -221,11 +219,11 @@ def stack_writer(
     shape: tuple[int, ...],
     dtype: np.dtype | type,
     mark: Mark | None = None,
-) -> Iterator[Callable[[np.ndarray], None]]:
+) -> Iterator[Callable[[np.ndarray | PackedSlice], None]]:
     """Open a stack to be written: yields a function that takes one slice after the other.
 
-    A slice, (row, column), is not to be changed after it is handed over. On a clean exit the whole
-    file lies under ``path``; on an exception nothing does.
+    A slice is (row, column), or what :func:`packer_for` made of it. On a clean exit the whole file
+    lies under ``path``; on an exception nothing does.
 
     Parameters
     ----------
@@ -245,32 +243,34 @@ def stack_writer(
     """
     check_suffix(path)
     dtype, count = np.dtype(dtype), 0
-    form = write_tiff if path.suffix.lower() in TIFF else write_metaimage
-    waiting: deque[Future[None]] = deque()
+    form: Callable[..., Any] = write_tiff if path.suffix.lower() in TIFF else write_metaimage
+    pack = packer_for(path)
     with ExitStack() as files:
         with writing(path):
             append = files.enter_context(form(path, geometry, tuple(shape), dtype, mark))
-        pool = files.enter_context(ThreadPoolExecutor(1))
 
-        def write(pixels: np.ndarray) -> None:
+        def write(slice_: np.ndarray | PackedSlice) -> None:
             nonlocal count
-            if pixels.shape != tuple(shape[1:]) or pixels.dtype != dtype:
-                raise ValueError(
-                    f"a slice of {pixels.dtype} {pixels.shape}, not {dtype} {tuple(shape[1:])}"
-                )
-            waiting.append(pool.submit(append, pixels))
+            if isinstance(slice_, np.ndarray):
+                if slice_.shape != tuple(shape[1:]) or slice_.dtype != dtype:
+                    raise ValueError(
+                        f"a slice of {slice_.dtype} {slice_.shape}, not {dtype} {tuple(shape[1:])}"
+                    )
+                slice_ = pack(slice_)
+            with writing(path):
+                append(slice_)
             count += 1
-            if len(waiting) > WAITING:
-                with writing(path):
-                    waiting.popleft().result()
 
         yield write
         with writing(path):
-            for slice_ in waiting:
-                slice_.result()
             if count != shape[0]:
                 raise ValueError(f"{count} of {shape[0]} slices were written")
             files.close()  # gives the file its name
+
+
+def packer_for(path: Path) -> Callable[[np.ndarray], np.ndarray | PackedSlice]:
+    """What packs a slice (row, column) for a file of this name; can be pickled."""
+    return np.asarray if path.suffix.lower() in TIFF else pack_slice
 
 
 def check_suffix(path: Path) -> None:
