@@ -29,15 +29,11 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 class Processes:
     """Processes that each serve one thread at a time, for as long as this object lives.
 
-    Parameters
-    ----------
-    count : int
-        Of the processes.
-    imports : str
-        A module that they need, to be imported at once: before :meth:`prepare`, and beside it.
+    ``prepare``, which can be pickled, is called once, before they are forked, and returns what does
+    a task in each of them.
     """
 
-    def __init__(self, count: int, imports: str = __name__):
+    def __init__(self, count: int, prepare: Callable[[], Callable[..., Any]]):
         self.broken = False  # whether one of them was ended from outside
         self._idle: queue.SimpleQueue[Channel] = queue.SimpleQueue()
         channels, lines = list[Channel](), list[tuple[int, int]]()  # their ends: socket, memory
@@ -46,29 +42,21 @@ class Processes:
             channels.append(Channel(here.detach(), memory))
             lines.append((there.detach(), memory))
             self._idle.put(channels[-1])
-        code = f"import {imports}; from nodegen.processes import fork_all; fork_all()"
-        self._parent = subprocess.Popen(
-            [sys.executable, "-Pc", code],
+        parent = subprocess.Popen(
+            [sys.executable, "-Pc", "from nodegen.processes import fork_all; fork_all()"],
             stdin=subprocess.PIPE,
             # An empty path stands for the working directory there too.
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **ONE_THREAD},
             pass_fds=[file for line in lines for file in line],
             process_group=0,  # an interrupt reaches this process alone
         )
-        weakref.finalize(self, _end, channels, self._parent)
-        assert self._parent.stdin
-        pickle.dump(lines, self._parent.stdin)
+        weakref.finalize(self, _end, channels, parent)
+        assert parent.stdin
+        with parent.stdin as stdin:
+            pickle.dump(lines, stdin)
+            pickle.dump(prepare, stdin)
         for end, _ in lines:
             os.close(end)
-
-    def prepare(self, opened: Callable[[], Callable[..., Any]]) -> None:
-        """Say what is called once, before they are forked, and returns what does a task in each.
-
-        It can be pickled. Tasks wait for it.
-        """
-        assert self._parent.stdin
-        with self._parent.stdin as stdin:
-            pickle.dump(opened, stdin)
 
     def run(self, task: Any, asked: object = None) -> Any:
         """Have a process do a task; what it asks meanwhile, methods of ``asked`` answer.
@@ -162,8 +150,6 @@ _to_thread: list[Channel] = []  # in a process
 def _end(channels: list[Channel], parent: subprocess.Popen[bytes]) -> None:
     for channel in channels:
         channel.close()
-    if parent.stdin:
-        parent.stdin.close()
     parent.wait()
 
 

@@ -186,10 +186,7 @@ class Renderer:
         if slices < LONG_STACK or count < MANY_WORKERS or sys.platform != "linux":
             return None
         if self._processes is None or self._processes.broken:
-            self._processes = Processes(count, imports="nodegen.lungs.network")
-            # Cascades on a GPU stay in this process, which is asked for what they make.
-            asked = self.settings.method == "singan" and self.device.type == "cuda"
-            self._processes.prepare(partial(_open_elsewhere, self.settings, asked))
+            self._processes = Processes(count, partial(_open_elsewhere, self.settings))
         return self._processes
 
     # --- one radiograph, or a stack of them -------------------------------------------------------
@@ -394,13 +391,17 @@ def _by_slice(todo: Iterable[Any]) -> dict[int, list[Any]]:
     return found
 
 
-def _open_elsewhere(settings: Settings, asked: bool) -> Callable[..., RenderedSlice]:
-    """Open what processes render slices with, and return what does it; cascades may be asked."""
+def _open_elsewhere(settings: Settings, asked: bool = False) -> Callable[..., RenderedSlice]:
+    """Open what processes render slices with, and return what does it.
+
+    Cascades on a GPU, or where they are to be ``asked``, stay in the process that started these.
+    """
     from nodegen.lungs.network import open_network
     from nodegen.synthesis.harmonise import Harmonise
 
     renderer = Renderer(replace(settings, device="cpu"))
-    if asked:
+    asked = asked or choose_device(settings.device).type == "cuda"
+    if asked and settings.method == "singan":
         renderer.blend = Harmonise(None, settings.add_back, settings.windows)
         for method in ("changed", "harmonised"):
             setattr(renderer.blend, method, partial(ask, method))

@@ -26,13 +26,7 @@ pytestmark = pytest.mark.skipif(
 
 def started(work, count=2):
     """Processes that do this work, which the standard library or NumPy has."""
-    return prepared(partial(partial, work), count)
-
-
-def prepared(opened, count=2):
-    processes = Processes(count)
-    processes.prepare(opened)
-    return processes
+    return Processes(count, partial(partial, work))
 
 
 def children(pid):
@@ -78,7 +72,7 @@ def test_a_fault_reaches_whoever_waits_for_it():
      (partial(__import__, "no_such_module"), ModuleNotFoundError)],
 )  # fmt: skip
 def test_a_fault_while_they_are_prepared_is_every_tasks_answer(prepare, fault):
-    processes = prepared(prepare)
+    processes = Processes(2, prepare)
     for _ in range(3):
         with pytest.raises(fault):
             processes.run(())
@@ -102,20 +96,10 @@ def test_processes_end_with_what_holds_them():
     assert children(os.getpid()) == before
 
 
-def test_processes_that_were_never_prepared_end_in_silence(capfd):
-    before = children(os.getpid())
-    processes = Processes(2)
-    assert children(os.getpid()) != before
-    del processes
-    assert children(os.getpid()) == before
-    assert capfd.readouterr().err == ""
-
-
 def test_processes_end_where_their_parent_is_killed():
     code = (
         "import functools, os, time; from nodegen.processes import Processes\n"
-        "processes = Processes(3)\n"
-        "processes.prepare(functools.partial(functools.partial, os.getpid))\n"
+        "processes = Processes(3, functools.partial(functools.partial, os.getpid))\n"
         "print(processes.run(()), flush=True); time.sleep(99)"
     )
     run = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
@@ -148,7 +132,8 @@ def test_processes_give_what_threads_give(long_stack, tiny_model, monkeypatch, m
     settings = Settings(model=tiny_model, method=method, workers=2)
     renderer = Renderer(settings)
     if asked:  # as on a GPU
-        renderer._processes = prepared(partial(renderer_module._open_elsewhere, settings, asked))
+        open_all = partial(renderer_module._open_elsewhere, settings, asked)
+        renderer._processes = Processes(2, open_all)
     made = renderer.apply(*long_stack, seed=1)
     assert renderer._processes
     assert not renderer._processes.broken

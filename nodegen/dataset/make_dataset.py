@@ -225,8 +225,7 @@ def _elsewhere(workers: int, scheduler: str | None) -> Iterator[Submit | None]:
     elif workers == 1 or sys.platform != "linux":
         yield None
     else:
-        pool, processes = ThreadPoolExecutor(workers), Processes(workers)
-        processes.prepare(_maker)
+        pool, processes = ThreadPoolExecutor(workers), Processes(workers, _maker)
         try:
             yield lambda *task: pool.submit(processes.run, task)
         finally:
