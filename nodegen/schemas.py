@@ -127,12 +127,13 @@ class Strand:
 
 @pydantic_dataclass(frozen=True, config=_STRICT)
 class Satellite:
-    """A small ball beside a nodule."""
+    """The nodule once more, small and turned, beside itself."""
 
     angle_deg: Degrees = Field(description="direction from the box's centre, as of a strand")
     away_px: float = Field(ge=0, description="distance from the box's centre")
-    radius_px: float = Field(gt=0, le=100)
-    height: float = Field(ge=0, le=2, description="thickness in its middle, over the plateau's")
+    radius_px: float = Field(gt=0, le=100, description="half of its visible disc's side")
+    height: float = Field(ge=0, le=2, description="thickness of its plateau, over the nodule's")
+    turn_deg: Degrees = Field(default=0.0, description="turn in the plane")
 
 
 @pydantic_dataclass(frozen=True, config=_STRICT)

@@ -17,7 +17,7 @@ from nodegen.io.library import Library
 from nodegen.settings import Settings, parse_contrast, parse_subtlety
 from nodegen.synthesis.context import SliceContext, signal_class
 from nodegen.synthesis.contribution import central_disc_of
-from nodegen.synthesis.fit_to_box import crop_window, fit
+from nodegen.synthesis.fit_to_box import corners, crop_window, fit
 from nodegen.synthesis.projection import match_contrast
 from nodegen.synthesis.surroundings import draw_surroundings
 from nodegen.synthesis.visibility import (
@@ -45,9 +45,14 @@ STEEPER_ON_BRIGHT = 0.7  # power of the contrast's share that ground shows, with
 DETECTOR_BLUR_PX = (0.6, 1.4)
 
 # Waves around an outline, and what each adds to its radius at a bump of height 1, where alone they
-# are in phase. With phases of their own, outlines look like stars (research/appearance.md).
-WAVES, LOBES = np.arange(3, 7), np.array([0.05, 0.03, 0.015, 0.008])
-BUMPS, HIGHEST = 2, 1.7  # bumps or dents; their heights are drawn from -1.7 to 1.7
+# are in phase. With phases of their own, outlines look like stars; without the first two waves a
+# bump has others opposite, and outlines look like triangles and squares (research/appearance.md).
+WAVES = np.arange(1, 9)
+LOBES = np.array([0.05, 0.047, 0.041, 0.031, 0.02, 0.012, 0.006, 0.003])
+BUMPS, HEIGHTS = 2, (-1.3, 1.7)  # bumps or dents; both ends of their heights, drawn
+# Share of its own waves beyond an ellipse's that a CT nodule's outline loses: masks of voxels and
+# of few slices have corners.
+ROUNDED = 0.5
 OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
 
 
@@ -90,9 +95,8 @@ def plan_box(
     deviate = float(rng.standard_normal())
     grade_share, within_share = float(rng.random()), float(rng.random())
     margin_exponent = round(float(rng.uniform(*MARGIN_EXPONENT)), 3)
-    at, heights = rng.uniform(0, 2 * np.pi, BUMPS), rng.uniform(-HIGHEST, HIGHEST, BUMPS)
+    at, heights = rng.uniform(0, 2 * np.pi, BUMPS), rng.uniform(*HEIGHTS, BUMPS)
     waves = LOBES * (heights @ np.exp(1j * np.outer(at, WAVES)))
-    lobes = waves.view(float).round(4).tolist()  # cosine and sine of each in turn
     recipe = Recipe(
         **asdict(box),
         nodule=first,
@@ -117,7 +121,8 @@ def plan_box(
         for index, nodule in nodules.items()
     }
     best = min(fits, key=lambda index: fits[index][0])
-    nodule = nodules[best]
+    nodule, turn_deg = nodules[best], fits[best][1]
+    waves -= ROUNDED * corners(nodule, mirror, turn_deg, WAVES)
     level, deviation = context.surround(box)
     disc = central_disc_of(box, window := crop_window(box, context.shape))
     level = max(level, float(np.median(slice01[window][disc])))
@@ -126,15 +131,12 @@ def plan_box(
         recipe,
         nodule=best,
         name=nodule.name,
-        turn_deg=fits[best][1],
+        turn_deg=turn_deg,
         fill=fill,
         blur_px=round(blur_px, 2),
         margin_exponent=margin_exponent,
-        lobes=lobes,
+        lobes=waves.view(float).clip(-0.5, 0.5).round(4).tolist(),  # cosine and sine in turn
     )
-    if settings.surroundings:
-        strands, satellites = draw_surroundings(rng, slice01, box, fill)
-        recipe = replace(recipe, strands=strands, satellites=satellites)
     levels, grades = parse_contrast(settings.contrast), parse_subtlety(settings.subtlety)
     if levels is not None:
         low, high = levels
@@ -143,6 +145,9 @@ def plan_box(
         asked = graded(grades, grade_share, within_share)
     else:
         asked = as_real(box.side, deviation, deviate, nodule.density, level) / deviation
+    if settings.surroundings:
+        strands, satellites = draw_surroundings(rng, slice01, box, fill, asked)
+        recipe = replace(recipe, strands=strands, satellites=satellites)
     contrast = asked * deviation
     flags: list[str] = []
     if contrast > MOST_CONTRAST and grades is not None:

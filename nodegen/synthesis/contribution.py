@@ -33,7 +33,7 @@ from nodegen.synthesis.fit_to_box import (
     within,
 )
 from nodegen.synthesis.projection import centred, normalise, oriented, resample, resample_mask
-from nodegen.synthesis.surroundings import FAINTEST, thickness_of
+from nodegen.synthesis.surroundings import FAINTEST, strands_on
 from nodegen.synthesis.visibility import LEAST_MIDDLE, central_disc, shown
 
 # Gain of the bands between these Gaussians, relative to 4..8 px; coarser ones go with the last.
@@ -114,18 +114,22 @@ def fit_nodule(nodule: Nodule, recipe: Recipe, shape: tuple[int, ...]) -> Fitted
         return FittedNodule(placed, contribution[window], mask[window])
     turned, size = (recipe.mirror, recipe.turn_deg), (recipe.box.height, recipe.box.width)
     thickness, mask = warp_to_box(nodule, *turned, size, recipe.fill, canvas, at, recipe.lobes)
+    strands = strands_on(recipe.strands, canvas, at)
     around, drawn = None, mask
+    for one in recipe.satellites:
+        away = one.away_px * np.exp(1j * np.deg2rad(one.angle_deg))
+        middle, side = (at[0] - away.imag, at[1] + away.real), (2 * one.radius_px,) * 2
+        small, _ = warp_to_box(nodule, recipe.mirror, one.turn_deg, side, 1.0, canvas, middle)
+        thickness = np.maximum(thickness, np.float32(one.height) * small)
     if recipe.strands or recipe.satellites:
-        beside = thickness_of(recipe.strands, recipe.satellites, canvas, at)
-        around = beside > FAINTEST
+        around = np.maximum(strands, thickness) > FAINTEST
         drawn = mask | around
     disc = central_disc_of(recipe.box, (rows, columns))
     reached, seen = support(drawn), bounds(disc)
     window = hull(reached, seen)
     contribution = np.zeros_like(thickness)
     steep = thickness[reached] ** np.float32(recipe.margin_exponent)
-    if around is not None:
-        steep = np.maximum(steep, beside[reached])
+    steep = np.maximum(steep, strands[reached])
     contribution[reached] = tapered(detector_response(steep, recipe.blur_px), drawn[reached])
     return FittedNodule(
         moved(window, rows.start, columns.start),

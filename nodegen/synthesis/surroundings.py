@@ -1,10 +1,12 @@
 """Surroundings: strands that lead to a nodule, spicules, a tail to the pleura, and satellites.
 
-They pass through the detector, the tone curve and harmonisation with the nodule, which alone is the
-mask, and what a box marks.
+Vessels bend and branch, and are as bright as others around; satellites are the nodule once more,
+small and turned. They pass through the detector, the tone curve and harmonisation with the nodule,
+which alone is the mask, and what a box marks.
 """
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,18 +24,20 @@ class _Kind(NamedTuple):
     extent: tuple[float, float]  # length, of a satellite its distance, in radii of the nodule
     size_px: tuple[float, float]  # width, of a satellite its radius
     height: tuple[float, float]  # over the nodule's plateau
+    bend: float = 0.0  # most that its end lies off its first direction, over its length
 
 
 # Shares of 53 real nodules; the rest by eye beside them.
-STRANDS = _Kind(9 / 53, (1, 3), (1.2, 3.0), (2.5, 4.5), (0.4, 0.85))
-SPICULES = _Kind(2 / 53, (5, 8), (0.4, 0.9), (1.5, 3.0), (0.6, 1.0))
-TAIL = _Kind(2 / 53, (1, 1), (1.5, 3.0), (1.5, 3.0), (0.6, 1.0))
-SATELLITES = _Kind(7 / 53, (1, 2), (1.2, 3.0), (2.0, 7.0), (0.3, 0.85))
+STRANDS = _Kind(9 / 53, (1, 3), (1.2, 3.0), (2.5, 4.5), (0.4, 0.85), 0.35)
+SPICULES = _Kind(2 / 53, (5, 8), (0.4, 0.9), (1.5, 3.0), (0.6, 1.0), 0.15)
+TAIL = _Kind(2 / 53, (1, 1), (1.5, 3.0), (1.5, 3.0), (0.6, 1.0), 0.25)
+SATELLITES = _Kind(7 / 53, (1, 2), (1.2, 3.0), (2.5, 9.0), (0.5, 1.0))
 LARGEST_SATELLITE = 0.35  # of the nodule's radius: what is larger would have a box of its own
-BALLS = 3  # most that overlap in one satellite, so that it is seldom round
+BRANCHES = 0.5  # share of the vessels that part in two
+BRANCH_BEND = (0.35, 0.65)  # how far the branch's end lies off the vessel's, over its length
+VESSEL = 0.9  # contrast of a vessel, in standard deviations of the surround, at most
 FARTHEST_PX = 50.0  # from the nodule's margin: it lies in the crop of any box
 ROOT = 0.8  # of the nodule's radius: there a strand begins, so that it joins the margin
-BEND = 0.15  # most that a strand's end lies off its first direction, over its length
 APART_DEG = 120.0  # from one strand to the next
 STRAYS_DEG = 20.0  # standard deviation of their directions
 FINE_PX, COARSE_PX = 1.5, 5.0  # sigmas of the band in which vessels of the ground are looked for
@@ -44,12 +48,13 @@ FAINTEST = 0.02  # of the plateau: what is thinner does not count as drawn
 
 
 def draw_surroundings(
-    rng: np.random.Generator, slice01: np.ndarray, box: Box, fill: float
+    rng: np.random.Generator, slice01: np.ndarray, box: Box, fill: float, visibility: float
 ) -> tuple[list[Strand], list[Satellite]]:
     """Draw what surrounds a nodule, from its box's own stream: nothing for two of three.
 
     A strand continues a vessel of the untouched slice (row, column), in 0..1. ``fill`` is the side
-    of the nodule's visible disc over the box's.
+    of the nodule's visible disc over the box's, ``visibility`` the nodule's contrast in standard
+    deviations of its surround.
     """
     radius = fill * math.sqrt(box.width * box.height) / 2
     x, y = box.centre
@@ -58,7 +63,8 @@ def draw_surroundings(
     strands: list[Strand] = []
     if rng.random() < STRANDS.share:
         found = vessel_direction(slice01, box, radius)
-        strands += _strands(rng, STRANDS, inwards if found is None else found, radius)
+        vessels = _strands(rng, STRANDS, inwards if found is None else found, radius)
+        strands += [v for vessel in vessels for v in _branched(rng, vessel, visibility)]
     if rng.random() < SPICULES.share:
         strands += _strands(rng, SPICULES, rng.uniform(0, 360), radius)
     if rng.random() < TAIL.share:
@@ -68,19 +74,19 @@ def draw_surroundings(
         smallest_px, largest_px = SATELLITES.size_px
         largest_px = min(max(LARGEST_SATELLITE * radius, smallest_px), largest_px)
         for _ in range(int(rng.integers(*SATELLITES.number, endpoint=True))):
-            away_px = min(rng.uniform(*SATELLITES.extent) * radius, radius + FARTHEST_PX)
-            middle = away_px * np.exp(2j * np.pi * rng.random())
-            size_px, height = rng.uniform(smallest_px, largest_px), rng.uniform(*SATELLITES.height)
-            for _ in range(int(rng.integers(1, BALLS, endpoint=True))):
-                ball = middle + complex(*rng.normal(0, 0.7 * size_px, 2))
-                satellites.append(
-                    Satellite(
-                        angle_deg=round(float(np.angle(ball, deg=True)), 1),
-                        away_px=round(abs(ball), 1),
-                        radius_px=round(size_px * rng.uniform(0.7, 1.0), 1),
-                        height=round(height, 3),
-                    )
+            size_px = rng.uniform(smallest_px, largest_px)
+            satellites.append(
+                Satellite(
+                    angle_deg=round(rng.uniform(0, 360), 1),
+                    away_px=round(
+                        min(rng.uniform(*SATELLITES.extent) * radius, radius + FARTHEST_PX), 1
+                    ),
+                    radius_px=round(size_px, 1),
+                    # The smaller, the thinner, but not in proportion: what is faint is not seen.
+                    height=round(rng.uniform(*SATELLITES.height) * math.sqrt(size_px / radius), 3),
+                    turn_deg=round(rng.uniform(0, 360), 1),
                 )
+            )
     return strands, satellites
 
 
@@ -96,10 +102,25 @@ def _strands(rng: np.random.Generator, kind: _Kind, at_deg: float, radius: float
             length_px=round(min(rng.uniform(*kind.extent) * radius, FARTHEST_PX), 1),
             width_px=round(rng.uniform(*kind.size_px), 2),
             height=round(rng.uniform(*kind.height), 3),
-            bend=round(rng.uniform(-BEND, BEND), 3),
+            bend=round(rng.uniform(-kind.bend, kind.bend), 3),
         )
         for direction in directions
     ]
+
+
+def _branched(rng: np.random.Generator, vessel: Strand, visibility: float) -> list[Strand]:
+    """A vessel, no brighter than others around, and its branch, where it has one."""
+    most = VESSEL / max(visibility, 0.1)
+    vessel = replace(vessel, height=round(min(vessel.height, most), 3))
+    aside = rng.uniform(*BRANCH_BEND) * rng.choice((-1, 1))
+    shorter, thinner, parts = rng.uniform(0.5, 0.9), rng.uniform(0.6, 0.9), rng.random() < BRANCHES
+    branch = replace(
+        vessel,
+        length_px=round(vessel.length_px * shorter, 1),
+        width_px=round(vessel.width_px * thinner, 2),
+        bend=round(float(np.clip(vessel.bend + aside, -1, 1)), 3),
+    )
+    return [vessel, branch] if parts else [vessel]
 
 
 def vessel_direction(slice01: np.ndarray, box: Box, radius: float) -> float | None:
@@ -121,13 +142,10 @@ def vessel_direction(slice01: np.ndarray, box: Box, radius: float) -> float | No
     return best * 360.0 / DIRECTIONS if rays[best] > FOUND * band.std() else None
 
 
-def thickness_of(
-    strands: list[Strand],
-    satellites: list[Satellite],
-    shape: tuple[int, int],
-    at: tuple[float, float],
+def strands_on(
+    strands: list[Strand], shape: tuple[int, int], at: tuple[float, float]
 ) -> np.ndarray:
-    """Thickness of what surrounds a nodule, 1 at the nodule's plateau, on a canvas of ``shape``.
+    """Thickness of strands, 1 at the nodule's plateau, on a canvas of ``shape`` (row, column).
 
     ``at`` is the row and column of the box's centre, px from the canvas's top left edge.
     """
@@ -148,11 +166,4 @@ def thickness_of(
         ridge = strand.height * np.sqrt(1 - share) * np.exp(-0.5 * (off / sigma) ** 2)
         ridge *= np.clip(along / max(strand.root_px, 1.0), 0, 1) ** 2  # rises within the nodule
         thickness[near] = np.maximum(thickness[near], ridge)
-    for one in satellites:
-        angle = math.radians(one.angle_deg)
-        x = (across - one.away_px * math.cos(angle)) / one.radius_px
-        y = (up - one.away_px * math.sin(angle)) / one.radius_px
-        near = np.ix_(np.abs(y) < 1, np.abs(x) < 1)
-        ball = one.height * np.sqrt(np.clip(1 - x[near[1]] ** 2 - y[near[0]] ** 2, 0, 1))
-        thickness[near] = np.maximum(thickness[near], ball)
     return thickness
