@@ -45,14 +45,14 @@ STEEPER_ON_BRIGHT = 0.7  # power of the contrast's share that ground shows, with
 DETECTOR_BLUR_PX = (0.6, 1.4)
 
 # Waves around an outline, and what each adds to its radius at a bump of height 1, where alone they
-# are in phase. With phases of their own, outlines look like stars; without the first two waves a
-# bump has others opposite, and outlines look like triangles and squares (research/appearance.md).
-WAVES = np.arange(1, 9)
-LOBES = np.array([0.05, 0.047, 0.041, 0.031, 0.02, 0.012, 0.006, 0.003])
-BUMPS, HEIGHTS = 2, (-1.3, 1.7)  # bumps or dents; both ends of their heights, drawn
+# are in phase. With phases of their own, outlines look like stars; without the second wave a bump
+# has others opposite, and they look like triangles and squares (research/appearance.md).
+WAVES = np.arange(2, 9)
+LOBES = np.array([0.05, 0.045, 0.033, 0.025, 0.015, 0.008, 0.004])
+BUMPS, HIGHEST = 2, 1.7  # bumps or dents; their heights are drawn from -1.7 to 1.7
 # Share of its own waves beyond an ellipse's that a CT nodule's outline loses: masks of voxels and
 # of few slices have corners.
-ROUNDED = 0.5
+ROUNDED = 0.25
 OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
 
 
@@ -95,7 +95,7 @@ def plan_box(
     deviate = float(rng.standard_normal())
     grade_share, within_share = float(rng.random()), float(rng.random())
     margin_exponent = round(float(rng.uniform(*MARGIN_EXPONENT)), 3)
-    at, heights = rng.uniform(0, 2 * np.pi, BUMPS), rng.uniform(*HEIGHTS, BUMPS)
+    at, heights = rng.uniform(0, 2 * np.pi, BUMPS), rng.uniform(-HIGHEST, HIGHEST, BUMPS)
     waves = LOBES * (heights @ np.exp(1j * np.outer(at, WAVES)))
     recipe = Recipe(
         **asdict(box),

@@ -83,18 +83,12 @@ def to_unit(pixels: np.ndarray) -> np.ndarray:
     of 32 bit and floats of any size, is brought down in double precision.
     """
     low, high = float(pixels.min()), float(pixels.max())
-    if high <= low:
-        return np.zeros(pixels.shape, dtype=np.float32)
-    if _narrow(pixels.dtype):
-        unit = pixels.astype(np.float32)
-    else:
-        unit = pixels.astype(np.float64)
-        if max(high, -low) > _HALF:  # the range itself would overflow
-            unit *= 0.25
-            low, high = 0.25 * low, 0.25 * high
-    np.subtract(unit, low, out=unit)
-    np.divide(unit, high - low, out=unit)
-    return unit.astype(np.float32, copy=False)
+    if not high > low or not _narrow(pixels.dtype):
+        return rescale(pixels, low, high, 1.0)
+    unit = pixels.astype(np.float32)
+    unit -= low
+    unit /= high - low
+    return unit
 
 
 def rescale(pixels: np.ndarray, low: float, high: float, top: float) -> np.ndarray:
@@ -106,10 +100,11 @@ def rescale(pixels: np.ndarray, low: float, high: float, top: float) -> np.ndarr
         return np.zeros(pixels.shape, dtype=np.float32)
     wide = pixels.astype(np.float64)
     if max(abs(low), abs(high), float(np.abs(wide).max(initial=0))) > _HALF:
-        wide *= 0.25
+        wide *= 0.25  # the range itself would overflow
         low, high = 0.25 * low, 0.25 * high
     wide -= low
-    wide *= top / (high - low)
+    wide /= high - low
+    wide *= top
     return wide.astype(np.float32)
 
 

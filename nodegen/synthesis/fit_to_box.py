@@ -115,18 +115,17 @@ def fit(nodule: Nodule, mirror: bool, turn_deg: float, aspect: float) -> tuple[f
 
 
 def corners(nodule: Nodule, mirror: bool, turn_deg: float, waves: np.ndarray) -> np.ndarray:
-    """Waves 1, 2, … of the turned disc's radius that an ellipse lacks, over its mean, complex.
+    """Waves 2, 3, … of the turned disc's radius that an ellipse lacks, over its mean, complex.
 
     Real and imaginary parts are cosine and sine, from the right, clockwise as displayed. To first
     order a wave of the radius is its own mean over the disc; of an ellipse the even ones are powers
-    of the second.
+    of the first.
     """
     centre, _ = turned_extent(nodule, mirror, turn_deg)
     places = np.argwhere(nodule.disc).T + 0.5 - np.divide(nodule.disc.shape, 2)[:, None]
     down, across = _turn(mirror, turn_deg) @ places - centre[:, None]
     means = np.exp(1j * np.outer(waves, np.arctan2(down, across))).mean(axis=1)
-    means[1::2] -= means[1] ** (waves[1::2] / 2)
-    means[0] = 0  # its place
+    means[::2] -= means[0] ** (waves[::2] / 2)
     return np.asarray(means)
 
 
@@ -145,7 +144,7 @@ def warp_to_box(
     Left and right are swapped, then it is turned counter-clockwise as displayed. ``box_px`` is the
     box's height and width, ``at`` its centre (down, across), px from the canvas's top left edge.
     ``fill`` is the side of the visible disc's bounding box over the box's, geometric mean of both
-    axes. ``lobes`` say how its radius strays, over itself: cosine and sine of 1, 2, … waves.
+    axes. ``lobes`` say how its radius strays, over itself: cosine and sine of 2, 3, … waves.
 
     With it comes the nodule's silhouette, bool, never empty.
     """
@@ -169,7 +168,7 @@ def warp_to_box(
         # Waves around it are powers of a unit number in its direction: no angle is needed.
         direction = places[1] + 1j * places[0]
         direction /= np.maximum(np.abs(direction), 1e-6)
-        terms = [0, *np.subtract(lobes[::2], np.multiply(1j, lobes[1::2]))]
+        terms = [0, 0, *np.subtract(lobes[::2], np.multiply(1j, lobes[1::2]))]
         strays = 1.0 + np.polyval(terms[::-1], direction).real
         places /= np.maximum(strays, 0.5)
     places = np.tensordot(back, places, 1) + middle[:, None, None]

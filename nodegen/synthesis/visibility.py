@@ -23,6 +23,8 @@ RING = (0.6, 1.0)  # inner and outer radius of the surround, in sides
 # of the logarithm of what they measure: a median of 442 (standard error 6 %), exponents of -0.75
 # (0.11) for the size and 0.33 (0.17) for the surround. Drawn with these, large ones measure less
 # than real ones, so their exponent is -0.65. What bright ground shows is below.
+# The logarithm's residual is 0.43, of which a part is the ground's own: places without a nodule
+# measure 228 to 344 levels (standard deviation). Drawn in full, large nodules were coins.
 MEDIAN, SIGMA = 442 / GREY_MAX, 0.33  # of 0..1, at SIDE_PX; standard deviation of the logarithm
 SIDE_PX, SIZE_EXPONENT = 57.0, -0.65  # NODE21's median box; of side over it
 # Below them a nodule is not found, and so has no box: set by eye on 37 boxes, the place known. A
