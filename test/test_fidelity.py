@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,11 +13,8 @@ from scipy.special import erf
 from nodegen.cli import main
 from nodegen.evaluation.fidelity.comparison import deviation_of, distance, two_sample_auc
 from nodegen.evaluation.fidelity.nodule_crop import RADII, crop_around, half_height_of
-from nodegen.evaluation.fidelity.nodule_measures import (
-    MEASURES,
-    measure_nodule,
-    size_class,
-)
+from nodegen.evaluation.fidelity.nodule_measures import MEASURES, measure_nodule
+from nodegen.evaluation.fidelity.reference import parts_of
 from nodegen.evaluation.pictures import pairs_of_like_size, view
 from nodegen.evaluation.statistics import resampled
 from nodegen.io.boxes import Box
@@ -208,7 +206,8 @@ def test_padding_is_no_surround():
     ("side", "name"), [(5, "small"), (44.9, "small"), (45, "medium"), (65, "large"), (200, "large")]
 )
 def test_sizes_have_names(side, name):
-    assert size_class(side) == name
+    (found, _) = parts_of(pd.DataFrame({"size_px": [side], "ground": ["lung"]}))
+    assert found == name
 
 
 # --- distances ------------------------------------------------------------------------------------

@@ -10,19 +10,25 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
 from nodegen.cli import main
-from nodegen.evaluation.fidelity.before_after import (
-    FEWEST,
-    crops_of,
-    detectability,
-    far_change,
-    features_of,
-    grain_of,
-)
+from nodegen.evaluation.fidelity.before_after import far_change, grain_of
+from nodegen.evaluation.fidelity.comparison import Comparison
 from nodegen.evaluation.fidelity.grey_levels import full_range
-from nodegen.evaluation.fidelity.judge import JUDGED, Judge, StackPair, judge, read_pair
+from nodegen.evaluation.fidelity.judge import (
+    JUDGED,
+    StackPair,
+    Verdict,
+    judge,
+    measure,
+    read_pair,
+    verdict_on,
+)
 from nodegen.evaluation.fidelity.nodule_measures import MEASURES
-from nodegen.evaluation.fidelity.verdict_table import comma_separated, markdown
-from nodegen.evaluation.statistics import auc_error
+from nodegen.evaluation.fidelity.verdict_table import (
+    comma_separated,
+    markdown,
+    verdict_sentence,
+)
+from nodegen.evaluation.statistics import FEWEST, Estimate, auc_error
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import find_image, read_stack, stack_writer
@@ -57,7 +63,7 @@ def disc(x=130.0, y=120.0, radius=30.0):
 
 def grain(change, before=None):
     before = ground() if before is None else before
-    return grain_of(crops_of(before, before + change, BOX))
+    return grain_of(before, before + change)
 
 
 def test_an_image_against_itself_has_its_grain():
@@ -109,10 +115,7 @@ def treated(how):
 
 
 def auc_of(before, after, boxes):
-    both = [features_of(crops_of(before[b.slice], after[b.slice], b)) for b in boxes]
-    untouched, treated_ = (np.array(features) for features in zip(*both, strict=True))
-    places = [(str(b.slice), b.left, b.top, b.right, b.bottom) for b in boxes]
-    return detectability(untouched, treated_, places)
+    return verdict_on([measure(StackPair(before, after, boxes))]).detectability
 
 
 @pytest.mark.parametrize(
@@ -246,7 +249,10 @@ def test_several_pairs_are_judged_together_and_tables_say_so(tmp_path, capfd):
 def test_tables_of_two_methods():
     before = np.stack([ground()])
     one, other = (judge([StackPair(before, before + change, [BOX])]) for change in (dome(), disc()))
-    lines = markdown({"soft": one, "hard": other}).splitlines()
+    few = "No verdict: 1 box is too few; 10 or more are needed."
+    said = markdown({"soft": one, "hard": other})
+    assert said.startswith(f"soft: {few}\n\nhard: {few}\n\n")
+    lines = said.splitlines()[4:]
     assert lines[0] == "| measure, p5 / p50 / p95 | real | soft | hard |"
     contrast = f"{other.rows[0]['contrast']:.0f}"
     assert 280 < float(contrast) < 320
@@ -268,30 +274,48 @@ def test_no_boxes_are_judged_without_a_fault():
     verdict = judge([StackPair(before, before, [])])
     assert verdict.boxes == 0
     assert np.isnan(verdict.detectability)
-    assert verdict.comparison is None
+    assert np.isnan(verdict.comparison.mean_distance)
     assert np.isnan(verdict.measures["contrast"]["p50"])
-    assert "| contrast, grey levels | – | – |" in markdown({"none": verdict})
+    assert "| contrast, grey levels | 118 / 509 / 1029 | – |" in markdown({"none": verdict})
     assert json.dumps(verdict.as_dict(), allow_nan=False)
 
 
 def test_a_pair_is_let_go_once_it_is_measured():
     """Only figures are kept, however many pairs there are."""
-    at_work = Judge()
     before = np.stack([ground()])
-    kept = []
+    kept, measured = [], []
     for change in (dome(), disc()):
         pair = StackPair(before.copy(), before + change, [BOX])
         kept.append(weakref.ref(pair.after))
-        at_work.add(pair)
+        measured.append(measure(pair))
         del pair
     assert [gone() for gone in kept] == [None, None]
-    assert at_work.verdict().boxes == 2
+    assert verdict_on(measured).boxes == 2
 
 
 def test_the_same_place_under_two_names_stays_in_one_fold():
     """Copies of a radiograph are one: their places are told by pixels, not by file."""
     before, after, boxes = treated(lambda patch: gaussian_filter(patch, 1.0))
-    at_work = Judge()
-    for _ in range(2):
-        at_work.add(StackPair(before.copy(), after.copy(), boxes))
-    assert len(set(at_work._places)) == len(boxes)
+    rows = judge([StackPair(before.copy(), after.copy(), boxes) for _ in range(2)]).rows
+    assert len({(row["radiograph"], *row["box"]) for row in rows}) == len(boxes)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "auc", "says"),
+    [
+        (9, (0.5, 0.4, 0.6), "No verdict: 9 boxes are too few; 10 or more are needed."),
+        (12, (np.nan,) * 3, "No verdict: the 12 boxes lie in too few radiographs"),
+        (12, (0.55, 0.45, 0.65), "does not distinguish these nodules from real ones: AUC 0.55 "
+         "(0.45 to 0.65), where 0.5 is chance, by 12 boxes and 103 real nodules; medians are "
+         "within the real range in 16 of 17 measures, outside in offset."),
+        (12, (0.7, 0.6, 0.8), "A classifier distinguishes these nodules"),
+    ],
+)  # fmt: skip
+def test_the_verdict_is_one_sentence(boxes, auc, says):
+    real = {name: {"p5": 1.0, "p50": 2.0, "p95": 3.0} for name in MEASURES}
+    mine = {**real, "offset": {"p5": 1.0, "p50": 4.0, "p95": 5.0}}
+    found = Comparison("", (), 103, 9, real, {}, {}, 0.0, {}, {}, Estimate(*auc), Estimate(*auc))
+    said = verdict_sentence(Verdict(boxes, mine, 0.5, 0.1, 0.0, found, []))
+    assert says in said
+    assert said.count(".") - said.count("0.") == 1
+    assert said.endswith(".")

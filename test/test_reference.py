@@ -13,6 +13,7 @@ from nodegen.evaluation.fidelity.ground import GROUNDS, ground_of
 from nodegen.evaluation.fidelity.nodule_crop import half_height_of
 from nodegen.evaluation.fidelity.nodule_measures import MEASURES
 from nodegen.evaluation.fidelity.reference import SHIPPED, Reference, measure_folders
+from nodegen.evaluation.fidelity.verdict_table import reference_table
 from nodegen.io.boxes import Box
 from nodegen.io.image import Geometry
 from nodegen.io.stack import read_stack, stack_writer
@@ -53,7 +54,7 @@ def phantoms(tmp_path_factory):
 
 
 def test_a_folder_gives_what_its_nodules_were_made_with(phantoms):
-    reference = measure_folders(*phantoms, progress=False)
+    reference = measure_folders(*phantoms)
     assert len(reference.nodules) == 6
     assert reference.main == ("hand", "official")
     assert len({nodule.radiograph for nodule in reference.nodules}) == 3
@@ -64,10 +65,16 @@ def test_a_folder_gives_what_its_nodules_were_made_with(phantoms):
         assert nodule.measures["half_height"] == pytest.approx(RADIUS / 25, abs=0.03)
         assert nodule.measures["edge_width"] == pytest.approx(2.5631 * 2, rel=0.1)
         assert nodule.measures["edge_step"] == pytest.approx(HEIGHT, rel=0.05)
-    summary = reference.summary()
-    assert summary["official"]["nodules"] == 4
-    assert summary["main, medium"]["radiographs"] == 3
-    assert summary["main"]["edge_width_mm"]["p50"] == pytest.approx(2.5631 * 2 * MM_PER_PX, rel=0.1)
+    lines = reference_table(reference).splitlines()
+    head, rows = (
+        lines[0].strip("| ").split(" | "),
+        {line.split()[1]: line.split(" | ") for line in lines[2:]},
+    )
+    assert head[1:] == ["hand", "official", "main", "main, medium"]
+    assert rows["nodules"][1:5] == ["2", "4", "6", "6"]
+    assert rows["radiographs"][4] == "3"
+    middle = float(rows["edge_width_mm"][3].split(" / ")[1])
+    assert middle == pytest.approx(2.5631 * 2 * MM_PER_PX, rel=0.1)
 
 
 def test_the_command_writes_what_load_reads(phantoms, tmp_path, capfd):
@@ -77,7 +84,7 @@ def test_the_command_writes_what_load_reads(phantoms, tmp_path, capfd):
     assert main(["reference", *given, "--main", "official", "--source", "simulated"]) == 0
     assert "| contrast |" in capfd.readouterr().out
     loaded = Reference.load(path)
-    made = measure_folders(*phantoms, source="simulated", main=["official"], progress=False)
+    made = measure_folders(*phantoms, source="simulated", main=["official"])
     assert (loaded.source, loaded.main) == ("simulated", ("official",))
     assert len(loaded.table()) == 4
     for one, other in zip(loaded.nodules, made.nodules, strict=True):
@@ -91,7 +98,7 @@ def test_node21s_own_form_of_boxes_is_read(phantoms, tmp_path):
     folder, _ = phantoms
     boxes = tmp_path / "metadata.csv"
     boxes.write_text("height,img_name,label,width,x,y\n50,p0.mha,1,50,75,95\n0,p1.mha,0,0,0,0\n")
-    reference = measure_folders(folder, [boxes], progress=False)
+    reference = measure_folders(folder, [boxes])
     assert [nodule.annotation_source for nodule in reference.nodules] == ["unknown"]
 
 
@@ -128,8 +135,8 @@ def test_every_slice_of_a_stack_has_its_own_row(phantoms, tmp_path):
             write(pixels)
     boxes = tmp_path / "boxes.csv"
     boxes.write_text("stem,x,y,width,height\nreal:2,75,95,50,50\nreal.mha:1,265,245,50,50\n")
-    found = measure_folders([tmp_path], [boxes], progress=False).nodules
-    alone = {n.radiograph: n for n in measure_folders(*phantoms, progress=False).nodules[1::2]}
+    found = measure_folders([tmp_path], [boxes]).nodules
+    alone = {n.radiograph: n for n in measure_folders(*phantoms).nodules[1::2]}
     assert [n.radiograph for n in found] == list(alone)[1:]
     assert found[0].measures == alone[found[0].radiograph].measures
 
@@ -141,14 +148,14 @@ def test_a_radiograph_that_cannot_be_read_is_named_and_left_out(phantoms, tmp_pa
     rows = [f"p{number},75,95,50,50" for number in range(3)]
     boxes = tmp_path / "boxes.csv"
     boxes.write_text("\n".join(["stem,x,y,width,height", *rows]))
-    assert len(measure_folders([tmp_path], [boxes], progress=False).nodules) == 1
+    assert len(measure_folders([tmp_path], [boxes]).nodules) == 1
     said = capfd.readouterr().err.splitlines()
     assert [line.partition(":")[0] for line in said] == ["left out p1.mha", "left out p2.mha"]
 
 
 def test_an_annotation_source_that_does_not_occur_is_told(phantoms):
     with pytest.raises(EvaluationError, match="'expert' is not among"):
-        measure_folders(*phantoms, main=["expert"], progress=False)
+        measure_folders(*phantoms, main=["expert"])
 
 
 def changed(name, value):
@@ -221,7 +228,7 @@ def test_the_shipped_reference_is_made_of_the_real_radiographs(shared, tmp_path)
     boxes = tmp_path / "boxes.csv"
     lines = (folder / "boxes.csv").read_text().splitlines()
     boxes.write_text("\n".join([lines[0], *(line for line in lines if "official" in line)]))
-    known = measure_folders([folder], [boxes], progress=False).nodules
+    known = measure_folders([folder], [boxes]).nodules
     assert len(known) == 5
     for nodule in known:
         same = shipped[nodule.radiograph, nodule.size_px]
@@ -238,7 +245,7 @@ def test_other_annotation_sources_can_be_chosen():
 
 def test_folders_and_tables_go_in_pairs(phantoms):
     with pytest.raises(SettingError, match="1 folders of radiographs and 2 tables"):
-        measure_folders(phantoms[0], phantoms[1] * 2, progress=False)
+        measure_folders(phantoms[0], phantoms[1] * 2)
 
 
 # --- loose boxes ------------------------------------------------------------------------------

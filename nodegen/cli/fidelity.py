@@ -159,24 +159,14 @@ def reference(
         Where radiographs and boxes come from, kept in the file; if it is not given, the folder's
         name.
     """
-    from nodegen.evaluation.fidelity.nodule_measures import MEASURES
     from nodegen.evaluation.fidelity.reference import measure_folders
-    from nodegen.io.tables import markdown_table
+    from nodegen.evaluation.fidelity.verdict_table import reference_table
 
     check_writable(output, overwrite=overwrite)
     measured = measure_folders(real, boxes, source=source, main=main, to_node21=to_node21)
     measured.write(output)
-    summary = measured.summary()
-    names = ("nodules", "radiographs", "side_px", *MEASURES, "edge_width_mm")
-    rows = ([name, *(_cell(group.get(name)) for group in summary.values())] for name in names)
-    print(markdown_table(["p5 / p50 / p95", *summary], rows))
+    print(reference_table(measured))
     print(output)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, dict):
-        return " / ".join(f"{value[p]:g}" for p in ("p5", "p50", "p95"))
-    return "–" if value is None else str(value)
 
 
 def sheet(

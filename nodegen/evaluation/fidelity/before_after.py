@@ -6,7 +6,6 @@ where they do learns the forgery.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -14,8 +13,8 @@ from skimage.draw import disk
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from nodegen.evaluation.fidelity.texture import band_of
-from nodegen.evaluation.statistics import auc
+from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop, band_of
+from nodegen.evaluation.statistics import FEWEST, auc
 from nodegen.io.boxes import Box
 from nodegen.io.image import largest_part
 
@@ -25,34 +24,12 @@ REGION_LEVEL = 0.25  # of the smoothed change's maximum: the nodule
 CORE_LEVEL = 0.5  # of the same: its core
 GRAIN_PX = 1.5  # sigma below which detail is fine grain
 FAR_PX = 128  # plus the smaller side: what lies farther from every box is far
-CROP_SIDES, CROP_PX = 1.5, 24  # half a crop: the ring, a core that sticks out, and blur
-DISC = 0.3  # radius of the disc around the centre, in sides
-RING = (0.7, 1.0)  # inner and outer radius of the ring, in sides
+DISC, RING = 0.3, (0.7, 1.0)  # radii of a disc in the middle and of a ring, in smaller sides
 BANDS_PX = ((0.0, 0.7), (0.7, 1.2), (1.2, 2.0))  # sigma of the finer and of the coarser blur
 FOLDS = 5
-FEWEST = 10  # places; of fewer its standard error is above 0.13, and it says nothing
 TREES = 500
 LEAF = 3  # boxes in a leaf at least
 Place = tuple[str, int, int, int, int]  # the radiograph's digest, and the box
-
-
-class Crops(NamedTuple):
-    """A crop around a box before and after, and each pixel's distance from the centre in sides."""
-
-    before: np.ndarray
-    after: np.ndarray
-    distance: np.ndarray
-
-
-def crops_of(before: np.ndarray, after: np.ndarray, box: Box) -> Crops:
-    """Cut the crop of a box out of its slice, (row, column) each."""
-    x, y = box.centre
-    half = CROP_SIDES * box.side + CROP_PX
-    top, left = max(int(y - half), 0), max(int(x - half), 0)
-    window = slice(top, int(y + half) + 1), slice(left, int(x + half) + 1)
-    old, new = (image[window].astype(np.float64) for image in (before, after))
-    rows, columns = np.indices(old.shape) + 0.5
-    return Crops(old, new, np.hypot(rows - (y - top), columns - (x - left)) / box.side)
 
 
 def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -69,15 +46,15 @@ def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return region, region & (smooth > CORE_LEVEL * peak)
 
 
-def grain_of(crops: Crops) -> float:
+def grain_of(before: np.ndarray, after: np.ndarray) -> float:
     """Standard deviation of the detail under 1.5 px in the changed core, after over before.
 
-    1 for an image against itself; below 0.85 a nodule is smoother than its surround.
+    1 for an image (row, column) against itself; below 0.85 a nodule is smoother than its surround.
     """
-    _, core = region_of(crops.after - crops.before)
+    _, core = region_of(after - before)
     if not core.any():
         return 1.0
-    old, new = (band_of(image, 0, GRAIN_PX)[core].std() for image in (crops.before, crops.after))
+    old, new = (band_of(image, 0, GRAIN_PX)[core].std() for image in (before, after))
     return float(new / old) if old > 0 else 1.0
 
 
@@ -91,22 +68,16 @@ def far_change(before: np.ndarray, after: np.ndarray, boxes: Iterable[Box]) -> f
     return float(change.max())
 
 
-def features_of(crops: Crops) -> tuple[np.ndarray, np.ndarray]:
-    """Log ratios of the band energies in the disc to those in the ring, before and after, (3,)."""
-    disc, ring = crops.distance <= DISC, (crops.distance >= RING[0]) & (crops.distance <= RING[1])
-    features = np.empty((2, len(BANDS_PX)))
-    for i, image in enumerate((crops.before, crops.after)):
-        for j, (fine, coarse) in enumerate(BANDS_PX):
-            band = band_of(image, fine, coarse)
-            inside, around = (float(np.mean(band[part] ** 2)) for part in (disc, ring))
-            features[i, j] = np.log((inside + 1e-6) / (around + 1e-6))
-    return features[0], features[1]
+def features_of(pixels: np.ndarray, crop: NoduleCrop) -> list[float]:
+    """Log ratio of each band's energy in a disc in a crop's middle to that in a ring around it."""
+    bands = [band_of(pixels, fine, coarse) ** 2 for fine, coarse in BANDS_PX]
+    disc = crop.distance <= DISC
+    ring = (crop.distance >= RING[0]) & (crop.distance <= RING[1])
+    return [np.log((b[disc].mean() + 1e-6) / (b[ring].mean() + 1e-6)) for b in bands]
 
 
-def detectability(
-    untouched: np.ndarray, treated: np.ndarray, places: list[Place], seed: int = 0
-) -> float:
-    """Cross-validated AUC of a random forest, from features (box, feature) of each box.
+def detectability(features: np.ndarray, places: list[Place], seed: int = 0) -> float:
+    """Cross-validated AUC of a random forest, from features (box, untouched or treated, band).
 
     0.5 where no grain gives a nodule away; NaN for fewer than ``FEWEST`` places. A place that is
     treated several times never lies in training and in test at once.
@@ -114,9 +85,9 @@ def detectability(
     names = sorted(set(places))
     if len(names) < FEWEST:
         return float("nan")
-    x, y = np.concatenate([untouched, treated]), np.repeat([0, 1], len(places))
     order = np.random.default_rng(seed).permutation(len(names))
-    groups = order[[names.index(place) for place in places] * 2]
+    groups = np.repeat(order[[names.index(place) for place in places]], 2)
+    x, y = features.reshape(len(groups), -1), np.tile([0, 1], len(places))
     # In one thread: several race for the warning filters now and then, and fill stderr.
     forest = RandomForestClassifier(TREES, min_samples_leaf=LEAF, random_state=seed)
     scores = cross_val_predict(

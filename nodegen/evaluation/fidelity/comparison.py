@@ -17,9 +17,8 @@ from nodegen.evaluation.fidelity.margin import TEN_TO_NINETY
 from nodegen.evaluation.fidelity.nodule_crop import half_height_of
 from nodegen.evaluation.fidelity.nodule_measures import GRAIN, MEASURES
 from nodegen.evaluation.fidelity.reference import Reference, parts_of
-from nodegen.evaluation.statistics import Estimate, auc, estimate, resampled
+from nodegen.evaluation.statistics import FEWEST, Estimate, auc, estimate, resampled
 
-FEWEST = 10  # real nodules: a measure that rests on fewer is not compared
 RESAMPLES, AUC_RESAMPLES = 200, 500  # draws of radiographs for a distance, and for an AUC
 FOLDS = 5
 QUANTILES = 50  # with which each measure is made normal: no outlier counts for more than a rank
@@ -49,8 +48,8 @@ class Comparison:
     radiographs: int
     real: dict[str, dict[str, float]]  # p5, p50 and p95 of each measure
     rests_on: dict[str, int]  # by measure: the real nodules that have it
-    distances: dict[str, Distance]  # of measures that rest on FEWEST real nodules or more
-    mean_distance: float  # of those; NaN where there is none
+    distances: dict[str, Distance]  # NaN of a measure that rests on fewer than FEWEST
+    mean_distance: float  # of the others; NaN where there is none
     # By size or ground: how many are ``real`` and ``synthetic`` (``nodules``); of each measure that
     # rests on enough the medians, the quartiles of the real ones, and their distance.
     groups: dict[str, dict[str, Any]]
@@ -62,18 +61,14 @@ class Comparison:
 
 
 def compare_with(reference: Reference, rows: Sequence[dict[str, Any]]) -> Comparison:
-    """Compare measured synthetic nodules, one at least, with a reference.
+    """Compare measured synthetic nodules with a reference; all is NaN without one.
 
     Each row has ``radiograph`` (digest), ``size_px``, ``ground``, ``profile`` and ``MEASURES``.
     """
-    real, synthetic = reference.table(), pd.DataFrame(rows)
+    real = reference.table()
+    synthetic = pd.DataFrame(rows, columns=None if rows else real.columns)
     rests_on = {name: int(real[name].count()) for name in MEASURES}
-    distances = {
-        name: distance(_sample(real, name), _sample(synthetic, name))
-        for name in MEASURES
-        if rests_on[name] >= FEWEST
-    }
-    values = [found.value for found in distances.values()]
+    distances = {name: distance(_sample(real, name), _sample(synthetic, name)) for name in MEASURES}
     known = [name for name in MEASURES if rests_on[name] == len(real)]
     without_grain = [name for name in known if name not in GRAIN]
     tight = real[~real["tightened"]]
@@ -86,10 +81,10 @@ def compare_with(reference: Reference, rows: Sequence[dict[str, Any]]) -> Compar
         real=quantiles(real[[*MEASURES]]),
         rests_on=rests_on,
         distances=distances,
-        mean_distance=float(np.mean(values)) if values else np.nan,
+        mean_distance=float(pd.Series([found.value for found in distances.values()]).mean()),
         groups=_groups(real, synthetic),
         profile_half_height={
-            kind: half_height_of(np.mean(table["profile"].tolist(), axis=0))
+            kind: half_height_of(np.mean([*table["profile"]], axis=0)) if len(table) else np.nan
             for kind, table in profiles.items()
         },
         classifier_auc=two_sample_auc(_sample(real, known), _sample(synthetic, known)),
@@ -114,21 +109,19 @@ def _sample(table: pd.DataFrame, names: str | list[str]) -> Sample:
 def _groups(real: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """By size and by ground, those of which there are nodules of both kinds."""
     groups: dict[str, dict[str, Any]] = {}
-    drawn_parts = parts_of(synthetic)
-    for group, some in parts_of(real).items():
-        if group not in drawn_parts:
-            continue
-        others = drawn_parts[group]
+    parts, drawn = parts_of(real), parts_of(synthetic)
+    for group in [name for name in parts if name in drawn]:
+        some, others = parts[group], drawn[group]
         groups[group] = {"nodules": {"real": len(some), "synthetic": len(others)}}
         for name in MEASURES:
-            values, drawn = some[name].dropna().to_numpy(), others[name].to_numpy()
+            values = some[name].dropna().to_numpy()
             if len(values) >= FEWEST:
-                low, middle, high = np.percentile(values, (25, 50, 75))
+                low, middle, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
                 groups[group][name] = {
-                    "real": float(middle),
-                    "quartiles": [float(low), float(high)],
-                    "synthetic": float(np.median(drawn)),
-                    "distance": _apart(values, drawn, deviation_of(values)),
+                    "real": middle,
+                    "quartiles": [low, high],
+                    "synthetic": float(others[name].median()),
+                    "distance": _apart(values, others[name].to_numpy(), deviation_of(values)),
                 }
     return groups
 
@@ -140,7 +133,9 @@ def deviation_of(values: np.ndarray) -> float:
 
 
 def distance(real: Sample, synthetic: Sample, seed: int = 0) -> Distance:
-    """Distance of one measure, with its interval."""
+    """Distance of one measure, with its interval; NaN for too few real nodules, or no others."""
+    if len(real[0]) < FEWEST or not len(synthetic[0]):
+        return Distance(*[np.nan] * 4)
     rng = np.random.default_rng(seed)
     values, others = real[0], synthetic[0]
     deviation = deviation_of(values)

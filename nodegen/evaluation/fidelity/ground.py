@@ -3,6 +3,7 @@
 import numpy as np
 
 from nodegen.errors import StackError
+from nodegen.evaluation.fidelity.nodule_crop import crop_around
 from nodegen.io.boxes import Box
 from nodegen.lungs.fields import Lungs, find_lungs
 
@@ -17,7 +18,7 @@ HILUM_WIDTH, HILUM_ROWS = 0.30, (0.30, 0.68)
 # Percentile of a lung's grey levels: where the surround's median lies above it, ribs, a clavicle or
 # the scapula fill the surround. It takes brightness, not anatomy.
 RIB_PERCENTILE = 75
-RING = (0.6, 1.0)  # of the side: the surround
+RING = (0.6, 1.0)  # in the box's smaller sides: the surround
 UPPER = 0.55  # of the lungs' height: below it, what lies under a lung is the abdomen
 
 
@@ -37,10 +38,8 @@ def ground_of(lungs: Lungs | None, pixels: np.ndarray, box: Box) -> str:
     if lungs is None:
         return UNKNOWN
     x, y = box.centre
-    rows = np.arange(max(box.top, 0), min(box.bottom, len(pixels)))
-    columns = np.arange(max(box.left, 0), min(box.right, pixels.shape[1]))
-    down, across = (rows + 0.5 - y) / (box.height / 2), (columns + 0.5 - x) / (box.width / 2)
-    covered = lungs.labels[np.ix_(rows, columns)][down[:, None] ** 2 + across**2 <= 1]
+    crop = crop_around(pixels, box)
+    covered = lungs.labels[crop.window][crop.radius <= 1]
     if np.mean(covered > 0) < INSIDE:
         return _beside(lungs, x, y)
     side = 1 + int(np.mean(covered == 2) > np.mean(covered == 1))
@@ -52,7 +51,8 @@ def ground_of(lungs: Lungs | None, pixels: np.ndarray, box: Box) -> str:
     if medial < HILUM_WIDTH and HILUM_ROWS[0] < height < HILUM_ROWS[1]:
         return HILUM
     level = np.percentile(pixels[lungs.labels == side], RIB_PERCENTILE)
-    return RIB if _surround(pixels, box) > level else LUNG
+    ring = (crop.distance >= RING[0]) & (crop.distance <= RING[1])
+    return RIB if np.median(crop.pixels[ring]) > level else LUNG
 
 
 def _beside(lungs: Lungs, x: float, y: float) -> str:
@@ -69,14 +69,3 @@ def _beside(lungs: Lungs, x: float, y: float) -> str:
     leftwards = x > (right.right + left.left) / 2
     beside = (row[int(x) :] == 2).any() if leftwards else (row[: int(x)] == 1).any()
     return HEART if beside or right.right <= x <= left.left else WALL
-
-
-def _surround(pixels: np.ndarray, box: Box) -> float:
-    """Median grey level in the ring around a box."""
-    x, y = box.centre
-    reach = RING[1] * box.side
-    rows = np.arange(max(int(y - reach), 0), min(int(y + reach) + 1, len(pixels)))
-    columns = np.arange(max(int(x - reach), 0), min(int(x + reach) + 1, pixels.shape[1]))
-    away = np.hypot((rows + 0.5 - y)[:, None], columns + 0.5 - x) / box.side
-    ring = (away >= RING[0]) & (away <= RING[1])
-    return float(np.median(pixels[np.ix_(rows, columns)][ring]))

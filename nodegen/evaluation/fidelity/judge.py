@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,12 @@ from pydantic_core import to_jsonable_python
 
 from nodegen.errors import StackError
 from nodegen.evaluation.boxed_images import known_spacing
-from nodegen.evaluation.fidelity import before_after
+from nodegen.evaluation.fidelity.before_after import (
+    detectability,
+    far_change,
+    features_of,
+    grain_of,
+)
 from nodegen.evaluation.fidelity.comparison import Comparison, compare_with, quantiles
 from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
 from nodegen.evaluation.fidelity.ground import ground_of, lungs_of
@@ -42,9 +47,8 @@ class Verdict:
     detectability: float  # AUC from fine grain alone; NaN for fewer than ten places
     detectability_error: float  # its standard error, were nothing to detect
     far: float  # largest change far from any box, grey levels of 0..4095
-    comparison: Comparison | None  # with the reference; None without boxes
-    # Of every box all in JUDGED, its profile, its radiograph's digest, its ground, where it lies.
-    rows: list[dict[str, Any]]
+    comparison: Comparison  # with the reference
+    rows: list[dict[str, Any]]  # of every box what `measure` says
 
     def as_dict(self) -> dict[str, Any]:
         """What goes into JSON; NaN becomes null."""
@@ -68,71 +72,84 @@ class StackPair:
         return {number: lungs_of(self.before[number]) for number in {b.slice for b in self.boxes}}
 
 
-class Judge:
-    """Measures pairs one by one, keeping only the figures; without a reference, by the shipped."""
+class Measured(NamedTuple):
+    """The figures of a pair, in the order of its boxes."""
 
-    def __init__(self, reference: Reference | None = None):
-        self.reference = reference or Reference.load()
-        self._pairs = 0
-        self._rows: list[dict[str, Any]] = []
-        self._features: list[tuple[np.ndarray, np.ndarray]] = []  # untouched and treated
-        self._places: list[before_after.Place] = []
-        self._far = 0.0
+    # Of each box all in JUDGED, its profile, its radiograph's digest, its ground, where it lies.
+    rows: list[dict[str, Any]]
+    features: list[tuple[list[float], list[float]]]  # of its place untouched, and treated
+    far: float  # largest change far from any box, grey levels
 
-    def add(self, pair: StackPair) -> list[dict[str, Any]]:
-        """Measure a pair; its rows, in the order of its boxes."""
-        rows: dict[int, dict[str, Any]] = {}
-        for number, (before, after) in enumerate(zip(pair.before, pair.after, strict=True)):
-            here = {i: box for i, box in enumerate(pair.boxes) if box.slice == number}
-            far = before_after.far_change(before, after, here.values())
-            self._far = max(self._far, far)
-            # The same radiograph, treated several times or given under two names, is one: its
-            # places never lie in training and in test at once.
-            digest = digest_of(before) if here else ""
-            for i, box in here.items():
-                crop = crop_around(after, box)
-                crops = before_after.crops_of(before, after, box)
-                rows[i] = {
-                    "pair": self._pairs,
-                    "index": box.index,
-                    "slice": box.slice,
-                    "radiograph": digest,
-                    "ground": ground_of(pair.lungs[number], before, box),
-                    "side": box.side,
-                    "size_px": side_of(box),
-                    **measure_nodule(crop),
-                    "grain": before_after.grain_of(crops),
-                    "profile": crop.profile.tolist(),
-                }
-                self._features.append(before_after.features_of(crops))
-                self._places.append((digest, *box.edges))
-        found = [rows[i] for i in range(len(pair.boxes))]
-        self._rows += found
-        self._pairs += 1
-        return found
 
-    def verdict(self) -> Verdict:
-        """Judge all that was added."""
-        comparison, found = None, float("nan")
-        if self._rows:
-            untouched, treated = map(np.array, zip(*self._features, strict=True))
-            found = before_after.detectability(untouched, treated, self._places)
-            comparison = compare_with(self.reference, self._rows)
-        boxes, measures = len(self._rows), pd.DataFrame(self._rows, columns=[*JUDGED])
-        error = auc_error(boxes, boxes)
-        return Verdict(boxes, quantiles(measures), found, error, self._far, comparison, self._rows)
+def measure(pair: StackPair) -> Measured:
+    """Measure every box of a pair."""
+    far, rows, features = 0.0, [], []
+    for number, (before, after) in enumerate(zip(pair.before, pair.after, strict=True)):
+        here = [box for box in pair.boxes if box.slice == number]
+        far = max(far, far_change(before, after, here))
+    # The same radiograph, treated several times or given under two names, is one: its places never
+    # lie in training and in test at once.
+    digests = {number: digest_of(pair.before[number]) for number in pair.lungs}
+    for box in pair.boxes:
+        before = pair.before[box.slice]
+        crop = crop_around(pair.after[box.slice], box)
+        untouched = before[crop.window].astype(np.float64)
+        features.append((features_of(untouched, crop), features_of(crop.pixels, crop)))
+        rows.append(
+            {
+                "index": box.index,
+                "slice": box.slice,
+                "box": list(box.edges),
+                "radiograph": digests[box.slice],
+                "ground": ground_of(pair.lungs[box.slice], before, box),
+                "side": box.side,
+                "size_px": side_of(box),
+                **measure_nodule(crop),
+                "grain": grain_of(untouched, crop.pixels),
+                "profile": crop.profile.tolist(),
+            }
+        )
+    return Measured(rows, features, far)
+
+
+def verdict_on(pairs: Iterable[Measured], reference: Reference | None = None) -> Verdict:
+    """Judge all boxes of measured pairs together; without a reference, by the shipped one."""
+    measured = list(pairs)
+    rows = [{"pair": n, **row} for n, found in enumerate(measured) for row in found.rows]
+    features = np.array([pair for found in measured for pair in found.features])
+    return Verdict(
+        boxes=len(rows),
+        measures=quantiles(pd.DataFrame(rows, columns=[*JUDGED])),
+        detectability=detectability(features, [(row["radiograph"], *row["box"]) for row in rows]),
+        detectability_error=auc_error(len(rows), len(rows)),
+        far=max((found.far for found in measured), default=0.0),
+        comparison=compare_with(reference or Reference.load(), rows),
+        rows=rows,
+    )
 
 
 def judge(pairs: Iterable[StackPair], reference: Reference | None = None) -> Verdict:
-    """Judge all boxes of all pairs together, as :class:`Judge` does, holding one pair at a time."""
-    at_work = Judge(reference)
-    for pair in pairs:
-        at_work.add(pair)
-    return at_work.verdict()
+    """Judge all boxes of all pairs together, holding one pair at a time.
+
+    Parameters
+    ----------
+    pairs : iterable of StackPair
+        See :func:`read_pair`.
+    reference : Reference, optional
+        Real nodules to compare with; None: those that are shipped.
+    """
+    return verdict_on(map(measure, pairs), reference)
 
 
 def read_pair(before: Path, after: Path, boxes: Path) -> StackPair:
     """Read a pair and bring both to grey levels of 0..4095.
+
+    Parameters
+    ----------
+    before, after : Path
+        The untouched stack, and the same with nodules.
+    boxes : Path
+        Their ``nodules.json``.
 
     Raises
     ------

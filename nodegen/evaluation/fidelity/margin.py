@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage, special
 from skimage.graph import MCP
 
-from nodegen.evaluation.fidelity.nodule_crop import ANGLES, RAYS, NoduleCrop, ring_medians
+from nodegen.evaluation.fidelity.nodule_crop import RAYS, NoduleCrop, ring_medians
 
 # --- outline --------------------------------------------------------------------------------------
 
@@ -54,43 +54,27 @@ def shape_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
     ``elongation``: longer over shorter axis. ``irregularity``, ``lobulation``: root mean square
     distance from an ellipse over the mean radius, from the third harmonic, of the third to sixth.
     """
-    x = crop.halves[1] * outline * np.cos(RAYS)
-    y = crop.halves[0] * outline * np.sin(RAYS)
-    middle, moments = _moments(x, y)
-    shorter, longer = np.sqrt(np.linalg.eigvalsh(moments))
-    amplitudes = _harmonics(x - middle[0], y - middle[1], moments)
+    points = outline * np.stack(
+        [crop.halves[1] * np.cos(RAYS), crop.halves[0] * np.sin(RAYS)]
+    )  # x and y, px
+    # Centre and second moments of the area within, integrated along the rays.
+    weights = outline**2 / np.sum(outline**2)
+    middle = 2 / 3 * points @ weights
+    moments = (points * weights) @ points.T / 2 - np.outer(middle, middle)
+    variances, axes = np.linalg.eigh(moments)
+    shorter, longer = np.sqrt(np.maximum(variances, 1e-9))
+    # Scaled along its axes to a circle, an ellipse has no harmonics at all.
+    x, y = axes.T @ (points - middle[:, None]) / np.array([[shorter], [longer]])
+    distance = np.interp(RAYS, np.arctan2(y, x), np.hypot(x, y), period=2 * np.pi)
+    waves = np.abs(np.fft.rfft(distance))
+    amplitudes = 2 * waves / waves[0]
     return {
         "radius": float(outline.mean()),
         "offset": float(np.hypot(*middle) / (2 * min(crop.halves))),
-        "elongation": float(longer / max(shorter, 1e-9)),
+        "elongation": float(longer / shorter),
         "irregularity": float(np.sqrt(np.sum(amplitudes[ALL] ** 2) / 2)),
         "lobulation": float(np.sqrt(np.sum(amplitudes[LOBES] ** 2) / 2)),
     }
-
-
-def _moments(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centre of mass (x, y) and second central moments of the area within a closed polygon."""
-    next_x, next_y = np.roll(x, -1), np.roll(y, -1)
-    cross = x * next_y - next_x * y  # twice the area of each triangle with the origin
-    area = cross.sum() / 2
-    middle = np.array([((x + next_x) * cross).sum(), ((y + next_y) * cross).sum()]) / (6 * area)
-    xx, yy = (
-        ((a * a + a * b + b * b) * cross).sum() / (12 * area) for a, b in ((x, next_x), (y, next_y))
-    )
-    products = x * next_y + 2 * x * y + 2 * next_x * next_y + next_x * y
-    xy = (products * cross).sum() / (24 * area)
-    return middle, np.array([[xx, xy], [xy, yy]]) - np.outer(middle, middle)
-
-
-def _harmonics(x: np.ndarray, y: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """Amplitude of each harmonic of the distance from the ellipse, over the mean radius."""
-    # Scaled along its axes to a circle, an ellipse has no harmonics at all.
-    spreads, axes = np.linalg.eigh(moments)
-    along = axes.T @ np.stack([x, y]) / np.sqrt(np.maximum(spreads, 1e-9))[:, None]
-    at = np.arctan2(along[1], along[0])
-    distance = np.interp(RAYS, at, np.hypot(*along), period=2 * np.pi)
-    waves = np.abs(np.fft.rfft(distance)) / ANGLES
-    return np.asarray(2 * waves / waves[0])
 
 
 # --- edge -----------------------------------------------------------------------------------------
@@ -115,9 +99,10 @@ def edge_of(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
     median. ``edge_width``: 10 to 90 % of the step, px; ``edge_step``: grey levels; ``sharpness``:
     the steepest slope, grey levels / px. All are 0 where nothing falls outwards.
     """
-    radius = float(np.mean(outline * crop.ray_px))  # px
+    ray_px = crop.radius_px(RAYS)
+    radius = float(np.mean(outline * ray_px))  # px
     place = np.linspace(-SPAN, SPAN, POINTS) * radius  # px, inside is negative
-    levels = crop.along_rays(outline[:, None] + place / crop.ray_px[:, None], order=3)
+    levels = crop.along_rays(outline[:, None] + place / ray_px[:, None], order=3)
     levels = ndimage.gaussian_filter1d(levels, EDGE_SMOOTH_RAYS, axis=0, mode="wrap")
     profile = np.median(levels - levels.mean(axis=1, keepdims=True), axis=0)
 
@@ -165,13 +150,3 @@ def _best_step(
     error[step <= 0] = np.inf
     width, at = np.unravel_index(error.argmin(), error.shape)
     return float(step[width, at]), float(sigmas[width]), float(shifts[at])
-
-
-def gradient_rms_of(crop: NoduleCrop) -> float:
-    """Root mean square gradient of the surround in one direction, grey levels / px, at least 0.1.
-
-    What ribs, vessels and noise do of themselves; noise is blurred by 1 px.
-    """
-    down, across = np.gradient(ndimage.gaussian_filter(crop.pixels, 1.0))
-    slopes = (down**2 + across**2)[crop.surround]
-    return max(float(np.sqrt(slopes.mean() / 2)), 0.1)

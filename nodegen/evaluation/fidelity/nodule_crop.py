@@ -1,6 +1,7 @@
 """A box with its surround, in half sides of the box: 1 is the ellipse that touches its sides."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -21,17 +22,23 @@ RADII = (np.arange(RINGS) + 0.5) * RING_WIDTH  # the rings' middles
 class NoduleCrop:
     """A box and what lies around it."""
 
+    window: tuple[slice, slice]  # its rows and columns in the slice
     pixels: np.ndarray  # (row, column), float64, grey levels
     radius: np.ndarray  # of each pixel from the box's centre, in half sides
     angle: np.ndarray  # of each pixel, in the same units, 0 to 2 pi
     centre: tuple[float, float]  # (row, column) in the crop, px from its top left edge
     halves: tuple[float, float]  # half of the box's height and of its width, px
 
-    @property
+    @cached_property
     def surround(self) -> np.ndarray:
         """Which pixels lie 1.3 to 2 radii from the centre; all, where none does."""
         ring = (self.radius >= SURROUND[0]) & (self.radius <= SURROUND[1])
         return ring if ring.any() else ~ring
+
+    @property
+    def level(self) -> float:
+        """Median of the surround, grey levels."""
+        return float(np.median(self.pixels[self.surround]))
 
     def along_rays(self, radius: np.ndarray, order: int = 1) -> np.ndarray:
         """Grey levels along the rays, (ANGLES, point), by a spline of ``order``.
@@ -46,11 +53,15 @@ class NoduleCrop:
         )
         return levels
 
-    @property
-    def ray_px(self) -> np.ndarray:
-        """Length of one radius along each ray, px, shape (ANGLES,)."""
-        down, across = self.halves[0] * np.sin(RAYS), self.halves[1] * np.cos(RAYS)
+    def radius_px(self, angle: np.ndarray) -> np.ndarray:
+        """Length of one radius at each angle, px."""
+        down, across = self.halves[0] * np.sin(angle), self.halves[1] * np.cos(angle)
         return np.asarray(np.hypot(down, across))
+
+    @property
+    def distance(self) -> np.ndarray:
+        """Of each pixel from the box's centre, in the box's smaller sides."""
+        return self.radius * self.radius_px(self.angle) / (2 * min(self.halves))
 
     @property
     def deviation(self) -> float:
@@ -73,7 +84,12 @@ class NoduleCrop:
         number = (self.radius / RING_WIDTH).astype(int)
         rings, medians = ring_medians(self.pixels, np.where(number < RINGS, number, -1))
         profile = np.interp(RADII, RADII[rings], medians)
-        return np.asarray(profile - np.median(self.pixels[self.surround]))
+        return np.asarray(profile - self.level)
+
+    @property
+    def contrast_to_noise(self) -> float:
+        """Contrast over the surround's standard deviation."""
+        return contrast_of(self.profile) / self.deviation
 
 
 def ring_medians(pixels: np.ndarray, number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -102,7 +118,14 @@ def crop_around(image: np.ndarray, box: Box) -> NoduleCrop:
     rows, columns = np.indices(pixels.shape) + 0.5
     down, across = (rows - middle[0]) / halves[0], (columns - middle[1]) / halves[1]
     angle = np.arctan2(down, across) % (2 * np.pi)
-    return NoduleCrop(pixels, np.hypot(down, across), angle, middle, halves)
+    cut = window[0], window[1]
+    return NoduleCrop(cut, pixels, np.hypot(down, across), angle, middle, halves)
+
+
+def band_of(image: np.ndarray, fine_px: float, coarse_px: float) -> np.ndarray:
+    """Detail of an image (row, column) between two Gaussian blurs, sigma in px; 0: no blur."""
+    upper = ndimage.gaussian_filter(image, fine_px) if fine_px else image
+    return np.asarray(upper - ndimage.gaussian_filter(image, coarse_px))
 
 
 def contrast_of(profile: np.ndarray) -> float:

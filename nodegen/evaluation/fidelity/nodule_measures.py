@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
+from scipy.stats import median_abs_deviation
 
-from nodegen.evaluation.fidelity.margin import (
-    edge_of,
-    find_outline,
-    gradient_rms_of,
-    margin_of,
-    shape_of,
+from nodegen.evaluation.fidelity.margin import edge_of, find_outline, margin_of, shape_of
+from nodegen.evaluation.fidelity.nodule_crop import (
+    RAYS,
+    NoduleCrop,
+    band_of,
+    contrast_of,
+    half_height_of,
+    ring_medians,
 )
-from nodegen.evaluation.fidelity.nodule_crop import NoduleCrop, contrast_of, half_height_of
-from nodegen.evaluation.fidelity.texture import texture_of
 from nodegen.io.boxes import Box
 
 
@@ -86,25 +88,63 @@ MEASURES = {
 GRAIN = ("grain_inside", "grain_rim")
 # Measured against the box: of a nodule whose loose box was tightened they say nothing.
 OF_BOX = ("half_height", "radius", "offset")
-SIZES_PX = (45, 65)  # thirds of NODE21's 1,476 boxes, by side: below, between, from there on
-SIZE_NAMES = ("small", "medium", "large")
+# Thirds of NODE21's 1,476 boxes, by side, px: from this on.
+SIZES_PX = {"small": 0, "medium": 45, "large": 65}
+
+# Texture: sigmas of the finer and of the coarser Gaussian blur whose difference is the band, px.
+BANDS_PX = {"grain": (0.0, 1.0), "texture": (1.0, 3.0)}
+PLACES = {"inside": (0.0, 0.75), "rim": (0.85, 1.15)}  # in radii of the outline
+SHELL = 0.05  # in radii of the outline: the steps of the profile that is taken off
+LEAST_DEVIATION = 0.1  # grey levels: what is flatter has no texture to compare with
 
 
 def measure_nodule(crop: NoduleCrop) -> dict[str, float]:
     """All of ``MEASURES``, finite, of one box, by its crop out of grey levels of 0..4095."""
     profile, outline = crop.profile, find_outline(crop)
-    edge, contrast = edge_of(outline, crop), contrast_of(profile)
+    edge = edge_of(outline, crop)
     measured = {
-        "contrast": contrast,
-        "contrast_to_noise": contrast / crop.deviation,
+        "contrast": contrast_of(profile),
+        "contrast_to_noise": crop.contrast_to_noise,
         "half_height": half_height_of(profile),
         "margin_width": margin_of(crop),
-        "conspicuity": edge["sharpness"] / gradient_rms_of(crop),
+        "conspicuity": edge["sharpness"] / _gradient_rms(crop),
         **edge,
         **shape_of(outline, crop),
-        **texture_of(outline, crop),
+        **_texture(outline, crop),
     }
     return {name: measured[name] for name in MEASURES}
+
+
+def _gradient_rms(crop: NoduleCrop) -> float:
+    """Root mean square gradient of the surround in one direction, grey levels / px, at least 0.1.
+
+    What ribs, vessels and noise do of themselves; noise is blurred by 1 px.
+    """
+    down, across = np.gradient(ndimage.gaussian_filter(crop.pixels, 1.0))
+    slopes = (down**2 + across**2)[crop.surround]
+    return max(float(np.sqrt(slopes.mean() / 2)), 0.1)
+
+
+def _texture(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
+    """Deviation of two bands of detail, inside an outline and at its rim, over the surround's.
+
+    ``grain_...`` is finer than 1 px, ``texture_...`` 1 to 3 px; 1 where the surround has none.
+    Deviations are median absolute ones: a vessel hardly moves them. The profile along the outline
+    (half sides, by ray) is taken off before: a sharp edge is no texture.
+    """
+    share = crop.radius / np.interp(crop.angle, RAYS, outline, period=2 * np.pi)
+    shells, medians = ring_medians(crop.pixels, (share / SHELL).astype(int))
+    pixels = crop.pixels - np.interp(share, (shells + 0.5) * SHELL, medians)
+    ratios = {}
+    for name, (fine, coarse) in BANDS_PX.items():
+        band = band_of(pixels, fine, coarse)
+        outside = median_abs_deviation(band[crop.surround])
+        for place, (inner, outer) in PLACES.items():
+            where = (share >= inner) & (share <= outer)
+            known = where.any() and outside >= LEAST_DEVIATION
+            ratio = median_abs_deviation(band[where]) / outside if known else 1.0
+            ratios[f"{name}_{place}"] = float(ratio)
+    return ratios
 
 
 def title_of(name: str) -> str:
@@ -115,8 +155,3 @@ def title_of(name: str) -> str:
 def side_of(box: Box) -> float:
     """Of the square with a box's area, px."""
     return float(np.sqrt(box.width * box.height))
-
-
-def size_class(side: float) -> str:
-    """Name the third of NODE21's boxes that a side (px) belongs to."""
-    return SIZE_NAMES[int(np.searchsorted(SIZES_PX, side, side="right"))]

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import ConfigDict, Field
 
 from nodegen import __version__
 from nodegen.dataset.standardise import is_node21, standardise
@@ -21,40 +21,38 @@ from nodegen.evaluation.fidelity.nodule_crop import RINGS, crop_around
 from nodegen.evaluation.fidelity.nodule_measures import (
     MEASURES,
     OF_BOX,
-    SIZE_NAMES,
+    SIZES_PX,
     measure_nodule,
     side_of,
-    size_class,
 )
 from nodegen.io.boxes import Box, fit_boxes
 from nodegen.io.files import write_text
 from nodegen.io.radiograph import Radiograph, left_out
 from nodegen.lungs.fields import Lungs
+from nodegen.schemas import JsonModel, read_json
 
 SHIPPED = Path(__file__).parent / "reference.json"
 DIGITS = 4  # significant, in the file
-SUMMARY = (5, 25, 50, 75, 95)  # percentiles
 REMEDY = "give one that `nodegen reference` wrote"
 UNKNOWN = "unknown"  # the annotation source of boxes whose table names none
 Tighten = Callable[[np.ndarray, Sequence[Box], Sequence[str]], Iterable[tuple[Box, str, bool]]]
 
 
-class RealNodule(BaseModel):
+class RealNodule(JsonModel):
     """One measured nodule."""
 
-    model_config = ConfigDict(frozen=True)
     annotation_source: str  # who or what drew its box
     tightened: bool  # its box was loose, and is tightened around the outline found in it
     ground: str  # what it lies on
     radiograph: str  # digest of its pixels
-    size_px: FiniteFloat  # side of the square with its box's area
-    mm_per_px: FiniteFloat | None  # None where the image does not say
-    measures: dict[str, FiniteFloat]  # all of ``MEASURES``
+    size_px: float  # side of the square with its box's area
+    mm_per_px: float | None  # None where the image does not say
+    measures: dict[str, float]  # all of ``MEASURES``
     # Grey levels in rings.
-    profile: Annotated[tuple[FiniteFloat, ...], Field(min_length=RINGS, max_length=RINGS)]
+    profile: Annotated[tuple[float, ...], Field(min_length=RINGS, max_length=RINGS)]
 
 
-class Reference(BaseModel):
+class Reference(JsonModel):
     """Measured real nodules, of which those from the ``main`` annotation sources are compared."""
 
     model_config = ConfigDict(frozen=True)
@@ -84,7 +82,13 @@ class Reference(BaseModel):
         return table
 
     def with_sources(self, sources: Sequence[str]) -> Self:
-        """The same reference with other main annotation sources; itself, where none is given."""
+        """The same reference with other main annotation sources; itself, where none is given.
+
+        Raises
+        ------
+        EvaluationError
+            Where one of them does not occur.
+        """
         for source in sources:
             if source not in self.annotation_sources:
                 raise EvaluationError(
@@ -95,21 +99,17 @@ class Reference(BaseModel):
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> Self:
-        """Read a reference; without a path, the one that is shipped."""
-        try:
-            reference = cls.model_validate_json(path.read_bytes())
-            if not set(reference.main) & set(reference.annotation_sources):
-                raise ValueError("no nodules")
-            if any(nodule.measures.keys() != MEASURES.keys() for nodule in reference.nodules):
-                raise ValueError("other measures")
-        except OSError as error:
-            raise EvaluationError(
-                f"The reference {path} cannot be read ({error.strerror}); {REMEDY}."
-            ) from error
-        except ValueError as error:
-            raise EvaluationError(
-                f"{path} is no reference of this version of nodegen; {REMEDY}."
-            ) from error
+        """Read a reference; without a path, the one that is shipped.
+
+        Raises
+        ------
+        EvaluationError
+            Where it cannot be read, or is no reference of this version.
+        """
+        _, reference = read_json(cls, path, EvaluationError, REMEDY)
+        others = any(nodule.measures.keys() != MEASURES.keys() for nodule in reference.nodules)
+        if others or not set(reference.main) & set(reference.annotation_sources):
+            raise EvaluationError(f"{path} is no reference of this version of nodegen; {REMEDY}.")
         return reference
 
     def write(self, path: Path) -> None:
@@ -118,31 +118,18 @@ class Reference(BaseModel):
         lines = ",\n".join(nodule.model_dump_json() for nodule in self.nodules)
         write_text(path, f'{head},"nodules":[\n{lines}\n]}}\n')
 
-    def summary(self) -> dict[str, dict[str, Any]]:
-        """Percentiles of each measure, by source and, of the main ones, by size and ground."""
-        groups = {source: self.table(source) for source in self.annotation_sources}
-        groups["main"] = main = self.table()
-        groups |= {f"main, {kind}": part for kind, part in parts_of(main).items()}
-        return {group: _summary(table) for group, table in groups.items() if len(table)}
-
 
 def parts_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """A table of nodules by size, and by ground; what holds none is left out."""
-    sizes = table["size_px"].map(size_class)
-    parts = {size: table[sizes == size] for size in SIZE_NAMES}
+    sizes = pd.cut(
+        table["size_px"].astype(float),
+        [*SIZES_PX.values(), np.inf],
+        right=False,
+        labels=[*SIZES_PX],
+    )
+    parts = {size: table[sizes == size] for size in SIZES_PX}
     parts |= {ground: table[table["ground"] == ground] for ground in GROUNDS}
     return {kind: part for kind, part in parts.items() if len(part)}
-
-
-def _summary(table: pd.DataFrame) -> dict[str, Any]:
-    values = table[[*MEASURES]].assign(
-        side_px=table["size_px"],
-        edge_width_mm=table["edge_width"] * table["mm_per_px"].astype(float),
-    )
-    levels = values.dropna(axis="columns", how="all").quantile([p / 100 for p in SUMMARY])
-    levels = levels.set_axis([f"p{p}" for p in SUMMARY]).map(_short)
-    counts = {"nodules": len(table), "radiographs": table["radiograph"].nunique()}
-    return counts | {str(name): dict(levels[name]) for name in levels}
 
 
 def measure_folders(
@@ -152,7 +139,6 @@ def measure_folders(
     source: str = "",
     main: Sequence[str] = (),
     to_node21: bool = False,
-    progress: bool = True,
     tighten: Tighten | None = None,
 ) -> Reference:
     """Measure folders of real radiographs. One that cannot be used is named and left out.
@@ -168,8 +154,6 @@ def measure_folders(
         The annotation sources that nodules are compared with; all, where none is given.
     to_node21 : bool
         Bring radiographs that are not in NODE21's form to it, with their boxes.
-    progress : bool
-        Show a progress bar.
     tighten : callable, optional
         From pixels (row, column), boxes and their sources to the boxes that are measured, the
         source of each, and whether it was tightened. None: the boxes as they are.
@@ -187,7 +171,7 @@ def measure_folders(
         )
     nodules: list[RealNodule] = []
     for folder, table in zip(folders, boxes, strict=True):
-        for image in read_real(folder, table, progress=progress):
+        for image in read_real(folder, table):
             with left_out(image.name):
                 nodules += _measured(*_in_grey_levels(image, to_node21), tighten)
     if not nodules:

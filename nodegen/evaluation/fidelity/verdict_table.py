@@ -1,77 +1,111 @@
-"""Verdicts as tables."""
+"""Verdicts in a sentence and as tables, and the reference as a table."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from nodegen.evaluation.fidelity.comparison import FEWEST
+import pandas as pd
+
+from nodegen.evaluation.fidelity.comparison import quantiles
 from nodegen.evaluation.fidelity.ground import GROUNDS
 from nodegen.evaluation.fidelity.judge import JUDGED, Verdict
-from nodegen.evaluation.fidelity.nodule_measures import MEASURES, SIZE_NAMES
+from nodegen.evaluation.fidelity.nodule_measures import MEASURES, SIZES_PX, title_of
+from nodegen.evaluation.fidelity.reference import Reference, parts_of
+from nodegen.evaluation.statistics import FEWEST
 from nodegen.io.tables import csv_text, markdown_table
 
 CLASSIFIERS = {
-    "classifier_auc": "told from real by a classifier, AUC",
+    "classifier_auc": "classifier against real, AUC",
     "classifier_auc_without_grain": "the same without grain, AUC",
 }
 Row = list[object]
 
 
+def verdict_sentence(verdict: Verdict) -> str:
+    """Whether a classifier tells the nodules from real ones, and which medians are out of range.
+
+    There is no verdict by fewer than ``FEWEST`` boxes, or where they lie in too few radiographs.
+    """
+    boxes, real = verdict.boxes, verdict.comparison
+    auc = real.classifier_auc
+    if boxes < FEWEST:
+        are = "box is" if boxes == 1 else "boxes are"
+        return f"No verdict: {boxes} {are} too few; {FEWEST} or more are needed."
+    if math.isnan(auc.value):
+        return f"No verdict: the {boxes} boxes lie in too few radiographs to train a classifier."
+    outside = [
+        title_of(name).lower()
+        for name, levels in real.real.items()
+        if not levels["p5"] <= verdict.measures[name]["p50"] <= levels["p95"]
+    ]
+    does = "distinguishes" if auc.low > 0.5 else "does not distinguish"
+    said = (
+        f"A classifier {does} these nodules from real ones: AUC {auc:.2f}, where 0.5 is chance, by "
+        f"{boxes} boxes and {real.nodules} real nodules; medians are within the real range in "
+        f"{len(MEASURES) - len(outside)} of {len(MEASURES)} measures"
+    )
+    return f"{said}, outside in {', '.join(outside)}." if outside else f"{said}."
+
+
 def markdown(verdicts: Mapping[str, Verdict]) -> str:
-    """Verdicts by method in Markdown: what was measured, how far from real, medians by group."""
+    """Verdicts by method, one at least, in Markdown.
+
+    First a sentence on each; then tables of what was measured, how far it is from real nodules, and
+    medians by size and by ground.
+    """
     judged = list(verdicts.values())
-    real = next((v.comparison for v in judged if v.comparison), None)
+    real = judged[0].comparison
     rows: list[Row] = [
         [f"{name}, {measure.unit}" if measure.unit else name,
-         quantiles_text(real.real, name) if real else "–",
+         quantiles_text(real.real, name),
          *(quantiles_text(verdict.measures, name) for verdict in judged)]
         for name, measure in JUDGED.items()
     ]  # fmt: skip
     rows += [
         ["detectability by grain, AUC", "", *map(detectability_text, judged)],
         ["largest change far from any box, grey levels", "", *(f"{v.far:.0f}" for v in judged)],
-        ["boxes", real.nodules if real else "–", *(v.boxes for v in judged)],
+        ["boxes", real.nodules, *(v.boxes for v in judged)],
     ]
-    tables = [markdown_table(["measure, p5 / p50 / p95", "real", *verdicts], rows)]
-    if real:
-        tables.append(_distances(verdicts))
-        tables += [_groups(verdicts, names) for names in (SIZE_NAMES, GROUNDS)]
-        tables.append(
-            f"Reference: {real.source}. Annotation sources: {', '.join(real.annotation_sources)}. "
-            f"A measure that rests on fewer than {FEWEST} real nodules is not compared (–)."
-        )
-    return "\n\n".join(tables)
+    sentences = {name: verdict_sentence(verdict) for name, verdict in verdicts.items()}
+    parts = [f"{name}: {said}" if len(judged) > 1 else said for name, said in sentences.items()]
+    parts += [
+        markdown_table(["measure, p5 / p50 / p95", "real", *verdicts], rows),
+        _distances(verdicts),
+        _groups(verdicts, SIZES_PX),
+        _groups(verdicts, GROUNDS),
+        f"Reference: {real.source}. Annotation sources: {', '.join(real.annotation_sources)}. "
+        f"A measure that rests on fewer than {FEWEST} real nodules is not compared (–).",
+    ]
+    return "\n\n".join(parts)
 
 
 def _distances(verdicts: Mapping[str, Verdict]) -> str:
-    known = [verdict.comparison for verdict in verdicts.values()]
-    real = next(one for one in known if one)
-    alike = {name: found.alike for name, found in real.distances.items()}
-    mean = sum(alike.values()) / len(alike) if alike else math.nan
+    found = [verdict.comparison for verdict in verdicts.values()]
+    real = found[0]
+    alike = pd.Series({name: real.distances[name].alike for name in MEASURES})
     rows: list[Row] = [
-        [name, real.rests_on[name], _number(alike.get(name, math.nan)),
-         *(distance_text(verdict, name) for verdict in verdicts.values())]
+        [name, real.rests_on[name], _number(alike[name]),
+         *(f"{one.distances[name]:.2f}" for one in found)]
         for name in MEASURES
     ]  # fmt: skip
     rows += [
-        ["mean of all", "", _number(mean),
-         *(_number(c.mean_distance) if c else "–" for c in known)],
+        ["mean of all", "", _number(alike.mean()), *(_number(c.mean_distance) for c in found)],
         ["half height of the mean profile, half sides", "",
          f"real: {real.profile_half_height['real']:.2f}",
-         *(_number(c.profile_half_height["synthetic"]) if c else "–" for c in known)],
+         *(_number(one.profile_half_height["synthetic"]) for one in found)],
     ]  # fmt: skip
     for field, label in CLASSIFIERS.items():
-        texts = (classifier_text(verdict, field) for verdict in verdicts.values())
-        rows.append([label, real.nodules, "0.50", *texts])
+        rows.append([label, real.nodules, "0.50", *(f"{getattr(one, field):.2f}" for one in found)])
     head = "distance from real, standard deviations (95 % interval)"
     return markdown_table([head, "real nodules", "if real", *verdicts], rows)
 
 
-def _groups(verdicts: Mapping[str, Verdict], names: tuple[str, ...]) -> str:
+def _groups(verdicts: Mapping[str, Verdict], names: Iterable[str]) -> str:
     """Medians of real and synthetic nodules by size or by ground."""
-    known = {name: v.comparison.groups for name, v in verdicts.items() if v.comparison}
-    present = [group for group in names if any(group in table for table in known.values())]
     columns = {
-        f"{group}, {method}": known[method].get(group, {}) for group in present for method in known
+        f"{group}, {method}": verdict.comparison.groups.get(group, {})
+        for group in names
+        for method, verdict in verdicts.items()
+        if any(group in other.comparison.groups for other in verdicts.values())
     }
     rows: list[Row] = []
     for name in ("nodules", *MEASURES):
@@ -91,9 +125,9 @@ def _number(value: float) -> str:
 def quantiles_text(measures: Mapping[str, Mapping[str, float]], name: str) -> str:
     """One measure's p5 / p50 / p95; a dash where there is none."""
     values = measures.get(name, {"p50": math.nan}).values()
-    if any(map(math.isnan, values)):
-        return "–"
-    return " / ".join(f"{value:.{JUDGED[name].digits}f}" for value in values)
+    digits = JUDGED[name].digits if name in JUDGED else 2
+    known = not any(map(math.isnan, values))
+    return " / ".join(f"{value:.{digits}f}" for value in values) if known else "–"
 
 
 def detectability_text(verdict: Verdict) -> str:
@@ -101,17 +135,6 @@ def detectability_text(verdict: Verdict) -> str:
     if math.isnan(verdict.detectability):
         return "–"
     return f"{verdict.detectability:.2f} ± {verdict.detectability_error:.2f}"
-
-
-def distance_text(verdict: Verdict, name: str) -> str:
-    """One measure's distance from real nodules with its interval; a dash where there is none."""
-    found = verdict.comparison and verdict.comparison.distances.get(name)
-    return f"{found:.2f}" if found else "–"
-
-
-def classifier_text(verdict: Verdict, field: str) -> str:
-    """A classifier's AUC with its interval; a dash where there were too few radiographs."""
-    return f"{getattr(verdict.comparison, field):.2f}" if verdict.comparison else "–"
 
 
 def comma_separated(verdicts: Mapping[str, Verdict]) -> str:
@@ -125,14 +148,35 @@ def comma_separated(verdicts: Mapping[str, Verdict]) -> str:
         real = verdict.comparison
         for name in JUDGED:
             row: Row = [method, name, *verdict.measures[name].values()]
-            if real and name in real.real:
-                found = real.distances.get(name)
-                distance = (found.value, found.low, found.high) if found else ("", "", "")
-                row += (*real.real[name].values(), *distance, real.rests_on[name])
+            if name in MEASURES:
+                far = real.distances[name]
+                row += [*real.real[name].values(), far.value, far.low, far.high]
+                row.append(real.rests_on[name])
             rows.append(row)
         rows.append([method, "detectability", "", verdict.detectability])
-        for field in CLASSIFIERS if real else ():
-            found_auc = getattr(real, field)
-            rows.append([method, field, found_auc.low, found_auc.value, found_auc.high])
+        for field in CLASSIFIERS:
+            auc = getattr(real, field)
+            rows.append([method, field, auc.low, auc.value, auc.high])
         rows.append([method, "far", "", "", verdict.far])
     return csv_text(head, rows)
+
+
+def reference_table(reference: Reference) -> str:
+    """Quantiles of a reference's measures in Markdown.
+
+    In columns by annotation source, of all main ones, and of these by size and by ground.
+    """
+    main = reference.table()
+    groups = {source: reference.table(source) for source in reference.annotation_sources}
+    groups |= {"main": main, **{f"main, {kind}": part for kind, part in parts_of(main).items()}}
+    columns = {}
+    for group, table in groups.items():
+        values = table[["size_px", *MEASURES]].assign(
+            edge_width_mm=table["edge_width"] * table["mm_per_px"].astype(float)
+        )
+        found = quantiles(values)
+        texts = {name: quantiles_text(found, name) for name in found}
+        counts = {"nodules": len(table), "radiographs": table["radiograph"].nunique()}
+        columns[group] = {**counts, **texts}
+    rows = ([name, *(column[name] for column in columns.values())] for name in columns["main"])
+    return markdown_table(["p5 / p50 / p95", *columns], rows)

@@ -1,7 +1,7 @@
 """The report's page out of judged stacks: what it holds, and writing it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,18 @@ from skimage.measure import find_contours
 from nodegen import __version__
 from nodegen.evaluation.fidelity import verdict_table
 from nodegen.evaluation.fidelity.before_after import region_of
-from nodegen.evaluation.fidelity.judge import JUDGED, Judge, StackPair, Verdict, read_pair
+from nodegen.evaluation.fidelity.comparison import Comparison
+from nodegen.evaluation.fidelity.judge import (
+    JUDGED,
+    Measured,
+    StackPair,
+    Verdict,
+    measure,
+    read_pair,
+    verdict_on,
+)
+from nodegen.evaluation.fidelity.nodule_measures import title_of
 from nodegen.evaluation.fidelity.reference import Reference
-from nodegen.evaluation.report.standing import FEW_BOXES, LABELS, label, measures_of, standing
 from nodegen.evaluation.viewer.html_page import Page, slope_of, stored
 from nodegen.io.boxes import BOXES, Box
 from nodegen.io.image import run_hash
@@ -28,6 +37,13 @@ THUMB_AROUND = 2.0  # it shows so many of the box's larger sides
 THUMB_QUALITY = 70
 OUTLINE_AROUND = 1.5  # an outline is sought within so many of the box's sides
 FEW_SLICES = 20  # packed within a few seconds, without a word
+LABELS = {  # methods as people know them
+    "singan": "nodegen (SinGAN)",
+    "singan-paper": "SinGAN as in the paper",
+    "poisson": "Poisson blending",
+    "paste": "pasted",
+    "none": "no generator",
+}
 Polygon = list[list[float]]  # of [x, y], px of the slice
 
 
@@ -122,12 +138,13 @@ class Report:
 
     def write(self, path: Path, verdicts: Mapping[str, Verdict]) -> None:
         """Write the page, and say what was found of each method."""
-        known = measures_of(next((v.comparison for v in verdicts.values() if v.comparison), None))
+        measures = _measures(next(iter(verdicts.values())).comparison)
+        labels = {method: LABELS.get(method, method) for method in verdicts}
         data = {
             "cases": self.cases,
             "slices": self.slices,
-            "measures": known,
-            "labels": LABELS,
+            "measures": measures,
+            "labels": labels,
             "methods": list(verdicts),
         }
         runs = [header["run"] for header in self.headers if "run" in header]
@@ -139,16 +156,10 @@ class Report:
                 "version": __version__,
                 "headers": self.headers,
                 "run": runs[0] if len(runs) == 1 else runs and run_hash(runs),
-                "standings": {name: standing(v) for name, v in verdicts.items()},
-                "methods": list(verdicts),
-                "label": label,
-                "shown": ", ".join(map(label, verdicts)),
+                "labels": labels,
                 "verdicts": verdicts,
-                "boxes": sum(verdict.boxes for verdict in verdicts.values()),
-                "least": min((verdict.boxes for verdict in verdicts.values()), default=0),
-                "few": FEW_BOXES,
                 "table": verdict_table,
-                "measures": known,
+                "measures": measures,
                 "signals": sorted({case["signal"] for case in self.cases}),
             },
         )
@@ -157,23 +168,49 @@ class Report:
 def write_report(
     path: Path, treated: Iterable[Treated], reference: Reference | None = None
 ) -> dict[str, Verdict]:
-    """Judge treated stacks, one held at a time, and write the report; returns verdicts by method.
+    """Judge treated stacks, one held at a time, and write the report.
 
-    Without a reference they are compared with the one that is shipped.
+    Parameters
+    ----------
+    path : Path
+        The page to write.
+    treated : iterable of Treated
+        One at least; stacks of one method are judged together.
+    reference : Reference, optional
+        Real nodules to compare with; None: those that are shipped.
+
+    Returns
+    -------
+    dict
+        The verdict on each method.
 
     Raises
     ------
     OutputError
         Where the report cannot be written.
     """
-    report, reference = Report(), reference or Reference.load()
-    judges: dict[str, Judge] = {}
+    report = Report()
+    measured: dict[str, list[Measured]] = {}
     for one in treated:
-        rows = judges.setdefault(one.method, Judge(reference)).add(one.pair)
-        report.add(one, rows)
-    verdicts = {method: judge.verdict() for method, judge in judges.items()}
+        found = measure(one.pair)
+        measured.setdefault(one.method, []).append(found)
+        report.add(one, found.rows)
+    verdicts = {method: verdict_on(found, reference) for method, found in measured.items()}
     report.write(path, verdicts)
     return verdicts
+
+
+def _measures(real: Comparison) -> dict[str, dict[str, Any]]:
+    """Each measure in ``JUDGED`` as the page shows it: its fields, title and real range."""
+    shown: dict[str, dict[str, Any]] = {
+        name: {**asdict(measure), "title": title_of(name), "reference": None}
+        for name, measure in JUDGED.items()
+    }
+    for name, levels in real.real.items():
+        low, middle, high = levels.values()
+        n = real.rests_on[name]
+        shown[name]["reference"] = {"low": low, "middle": middle, "high": high, "n": n}
+    return shown
 
 
 def _thumb(slice_: np.ndarray, box: Box) -> str:
