@@ -149,7 +149,7 @@ def test_every_command_that_takes_radiographs_takes_any_format(radiographs):
     folder, boxes = radiographs
     names = sorted(["a", "b", "c", "d", "IM0001"])
     assert sorted(one.name for one in read_cases([folder])) == names
-    assert sorted(one.name for one in read_real(folder, boxes, progress=False)) == names
+    assert sorted(one.name for one in read_real(folder, boxes)) == names
     assert sorted(path.stem for path, _ in find_radiographs([folder])) == names
 
 

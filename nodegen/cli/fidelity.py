@@ -198,13 +198,9 @@ def sheet(
     from itertools import chain
 
     from nodegen.evaluation.boxed_images import read_real, read_synthetic
-    from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
-    from nodegen.evaluation.pictures import pairs_of_like_size, view, write_sheet
+    from nodegen.evaluation.pictures import write_sheet
 
     check_writable(output, overwrite=overwrite)
-    left, right = (
-        [view(to_grey_levels(image.pixels), box) for image in images for box in image.boxes]
-        for images in (read_real(real, boxes), chain.from_iterable(map(read_synthetic, synthetic)))
-    )
-    write_sheet(output, pairs_of_like_size(left, right, count, seed))
+    drawn = chain.from_iterable(map(read_synthetic, synthetic))
+    write_sheet(output, read_real(real, boxes), drawn, count, seed)
     print(output)

@@ -27,9 +27,7 @@ class BoxedImage:
     sources: tuple[str, ...] = field(default=(), compare=False)
 
 
-def read_real(
-    folder: Path, boxes: Path | None = None, *, progress: bool = True
-) -> Iterator[BoxedImage]:
+def read_real(folder: Path, boxes: Path | None = None) -> Iterator[BoxedImage]:
     """Read a folder's radiographs of any format, and those of its folders, sorted by name.
 
     A radiograph that cannot be read is named on stderr and left out.
@@ -41,8 +39,6 @@ def read_real(
     boxes : Path, optional
         See :func:`nodegen.io.box_tables.read_box_table`; radiographs without a nodule in it are
         left out. None: all, without boxes.
-    progress : bool
-        Show a progress bar.
 
     Raises
     ------
@@ -67,7 +63,7 @@ def read_real(
     if boxes and not wanted:
         raise EvaluationError(f"{boxes} holds no boxes of images in {folder}; give one at least.")
     used = False
-    for path in track(wanted, len(wanted), "reading", "radiograph", show=progress):
+    for path in track(wanted, len(wanted), "reading", "radiograph"):
         group = path.parent.relative_to(roots[path]).as_posix()
         with left_out(path.name):
             stack = read_stack(path)
@@ -91,7 +87,12 @@ def known_spacing(stack: Stack) -> tuple[float, float] | None:
 
 
 def read_synthetic(folder: Path) -> Iterator[BoxedImage]:
-    """Read those slices of a folder's stack that have boxes; the folder's name is their group's.
+    """Read those slices of a folder's stack that have boxes.
+
+    Parameters
+    ----------
+    folder : Path
+        With one image, and ``recipes.json`` or ``nodules.json``; its name is the group's.
 
     Raises
     ------

@@ -29,10 +29,9 @@ def compare(
     settings: Settings,
     *,
     reference: Reference | None = None,
-    progress: bool = True,
     overwrite: bool = False,
 ) -> dict[str, Verdict]:
-    """Run each method on each input with each seed, and judge them; returns each one's verdict.
+    """Run each method on each input with each seed, and judge them.
 
     Parameters
     ----------
@@ -50,8 +49,20 @@ def compare(
         Of all runs; method, seed and add-back are set for each.
     reference : Reference, optional
         Real nodules; None: those that are shipped.
-    progress, overwrite : bool
-        Of each run, as :func:`nodegen.pipeline.generate` has them.
+    overwrite : bool
+        Of each run, as :func:`nodegen.pipeline.generate` has it.
+
+    Returns
+    -------
+    dict
+        The verdict on each method.
+
+    Raises
+    ------
+    SettingError
+        Where methods or seeds are none, unknown or given twice.
+    StackError, BoxesError, OutputError
+        As :func:`nodegen.pipeline.generate`; where a folder holds no case.
     """
     if not methods or set(methods) - set(COMPARED) or len(set(methods)) < len(methods):
         raise SettingError(
@@ -73,7 +84,6 @@ def compare(
                     folder,
                     output / name / f"{method}-{seed}",
                     replace(settings, seed=seed, **MADE[method]),  # type: ignore[arg-type]
-                    progress=progress,
                     overwrite=overwrite,
                 )
                 yield Treated.by(done, folder, method, name)

@@ -1,6 +1,6 @@
 """Pictures to look at: a stack before and after, and real nodules beside synthetic ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from scipy.optimize import linear_sum_assignment
 
 from nodegen.dataset.png import png
 from nodegen.errors import EvaluationError, SettingError
-from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
+from nodegen.evaluation.boxed_images import BoxedImage
+from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair, to_grey_levels
 from nodegen.evaluation.fidelity.nodule_measures import side_of
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes
@@ -29,10 +30,7 @@ ENDS = (0.5, 99.5)  # percentiles of the view that are black and white, before a
 
 def _visible(before: np.ndarray, after: np.ndarray, box: Box) -> float:
     """How far a box's middle has changed, in standard deviations of what lies in it before."""
-    x, y = (round(v) for v in box.centre)
-    reach = max(box.side // 4, 1)
-    middle = slice(y - reach, y + reach), slice(x - reach, x + reach)
-    whole = slice(box.top, box.bottom), slice(box.left, box.right)
+    middle, whole = (around(box, before.shape, sides) for sides in (0.5, 1))
     deviation = float(before[whole].std()) or 1.0
     return float(after[middle].mean() - before[middle].mean()) / deviation
 
@@ -122,13 +120,12 @@ MARGIN_PX = 12  # between pairs
 PAIRS_ACROSS = 6
 SHEET_ENDS = (1, 99)  # the same of a view
 LEAST_WINDOW = 1200  # grey levels: a quiet place is not stretched until it is all noise
-KINDS = ("real", "synthetic")  # of a pair, from the left; each view says which it is
 
 SheetView = tuple[float, Image.Image]  # of a nodule: the side of its box, px; how it is shown
 
 
 def view(image: np.ndarray, box: Box) -> SheetView:
-    """Enlarge a box of an image (row, column; 0..4095), windowed to what is shown."""
+    """A box of an image (row, column; 0..4095), enlarged and windowed to what is shown."""
     part = image[around(box, image.shape, SHEET_AROUND)]
     grey = eight_bit(part, SHEET_ENDS, least_width=LEAST_WINDOW)
     tile = Image.new("L", (TILE_PX, TILE_PX))
@@ -151,18 +148,44 @@ def pairs_of_like_size(
     return [(real[chosen[i]], synthetic[j]) for i, j in zip(first, second, strict=True)]
 
 
-def write_sheet(path: Path, pairs: Sequence[tuple[SheetView, SheetView]]) -> None:
-    """Write the sheet, a PNG: in each pair the real nodule is on the left; each view is named."""
+def write_sheet(
+    path: Path,
+    real: Iterable[BoxedImage],
+    synthetic: Iterable[BoxedImage],
+    count: int,
+    seed: int = 0,
+) -> None:
+    """Write a contact sheet: in each pair the real nodule is on the left; each view is named.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    real, synthetic : iterable of BoxedImage
+        Radiographs with the boxes to show, of any grey levels.
+    count, seed : int
+        The largest number of pairs, and the seed of the choice among the real nodules.
+
+    Raises
+    ------
+    EvaluationError
+        Where there is no box of a kind.
+    """
+    left, right = (
+        [view(to_grey_levels(image.pixels), box) for image in images for box in image.boxes]
+        for images in (real, synthetic)
+    )
+    pairs = pairs_of_like_size(left, right, count, seed)
     across, down = 2 * TILE_PX + GAP_PX + MARGIN_PX, TILE_PX + MARGIN_PX
     columns, rows = min(len(pairs), PAIRS_ACROSS), -(-len(pairs) // PAIRS_ACROSS)
     sheet = Image.new("L", (columns * across + MARGIN_PX, rows * down + MARGIN_PX), 90)
     pen = ImageDraw.Draw(sheet)
     for number, pair in enumerate(pairs):
-        top = MARGIN_PX + number // PAIRS_ACROSS * down
-        left = MARGIN_PX + number % PAIRS_ACROSS * across
-        for kind, (_, tile) in zip(KINDS, pair, strict=True):
-            sheet.paste(tile, (left, top))
-            pen.text((left + 4, top + 2), kind, fill=255, stroke_width=2, stroke_fill=0)
-            left += TILE_PX + GAP_PX
+        row, column = divmod(number, PAIRS_ACROSS)
+        for side, (kind, (_, tile)) in enumerate(zip(("real", "synthetic"), pair, strict=True)):
+            x = MARGIN_PX + column * across + side * (TILE_PX + GAP_PX)
+            y = MARGIN_PX + row * down
+            sheet.paste(tile, (x, y))
+            pen.text((x + 4, y + 2), kind, fill=255, stroke_width=2, stroke_fill=0)
     mark = Mark("Synthetic lung nodules beside real ones")
     write_bytes(path, png(np.asarray(sheet), mark))

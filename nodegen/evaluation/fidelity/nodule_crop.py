@@ -32,7 +32,7 @@ class NoduleCrop:
     @cached_property
     def surround(self) -> np.ndarray:
         """Which pixels lie 1.3 to 2 radii from the centre; all, where none does."""
-        ring = (self.radius >= SURROUND[0]) & (self.radius <= SURROUND[1])
+        ring: np.ndarray = (self.radius >= SURROUND[0]) & (self.radius <= SURROUND[1])
         return ring if ring.any() else ~ring
 
     @property

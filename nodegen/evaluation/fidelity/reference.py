@@ -82,7 +82,12 @@ class Reference(JsonModel):
         return table
 
     def with_sources(self, sources: Sequence[str]) -> Self:
-        """The same reference with other main annotation sources; itself, where none is given.
+        """The same reference with other main annotation sources.
+
+        Parameters
+        ----------
+        sources : list of str
+            None given: the main ones stay.
 
         Raises
         ------
@@ -99,7 +104,12 @@ class Reference(JsonModel):
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> Self:
-        """Read a reference; without a path, the one that is shipped.
+        """Read a reference.
+
+        Parameters
+        ----------
+        path : Path
+            What ``write`` wrote; the default is the one that is shipped.
 
         Raises
         ------

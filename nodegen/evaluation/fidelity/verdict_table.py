@@ -47,10 +47,15 @@ def verdict_sentence(verdict: Verdict) -> str:
 
 
 def markdown(verdicts: Mapping[str, Verdict]) -> str:
-    """Verdicts by method, one at least, in Markdown.
+    """Verdicts in Markdown.
 
     First a sentence on each; then tables of what was measured, how far it is from real nodules, and
     medians by size and by ground.
+
+    Parameters
+    ----------
+    verdicts : dict
+        One at least, by the method's name.
     """
     judged = list(verdicts.values())
     real = judged[0].comparison
@@ -162,9 +167,12 @@ def comma_separated(verdicts: Mapping[str, Verdict]) -> str:
 
 
 def reference_table(reference: Reference) -> str:
-    """Quantiles of a reference's measures in Markdown.
+    """Quantiles of a reference's measures in Markdown, a row each.
 
-    In columns by annotation source, of all main ones, and of these by size and by ground.
+    Parameters
+    ----------
+    reference : Reference
+        Its columns are the annotation sources, all main ones, and these by size and by ground.
     """
     main = reference.table()
     groups = {source: reference.table(source) for source in reference.annotation_sources}

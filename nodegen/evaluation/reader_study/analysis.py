@@ -8,7 +8,7 @@ import numpy as np
 
 from nodegen import __version__
 from nodegen.evaluation.reader_study.answers import Study, read_study
-from nodegen.evaluation.reader_study.figures import FIGURES_OF, agreement, seconds
+from nodegen.evaluation.reader_study.figures import KINDS, agreement, seconds
 from nodegen.evaluation.reader_study.multireader import ReaderEstimate
 from nodegen.evaluation.viewer.html_page import render, style
 from nodegen.io.files import write_text
@@ -34,12 +34,20 @@ class Analysis:
 
     study: Study
     rows: list[FigureRow]
-    kappa: float
     seconds: dict[str, tuple[float, float, float]]  # of each reader: quartiles a case
 
 
 def analyse(key: Path, answers: Sequence[Path], output: Path) -> Analysis:
     """Analyse a study and write ``analysis.html``, ``analysis.csv`` and ``cases.csv``.
+
+    Parameters
+    ----------
+    key : Path
+        ``NAME.key.json``, which :func:`.study_page.write_study` has written beside the page.
+    answers : list of Path
+        What the page saved, one file a reader.
+    output : Path
+        The folder for the three.
 
     Raises
     ------
@@ -52,13 +60,15 @@ def analyse(key: Path, answers: Sequence[Path], output: Path) -> Analysis:
     groups = [("all", list(study.answers.values()))]
     if len(study.answers) > 1:
         groups += [(reader, [mine]) for reader, mine in study.answers.items()]
+    figures, _ = KINDS[study.plan.kind]
     rows = [
         FigureRow(figure, subgroup, reader, estimate)
         for subgroup, cases in _subgroups(study)
         for reader, given in (groups if subgroup == "all" else groups[:1])
-        for figure, estimate in FIGURES_OF[study.kind](study, cases, given)
+        for figure, estimate in figures(study, cases, given)
     ]
-    analysis = Analysis(study, rows, agreement(study), seconds(study))
+    rows.append(FigureRow("Fleiss kappa", "all", "all", agreement(study)))
+    analysis = Analysis(study, rows, seconds(study))
     write_text(output / FIGURES, _figures_csv(analysis))
     write_text(output / CASES, _cases_csv(study))
     write_text(output / PAGE, _page(analysis))
@@ -72,7 +82,7 @@ def _subgroups(study: Study) -> Iterator[tuple[str, list[str]]]:
         for case in study.cases:
             if value := study.key[case].get(name):
                 values.setdefault(value, []).append(case)
-        if study.kind != "marking" and len(values) > 1:
+        if study.plan.kind != "marking" and len(values) > 1:
             yield from ((f"{name}: {value}", values[value]) for value in sorted(values))
     # A method's nodules against all that is not made; of a pair, the method is its synthetic one's.
     methods = sorted({method for case in study.cases if (method := _method(study, case))})
@@ -92,50 +102,42 @@ def _figures_csv(analysis: Analysis) -> str:
         for row in analysis.rows
         for e in [row.estimate]
     ]
-    rows.append(("Fleiss kappa", "all", "all", len(analysis.study.cases), analysis.kappa))
     for reader, (low, middle, high) in analysis.seconds.items():
         rows.append(("seconds a case, quartiles", "all", reader, "", middle, low, high))
     return csv_text(head, rows)
 
 
 def _cases_csv(study: Study) -> str:
-    strata = ("size", "contrast to noise", "zone", "method")
+    truths = ("kind", "radiograph", "size", "contrast to noise", "zone", "method")
     rows: list[tuple[object, ...]] = []
     for case in study.cases:
-        truth = study.key[case]
-        places = truth.get("places") or truth["nodules"]
-        kinds = truth.get("kind") or "/".join(place["kind"] for place in places)
-        images = truth.get("radiograph") or "/".join(place["radiograph"] for place in places)
-        known = [truth.get(name, "") for name in strata]
+        known = [study.key[case].get(name, "") for name in truths]
         for reader, mine in study.answers.items():
-            answer = dict(mine[case])
+            answer = {k: v for k, v in mine[case].items() if k not in ("case", "at")}
             seconds = answer.pop("seconds", "")
-            said = "; ".join(f"{k} {v}" for k, v in answer.items() if k not in ("case", "at"))
-            rows.append((case, kinds, images, *known, reader, said, seconds))
-    return csv_text(("case", "truth", "radiographs", *strata, "reader", "answer", "seconds"), rows)
+            said = "; ".join(f"{k} {v}" for k, v in answer.items())
+            rows.append((case, *known, reader, said, seconds))
+    head = ("case", "truth", "radiographs", *truths[2:], "reader", "answer", "seconds")
+    return csv_text(head, rows)
 
 
 def markdown(analysis: Analysis) -> str:
-    """The main figures as a table."""
+    """The figures over all cases and readers, and each reader's seconds a case, in Markdown."""
     rows: list[tuple[object, ...]] = [
         (row.figure, row.estimate, row.estimate.cases)
         for row in analysis.rows
         if (row.subgroup, row.reader) == ("all", "all")
     ]
-    if len(analysis.study.answers) > 1:
-        rows.append(("Fleiss kappa", f"{analysis.kappa:.2f}", len(analysis.study.cases)))
     for reader, (low, middle, high) in analysis.seconds.items():
         rows.append((f"seconds a case, {reader}", f"{middle:.1f} ({low:.1f} to {high:.1f})", ""))
     return markdown_table(("figure", "over all readers", "cases"), rows)
 
 
 def _page(analysis: Analysis) -> str:
-    main = "share right" if analysis.study.kind == "choice" else analysis.rows[0].figure
     content = {
         "analysis": analysis,
         "study": analysis.study,
-        "main": main,
-        "forest": [row for row in analysis.rows if row.figure == main],
+        "main": analysis.rows[0].figure,
         "across": lambda value: round(20 + 360 * value, 1),
         "is_known": lambda value: not np.isnan(value),
         "style": style(),

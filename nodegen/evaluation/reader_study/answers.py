@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -11,12 +11,6 @@ from nodegen.errors import SettingError
 from nodegen.schemas import JsonModel, read_json
 
 SAVED = "give the file that the page saved"
-
-
-class _Mark(JsonModel):
-    x: float  # px
-    y: float
-    confidence: Annotated[int, Field(ge=1, le=4)]  # of a nodule there: 1 unlikely to 4 definite
 
 
 class _Answer(JsonModel):
@@ -33,14 +27,20 @@ class _Rating(_Answer):
     rating: Annotated[int, Field(ge=0, le=6)]  # 0: none seen; 1 surely synthetic to 6 surely real
 
 
+class _Mark(JsonModel):
+    x: float  # px
+    y: float
+    confidence: Annotated[int, Field(ge=1, le=4)]  # of a nodule there: 1 unlikely to 4 definite
+
+
 class _Marking(_Answer):
     marks: list[_Mark]
 
 
 class _Truth(JsonModel):
     practice: bool
-    places: list[dict[str, Any]] = Field(default_factory=list)
-    nodules: list[dict[str, Any]] = Field(default_factory=list)
+    kind: str
+    nodules: list[dict[str, Any]]
 
 
 class _Plan(JsonModel):
@@ -56,37 +56,30 @@ class _Key(JsonModel):
     cases: dict[str, _Truth]
 
 
-class _AnswersFile(JsonModel):
+A = TypeVar("A")
+
+
+class _AnswersFile(JsonModel, Generic[A]):
     study: str
     reader: Annotated[str, Field(min_length=1)]
-    answers: list[Any]
+    answers: list[A]
 
 
-class _Choices(_AnswersFile):
-    answers: list[_Choice]
-
-
-class _Ratings(_AnswersFile):
-    answers: list[_Rating]
-
-
-class _Markings(_AnswersFile):
-    answers: list[_Marking]
-
-
-_FILES: dict[str, type[_AnswersFile]]
-_FILES = {"choice": _Choices, "rating": _Ratings, "marking": _Markings}
+_FILES: dict[str, type[_AnswersFile[Any]]] = {
+    "choice": _AnswersFile[_Choice],
+    "rating": _AnswersFile[_Rating],
+    "marking": _AnswersFile[_Marking],
+}
 
 
 @dataclass(frozen=True)
 class Study:
     """A study with its key and its readers' answers, each by case."""
 
-    kind: str
     title: str
+    plan: _Plan
     key: dict[str, dict[str, Any]]
     answers: dict[str, dict[str, dict[str, Any]]]  # by reader
-    plan: _Plan
 
     @property
     def cases(self) -> list[str]:
@@ -101,7 +94,7 @@ def read_study(key: Path, answers: Sequence[Path]) -> Study:
     _, truth = read_json(_Key, key, SettingError, remedy)
     readings: dict[str, dict[str, dict[str, Any]]] = {}
     for path in answers:
-        _, given = read_json(_AnswersFile, path, SettingError, SAVED)
+        _, given = read_json(_AnswersFile[Any], path, SettingError, SAVED)
         if given.study != truth.study:
             raise SettingError(
                 f"{path} answers the study {given.study} and the key is that of {truth.study}; "
@@ -120,7 +113,7 @@ def read_study(key: Path, answers: Sequence[Path]) -> Study:
             mine[answer.case] = answer.model_dump()
         readings[given.reader] = mine
     cases = {name: case.model_dump() for name, case in truth.cases.items()}
-    study = Study(truth.plan.kind, truth.title, cases, readings, truth.plan)
+    study = Study(truth.title, truth.plan, cases, readings)
     if not study.cases:
         raise SettingError("No case was answered by all readers; give answers to the same cases.")
     return study

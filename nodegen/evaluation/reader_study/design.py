@@ -44,6 +44,13 @@ class Material:
 def plan_study(plan: StudyPlan, material: Material) -> list[StudyCase]:
     """Draw a study's cases, practice first.
 
+    Parameters
+    ----------
+    plan : StudyPlan
+        What is drawn.
+    material : Material
+        What it is drawn from.
+
     Raises
     ------
     SettingError
@@ -65,7 +72,7 @@ def practice_first(
     """
     kinds: dict[str, list[StudyCase]] = defaultdict(list)
     for i in rng.permutation(len(cases)):
-        kinds[cases[i].sort].append(cases[i])
+        kinds[cases[i].kind].append(cases[i])
     shares = {name: count * len(here) / len(cases) for name, here in sorted(kinds.items())}
     quota = {name: int(share) for name, share in shares.items()}
     by_rest = sorted(shares, key=lambda name: quota[name] - shares[name])
@@ -110,7 +117,7 @@ def _places(
     todo = sorted(chosen[:pairs], key=lambda i: names[i])
     methods = _turns(sorted(pool) if pool else list(material.renderers), pairs, rng)
     left = _turns([False, True], pairs, rng)
-    cases, shown = [], 0
+    cases: list[StudyCase] = []
     for index, method, first in track(
         list(zip(todo, methods, left, strict=True)), pairs, "nodules", "nodule"
     ):
@@ -121,15 +128,15 @@ def _places(
         else:
             renderer = material.renderers[method]
             matched = backgrounds.matched(nodule, method, renderer, plan.candidates)
-        if plan.kind == "choice":
-            both = (nodule, matched) if first else (matched, nodule)
-            cases.append(StudyCase(both, strata={**words, "method": matched.method}))
-            continue
-        for place in (nodule, matched)[: total - empty - shown]:
-            cases.append(StudyCase((place,), strata={**words, "method": place.method}))
-            shown += 1
+        both = (nodule, matched) if first else (matched, nodule)
+        alone = [(nodule,), (matched,)][: total - empty - len(cases)]
+        for places in [both] if plan.kind == "choice" else alone:
+            kinds = "/".join(place.kind for place in places)
+            method = "".join(place.method for place in places)  # a real one has none
+            cases.append(StudyCase(places, kinds, strata={**words, "method": method}))
     for index in chosen[pairs:]:
-        cases.append(StudyCase((backgrounds.site(nodules[index]),), strata=strata[index]))
+        place = backgrounds.site(nodules[index])
+        cases.append(StudyCase((place,), place.kind, strata=strata[index]))
     return cases
 
 
@@ -211,4 +218,4 @@ def _whole(
 
 def _case(kind: str, image: BoxedImage, method: str = "") -> StudyCase:
     places = tuple(Place(kind, image, box, method=method) for box in image.boxes)
-    return StudyCase(places, kind=kind, image=image, strata={"method": method})
+    return StudyCase(places, kind, image=image, strata={"method": method, "group": image.group})

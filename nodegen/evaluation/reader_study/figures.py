@@ -24,17 +24,14 @@ Figures = Iterator[tuple[str, ReaderEstimate]]
 Answers = Sequence[dict[str, dict[str, Any]]]
 
 
-def _kind(study: Study, case: str, side: int = 0) -> str:
-    return str(study.key[case]["places"][side]["kind"])
-
-
 def _choice(study: Study, cases: Sequence[str], answers: Answers) -> Figures:
-    right = [[_kind(study, case, a[case]["side"]) == "real" for case in cases] for a in answers]
+    sides = {case: study.key[case]["kind"].split("/") for case in cases}
+    right = [[sides[case][a[case]["side"]] == "real" for case in cases] for a in answers]
     yield "share right", share_over_readers(np.array(right, dtype=bool))
 
 
 def _rating(study: Study, cases: Sequence[str], answers: Answers) -> Figures:
-    kinds = np.array([_kind(study, case) for case in cases])
+    kinds = np.array([study.key[case]["kind"] for case in cases])
     ratings = np.array([[a[case]["rating"] for case in cases] for a in answers])
     nodules = kinds != "untouched"
     rated, real = ratings[:, nodules], kinds[nodules] == "real"
@@ -73,20 +70,20 @@ def _marked(truth: dict[str, Any], marks: Sequence[dict[str, Any]]) -> MarkedIma
     return MarkedImage(tuple(max(h, default=-np.inf) for h in hits), tuple(false))
 
 
-FIGURES_OF = {"choice": _choice, "rating": _rating, "marking": _marking}
+# Of each kind of study its figures, and what an answer says: a side, real or not, marked or not.
+KINDS: dict[str, tuple[Callable[..., Figures], Callable[[dict[str, Any]], int]]] = {
+    "choice": (_choice, lambda answer: int(answer["side"])),
+    "rating": (_rating, lambda answer: int(answer["rating"] >= REAL_FROM)),
+    "marking": (_marking, lambda answer: int(bool(answer["marks"]))),
+}
 
 
-def agreement(study: Study) -> float:
-    """Agreement on what was said: which side, real or not, anything marked or not."""
-    said: dict[str, Callable[[dict[str, Any]], int]] = {
-        "choice": lambda answer: int(answer["side"]),
-        "rating": lambda answer: int(answer["rating"] >= REAL_FROM),
-        "marking": lambda answer: int(bool(answer["marks"])),
-    }
-    one = said[study.kind]
-    return fleiss_kappa(
-        np.array([[one(mine[case]) for case in study.cases] for mine in study.answers.values()])
-    )
+def agreement(study: Study) -> ReaderEstimate:
+    """Fleiss' kappa of what the readers said."""
+    _, said = KINDS[study.plan.kind]
+    answers = [[said(mine[case]) for case in study.cases] for mine in study.answers.values()]
+    kappa = fleiss_kappa(np.array(answers))
+    return ReaderEstimate(kappa, np.nan, np.nan, len(study.cases), len(answers))
 
 
 def seconds(study: Study) -> dict[str, tuple[float, float, float]]:

@@ -148,16 +148,13 @@ def fleiss_kappa(answers: np.ndarray) -> float:
     return float((agreed.mean() - chance) / (1 - chance)) if chance < 1 else NAN
 
 
-def half_width(cases: int, readers: int, kind: str, area: float = 0.5) -> float:
-    """Half of the 95 % interval that a study of a kind will have, over readers and cases.
+def half_width(cases: int, readers: int, kind: str) -> float:
+    """Half of the 95 % interval that a study of a kind will have, over readers at chance and cases.
 
     Cases are pairs of a choice study; of a rating study real and synthetic nodules, half each.
-    ``area`` is the AUC, or share right, that is expected.
     """
-    if kind == "choice":
-        error = np.sqrt(area * (1 - area) / cases)
-    else:
-        error = auc_error(cases // 2, cases - cases // 2, area)
+    choice = kind == "choice"
+    error = 0.5 / np.sqrt(cases) if choice else auc_error(cases // 2, cases - cases // 2)
     if readers == 1:
         return float(stats.norm.ppf((1 + LEVEL) / 2) * error)
     between = READER_SD**2 + error**2 * (1 - CORRELATION)
@@ -165,7 +162,13 @@ def half_width(cases: int, readers: int, kind: str, area: float = 0.5) -> float:
 
 
 def sample_sizes(readers: tuple[int, ...] = (1, 2, 3, 5, 10)) -> str:
-    """Half widths as Markdown, for both kinds of study."""
+    """Half of the 95 % interval by cases and readers, as Markdown, for both kinds of study.
+
+    Parameters
+    ----------
+    readers : tuple of int
+        Numbers of readers, a column each.
+    """
     tables = []
     for kind, words in (("choice", "two-alternative choice: pairs"), ("rating", "rating: nodules")):
         head = [words, *(f"{n} reader{'s' * (n > 1)}" for n in readers)]

@@ -38,44 +38,37 @@ def write_study(
         What they were drawn by; the key holds it.
     view : {"crop", "radiograph"}
         What is seen around a place; a marking study shows whole radiographs.
+
+    Raises
+    ------
+    OutputError
+        Where they cannot be written.
     """
     page, shown, key = Page(__package__), [], {}
     names = _names(plan.seed, len(cases))
     for name, case in zip(names, cases, strict=True):
-        entry: dict[str, Any] = {"case": name, "practice": case.practice}
         nodules = [_described(place) for place in case.places]
+        truth: dict[str, Any] = {"kinds": case.kind.split("/")}
         if case.image is not None:  # marked as a whole
-            truth: dict[str, Any] = {
-                "kind": case.kind,
-                "radiograph": case.image.name,
-                "group": case.image.group,
-                "nodules": nodules,
-            }
-            entry["panes"] = [_pane(page, case.image.pixels, case.image)]
-            told: dict[str, Any] = {"kind": case.kind, "boxes": [n["box"] for n in nodules]}
+            panes, images = [_pane(page, case.image.pixels, case.image)], [case.image.name]
+            truth["boxes"] = [nodule["box"] for nodule in nodules]
         else:
-            truth = {"places": nodules}
-            entry["panes"] = [_place(page, place, view) for place in case.places]
-            told = {"kinds": [place.kind for place in case.places]}
-        if case.practice:
-            entry["truth"] = told
-        shown.append(entry)
-        key[name] = {**truth, "practice": case.practice, **case.strata}
+            panes = [_place(page, place, view) for place in case.places]
+            images = [place.image.name for place in case.places]
+        entry = {"case": name, "practice": case.practice, "panes": panes}
+        shown.append({**entry, "truth": truth} if case.practice else entry)
+        key[name] = {
+            "kind": case.kind,
+            "radiograph": "/".join(images),
+            "practice": case.practice,
+            **case.strata,
+            "nodules": nodules,
+        }
     study = run_hash(names, key)
-    page.write(
-        path,
-        {"study": study, "kind": plan.kind, "title": title, "nodegen": __version__, "cases": shown},
-        {
-            "title": title,
-            "kind": plan.kind,
-            "version": __version__,
-            "study": study,
-            "count": plan.cases,
-            "practice": plan.practice,
-        },
-    )
-    content = {"study": study, "nodegen": __version__, "title": title, "plan": asdict(plan)}
-    content |= {"view": view, "cases": key}
+    head = {"study": study, "nodegen": __version__, "title": title}
+    words = {**head, "kind": plan.kind, "count": plan.cases, "practice": plan.practice}
+    page.write(path, {**head, "kind": plan.kind, "cases": shown}, words)
+    content = {**head, "plan": asdict(plan), "view": view, "cases": key}
     write_text(key_of(path), json.dumps(content, indent=1) + "\n")
     return key_of(path)
 

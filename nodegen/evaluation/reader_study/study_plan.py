@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field
 
 from nodegen.evaluation.boxed_images import BoxedImage
-from nodegen.evaluation.fidelity.nodule_crop import contrast_of, crop_around
+from nodegen.evaluation.fidelity.nodule_crop import crop_around
 from nodegen.io.boxes import Box
 from nodegen.settings import IntegerRange, Seed, check
 
@@ -73,13 +72,12 @@ class Place:
     def surround(self) -> tuple[float, float]:
         """Median around the box and, less a plane, standard deviation there, grey levels."""
         crop = crop_around(self.image.pixels, self.box)
-        return float(np.median(crop.pixels[crop.surround])), crop.deviation
+        return crop.level, crop.deviation
 
     @cached_property
     def contrast_to_noise(self) -> float:
         """As :mod:`nodegen.evaluation.fidelity.nodule_measures` has it."""
-        crop = crop_around(self.image.pixels, self.box)
-        return contrast_of(crop.profile) / crop.deviation
+        return crop_around(self.image.pixels, self.box).contrast_to_noise
 
 
 @dataclass(frozen=True)
@@ -87,15 +85,10 @@ class StudyCase:
     """What a reader judges at once: one place, a pair, or a whole radiograph with its nodules."""
 
     places: tuple[Place, ...]
+    kind: str  # real, synthetic or untouched; of a pair both, from the left: real/synthetic
     practice: bool = False
-    kind: str = ""  # of a marked radiograph: real, synthetic, untouched
     image: BoxedImage | None = None  # of a marked radiograph; its pixels with the nodules
     strata: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def sort(self) -> str:
-        """What is balanced: a radiograph's kind, or the kinds of the places in their order."""
-        return self.kind or "/".join(place.kind for place in self.places)
 
 
 def nodules_of(plan: StudyPlan, real: Sequence[BoxedImage]) -> list[Place]:

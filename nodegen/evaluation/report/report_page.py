@@ -59,7 +59,22 @@ class Treated:
 
     @classmethod
     def by(cls, run: Run, input_dir: Path, method: str = "", stack: str = "") -> "Treated":
-        """The stack of a folder, as a run of :func:`nodegen.pipeline.generate` treated it."""
+        """The stack of a folder, as a run of :func:`nodegen.pipeline.generate` treated it.
+
+        Parameters
+        ----------
+        run : Run
+            What ``generate`` returned.
+        input_dir : Path
+            The folder that it read.
+        method, stack : str
+            Names on the page; empty: the run's method, the image's name.
+
+        Raises
+        ------
+        StackError, BoxesError
+            See :func:`nodegen.evaluation.fidelity.judge.read_pair`.
+        """
         pair = read_pair(find_image(input_dir), run.image, input_dir / BOXES)
         method = method or run.header["settings"]["method"]
         return cls(method, stack or run.image.stem, pair, run.header, run.recipes)
