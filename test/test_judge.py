@@ -304,7 +304,7 @@ def test_the_same_place_under_two_names_stays_in_one_fold():
     ("boxes", "auc", "says"),
     [
         (9, (0.5, 0.4, 0.6), "No verdict: 9 boxes are too few; 10 or more are needed."),
-        (12, (np.nan,) * 3, "No verdict: the 12 boxes lie in too few radiographs"),
+        (12, (np.nan,) * 3, "The 12 boxes lie in too few radiographs for a classifier"),
         (12, (0.55, 0.45, 0.65), "does not distinguish these nodules from real ones: AUC 0.55 "
          "(0.45 to 0.65), where 0.5 is chance, by 12 boxes and 103 real nodules; medians are "
          "within the real range in 16 of 17 measures, outside in offset."),

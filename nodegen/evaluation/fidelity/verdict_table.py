@@ -21,29 +21,30 @@ Row = list[object]
 
 
 def verdict_sentence(verdict: Verdict) -> str:
-    """Whether a classifier tells the nodules from real ones, and which medians are out of range.
+    """Whether a classifier distinguishes the nodules from real ones, and which medians are off.
 
-    There is no verdict by fewer than ``FEWEST`` boxes, or where they lie in too few radiographs.
+    Of fewer than ``FEWEST`` boxes nothing is said.
     """
-    boxes, real = verdict.boxes, verdict.comparison
-    auc = real.classifier_auc
+    boxes, real, auc = verdict.boxes, verdict.comparison, verdict.comparison.classifier_auc
     if boxes < FEWEST:
         are = "box is" if boxes == 1 else "boxes are"
         return f"No verdict: {boxes} {are} too few; {FEWEST} or more are needed."
     if math.isnan(auc.value):
-        return f"No verdict: the {boxes} boxes lie in too few radiographs to train a classifier."
+        said = f"The {boxes} boxes lie in too few radiographs for a classifier against real nodules"
+    else:
+        does = "distinguishes" if auc.low > 0.5 else "does not distinguish"
+        said = (
+            f"A classifier {does} these nodules from real ones: AUC {auc:.2f}, where 0.5 is "
+            f"chance, by {boxes} boxes and {real.nodules} real nodules"
+        )
     outside = [
         title_of(name).lower()
         for name, levels in real.real.items()
         if not levels["p5"] <= verdict.measures[name]["p50"] <= levels["p95"]
     ]
-    does = "distinguishes" if auc.low > 0.5 else "does not distinguish"
-    said = (
-        f"A classifier {does} these nodules from real ones: AUC {auc:.2f}, where 0.5 is chance, by "
-        f"{boxes} boxes and {real.nodules} real nodules; medians are within the real range in "
-        f"{len(MEASURES) - len(outside)} of {len(MEASURES)} measures"
-    )
-    return f"{said}, outside in {', '.join(outside)}." if outside else f"{said}."
+    inside = f"{len(MEASURES) - len(outside)} of {len(MEASURES)} measures"
+    named = f", outside in {', '.join(outside)}" if outside else ""
+    return f"{said}; medians are within the real range in {inside}{named}."
 
 
 def markdown(verdicts: Mapping[str, Verdict]) -> str:
