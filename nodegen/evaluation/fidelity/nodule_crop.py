@@ -61,7 +61,7 @@ class NoduleCrop:
     @property
     def distance(self) -> np.ndarray:
         """Of each pixel from the box's centre, in the box's smaller sides."""
-        return self.radius * self.radius_px(self.angle) / (2 * min(self.halves))
+        return np.asarray(self.radius * self.radius_px(self.angle) / (2 * min(self.halves)))
 
     @property
     def deviation(self) -> float:
