@@ -26,7 +26,7 @@ from nodegen.evaluation.utility.scoring import TestSet, hits_of
 from nodegen.evaluation.utility.training_images import TrainingImages, draw_discs
 from nodegen.evaluation.utility.utility_options import Options
 from nodegen.io.box_tables import read_box_table
-from nodegen.io.boxes import Box
+from nodegen.io.boxes import BOXES, Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import stack_writer
 from nodegen.renderer import Renderer
@@ -477,14 +477,24 @@ def test_after_a_kill_nothing_is_made_twice_and_the_figures_are_the_same(folders
     assert not calls
 
 
-def test_an_arm_made_elsewhere_has_the_places_of_all_others(folders):
-    places = folders / "elsewhere"
-    assert command(folders, "--write-places", str(places)) == 0
-    assert command(folders, "--arms", f"null,mine={places}", "--primary", "mine,null") == 0
-    content = written(folders)
-    assert content["arms"]["null"]["seeds"] == content["arms"]["mine"]["seeds"]
-    difference = content["arms"]["mine"]["differences"]["FROC"]
-    assert difference == {"value": 0.0, "low": 0.0, "high": 0.0}
+def test_an_arm_made_elsewhere_has_its_own_boxes_and_no_leak(folders, capfd):
+    def made(name, seeds):
+        folder = folders / name
+        with stack_writer(
+            folder / "made.mha", Geometry.plain(3), (2, SIDE, SIDE), np.uint16
+        ) as put:
+            for seed in seeds:
+                put(ground(seed))
+        write_boxes(folder / BOXES, [Box(0, 40, 40, 80, 90), Box(1, 50, 90, 80, 120),
+                                     Box(1, 150, 90, 190, 120)])  # fmt: skip
+        return folder
+
+    assert command(folders, "--arms", f"null,mine={made('mine', (30, 31))}") == 0
+    learned = written(folders)["arms"]["mine"]["learned_from"]
+    assert (learned["synthetic radiographs"], learned["synthetic nodules"]) == (2, 3)
+    capfd.readouterr()
+    assert command(folders, "--arms", f"mine={made('leak', (30, 1))}") == 2
+    assert "made/1 and the test's r1 are the same radiograph" in capfd.readouterr().err
 
 
 def test_several_processes_give_the_same_figures(folders, monkeypatch):

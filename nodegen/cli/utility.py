@@ -28,7 +28,6 @@ def utility(
     radiographs: list[Path] | None = None,
     places: Path | None = None,
     choices: _Choices = Options(),
-    write_places: Path | None = None,
     settings: Annotated[Settings, flat("device", "model", "library")] = Settings(),
 ) -> None:
     """Measure what a detector learns from synthetic nodules.
@@ -51,21 +50,11 @@ def utility(
         quarters of the patients of --real that have none.
     places
         Table of boxes, as --boxes, from which places are drawn; if it is not given, --boxes.
-    write_places
-        Folder: write the radiographs as a stack with nodules.json, for nodules made elsewhere, and
-        stop.
     """
     from nodegen.evaluation.utility.results import markdown
-    from nodegen.evaluation.utility.run_utility import read_sides, utility
-    from nodegen.evaluation.utility.training_images import write_places as write
+    from nodegen.evaluation.utility.run_utility import utility
 
     options = replace(choices, settings=settings)
-    given = real, boxes, radiographs or []
-    if write_places:
-        read = read_sides(*given, options, places, output / "store")
-        write(write_places, read[0])
-        print(f"radiographs and places: {write_places}")
-        return
-    results = utility(*given, output, options, place_boxes=places)
+    results = utility(real, boxes, radiographs or [], output, options, place_boxes=places)
     print(markdown(results))
     print(f"tables, curves and nodules: {output / f'utility-{options.model}'}.*")

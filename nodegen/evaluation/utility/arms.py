@@ -42,7 +42,7 @@ class Arm:
     made: str | None = None  # names how synthetic nodules are drawn; None: there are none
     settings: Mapping[str, str] = field(default_factory=dict)  # that differ from those of the run
     shown: Shown = SHOWN
-    folder: Path | None = None  # of the stack, where it was made elsewhere
+    folder: Path | None = None  # of a stack with boxes, where it was made elsewhere
     real: float = 0.0  # part of the real radiographs that is trained on, 0..1
     ratio: float | None = None  # synthetic radiographs to a real one in a mix; None: all
     then: bool = False  # the synthetic ones first, then the real ones

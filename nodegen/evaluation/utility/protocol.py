@@ -7,17 +7,18 @@ cross-validated: each fold of patients is tested by a network that has seen none
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 
+from nodegen.evaluation.boxed_images import read_synthetic
 from nodegen.evaluation.utility.arms import Arm, Shown
 from nodegen.evaluation.utility.cache import Arrays, content_hash, once
-from nodegen.evaluation.utility.cases import BoxedRadiograph
+from nodegen.evaluation.utility.cases import BoxedRadiograph, check_leaks
 from nodegen.evaluation.utility.scoring import Scores
 from nodegen.evaluation.utility.trained_detector import Detector, ScaledRadiograph, State, scaled
-from nodegen.evaluation.utility.training_images import TrainingImages, made_elsewhere
+from nodegen.evaluation.utility.training_images import TrainingImages
 
 
 @dataclass(frozen=True)
@@ -142,11 +143,16 @@ class Trial:
             return []
         if arm.made not in self._made:
             self._made.clear()
-            self._made[arm.made] = (
-                made_elsewhere(arm.folder, self.backgrounds)
-                if arm.folder
-                else [self.maker.image(arm, one) for one in self.backgrounds]
-            )
+            if arm.folder:
+                made = list(read_synthetic(arm.folder))
+                sources = [
+                    BoxedRadiograph(one.name, one.name, partial(np.asarray, one.pixels))
+                    for one in made
+                ]
+                check_leaks(sources, self.test)
+                self._made[arm.made] = [scaled(one.pixels, one.boxes) for one in made]
+            else:
+                self._made[arm.made] = [self.maker.image(arm, one) for one in self.backgrounds]
         return self._made[arm.made]
 
     def _others(self, job: NetworkJob) -> list[ScaledRadiograph]:

@@ -87,18 +87,7 @@ def summarise(
 ) -> UtilityResults:
     """Figures of each arm, and their differences to the primary comparison's second (or the first).
 
-    Parameters
-    ----------
-    test : TestSet
-        What all arms were tested on.
-    scores : mapping of str to sequences of scores
-        Each arm's, seed by seed.
-    primary : (str, str)
-        The comparison that was named beforehand.
-    learned_from : mapping of str to dict
-        Of each arm: how many radiographs and nodules.
-    halved : (str, sequence of scores), optional
-        An arm, and its scores after half the steps.
+    ``halved`` is an arm with its scores after half the steps.
     """
     draws: dict[str, Draws] = {}
     seeds: dict[str, dict[str, list[float]]] = {}
@@ -156,27 +145,16 @@ def _kinds_table(results: UtilityResults) -> str:
 
 
 def markdown(results: UtilityResults) -> str:
-    """Both tables, and the summary."""
+    """Both tables and the summary, as ``utility-MODEL.md`` has them."""
     return "\n\n".join([_main_table(results), _kinds_table(results), *results.summary()]) + "\n"
 
 
 def write_results(
     folder: Path, results: UtilityResults, test: TestSet, scores: ArmScores, model: str
 ) -> None:
-    """Write what came out.
+    """Write ``utility-MODEL``: ``.md`` and ``.json`` (tables), ``.svg`` (FROC curves), and ``.csv``.
 
-    Parameters
-    ----------
-    folder : Path
-        Gets ``utility-MODEL`` with the suffixes ``.md`` and ``.json`` (tables), ``.svg`` (FROC
-        curves), and ``.csv`` (each real nodule with its box, px, and the mean score of each arm's
-        best hit, 0 to 1).
-    results, test
-        What :func:`summarise` gives, and of which test.
-    scores : mapping of str to sequences of scores
-        Each arm's, seed by seed.
-    model : str
-        Names the files.
+    The last has each real nodule with its box, px, and the mean score of each arm's best hit.
     """
     best = [
         np.mean([hits_of(test.radiographs, one).true for one in of_seeds], axis=0)

@@ -1,7 +1,7 @@
 """``nodegen utility`` from Python: read, split, place, train, test, write."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -58,9 +58,10 @@ def utility(
     Raises
     ------
     UtilityError, SettingError
-        Where an arm or the comparison is unknown, or the detector cannot be loaded.
+        Where an arm or the comparison is unknown, the detector cannot be loaded, or a patient is
+        on both sides.
     StackError, BoxesError
-        As :func:`read_sides`.
+        Where no radiograph, table or nodule can be used.
     """
     options = options or Options()
     arms = parse_arms(options.arms)
@@ -75,7 +76,7 @@ def utility(
     kind = SEGRESNET if options.model == SEGRESNET.name else FASTER_RCNN
     kind.network()  # what it lacks is said now
     detector = replace(kind, device=device, steps=options.steps or kind.steps)
-    training, test = read_sides(real, boxes, backgrounds, options, place_boxes, store)
+    training, test = _read_sides(real, boxes, backgrounds, options, place_boxes, store)
     maker = TrainingImages(store, options.settings, options.seed)
     trial = Trial(detector, maker, training, test, options.folds)
     scores = _run_jobs(trial, arms, options, progress)
@@ -92,7 +93,7 @@ def utility(
     return results
 
 
-def read_sides(
+def _read_sides(
     real: Sequence[Path],
     boxes: Sequence[Path],
     backgrounds: Sequence[Path],
@@ -100,25 +101,7 @@ def read_sides(
     place_boxes: Path | None,
     store: Path,
 ) -> tuple[list[BoxedRadiograph], list[BoxedRadiograph]]:
-    """Read all radiographs, split them, and draw the places.
-
-    Parameters
-    ----------
-    real, boxes, backgrounds, options, place_boxes
-        As :func:`utility` takes them.
-    store : Path
-        Folder that keeps what is standardised.
-
-    Returns
-    -------
-    backgrounds, test : list of BoxedRadiograph
-        With the places of nodules, and with real nodules; no patient is in both.
-
-    Raises
-    ------
-    StackError, BoxesError, UtilityError
-        Where no radiograph, table or nodule can be used, or a patient is on both sides.
-    """
+    """Backgrounds with the places of nodules, and test; ``store`` keeps what is standardised."""
     tables = [read_box_table(path) for path in boxes]
     kept = store if options.standardise else None
     known = read_cases(real, kept, tables, options.sizes_px, options.ignored_sources)
@@ -139,14 +122,20 @@ def _run_jobs(
     }
     side_by_side = trial.detector.device == "cpu" and sys.platform == "linux"
     workers = workers_for(options.processes, len(todo)) if side_by_side else 1
-    processes = Processes(workers, partial(getattr, trial, "outcome")) if workers > 1 else None
-
-    def outcome(job: NetworkJob) -> Outcome:
-        return processes.run((job,)) if processes else trial.outcome(job)
-
-    with Workers(workers) as threads:
-        found = track(threads.map(outcome, todo), len(todo), options.model, "network", progress)
-        for job, (tested, boxes) in zip(todo, found, strict=True):
-            for number, values in zip(tested, boxes, strict=True):
-                scores[job.arm.name][job.seed][number] = values
+    outcomes = track(
+        _outcomes(trial, todo, workers), len(todo), options.model, "network", show=progress
+    )
+    for job, (tested, found) in zip(todo, outcomes, strict=True):
+        for number, values in zip(tested, found, strict=True):
+            scores[job.arm.name][job.seed][number] = values
     return {name: list(of_seeds) for name, of_seeds in scores.items()}
+
+
+def _outcomes(trial: Trial, todo: Sequence[NetworkJob], workers: int) -> Iterator[Outcome]:
+    """In the jobs' order, on a CPU from several processes of one thread each."""
+    if workers == 1:
+        yield from map(trial.outcome, todo)
+        return
+    processes = Processes(workers, partial(getattr, trial, "outcome"))
+    with Workers(workers) as threads:
+        yield from threads.map(lambda job: processes.run((job,)), todo)

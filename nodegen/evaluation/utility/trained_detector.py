@@ -77,17 +77,7 @@ def scaled(
 def with_change(
     untouched: ScaledRadiograph, change: np.ndarray, visibility: np.ndarray
 ) -> ScaledRadiograph:
-    """The same with what all its nodules add together, parted by the nearest box.
-
-    Parameters
-    ----------
-    untouched : ScaledRadiograph
-        With the boxes of its nodules, which it does not hold.
-    change : ndarray of float16, shape (row, column)
-        In standard deviations of the untouched image.
-    visibility : ndarray, shape (nodule,)
-        Contrast to noise that was asked of each.
-    """
+    """The same with what all its nodules add together, parted by the nearest box."""
     least = np.full((SIDE_PX, SIDE_PX), np.inf, np.float32)
     nearest = np.full((SIDE_PX, SIDE_PX), -1, np.int16)
     x, y = np.arange(SIDE_PX) + 0.5, np.arange(SIDE_PX)[:, None] + 0.5

@@ -9,14 +9,11 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from nodegen.constants import GREY_MAX
-from nodegen.errors import UtilityError
 from nodegen.evaluation.utility.arms import DISCS, NULL, Arm
 from nodegen.evaluation.utility.cache import Arrays, once
 from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.trained_detector import ScaledRadiograph, scaled, with_change
-from nodegen.io.boxes import BOXES, Box, read_boxes, write_boxes
-from nodegen.io.image import Geometry
-from nodegen.io.stack import find_image, read_stack, stack_writer
+from nodegen.io.boxes import Box
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.context import SliceContext, to_output, to_unit
@@ -33,15 +30,9 @@ class TrainingImages:
     def make(
         self, arm: Arm, pixels: np.ndarray, nodules: Sequence[Box]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Draw an arm's nodules into a radiograph (row, column).
+        """A radiograph (row, column) with an arm's nodules, and the contrast to noise of each.
 
-        Returns
-        -------
-        drawn : ndarray, shape (row, column)
-            In the radiograph's own grey levels.
-        visibility : ndarray, shape (nodule,)
-            Contrast to noise that is asked of each; of a disc or of nothing, as of the nodule in
-            whose place it is.
+        It is what was asked for; a disc, or nothing, has that of the nodule in whose place it is.
         """
         renderer, context = self._renderer(arm), SliceContext(pixels)
         recipes = renderer.plan_slice(context, nodules, self.seed)
@@ -125,52 +116,3 @@ def _disc(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
     r = np.hypot(u, v) / (radius * outline)
     flat = peak * np.sqrt(np.clip(1 - r**2, 0.0, 1.0)) ** power
     return np.asarray(gaussian_filter(flat, blur), dtype=np.float32)
-
-
-# --- nodules made elsewhere -----------------------------------------------------------------------
-
-
-def write_places(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> None:
-    """Write a stack with its ``nodules.json``, for nodules made elsewhere.
-
-    Parameters
-    ----------
-    folder : Path
-        Gets ``backgrounds.mha`` and ``nodules.json``.
-    backgrounds : sequence of BoxedRadiograph
-        With the places of nodules; a slice each.
-
-    Raises
-    ------
-    UtilityError
-        Where they have several shapes or pixel types.
-    """
-    forms = {(one.load().shape, one.load().dtype) for one in backgrounds}
-    if len(forms) != 1:
-        raise UtilityError(
-            f"The backgrounds have {len(forms)} different shapes or pixel types, where one is "
-            "wanted for a stack; bring them to one."
-        )
-    ((shape, dtype),) = forms
-    with stack_writer(folder / "backgrounds.mha", Geometry.plain(3), (len(backgrounds), *shape),
-                     dtype) as write:  # fmt: skip
-        for one in backgrounds:
-            write(one.load())
-    boxes = [replace(box, slice=i) for i, one in enumerate(backgrounds) for box in one.nodules]
-    write_boxes(folder / BOXES, boxes)
-
-
-def made_elsewhere(folder: Path, backgrounds: Sequence[BoxedRadiograph]) -> list[ScaledRadiograph]:
-    """The slices of a stack that was made from the one of :func:`write_places`."""
-    pixels = read_stack(find_image(folder)).pixels
-    shape = (len(backgrounds), *backgrounds[0].load().shape)
-    if pixels.shape != shape:
-        raise UtilityError(
-            f"The stack in {folder} has the shape {pixels.shape} and the backgrounds have {shape} "
-            "(slice, row, column); make it from the stack that --write-places writes."
-        )
-    boxes: Sequence[Sequence[Box]] = [one.nodules for one in backgrounds]
-    if (folder / BOXES).is_file():
-        own = read_boxes(folder / BOXES, shape)
-        boxes = [[box for box in own if box.slice == i] for i in range(len(pixels))]
-    return [scaled(*pair) for pair in zip(pixels, boxes, strict=True)]
