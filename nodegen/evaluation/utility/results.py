@@ -152,7 +152,7 @@ def markdown(results: UtilityResults) -> str:
 def write_results(
     folder: Path, results: UtilityResults, test: TestSet, scores: ArmScores, model: str
 ) -> None:
-    """Write ``utility-MODEL``: ``.md`` and ``.json`` (tables), ``.svg`` (FROC curves), and ``.csv``.
+    """Write ``utility-MODEL.md`` and ``.json`` (tables), ``.svg`` (FROC curves), and ``.csv``.
 
     The last has each real nodule with its box, px, and the mean score of each arm's best hit.
     """
