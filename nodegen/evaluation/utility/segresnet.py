@@ -10,6 +10,7 @@ from monai import transforms
 from monai.losses import DiceFocalLoss
 from monai.networks import nets
 from scipy.ndimage import gaussian_filter
+from skimage.draw import ellipse
 from torch import nn
 from torch.nn import functional as F
 
@@ -86,13 +87,8 @@ def nodule_mask(one: ScaledRadiograph) -> np.ndarray:
     rows, columns = one.image.shape
     mask = np.zeros((1, rows, columns), np.float32)
     for left, top, width, height in one.boxes:
-        window = tuple(
-            slice(*np.clip((int(low), int(np.ceil(low + side))), 0, length))
-            for low, side, length in ((top, height, rows), (left, width, columns))
-        )
-        y, x = (place + 0.5 for place in np.ogrid[window])
-        v, u = (y - top - height / 2) / (height / 2), (x - left - width / 2) / (width / 2)
-        mask[0][window][u**2 + v**2 <= 1] = 1
+        middle = top + height / 2 - 0.5, left + width / 2 - 0.5  # of pixels, row and column
+        mask[0][ellipse(*middle, height / 2, width / 2, shape=(rows, columns))] = 1
     return mask
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -56,8 +55,9 @@ class TrainingImages:
             change = scaled(drawn, like=untouched).image - untouched.image
             return {"change": change, "visibility": visibility}
 
-        boxes = [box.edges for box in one.nodules]
-        parts = pixels, boxes, arm.made, self.seed, self._identity(arm)
+        renderer, boxes = self._renderer(arm), [box.edges for box in one.nodules]
+        parts = [pixels, boxes, arm.made, self.seed, asdict(renderer.settings),
+                 renderer.model_sha256, renderer.library.sha256]  # fmt: skip
         return with_change(untouched, **once(self.store, "drawn", parts, draw))
 
     def _renderer(self, arm: Arm) -> Renderer:
@@ -66,13 +66,6 @@ class TrainingImages:
             own = {"method": "none", **arm.settings}
             self._renderers[arm.made] = Renderer(replace(self.settings, **own))  # type: ignore[arg-type]
         return self._renderers[arm.made]
-
-    def _identity(self, arm: Arm) -> list[Any]:
-        """What an arm's nodules depend on besides radiograph, boxes and seed."""
-        renderer = self._renderer(arm)
-        left = ("device", "workers", "seed", "model", "library", "intensity", "noise_and_blur")
-        choices = {k: v for k, v in asdict(renderer.settings).items() if k not in left}
-        return [renderer.model_sha256, renderer.library.sha256, choices]
 
 
 # --- the analytic-disc baseline -------------------------------------------------------------------
