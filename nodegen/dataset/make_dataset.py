@@ -43,13 +43,13 @@ class DatasetRun:
     """What a run left."""
 
     images: int  # of the whole set
-    done: int  # that are there or were left out
+    done: int  # of them, that are there or were left out
     skipped: dict[str, str]  # radiographs that could not be used, and why
     left_out: int  # images that they would have had
     nodules: int  # in the images that are there
     asked: int  # nodules that were asked for in them
     empty: tuple[str, ...]  # splits that were to have a share and have no image
-    copies: int  # files that are copies of others, and so count to the same patient
+    copies: int  # files that are copies of others, and so of the same patient
 
     @property
     def complete(self) -> bool:
@@ -68,7 +68,7 @@ def make_dataset(
     overwrite: bool = False,
     progress: bool = True,
 ) -> DatasetRun:
-    """Make a training set, or go on with one.
+    """Make a training set, or resume one.
 
     The same radiographs and settings give the same bytes, whatever the number of workers and
     shards, wherever it lies, and however often it was stopped.
@@ -85,14 +85,20 @@ def make_dataset(
     workers : int
         Processes, with one thread of torch each; one alone where the system is not Linux.
     shard : (int, int)
-        Which share of the radiographs, counted from 1, of how many. Whichever shard sees the set
+        Which share of the radiographs, counted from 1, of how many. The one that sees the set
         complete finishes it.
     scheduler : str, optional
-        Address of a Dask cluster's scheduler, whose workers make the images.
+        Address, or scheduler file, of a Dask cluster whose workers make the images.
     overwrite : bool
         Whether a set that lies there is removed, and begun anew.
     progress : bool
-        Whether stdout shows how far it is, and what is there already.
+        Whether stdout shows how far it is.
+
+    Raises
+    ------
+    SettingError, OutputError, StackError
+        Where settings exclude each other, the output holds something else or is lost, and where
+        none of the radiographs can be used.
     """
     number, of = shard
     if overwrite and of > 1:
@@ -130,18 +136,20 @@ def make_dataset(
     for image in plan.images:
         if image.name not in done and image.source % of == number - 1:
             lacking.setdefault(image.source, []).append(image)
-    sources = [(plan.sources[place], images) for place, images in sorted(lacking.items())]
-    todo = [(plan.roots[source.path].absolute(), source, images) for source, images in sources]
-    if scheduler:  # an image a task, so that little is lost with a worker
-        todo = [(root, source, [each]) for root, source, images in todo for each in images]
-    total = sum(len(images) for _, _, images in todo)
+    todo: list[Task] = []
+    for index, images in sorted(lacking.items()):
+        source = plan.sources[index]
+        # On a cluster an image a task, so that little is lost with a worker.
+        parts = [[image] for image in images] if scheduler else [images]
+        todo += [(plan.roots[source.path].absolute(), source, part) for part in parts]
+    total = sum(map(len, lacking.values()))
     with _elsewhere(workers, scheduler if todo else None) as submit:
         made = _made(submit, settings, store.absolute(), todo)
         for _ in track(made, total, "radiographs with nodules", "image", progress):
             pass
     records = list(read_records(store, plan.images))
     there = {record["name"] for record in records}
-    gone = [image.name for _, _, images in todo for image in images if image.name not in there]
+    gone = [i.name for images in lacking.values() for i in images if i.name not in there]
     if gone:
         raise OutputError(
             f"{len(gone)} images that were made, {gone[0]} for one, are not in {store}; give an "

@@ -1,14 +1,14 @@
 """The radiographs that a set is made from: their files, and the patient of each."""
 
-import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from nodegen.dicom.read import START_BYTES, begins_as_dicom
-from nodegen.errors import OutputError, SettingError, StackError
+from nodegen.errors import SettingError, StackError
 from nodegen.io.radiograph import find_radiographs, reads_as_dicom
 from nodegen.io.stack import PICTURES, READABLE, bare_name, count_slices, may_be_radiograph
 from nodegen.io.store import Store
@@ -17,9 +17,7 @@ BY_ID = "id "  # before what stands for a patient's ID until it has a number
 NIH_PATIENT = re.compile(r"^(\d{8})_\d{3}$")  # ChestX-ray14: patient, follow-up
 # A folder of CheXpert (patient00001) or MIMIC-CXR (p10000032).
 PATIENT_FOLDER = re.compile(r"(?:^|/)(p(?:atient)?\d{5,})/")
-# Of the middle of files of one size, by which most are told to differ: there are pixels, where the
-# beginning of one scanner's files may be alike, and the edge of its images blank.
-MIDDLE_BYTES = 1 << 12
+MIDDLE_BYTES = 1 << 12  # of files of one size, by which copies are known
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Source:
 
 
 def find_files(inputs: Sequence[str | Path]) -> dict[str, Store]:
-    """Find radiographs in files, folders and at addresses: their names, with where each lies."""
+    """Find radiographs in files, folders and at addresses: name and store of each, sorted."""
     stores = [Store.at(given) for given in inputs]
     folders = [store.folder for store in stores if store.folder is not None]
     found: dict[str, tuple[str, Store]] = {}
@@ -114,21 +112,23 @@ def _sources_of(name: str, root: Store, pattern: str | None) -> Iterator[Source]
 
 
 def _copies(roots: Mapping[str, Store]) -> list[list[str]]:
-    """Names of files with the same content, in groups of two and more.
+    """Names of files of one size and with the same bytes in the middle, in groups of two and more.
 
-    Files of one size are compared by a few bytes of their middle first, so that few are read.
+    There are pixels, where the beginning of one scanner's files may be alike.
     """
     sizes: dict[str, int] = {}
-    middles: dict[str, bytes] = {}
     for store, names in _by_store(roots, roots).items():
         sizes |= _sizes(store, names)
-    alike = _parted([list(sizes)], sizes)
-    for store, names in _by_store((name for same in alike for name in same), roots).items():
+    seen = Counter(sizes.values())
+    alike = [name for name, size in sizes.items() if seen[size] > 1]
+    found: dict[object, list[str]] = {}
+    for store, names in _by_store(alike, roots).items():
         starts = [sizes[name] // 2 for name in names]
         parts = [(n, start, start + MIDDLE_BYTES) for n, start in zip(names, starts, strict=True)]
-        middles |= zip(names, store.parts(parts), strict=True)
-    alike = _parted(alike, middles)
-    return _parted(alike, {name: _digest(name, roots[name]) for group in alike for name in group})
+        for name, part in zip(names, store.parts(parts), strict=True):
+            # One that cannot be read is no copy: that is said when it is read.
+            found.setdefault((sizes[name], part or name), []).append(name)
+    return [same for same in found.values() if len(same) > 1]
 
 
 def _by_store(names: Iterable[str], roots: Mapping[str, Store]) -> dict[Store, list[str]]:
@@ -150,24 +150,24 @@ def _sizes(store: Store, names: list[str]) -> dict[str, int]:
     return sizes
 
 
-def _parted(groups: list[list[str]], keys: Mapping[str, object]) -> list[list[str]]:
-    """Groups of names parted by their keys; what is alone in its part is left out."""
-    parts: dict[object, list[str]] = {}
-    for number, group in enumerate(groups):
-        for name in group:
-            parts.setdefault((number, keys[name]), []).append(name)
-    return [part for part in parts.values() if len(part) > 1]
-
-
-def _digest(name: str, store: Store) -> object:
-    try:
-        return hashlib.sha256(store.read(name)).digest()
-    except (OSError, OutputError):
-        return name  # no copy of another: said when it is read
-
-
 def find_patient(path: Path, name: str, pattern: str | None = None) -> str:
-    """The patient of a file at a path, by its name in the folder that was given."""
+    """Find the patient of a radiograph's file; a file that says none is a patient of its own.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str
+        Its path in the folder that was given, with ``/``.
+    pattern : str, optional
+        Regular expression whose first group is the patient, in the file's name or else in ``name``.
+        None: DICOM's Patient ID, NIH's file names, folders of CheXpert and MIMIC-CXR.
+
+    Raises
+    ------
+    SettingError
+        Where the pattern is none, or finds nothing.
+    """
     if pattern is None:
         if reads_as_dicom(path):
             from nodegen.dicom.read import patient_of
