@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,14 @@ from typing import (
     get_type_hints,
 )
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import (
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError, core_schema
 
 from nodegen.constants import GRADES, GREY_MAX
@@ -54,15 +61,15 @@ class _Several(tuple[Any, ...]):
 
     separator = ","
     wanted: LiteralString
-    item: Callable[[Any], Any]
+    items: TypeAdapter[tuple[Any, ...]]
 
     @classmethod
     def parse(cls, given: object) -> Self:
         """Read text, or take a sequence as it is."""
         parts = given.split(cls.separator) if isinstance(given, str) else given
         try:
-            return cls(map(cls.item, parts if isinstance(parts, Iterable) else [parts]))
-        except (TypeError, ValueError):
+            return cls(cls.items.validate_python(parts if isinstance(parts, Iterable) else [parts]))
+        except ValidationError:
             raise PydanticCustomError("several", cls.wanted) from None
 
     def __str__(self) -> str:
@@ -73,12 +80,17 @@ class _Several(tuple[Any, ...]):
         return core_schema.no_info_plain_validator_function(cls.parse)
 
 
+_Length = Annotated[FiniteFloat, Field(ge=0)]
+
+
 class Range(_Several):
     """Two numbers, the smaller first. As text ``6-30``, or one number for both ends."""
 
     separator = "-"
     wanted = "a number or a range as 6-30 is allowed, the smaller number first"
-    item: Callable[[Any], float] = float
+    items: TypeAdapter[tuple[Any, ...]] = TypeAdapter(
+        tuple[Annotated[FiniteFloat, Field(ge=0)], ...]
+    )
 
     @classmethod
     def parse(cls, given: object) -> Self:
@@ -86,7 +98,7 @@ class Range(_Several):
         ends = super().parse(given)
         if len(ends) == 1:
             ends = cls(ends * 2)
-        if len(ends) != 2 or not 0 <= ends[0] <= ends[1] < float("inf"):
+        if len(ends) != 2 or ends[0] > ends[1]:
             raise PydanticCustomError("several", cls.wanted)
         return ends
 
@@ -97,33 +109,23 @@ class Range(_Several):
 class IntegerRange(Range):
     """Two whole numbers, the smaller first. As text ``1-3``, or one number for both ends."""
 
-    item = int
+    items = TypeAdapter(tuple[NonNegativeInt, ...])
 
 
 class Integers(_Several):
     """Whole numbers from 0 on. As text ``80,10,10``."""
 
     wanted = "whole numbers from 0 on with commas between them are allowed"
-
-    @staticmethod
-    def item(given: Any) -> int:
-        """One of them."""
-        if int(given) < 0:
-            raise ValueError
-        return int(given)
+    items = TypeAdapter(tuple[NonNegativeInt, ...])
 
 
 class Words(_Several):
     """Words. As text ``coco,yolo``."""
 
     wanted = "words with commas between them are allowed"
-
-    @staticmethod
-    def item(given: Any) -> str:
-        """One of them."""
-        if not str(given).strip():
-            raise ValueError
-        return str(given).strip()
+    items = TypeAdapter(
+        tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)], ...]
+    )
 
 
 # --- choices --------------------------------------------------------------------------------------
@@ -137,6 +139,11 @@ def _adapters(choices: Any) -> dict[str, TypeAdapter[Any]]:
 
 def check(choices: object) -> None:
     """Convert each field of a frozen dataclass to the field's type, in its ``__post_init__``.
+
+    Parameters
+    ----------
+    choices : object
+        An instance of the dataclass, whose types are those that pydantic knows.
 
     Raises
     ------
@@ -212,8 +219,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         check(self)
-        parse_contrast(self.contrast)
-        parse_subtlety(self.subtlety)
+        _contrast_ends(self.contrast)
+        _grades(self.subtlety)
         if self.contrast != "real" and self.subtlety != "real":
             raise SettingError(
                 f"contrast is {self.contrast!r} and subtlety is {self.subtlety!r}; both say how "
@@ -225,9 +232,18 @@ class Settings:
         """Whether stacks get noise and blur: unless these are said to be off."""
         return self.noise_and_blur is not False
 
+    @property
+    def contrast_ends(self) -> tuple[float, float] | None:
+        """Both ends of ``contrast``, grey levels of 0..4095; None where it is a name."""
+        return _contrast_ends(self.contrast)
 
-def parse_contrast(text: str) -> tuple[float, float] | None:
-    """Both ends, grey levels of 0..4095, of ``300`` or ``200-500``; None for a name."""
+    @property
+    def grades(self) -> dict[str, float] | None:
+        """Weight of each grade in ``subtlety``; None where it is ``real``."""
+        return _grades(self.subtlety)
+
+
+def _contrast_ends(text: str) -> tuple[float, float] | None:
     if text in CONTRASTS:
         return None
     try:
@@ -242,8 +258,7 @@ def parse_contrast(text: str) -> tuple[float, float] | None:
     return ends[0], ends[1]
 
 
-def parse_subtlety(text: str) -> dict[str, float] | None:
-    """Grades to their weights, from one grade or ``subtle=2,obvious=1``; None for ``real``."""
+def _grades(text: str) -> dict[str, float] | None:
     if text == "real":
         return None
     shares: dict[str, float] = {}
@@ -267,7 +282,18 @@ def parse_subtlety(text: str) -> dict[str, float] | None:
 
 
 def choose_device(name: str) -> torch.device:
-    """The torch device for ``auto``, ``cpu`` or ``cuda``; SettingError where there is no CUDA."""
+    """Choose the torch device of `Settings.device`: ``auto``, ``cpu`` or ``cuda``.
+
+    Parameters
+    ----------
+    name : str
+        auto: CUDA where torch finds it.
+
+    Raises
+    ------
+    SettingError
+        Where cuda is asked for and there is none.
+    """
     import torch  # not before a device is wanted: `--help` and `import nodegen` stay quick
 
     if name == "auto":
@@ -284,6 +310,11 @@ def quick_dtype(device: torch.device) -> torch.dtype:
 
     On a processor with AMX tiles bfloat16 is seven times as fast as float32 (32 channels, one
     thread), without them slower.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where it convolves.
     """
     import torch
 

@@ -13,7 +13,6 @@ from nodegen.errors import SettingError
 from nodegen.io.boxes import BOXES, read_boxes
 from nodegen.io.library import Nodule
 from nodegen.io.stack import read_stack
-from nodegen.settings import parse_contrast, parse_subtlety
 from nodegen.synthesis.contribution import (
     BAND_GAINS,
     BAND_SIGMAS_PX,
@@ -268,7 +267,7 @@ def test_as_real_rises_with_density_and_falls_with_size():
     [("real", None), ("paper", None), ("300", (300, 300)), ("200-500", (200, 500))],
 )
 def test_contrast_is_a_name_a_number_or_a_range(text, wanted):
-    assert parse_contrast(text) == wanted
+    assert Settings(contrast=text).contrast_ends == wanted
 
 
 @pytest.mark.parametrize("text", ["", "0", "-3", "500-200", "a-b", "nan", "5000", "1-2-3"])
@@ -286,7 +285,7 @@ def test_other_contrasts_are_faults(text):
     ],
 )
 def test_subtlety_is_a_grade_or_weights(text, wanted):
-    assert parse_subtlety(text) == wanted
+    assert Settings(subtlety=text).grades == wanted
 
 
 @pytest.mark.parametrize(

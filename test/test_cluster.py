@@ -80,11 +80,9 @@ def test_a_worker_with_another_nodegen_refuses(radiographs, tmp_path):
         ({"scheduler": "tcp://127.0.0.1:9"}, "No Dask scheduler answers"),
         ({"scheduler": "nonsense"}, "No Dask scheduler answers"),
         ({"scheduler": "tcp://127.0.0.1:9", "workers": 2}, "leave --workers out"),
-        ({"output": "memory://set", "workers": 2}, "memory of one process"),
     ],
 )
 def test_what_cannot_be(radiographs, tmp_path, monkeypatch, more, words):
     monkeypatch.setattr("nodegen.dataset.make_dataset.CONNECT_S", 0.2)
-    output = more.pop("output", tmp_path / "set")
     with pytest.raises(SettingError, match=words):
-        make_dataset([radiographs], output, ASKED, progress=False, **more)
+        make_dataset([radiographs], tmp_path / "set", ASKED, progress=False, **more)

@@ -44,16 +44,14 @@ def judge(
     json
         File that gets all figures, box by box.
     """
-    from itertools import starmap
+    from itertools import repeat
     from json import dumps
 
     from nodegen.errors import SettingError
     from nodegen.evaluation.fidelity.judge import judge, read_pair
     from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
     from nodegen.evaluation.fidelity.verdict_table import markdown
-    from nodegen.io.boxes import BOXES
     from nodegen.io.files import write_text
-    from nodegen.io.stack import image_at
     from nodegen.workers import track
 
     check_writable(json, overwrite=overwrite)
@@ -62,15 +60,13 @@ def judge(
             f"There are {len(radiographs)} of --radiographs, {len(synthetic)} of --synthetic and "
             f"{len(boxes or ())} of --boxes; give as many of each, in the same order."
         )
-    before, after = ([image_at(place) for place in places] for places in (radiographs, synthetic))
-    tables = boxes or [image.with_name(BOXES) for image in before]
     known = Reference.load(reference or SHIPPED).with_sources(annotation_sources)
     pairs = track(
-        starmap(read_pair, zip(before, after, tables, strict=True)),
-        len(before),
+        map(read_pair, radiographs, synthetic, boxes or repeat(None)),
+        len(radiographs),
         "judging",
         "stack",
-        show=len(before) > 1,
+        show=len(radiographs) > 1,
     )
     verdict = judge(pairs, known)
     print(markdown({"synthetic": verdict}))

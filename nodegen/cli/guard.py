@@ -27,10 +27,20 @@ class Terminated(BaseException):
 
 
 def guarded(work: Callable[[], int | None], stopped: str = STOPPED) -> int:
-    """Call ``work``, which may return an exit code, and turn faults and signals into exit codes.
+    """Do work, and turn its faults and signals into exit codes.
 
-    0: done. 2: a fault of the user's, said in one sentence on stderr. 128 and the signal's number:
-    stopped by a signal, with every unfinished file removed; ``stopped`` says what it has left.
+    Parameters
+    ----------
+    work : callable
+        May return an exit code.
+    stopped : str
+        What a run that a signal stops has left, to be said then.
+
+    Returns
+    -------
+    int
+        0: done. 2: a fault of the user's, said in one sentence on stderr. 128 and the signal's
+        number: stopped by a signal, with every unfinished file removed.
     """
     gc.set_threshold(COLLECT_AFTER)
     _prepare_streams()

@@ -50,16 +50,9 @@ AnyDevice = Annotated[Device, Parameter(help="auto: CUDA where there is one.")]
 
 
 def flat(*only: str, but: Sequence[str] = (), **names: str) -> Parameter:
-    """Make options of the fields of a dataclass, whose docstring says what they do.
+    """Make options of the fields of a dataclass, all, only these, or all ``but`` some.
 
-    Parameters
-    ----------
-    *only : str
-        Fields that become options; all, where none is named.
-    but : sequence of str
-        Fields that do not.
-    **names : str
-        An option's name by its field, where they differ.
+    ``names`` are those of options by their fields, where they differ.
     """
     # cyclopts asks it of the parameter itself, too, which is called settings where few are taken.
     fields = f"(settings|{'|'.join(only)})$" if only else f"(?!({'|'.join(but)})$)"

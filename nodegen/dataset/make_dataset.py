@@ -120,12 +120,6 @@ def make_dataset(
         import_module(package)  # a missing one is said now, not after the drawing
     store = Store.at(output)
     plan = draw_plan(inputs, settings, store)
-    for place in (store, *plan.roots.values()) if scheduler or workers > 1 else ():
-        if not place.is_shared:
-            raise SettingError(
-                f"{place} lies in the memory of one process, which others do not see; leave "
-                "--workers and --scheduler out, or give another address."
-            )
     if overwrite:
         _remove_set(store)
     keep_plan(plan, store, overwrite=overwrite)

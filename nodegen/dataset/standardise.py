@@ -58,9 +58,17 @@ class LungCrop:
         return (x - self.x) / self.scale + self.left, (y - self.y) / self.scale + self.top
 
     def apply_box(self, box: Corners) -> Corners | None:
-        """A box (left, top, right, bottom) of the original in the standardised image, px.
+        """Bring a box of the original to the standardised image.
 
-        Clipped to the crop; None where its centre lies outside.
+        Parameters
+        ----------
+        box : (int, int, int, int)
+            Left, top, right, bottom, px, half-open.
+
+        Returns
+        -------
+        (int, int, int, int) or None
+            The same, clipped to the crop; None where its centre lies outside.
         """
         width, height = self.size
         x, y = self.apply((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
@@ -141,13 +149,24 @@ class Standardised:
 
 
 def is_node21(pixels: np.ndarray) -> bool:
-    """Whether a radiograph (row, column) is in NODE21's form: 1024 × 1024 px, 12 bit in uint16."""
+    """Whether a radiograph is in NODE21's form: 1024 × 1024 px, 12 bit in uint16.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        `(row, column)`.
+    """
     in_form = pixels.shape == (SIDE_PX, SIDE_PX) and pixels.dtype == np.uint16
     return in_form and bool(pixels.max() <= GREY_MAX)
 
 
 def standardise(radiograph: Radiograph) -> Standardised:
-    """Bring a radiograph of any size and grey scale to NODE21's form.
+    """Bring a radiograph to NODE21's form.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+        Of any size and grey scale.
 
     Raises
     ------

@@ -27,12 +27,21 @@ Entry = dict[str, Any]
 def standardise_files(
     inputs: list[Path], output: Path, boxes: Path | None = None, *, overwrite: bool = False
 ) -> Iterator[Path]:
-    """Standardise radiographs, each into an .mha of its own, and write ``crops.json``.
+    """Standardise radiographs, each into an .mha whose path is yielded, and write ``crops.json``.
 
-    A run over a folder that holds some of them makes the others, with `overwrite` all of them, and
-    yields the path of each. Whatever is wrong with a radiograph, it is left out and named; of a
-    fault in nodegen itself ``faults.log`` says where it lies. A table of boxes in the radiographs'
-    own pixels becomes ``boxes.csv`` in those of the standardised images.
+    One that cannot be standardised is left out and named; of a fault in nodegen itself
+    ``faults.log`` says where it lies.
+
+    Parameters
+    ----------
+    inputs : list of Path
+        Files and folders of radiographs.
+    output : Path
+        Folder; one that holds some of them gets the others.
+    boxes : Path, optional
+        Table of boxes in the radiographs' own pixels; ``boxes.csv`` gets them in the new ones.
+    overwrite : bool
+        Whether those that are there are made anew.
 
     Raises
     ------

@@ -77,11 +77,6 @@ class Store:
         """The folder, where it is a local one."""
         return None if "://" in self.address else Path(self.address)
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether other processes see it as well."""
-        return not self.address.startswith("memory://")
-
     def absolute(self) -> Store:
         """The same, whatever the working folder of who opens it."""
         return self if self.folder is None else Store(os.path.abspath(self.folder))

@@ -14,7 +14,7 @@ from nodegen.constants import BOX_STREAM, CLASSES, GREY_MAX, N0, WEIGHT
 from nodegen.io.boxes import Box, Recipe, position
 from nodegen.io.image import hash_of
 from nodegen.io.library import Library
-from nodegen.settings import Settings, parse_contrast, parse_subtlety
+from nodegen.settings import Settings
 from nodegen.synthesis.context import SliceContext, signal_class
 from nodegen.synthesis.contribution import central_disc_of
 from nodegen.synthesis.fit_to_box import corners, crop_window, fit
@@ -137,7 +137,7 @@ def plan_box(
         margin_exponent=margin_exponent,
         lobes=waves.view(float).clip(-0.5, 0.5).round(4).tolist(),  # cosine and sine in turn
     )
-    levels, grades = parse_contrast(settings.contrast), parse_subtlety(settings.subtlety)
+    levels, grades = settings.contrast_ends, settings.grades
     if levels is not None:
         low, high = levels
         asked = low * (high / low) ** within_share / GREY_MAX / deviation

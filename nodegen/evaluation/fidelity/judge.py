@@ -25,8 +25,8 @@ from nodegen.evaluation.fidelity.nodule_crop import crop_around
 from nodegen.evaluation.fidelity.nodule_measures import MEASURES, Measure, measure_nodule, side_of
 from nodegen.evaluation.fidelity.reference import Reference, digest_of
 from nodegen.evaluation.statistics import auc_error
-from nodegen.io.boxes import Box, read_boxes
-from nodegen.io.stack import read_stack
+from nodegen.io.boxes import BOXES, Box, read_boxes
+from nodegen.io.stack import image_at, read_stack
 from nodegen.lungs.fields import Lungs
 
 JUDGED = {  # all that is measured of a box
@@ -141,21 +141,22 @@ def judge(pairs: Iterable[StackPair], reference: Reference | None = None) -> Ver
     return verdict_on(map(measure, pairs), reference)
 
 
-def read_pair(before: Path, after: Path, boxes: Path) -> StackPair:
+def read_pair(before: Path, after: Path, boxes: Path | None = None) -> StackPair:
     """Read a pair and bring both to grey levels of 0..4095.
 
     Parameters
     ----------
     before, after : Path
-        The untouched stack, and the same with nodules.
-    boxes : Path
-        Their ``nodules.json``.
+        The untouched stack and the same with nodules, or the folders that hold them.
+    boxes : Path, optional
+        Their ``nodules.json``; None: the one beside the untouched stack.
 
     Raises
     ------
     StackError, BoxesError
         Where the two have different shapes, one cannot be read, or the boxes do not fit.
     """
+    before, after = image_at(before), image_at(after)
     old, new = read_stack(before), read_stack(after)
     if old.pixels.shape != new.pixels.shape:
         raise StackError(
@@ -164,4 +165,5 @@ def read_pair(before: Path, after: Path, boxes: Path) -> StackPair:
         )
     levels = grey_levels_of_pair(old.pixels, new.pixels)
     right = "right" if old.geometry.direction[0] < 0 else "left"
-    return StackPair(*levels, read_boxes(boxes, old.pixels.shape), known_spacing(old), right)
+    found = read_boxes(boxes or before.with_name(BOXES), old.pixels.shape)
+    return StackPair(*levels, found, known_spacing(old), right)

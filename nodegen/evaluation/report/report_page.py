@@ -25,10 +25,9 @@ from nodegen.evaluation.fidelity.judge import (
 from nodegen.evaluation.fidelity.nodule_measures import title_of
 from nodegen.evaluation.fidelity.reference import Reference
 from nodegen.evaluation.viewer.html_page import Page, slope_of, stored
-from nodegen.io.boxes import BOXES, Box
+from nodegen.io.boxes import Box
 from nodegen.io.image import run_hash
 from nodegen.io.preview import around, data_uri, eight_bit
-from nodegen.io.stack import find_image
 from nodegen.pipeline import Run
 from nodegen.workers import track
 
@@ -75,7 +74,7 @@ class Treated:
         StackError, BoxesError
             See :func:`nodegen.evaluation.fidelity.judge.read_pair`.
         """
-        pair = read_pair(find_image(input_dir), run.image, input_dir / BOXES)
+        pair = read_pair(input_dir, run.image)
         method = method or run.header["settings"]["method"]
         return cls(method, stack or run.image.stem, pair, run.header, run.recipes)
 
