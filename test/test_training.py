@@ -16,13 +16,12 @@ from nodegen.training import run as runs
 from nodegen.training import scale as loop
 from nodegen.training.card import save_cascade
 from nodegen.training.crop import draw_boxes, training_crop
-from nodegen.training.iteration import LOSSES
+from nodegen.training.iteration import LOSSES, recorded
 from nodegen.training.networks import Generator
-from nodegen.training.profiles import PAPER, Profile
-from nodegen.training.recorded import Recorded
+from nodegen.training.profiles import PROFILES, Profile
 from nodegen.training.scale import Training, pad
 
-TINY = Profile("tiny", (4,) * SCALES, (6,) * SCALES, 2, 40, 2)
+TINY = Profile((4,) * SCALES, (6,) * SCALES, 2, 40, 2)
 CPU = torch.device("cpu")
 SAMPLE = Path(__file__).parent / "sample" / "input"
 
@@ -51,9 +50,10 @@ def run_scales(folder, count, stop_at=None):
 
 
 def test_the_papers_widths_and_iterations():
-    assert PAPER.channels == (32,) * 4 + (64,) * 4 + (128,) * 8
-    assert PAPER.iterations == (2000,) * SCALES
-    assert (PAPER.steps, PAPER.window_px, PAPER.redraw_every) == (3, None, 1)
+    paper = PROFILES["paper"]
+    assert paper.channels == (32,) * 4 + (64,) * 4 + (128,) * 8
+    assert paper.iterations == (2000,) * SCALES
+    assert (paper.steps, paper.window_px, paper.redraw_every) == (3, None, 1)
 
 
 def test_a_killed_run_ends_in_the_same_weights(tmp_path, monkeypatch):
@@ -281,5 +281,5 @@ def test_a_gpu_replays_what_it_recorded():
             loss = work(torch.full((8,), 1.0 + i, device="cuda"))[0].item()
         return weight.detach(), loss
 
-    recorded = trained(lambda step: Recorded(step, torch.device("cuda")))
-    torch.testing.assert_close(recorded, trained(lambda step: step))
+    replayed = trained(lambda step: recorded(step, torch.device("cuda")))
+    torch.testing.assert_close(replayed, trained(lambda step: step))

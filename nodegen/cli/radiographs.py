@@ -108,12 +108,12 @@ def picture(
     """
     from nodegen.evaluation.pictures import before_after
     from nodegen.io.boxes import BOXES, read_boxes
-    from nodegen.io.stack import image_at, read_stack
+    from nodegen.io.stack import find_image, read_stack
 
     check_writable(output, overwrite=overwrite)
-    untouched = image_at(radiographs)
+    untouched = find_image(radiographs)
     before = read_stack(untouched).pixels
-    after = read_stack(image_at(synthetic)).pixels
+    after = read_stack(find_image(synthetic)).pixels
     found = read_boxes(boxes or untouched.with_name(BOXES), before.shape)
     before_after(before, after, found, output, rows=rows, side=side)
     print(output)

@@ -100,7 +100,7 @@ def keep_plan(plan: DatasetPlan, output: Store, *, overwrite: bool = False) -> N
     with output.locked():  # against a run that begins at the same time
         kept = _kept(output)
         if kept is None:
-            if not output.is_empty():
+            if output.sizes():
                 raise OutputError(
                     f"{output} is not empty and holds no set; give an empty --output."
                 )

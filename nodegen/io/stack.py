@@ -92,11 +92,18 @@ def radiographs_in(folder: Path) -> Iterator[Path]:
 def find_image(folder: Path) -> Path:
     """Find the one image in a folder: the one stack, or else the one radiograph of any format.
 
+    Parameters
+    ----------
+    folder : Path
+        The folder; or the image itself, which is given back.
+
     Raises
     ------
     StackError
         Where the folder does not exist, or holds no image or several.
     """
+    if folder.is_file():
+        return folder
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
@@ -121,11 +128,6 @@ def find_image(folder: Path) -> Path:
             f"({', '.join(READABLE)}) is wanted; leave one there."
         )
     return found[0]
-
-
-def image_at(place: Path) -> Path:
-    """The image that is meant: the file itself, or the one image in a folder."""
-    return find_image(place) if place.is_dir() else place
 
 
 def output_name(source: Path) -> str:

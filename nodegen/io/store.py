@@ -1,10 +1,7 @@
 """Where a set lies: a local folder, or any address that fsspec opens, such as ``s3://bucket/set``.
 
-A local folder is written to in place. For any other address files are made in a local folder first
-and sent when they are whole; the one that says that the others are there, their marker, goes last.
-So whatever a killed process left, a marker that can be read has its files. Keys and endpoints are
-fsspec's own affair: its environment variables (``FSSPEC_S3_ENDPOINT_URL``), its configuration, and
-those of the service.
+A local folder is written to in place. Elsewhere files are sent when they are whole, and their
+marker, the file that says that the others are there, last: a marker that can be read has its files.
 """
 
 from __future__ import annotations
@@ -29,14 +26,13 @@ _SHORTENED = re.compile(r"^[a-z][a-z0-9+.-]+:/")
 class Store:
     """A folder of files by their names, each with ``/`` between its parts.
 
-    Examples
-    --------
-    >>> store = Store.at("memory://example/set")
-    >>> with store.staged("done.json") as folder:
-    ...     for name in ("a.txt", "done.json"):
-    ...         (folder / name).write_text(name) and None
-    >>> store.sizes()
-    {'a.txt': 5, 'done.json': 9}
+    Keys and endpoints are fsspec's own affair: its environment variables and configuration
+    (``FSSPEC_S3_ENDPOINT_URL``), and those of the service.
+
+    Raises
+    ------
+    OutputError
+        Where a service refuses, from any of the methods.
     """
 
     address: str  # a path, or an address of fsspec
@@ -56,7 +52,7 @@ class Store:
             return cls(_LOCAL.sub("", text))
         store = cls(text.rstrip("/"))
         try:
-            store._files()
+            store._open()
         except ImportError as error:
             raise SettingError(
                 f"{text} needs a package that is not installed ({error}); install it, for s3:// by "
@@ -85,7 +81,7 @@ class Store:
         """Name and size of each file, bytes, hidden ones left out; empty where there is nothing."""
         if self.folder is not None:
             return _walk(self.folder)
-        with self._told() as files:
+        with self._files() as files:
             files.fs.invalidate_cache()  # all of it, folders below too
             try:
                 found = files.find("", detail=True)
@@ -96,23 +92,17 @@ class Store:
     def size(self, name: str) -> int | None:
         """Bytes of a file; None where it is not there."""
         try:
-            with self._told() as files:
+            with self._files() as files:
                 files.fs.invalidate_cache()  # all of it, folders below too
                 return int(files.size(name))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def is_empty(self) -> bool:
-        """Whether nothing is there but hidden files."""
-        if self.folder is None:
-            return not self.sizes()
-        return not self.folder.is_dir() or all(p.name[0] == "." for p in self.folder.iterdir())
-
     def read(self, name: str) -> bytes:
         """A file's content; FileNotFoundError where it is not there."""
         if self.folder is not None:
             return (self.folder / name).read_bytes()
-        with self._told() as files:
+        with self._files() as files:
             content: bytes = files.cat_file(name)
             return content
 
@@ -120,7 +110,7 @@ class Store:
         """The content of each file, fetched together; None of one that cannot be read."""
         if not names:
             return []
-        with self._told() as files:
+        with self._files() as files:
             read = map(files.cat(names, on_error="return").get, names)
         return [content if isinstance(content, bytes) else None for content in read]
 
@@ -128,7 +118,7 @@ class Store:
         """Parts of files, (name, start, stop); empty of one that cannot be read."""
         if not wanted:
             return []
-        with self._told() as files:
+        with self._files() as files:
             read = files.cat_ranges(*map(list, zip(*wanted, strict=True)), on_error="return")
         return [part if isinstance(part, bytes) else b"" for part in read]
 
@@ -143,23 +133,21 @@ class Store:
             return
         with TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            for one in {name, *self._beside(name)}:
+            names = {name}
+            if name.lower().endswith(".mhd"):
+                with self._files() as files:
+                    beside = files.ls(name.rpartition("/")[0], detail=False)
+                names |= {path for path in beside if path.startswith(name[:-3])}
+            for one in names:
                 (folder / Path(one).name).write_bytes(self.read(one))
             yield folder / Path(name).name
-
-    def _beside(self, name: str) -> list[str]:
-        if not name.lower().endswith(".mhd"):
-            return []
-        with self._told() as files:
-            beside: list[str] = files.ls(name.rpartition("/")[0], detail=False)
-        return [path for path in beside if path.startswith(name[:-3])]
 
     def create(self, name: str, content: bytes) -> None:
         """Write a file that is not there yet; where another process was quicker, its file stays."""
         if self.folder is not None:
             write_bytes(self.folder / name, content)  # by who holds the lock
             return
-        with self._told() as files, suppress(FileExistsError):
+        with self._files() as files, suppress(FileExistsError):
             _pipe(files, {name: content}, mode="create")
 
     @contextmanager
@@ -176,7 +164,7 @@ class Store:
             yield folder
             made = {name: (folder / name).read_bytes() for name in _walk(folder)}
             last = {marker: made.pop(marker)} if marker in made else {}
-            with self._told() as files:
+            with self._files() as files:
                 for some in filter(None, (made, last)):
                     _pipe(files, some)
 
@@ -188,7 +176,7 @@ class Store:
                 with suppress(OSError):
                     os.removedirs(path.parent)
         elif names:
-            with self._told() as files:
+            with self._files() as files:
                 files.rm(names)
 
     def locked(self) -> AbstractContextManager[None]:
@@ -198,7 +186,7 @@ class Store:
         """
         return nullcontext() if self.folder is None else locked(self.folder, wait=True)
 
-    def _files(self) -> Any:
+    def _open(self) -> Any:
         """The folder as a file system, which fsspec keeps."""
         from fsspec.core import url_to_fs
         from fsspec.implementations.dirfs import DirFileSystem
@@ -207,10 +195,10 @@ class Store:
         return DirFileSystem(root.rstrip("/"), files)
 
     @contextmanager
-    def _told(self) -> Iterator[Any]:
-        """Those files; whatever a service says against it, in one sentence."""
+    def _files(self) -> Iterator[Any]:
+        """That file system; whatever a service says against it, in one sentence."""
         try:
-            yield self._files()
+            yield self._open()
         except (FileNotFoundError, FileExistsError, OutputError):
             raise
         except Exception as error:  # each service has its own kinds

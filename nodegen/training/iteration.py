@@ -1,7 +1,7 @@
-"""A scale in training, its checkpoint, and one iteration of both its networks."""
+"""A scale in training, its checkpoint, one iteration of both its networks, and its recording."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ LEARNING_RATE = 5e-4  # SinGAN
 ADAM_BETAS = (0.5, 0.999)  # SinGAN
 GRADIENT_PENALTY = 0.1  # weight of WGAN-GP's penalty, SinGAN
 RECONSTRUCTION_WEIGHT = 10.0  # SinGAN
+WARM_UP = 3  # calls before a recording: kernels are chosen, optimisers make their state
 
 LOSSES = ("real", "fake", "penalty", "adversarial", "reconstruction")
 
@@ -128,3 +129,41 @@ def _penalty(
     (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
     penalty: torch.Tensor = ((slope.norm(2, dim=1) - 1) ** 2).mean()
     return penalty
+
+
+Work = Callable[..., Sequence[torch.Tensor]]
+
+
+def recorded(work: Work, device: torch.device) -> Work:
+    """Work on tensors of unchanging shapes, which a GPU records once and replays as a CUDA graph.
+
+    A step at a coarse scale is hundreds of small kernels, which leave a GPU idle if Python starts
+    each. All that is random must be given; what else is read, such as a learning rate, stays as
+    when it was recorded. What is returned holds until the next call.
+    """
+    if device.type != "cuda":
+        return work
+    stream: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    graph, calls = torch.cuda.CUDAGraph(), 0
+    given: list[torch.Tensor] = []
+    made: Sequence[torch.Tensor] = ()
+
+    def call(*inputs: torch.Tensor) -> Sequence[torch.Tensor]:
+        nonlocal calls, given, made
+        calls += 1
+        if calls <= WARM_UP:  # on the stream that will record, which must not be the default one
+            stream.wait_stream(torch.cuda.current_stream(device))
+            with torch.cuda.stream(stream):
+                made = work(*inputs)
+            torch.cuda.current_stream(device).wait_stream(stream)
+            return made
+        if not given:
+            given = [value.detach().clone() for value in inputs]
+            with torch.cuda.graph(graph, stream=stream):
+                made = work(*given)
+        for here, value in zip(given, inputs, strict=True):
+            here.copy_(value)
+        graph.replay()
+        return made
+
+    return call

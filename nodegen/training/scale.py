@@ -16,10 +16,17 @@ from torch.nn import functional as F
 
 from nodegen.cascade.pyramid import resize, scale_sizes
 from nodegen.constants import HALF_WIDTH_PX, SCALES
-from nodegen.training.iteration import LEARNING_RATE, LOSSES, ScaleInTraining, readable, save_state
+from nodegen.training.iteration import (
+    LEARNING_RATE,
+    LOSSES,
+    ScaleInTraining,
+    Work,
+    readable,
+    recorded,
+    save_state,
+)
 from nodegen.training.networks import Discriminator, Generator
 from nodegen.training.profiles import Profile
-from nodegen.training.recorded import Recorded
 
 DECAY_AT = 0.8  # part of a scale's iterations after which the learning rate falls (SinGAN)
 DECAY = 0.1  # to this part of it (SinGAN)
@@ -96,14 +103,14 @@ class Training:
         start = scale.restore(checkpoint, n)
         iterations = profile.iterations[n]
         saved, rate = time.monotonic(), 0.0
-        draw = Recorded(self._draw, self.device)
+        draw = recorded(self._draw, self.device)
         for i in range(start, iterations):
             due = LEARNING_RATE * (DECAY if i >= DECAY_AT * iterations else 1.0)
             if rate != due:
                 rate = due
                 for _, optimiser in scale.networks.values():
                     optimiser.param_groups[0]["lr"] = rate
-                steps = Recorded(scale.iterate, self.device)
+                steps = recorded(scale.iterate, self.device)
             if i % profile.redraw_every == 0 or i == start:
                 below = self._below(n, i - i % profile.redraw_every, draw)
             losses = steps(*self._inputs(scale, below, n, i))
@@ -124,7 +131,7 @@ class Training:
         fixed_noise = pad(self._noise(n, None) * amplitude)
         return ScaleInTraining(generator, discriminator, real, pad(rebuilt), fixed_noise, amplitude)
 
-    def _below(self, n: int, key: int, draw: Recorded) -> torch.Tensor:
+    def _below(self, n: int, key: int, draw: Work) -> torch.Tensor:
         """Draw an image from the scales below, at this scale's size and padded."""
         rng = stream(self.device, self.seed, n, key, _BELOW)
         image = draw(*(self._noise(k, rng) for k in range(n)))[0] if n else self.draw(rng)
