@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG")
 COLOURED = 8  # grey levels of 255 between colours from which a picture is no radiograph
 SQUARE = 0.02  # relative difference of a pixel's sides from which it is no square
-_DEPTH, _COLOURS = 24, 25  # bytes of a PNG that hold its bits and its kind of colours
 
 
 def read_picture(path: Path) -> tuple[np.ndarray, Geometry]:
@@ -25,52 +24,38 @@ def read_picture(path: Path) -> tuple[np.ndarray, Geometry]:
     The geometry has no size of pixels: what such files tell is that of a print. A StackError says
     where it is damaged, in colours, or its pixels are not square.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    import imagecodecs
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path, formats=FORMATS) as image:
             image.verify()  # a PNG's checksums, which are not looked at when it is decoded
         with Image.open(path, formats=FORMATS) as image:
             _check_square(path, image)
-            orientation = image.getexif().get(0x0112, 1)
-            pixels = _deep(path) if image.format == "PNG" else None
-            if pixels is not None:
-                if orientation != 1:
-                    raise StackError(
-                        f"{path} is to be shown turned (EXIF Orientation {orientation}), which is "
-                        "taken of 8 bit alone; turn its pixels."
-                    )
-            elif image.mode.startswith("I"):
-                pixels = np.asarray(ImageOps.exif_transpose(image)).clip(0, 65535)
-                pixels = pixels.astype(np.uint16)
+            way_up = image.getexif().get(0x0112, 1)  # EXIF's Orientation
+            if image.format == "PNG":  # of 16 bit in several channels Pillow keeps 8
+                pixels: np.ndarray = np.asarray(imagecodecs.png_decode(path.read_bytes()))
             else:
-                pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+                pixels = np.asarray(image.convert("RGB"))
     except (
         UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError,
-        TypeError, ZeroDivisionError, OverflowError,
+        TypeError, ZeroDivisionError, OverflowError, RuntimeError,
     ) as error:  # fmt: skip
         raise StackError(
             f"{path} cannot be read as an image: it is damaged, truncated or of another format; "
             "copy it anew."
         ) from error
-    return _grey(path, pixels), Geometry.plain(2)
-
-
-def _deep(path: Path) -> np.ndarray | None:
-    """A PNG of 16 bit in several channels, of which Pillow keeps 8 bit; None of any other."""
-    import imagecodecs
-
-    content = path.read_bytes()
-    if content[_DEPTH] != 16 or content[_COLOURS] not in (2, 4, 6):
-        return None
-    pixels: np.ndarray = np.asarray(imagecodecs.png_decode(content))
-    return pixels[..., :1] if pixels.shape[2] == 2 else pixels[..., :3]  # without transparency
+    if way_up in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    down, across = (-1 if way_up in turned else 1 for turned in ((3, 4, 7, 8), (2, 3, 6, 7)))
+    return _grey(path, pixels[::down, ::across]), Geometry.plain(2)
 
 
 def _grey(path: Path, pixels: np.ndarray) -> np.ndarray:
     """One channel of a picture, (row, column[, channel]), whose channels are alike."""
     if pixels.ndim == 2:
-        return pixels
+        return np.ascontiguousarray(pixels)
+    pixels = pixels[..., : {2: 1, 4: 3}.get(pixels.shape[2])]  # without transparency
     unlike = np.ptp(pixels.astype(np.int32), axis=2)
     if np.percentile(unlike, 99) > COLOURED * np.iinfo(pixels.dtype).max / 255:
         raise StackError(
