@@ -42,7 +42,7 @@ _MOST_ELSE = 100_000
 
 
 def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
-    """Read a TIFF of grey levels, ([slice,] row, column): where white is 0, turned around.
+    """Read a TIFF of grey levels, (slice, row, column): where white is 0, turned around.
 
     The geometry has the spacing in the plane, where the file tells it in inches or centimetres. A
     StackError says where pages differ, hold colours, lie turned, lack pixels, or are damaged.
@@ -68,8 +68,8 @@ def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
         raise _damaged(path, str(error) or type(error).__name__) from error
     unit = _MM.get(tags.unit, 0.0)
     plane = [unit * below / above or 1.0 for above, below in (tags.along, tags.across)]
-    spacing = (*plane, 1.0)[: pixels.ndim]
-    return pixels, replace(Geometry.plain(pixels.ndim), spacing=spacing, tags=tags)
+    n = 3 if len(pixels) > 1 else 2
+    return pixels, replace(Geometry.plain(n), spacing=(*plane, 1.0)[:n], tags=tags)
 
 
 @contextmanager
@@ -161,12 +161,10 @@ def _pixels(path: Path, tiff: tifffile.TiffFile, kept: list[tifffile.TiffPage]) 
     behind = _behind_one_page(path, tiff, kept)
     if behind is not None:
         pixels = behind
-    elif len(kept) == 1:
-        pixels = _decoded(path, first, None)
     else:
         pixels = np.empty((len(kept), *first.shape), first.dtype)
         for page, slice_ in zip(kept, pixels, strict=True):
-            _decoded(path, page, slice_)
+            slice_[...] = page.asarray(maxworkers=1)  # each of its pieces gives all of its pixels
     if first.photometric == _MINISWHITE:
         if pixels.dtype.kind != "u":
             raise StackError(
@@ -187,25 +185,6 @@ def _top(page: tifffile.TiffPage) -> int:
     return told if isinstance(told, int) and 0 < told <= most else most
 
 
-def _decoded(path: Path, page: tifffile.TiffPage, into: np.ndarray | None) -> np.ndarray:
-    """One page, each of whose pieces must give all of its pixels."""
-    made = np.empty(page.shape, page.dtype) if into is None else into
-    rows, columns = made.shape
-    filled = 0
-    segments: Any = page.segments(maxworkers=1)
-    for piece, place, _ in segments:
-        _, _, top, left, _ = place
-        if piece is None:
-            raise _damaged(path, "pixels are missing")
-        part = piece.reshape(piece.shape[-3:-1])
-        height, width = min(part.shape[0], rows - top), min(part.shape[1], columns - left)
-        made[top : top + height, left : left + width] = part[:height, :width]
-        filled += height * width
-    if filled != rows * columns:
-        raise _damaged(path, f"its pieces give {filled} of {rows * columns} pixels")
-    return made
-
-
 def _behind_one_page(
     path: Path, tiff: tifffile.TiffFile, kept: list[tifffile.TiffPage]
 ) -> np.ndarray | None:
@@ -220,13 +199,10 @@ def _behind_one_page(
     slices, page = math.prod(series.shape[:-2]), kept[0]
     if len(kept) > 1 or slices == 1 or not (tiff.is_imagej or tiff.is_shaped):
         return None
-    start = page.dataoffsets[0]
-    if page.compression != _NONE or start + slices * page.nbytes > tiff.filehandle.size:
+    held = tiff.filehandle.size - page.dataoffsets[0]
+    if page.compression != _NONE or slices * page.nbytes > held:
         raise _damaged(path, f"it lacks the pixels of its {slices} slices")
-    own: np.dtype[Any] = np.dtype(page.dtype)
-    stored, count = own.newbyteorder(tiff.byteorder), slices * math.prod(page.shape)
-    pixels = np.fromfile(path, stored, count, offset=start)
-    return pixels.astype(own, copy=False).reshape(slices, *page.shape)
+    return np.asarray(series.asarray().reshape(slices, *page.shape), page.dtype)
 
 
 def _tags(page: tifffile.TiffPage) -> TiffTags:
