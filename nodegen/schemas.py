@@ -1,15 +1,12 @@
-"""The schemas of the JSON files that people and other programs write: the one place for each.
+"""The schemas of the JSON files that people and other programs write, and of those that ship.
 
-``nodules.json``, ``recipes.json``, ``library.json`` and ``cascade.json`` are checked by the models
-below, whose fields say what they mean and what is allowed in them.
-``python -m nodegen.schemas DIR`` writes the JSON schemas into a folder.
+The manual shows them as JSON schemas: fields say what they mean and what is allowed in them.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -329,20 +326,3 @@ def _sentence(content: Any, path: Path, error: ValidationError) -> str:
     said = json.dumps(value)
     said = said if len(said) <= 60 else said[:57] + "..."
     return f"{where} is {said}, and {re.sub('^[A-Z][a-z]+ should', 'should', first['msg'])}"
-
-
-def main(arguments: list[str]) -> int:
-    """Write the JSON schema of each file into a folder, as ``NAME.schema.json``."""
-    if len(arguments) != 1:
-        print("usage: python -m nodegen.schemas DIR", file=sys.stderr)
-        return 2
-    Path(arguments[0]).mkdir(parents=True, exist_ok=True)
-    for name, model in FILES.items():
-        path = Path(arguments[0]) / name.replace(".json", ".schema.json")
-        path.write_text(json.dumps(model.model_json_schema(), indent=2) + "\n")
-        print(path)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,6 @@
 """Tables of boxes: NODE21's ``metadata.csv``, COCO, any plain CSV, or a stack's ``nodules.json``.
 
-One reader for every command that takes boxes of many images. It knows which rows say that an image
-has no nodule, which findings are other than nodules, and in what image size the boxes are given;
-it refuses what it cannot read by its line, and rows that match no image by their names.
+One reader for every command that takes boxes of many images.
 """
 
 import csv
@@ -79,7 +77,10 @@ class TableImage:
     folder: str = ""  # in which the table says that it lies, besides what the name says
 
     def scaled(self, columns: int, rows: int) -> list[TableBox]:
-        """The boxes in px of an image of another size; as they are where the table says no size."""
+        """The boxes in px of an image of another size, (columns, rows).
+
+        They are as the table has them where it says no size.
+        """
         across, down = self._scales(columns, rows)
         return [
             replace(b, x=b.x * across, y=b.y * down, width=b.width * across, height=b.height * down)
@@ -87,7 +88,7 @@ class TableImage:
         ]
 
     def fitted(self, shape: tuple[int, ...]) -> list[Box]:
-        """The boxes in an image of (row, column), rounded to whole px, clipped, and grown.
+        """The boxes in an image of ``shape`` (rows, columns), as :func:`fit_boxes` fits them.
 
         Raises
         ------

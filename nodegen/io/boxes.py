@@ -1,9 +1,6 @@
 """Boxes and recipes: ``nodules.json`` and ``recipes.json``, the two files beside a stack.
 
-``nodules.json`` holds the platform's "Multiple 2D bounding boxes". A box covers the pixels from its
-smallest corner up to, not including, its largest. Corners come in any order; x is the column, y the
-row, z the slice. The numbers are pixel indices whatever the stack's origin and spacing are, as the
-organisers' own code reads them.
+Corners are pixel indices, x the column, y the row, z the slice, whatever origin and spacing are.
 """
 
 import json
@@ -160,7 +157,15 @@ _ANEW = "take the recipes from a run anew"
 
 
 def recipes_text(header: dict[str, Any], recipes: list[dict[str, Any]]) -> str:
-    """The text of ``recipes.json``: the run's header, then the fields of one recipe a line."""
+    """Write the text of ``recipes.json``.
+
+    Parameters
+    ----------
+    header : dict
+        Of the run.
+    recipes : list of dict
+        Their fields, one recipe a line.
+    """
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in header.items()]
     boxes = ",\n".join(f"    {json.dumps(recipe)}" for recipe in recipes)
     lines.append('  "recipes": [\n' + boxes + ("\n" if boxes else "") + "  ]")
@@ -168,7 +173,12 @@ def recipes_text(header: dict[str, Any], recipes: list[dict[str, Any]]) -> str:
 
 
 def read_recipes(path: Path) -> tuple[dict[str, Any], list[Recipe]]:
-    """Read ``recipes.json``: the header and the recipes.
+    """Read ``recipes.json``.
+
+    Returns
+    -------
+    header, recipes : dict, list of Recipe
+        The header with all that stands there, and the checked recipes.
 
     Raises
     ------

@@ -1,8 +1,4 @@
-"""Files that appear whole or not at all, and the results of a run, which appear together.
-
-A file grows beside its place under a hidden name, the results of a run in a hidden folder there,
-while a lock holds their folder against other runs.
-"""
+"""Files that appear whole or not at all, and the results of a run, which appear together."""
 
 import errno
 import hashlib
@@ -48,9 +44,17 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A new file that gets its name when the block ends, and is removed where the block fails.
+    """Open a new file that gets its name when the block ends, and is removed where that fails.
 
-    What a symbolic link points to is replaced, not the link.
+    Parameters
+    ----------
+    path : Path
+        The name; folders are made. What a symbolic link there points to is replaced, not the link.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be written, or is no file or write-protected.
     """
     place = Path(os.path.realpath(path))
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -91,8 +95,14 @@ def writing(path: Path) -> Iterator[None]:
 def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold a folder against other runs that would write their results into it.
 
-    On file systems without locks nothing is held. A folder that was made for this and is empty at
-    the end is removed.
+    On file systems without locks nothing is held.
+
+    Parameters
+    ----------
+    folder : Path
+        Is made, and removed where it is still empty at the end.
+    wait : bool
+        Whether to wait for another run that holds it.
 
     Raises
     ------
@@ -142,10 +152,21 @@ def _acquire(lock: FileLock, folder: Path, wait: bool) -> None:
 def check_writable(
     *paths: Path | None, overwrite: bool = True, inputs: Sequence[Path] = ()
 ) -> None:
-    """Check that files can be written, before any work starts, by an OutputError; None is ignored.
+    """Check that files can be written, before any work starts.
 
-    ``overwrite`` says whether files that are there already may be replaced; ``inputs`` are what is
-    read, which is never replaced, by whatever spelling or link.
+    Parameters
+    ----------
+    *paths : Path or None
+        The files; None is ignored.
+    overwrite : bool
+        Whether files that are there already may be replaced.
+    inputs : sequence of Path
+        What is read, and so never replaced, by whatever spelling or link.
+
+    Raises
+    ------
+    OutputError
+        Where one cannot be written, or may not.
     """
     for path in filter(None, paths):
         if any(_same_file(path, read) for read in inputs):
@@ -184,7 +205,14 @@ def _same_file(one: Path, other: Path) -> bool:
 
 
 def read_weights(path: Path, sha256: str, index: str) -> bytes:
-    """Read a file of weights, and check that it is the one that its index names by a hash.
+    """Read a file of weights, and check that it is the one that its index names.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256, index : str
+        Its hash, and the index's name for messages.
 
     Raises
     ------
@@ -223,24 +251,25 @@ def claim(
     """Claim the files that a run is going to write, and give each a place where it grows.
 
     The results' folders are held against other runs while the block lasts. When it ends, what was
-    written is moved to its names; where it fails, nothing is left and nothing was replaced. Of a
-    stack the file that is named counts: with .mhd, the .zraw beside it belongs to it. What is not
-    written does not appear. ``overwrite`` and ``inputs`` are those of :func:`check_writable`.
+    written is moved to its names; where it fails, nothing is left and nothing was replaced.
+
+    Parameters
+    ----------
+    *results : Path
+        Of a stack the file that is named: with .mhd, the .zraw beside it belongs to it.
+    overwrite, inputs : bool, sequence of Path
+        As :func:`check_writable` takes them.
+
+    Yields
+    ------
+    dict of Path to Path
+        Where to write each result; what is not written does not appear.
 
     Raises
     ------
     OutputError
         As :func:`check_writable`; where a result is named twice, or another run is at work in its
         folder.
-
-    Examples
-    --------
-    >>> from nodegen.io.files import write_text
-    >>> result = Path(getfixture("tmp_path")) / "out" / "a.json"
-    >>> with claim(result) as staged:
-    ...     write_text(staged[result], "1")
-    >>> result.read_text()
-    '1'
     """
     for number, result in enumerate(results):
         if any(_same_file(result, other) for other in results[:number]):

@@ -116,7 +116,7 @@ def to_array(image: Image) -> np.ndarray:
 
 
 def to_image(pixels: np.ndarray, like: Image) -> Image:
-    """Give a stack (slice, row, column) the form of ``like``: its dimensions, type, geometry."""
+    """Give a stack, (slice, row, column), the form of ``like``: its dimensions, type, geometry."""
     if isinstance(like, np.ndarray):
         return pixels.reshape(like.shape).astype(like.dtype, copy=False)
     import SimpleITK as sitk
@@ -142,7 +142,12 @@ def hash_of(pixels: np.ndarray) -> Any:
 def largest_part(mask: np.ndarray, structure: np.ndarray | None = None) -> np.ndarray:
     """The largest connected part of a mask, as a mask; empty where that is.
 
-    ``structure`` says which neighbours are connected, as :func:`scipy.ndimage.label` takes it.
+    Parameters
+    ----------
+    mask : ndarray of bool
+        Of any shape.
+    structure : ndarray, optional
+        Which neighbours are connected, as :func:`scipy.ndimage.label` takes it.
     """
     from scipy.ndimage import label
 

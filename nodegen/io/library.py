@@ -1,9 +1,7 @@
-"""The library of nodules: a folder of four plain files, written, read and checked.
+"""The library of nodules, of the four files in docs/formats.md; the index is written last.
 
-docs/formats.md describes them. The index, ``library.json``, is written last: a folder without it
-holds no library. The hash of ``nodules.csv``, whose columns are the fields of :class:`Row`, commits
-to every entry's own hash, and so to the whole library. Opening checks everything but the pixels,
-which are memory-mapped; picking an entry reads and checks that entry alone.
+The hash of ``nodules.csv`` commits to every entry's own, and so to the whole library. Opening
+checks all but the pixels, which are memory-mapped; picking an entry reads and checks that one.
 """
 
 import csv
@@ -185,7 +183,10 @@ class Library:
 def write_library(folder: Path, nodules: Iterable[Nodule]) -> str:
     """Write a library of nodules in their order, replacing the folder's own; the index comes last.
 
-    Returns its SHA-256.
+    Returns
+    -------
+    str
+        The library's SHA-256.
 
     Raises
     ------

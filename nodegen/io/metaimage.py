@@ -1,19 +1,16 @@
 """MetaImage (.mha, .mhd): read exactly, or refused with the name of the field; and written.
 
-A header is text of any length, up to the line ``ElementDataFile``; what follows it, or lies in the
-file that it names, is the pixels, raw or as one zlib stream. Memory is taken for what the file
-really holds, never for what a header claims. Pixels in several files (``LIST``, patterns), as text
-or by gzip are refused.
+Memory is taken for what the file really holds, never for what a header claims.
 """
 
 import math
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from isal import isal_zlib
@@ -48,7 +45,10 @@ _KNOWN = {
     *("BinaryData", "BinaryDataByteOrderMSB", "CompressedData", "TransformMatrix", "Offset"),
     *("ElementSpacing", "ElementSize", _LAST),
 }
+_WHOLE, _EITHER = "a whole number is wanted", "True or False is wanted"
 _TRUE, _FALSE = ("true", "t", "1", "yes", "y"), ("false", "f", "0", "no", "n")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,36 +66,21 @@ class _Header:
         remedy = "convert it" if key == "ElementType" else "correct the header"
         return StackError(f"{self.path} {said} in its header, where {wanted}; {remedy}.")
 
-    def flag(self, key: str, default: bool = False) -> bool:
-        """A field of true or false."""
-        value = self.fields.get(key)
-        if value is None:
-            return default
-        if value.lower() in _TRUE or value.lower() in _FALSE:
-            return value.lower() in _TRUE
-        raise self.fault(key, "True or False is wanted")
-
-    def whole(self, key: str, default: int | None = None) -> int:
-        """A field of one whole number."""
+    def get(self, key: str, read: Callable[[str], T], wanted: str, default: T | None = None) -> T:
+        """A field as ``read`` has it, which raises a ValueError of what is not wanted."""
         value = self.fields.get(key)
         if value is None and default is not None:
             return default
         try:
-            return int(value or "")
+            return read(value or "")
         except ValueError:
-            raise self.fault(key, "a whole number is wanted") from None
+            raise self.fault(key, wanted) from None
 
-    def numbers(self, key: str, count: int) -> tuple[float, ...] | None:
-        """A field of so many numbers; None where it is not there."""
-        if key not in self.fields:
-            return None
-        try:
-            values = tuple(float(word) for word in self.fields[key].split())
-        except ValueError:
-            values = ()
-        if len(values) != count or not all(map(math.isfinite, values)):
-            raise self.fault(key, f"{count} finite numbers are wanted")
-        return values
+
+def _flag(word: str) -> bool:
+    if word.lower() not in _TRUE + _FALSE:
+        raise ValueError
+    return word.lower() in _TRUE
 
 
 def read_metaimage(path: Path) -> tuple[np.ndarray, Geometry]:
@@ -107,14 +92,14 @@ def read_metaimage(path: Path) -> tuple[np.ndarray, Geometry]:
     header = _read_header(path)
     if header.fields.get("ObjectType", "Image") != "Image":
         raise header.fault("ObjectType", "Image is wanted")
-    dimension = header.whole("NDims")
-    check_axes(path, header.whole("ElementNumberOfChannels", 1), dimension)
-    if not header.flag("BinaryData", True):
+    dimension = header.get("NDims", int, _WHOLE)
+    check_axes(path, header.get("ElementNumberOfChannels", int, _WHOLE, 1), dimension)
+    if not header.get("BinaryData", _flag, _EITHER, True):
         raise header.fault("BinaryData", "True is wanted, since pixels as text are not read")
     dtype, shape = _dtype(header), _shape(header, dimension)
     geometry = _geometry(header, dimension)
     path, start = _place(header)
-    if header.flag("CompressedData"):
+    if header.get("CompressedData", _flag, _EITHER, False):
         pixels = _inflated(path, start, shape, dtype)
     else:
         pixels = _raw(path, start, header.end if path == header.path else 0, shape, dtype)
@@ -126,7 +111,7 @@ def read_metaimage(path: Path) -> tuple[np.ndarray, Geometry]:
 def count_slices(path: Path) -> int:
     """Slices of a MetaImage, by its header; StackError or OSError where it cannot be read."""
     header = _read_header(path)
-    dimension = header.whole("NDims")
+    dimension = header.get("NDims", int, _WHOLE)
     return _shape(header, dimension)[0] if dimension == 3 else 1
 
 
@@ -161,27 +146,35 @@ def _dtype(header: _Header) -> np.dtype:
     name = header.fields.get("ElementType", "")
     if name not in _TYPES:
         raise header.fault("ElementType", f"one of {', '.join(_TYPES)} is allowed")
-    big = header.flag("BinaryDataByteOrderMSB")
+    big = header.get("BinaryDataByteOrderMSB", _flag, _EITHER, False)
     return np.dtype(_TYPES[name]).newbyteorder(">" if big else "<")
 
 
 def _shape(header: _Header, dimension: int) -> tuple[int, ...]:
-    try:
-        sizes = [int(word) for word in header.fields.get("DimSize", "").split()]
-    except ValueError:
-        sizes = []
-    if len(sizes) != dimension or min(sizes) < 1:
-        raise header.fault("DimSize", f"{dimension} whole numbers from 1 on are wanted")
-    return tuple(sizes[::-1])
+    def sizes(words: str) -> tuple[int, ...]:
+        found = tuple(map(int, words.split()))
+        if len(found) != dimension or min(found) < 1:
+            raise ValueError
+        return found[::-1]
+
+    return header.get("DimSize", sizes, f"{dimension} whole numbers from 1 on are wanted")
 
 
 def _geometry(header: _Header, n: int) -> Geometry:
+    def numbers(key: str, default: Sequence[float]) -> tuple[float, ...]:
+        def read(words: str) -> tuple[float, ...]:
+            values = tuple(map(float, words.split()))
+            if len(values) != len(default) or not all(map(math.isfinite, values)):
+                raise ValueError
+            return values
+
+        return header.get(key, read, f"{len(default)} finite numbers are wanted", tuple(default))
+
     key = "ElementSpacing" if "ElementSpacing" in header.fields else "ElementSize"
-    spacing = header.numbers(key, n) or (1.0,) * n
+    spacing, origin = numbers(key, [1.0] * n), numbers("Offset", [0.0] * n)
     if min(spacing) <= 0:
         raise header.fault(key, "numbers above 0 are wanted")
-    origin = header.numbers("Offset", n) or (0.0,) * n
-    axes = header.numbers("TransformMatrix", n * n) or tuple(np.eye(n).ravel().tolist())
+    axes = numbers("TransformMatrix", np.eye(n).ravel().tolist())
     # MetaImage lists the direction axis by axis, so column by column of the matrix.
     matrix = np.reshape(axes, (n, n)).T
     if abs(np.linalg.det(matrix)) < 1e-12:  # rounding error of a determinant of unit vectors
@@ -195,8 +188,8 @@ def _geometry(header: _Header, n: int) -> Geometry:
 
 def _place(header: _Header) -> tuple[Path, int]:
     """The file that holds the pixels, and their first byte; -1: they are its last ones."""
-    name, skip = header.fields[_LAST], header.whole("HeaderSize", 0)
-    if skip < -1 or (skip == -1 and header.flag("CompressedData")):
+    name, skip = header.fields[_LAST], header.get("HeaderSize", int, _WHOLE, 0)
+    if skip < -1 or (skip == -1 and header.get("CompressedData", _flag, _EITHER, False)):
         raise header.fault("HeaderSize", "0, or the bytes before the pixels, are wanted")
     if name.lower() == "local":
         if 0 < skip < header.end:

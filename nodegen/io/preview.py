@@ -18,10 +18,18 @@ def eight_bit(
     of: np.ndarray | None = None,
     least_width: float = 1e-6,
 ) -> np.ndarray:
-    """Window grey levels, of any shape, to 8 bit by percentiles, which become 0 and 255.
+    """Window grey levels to 8 bit.
 
-    They are those of the grey levels themselves, or ``of`` others. A window narrower than
-    ``least_width`` grey levels grows on both sides, so that a quiet place is not all noise.
+    Parameters
+    ----------
+    pixels : ndarray
+        Of any shape.
+    percentiles : (low, high)
+        Of the grey levels: what becomes 0 and 255.
+    of : ndarray, optional
+        Other grey levels whose percentiles count.
+    least_width : float
+        A narrower window, in grey levels, grows to it, so that a quiet place is not all noise.
 
     Examples
     --------
@@ -36,9 +44,14 @@ def eight_bit(
 
 
 def around(box: Box, shape: tuple[int, ...], sides: float) -> tuple[slice, slice]:
-    """Rows and columns of a square around a box, cut off at the edges of a slice of ``shape``.
+    """Rows and columns of a square around a box.
 
-    ``sides`` is the side of the square over the box's larger side.
+    Parameters
+    ----------
+    box, shape : Box, (rows, columns)
+        The box, and its slice, at whose edges the square is cut off.
+    sides : float
+        Side of the square over the box's larger side.
     """
     x, y = box.centre
     half = sides * max(box.width, box.height) / 2
@@ -51,7 +64,13 @@ def around(box: Box, shape: tuple[int, ...], sides: float) -> tuple[slice, slice
 def resized(
     image: Image.Image, side: int, resample: Image.Resampling = Image.Resampling.LANCZOS
 ) -> tuple[Image.Image, float]:
-    """An image whose larger side is ``side`` px, and its scale: new pixels for each old one."""
+    """Resize an image until its larger side is ``side`` px.
+
+    Returns
+    -------
+    image, scale : PIL.Image.Image, float
+        The scale is the number of new pixels for each old one along a side.
+    """
     scale = side / max(image.size)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     return image.resize(size, resample), scale

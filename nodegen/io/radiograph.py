@@ -47,9 +47,17 @@ def reads_as_dicom(path: Path) -> bool:
 
 
 def find_radiographs(inputs: list[Path]) -> list[tuple[Path, Path]]:
-    """Files of the formats that can be read, in folders and those below, or named one by one.
+    """Find files of the formats that are read.
 
-    With each, sorted, comes its root: the folder that was given, or the file's own.
+    Parameters
+    ----------
+    inputs : list of Path
+        Folders, of which those below count, too, and files.
+
+    Returns
+    -------
+    list of (Path, Path)
+        Each file, sorted, and its root: the folder that was given, or the file's own.
 
     Raises
     ------
@@ -89,7 +97,7 @@ def read_radiographs(path: Path) -> Iterator[Radiograph]:
 
 
 def read_radiograph(path: Path, number: int = 0) -> Radiograph:
-    """Read one radiograph of a file; see :func:`read_radiographs`."""
+    """Read slice or frame ``number`` of a file; raises as :func:`read_radiographs`."""
     for radiograph in read_radiographs(path):
         if radiograph.slice == number:
             return radiograph
@@ -99,7 +107,13 @@ def read_radiograph(path: Path, number: int = 0) -> Radiograph:
 def why_left_out(error: Exception, name: str, log: str) -> tuple[str, str]:
     """Why a radiograph is left out, and of a fault in nodegen itself the traceback, for the log.
 
-    What is no fault of the radiograph's, but of the output, the settings or the model, is raised.
+    Parameters
+    ----------
+    error : Exception
+        What was raised; raised again where it is no fault of the radiograph's, but of the output,
+        the settings or the model.
+    name, log : str
+        The radiograph's, and where the traceback will stand.
     """
     if isinstance(error, StackError):
         return str(error), ""
@@ -118,7 +132,12 @@ def why_left_out(error: Exception, name: str, log: str) -> tuple[str, str]:
 def left_out(name: str, log: Path | None = None) -> Iterator[None]:
     """Name a radiograph at which the block fails, and why, on stderr; the run goes on.
 
-    A fault in nodegen itself is raised, unless there is a log for its traceback.
+    Parameters
+    ----------
+    name : str
+        The radiograph's.
+    log : Path, optional
+        Gets the traceback of a fault in nodegen itself, which is raised where there is no log.
     """
     try:
         yield

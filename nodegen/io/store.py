@@ -39,7 +39,13 @@ class Store:
 
     @classmethod
     def at(cls, given: str | os.PathLike[str]) -> Store:
-        """The store at a path or an address; SettingError where nothing opens such an address."""
+        """The store at a path or an address.
+
+        Raises
+        ------
+        SettingError
+            Where nothing opens such an address.
+        """
         text = os.fspath(given)
         if "://" not in text:
             if _SHORTENED.match(text):
@@ -124,10 +130,7 @@ class Store:
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
-        """A file by a local path, for as long as the block lasts.
-
-        With it come those that differ from it in the ending alone, as MetaImage's ``.raw`` does.
-        """
+        """A file by a local path, for as long as the block lasts; of .mhd with its pixels."""
         if self.folder is not None:
             yield self.folder / name
             return
@@ -154,7 +157,10 @@ class Store:
     def staged(self, marker: str) -> Iterator[Path]:
         """A local folder to write into: the store's own, or one that is sent when the block ends.
 
-        The marker is the file that is sent after all the others.
+        Parameters
+        ----------
+        marker : str
+            Name of the file that is sent after all the others.
         """
         if self.folder is not None:
             yield self.folder

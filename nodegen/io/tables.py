@@ -24,9 +24,16 @@ def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> 
 def csv_text(
     head: Sequence[object], rows: Iterable[Sequence[object]], digits: int | None = 4
 ) -> str:
-    r"""A table as comma-separated values: the columns' names, and rows, which may be shorter.
+    r"""A table as comma-separated values; NaN becomes empty.
 
-    Floats get so many digits after the point, None: as many as say it exactly; NaN becomes empty.
+    Parameters
+    ----------
+    head : sequence
+        The columns' names.
+    rows : iterable of sequences
+        Those that are shorter are filled up.
+    digits : int or None
+        Of floats, after the point; None: as many as say it exactly.
 
     Examples
     --------

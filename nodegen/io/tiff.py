@@ -1,9 +1,7 @@
 """TIFF: read exactly, or refused rather than guessed; and written, a page for each slice.
 
-Every page of the file counts but thumbnails (reduced resolution) and transparency masks, which the
-file marks as such; the rest must be alike, and make the stack in the file's order. ImageJ's and
-tifffile's own forms, several slices behind one page, are taken too. tifffile decodes (imagecodecs
-for what is compressed); what it would pass over with a line in a log is refused here.
+All pages but thumbnails and transparency masks must be alike, and make the stack in their order.
+What tifffile would pass over with a line in a log is refused.
 """
 
 from __future__ import annotations
