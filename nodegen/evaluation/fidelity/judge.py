@@ -26,7 +26,7 @@ from nodegen.evaluation.fidelity.nodule_measures import MEASURES, Measure, measu
 from nodegen.evaluation.fidelity.reference import Reference, digest_of
 from nodegen.evaluation.statistics import auc_error
 from nodegen.io.boxes import BOXES, Box, read_boxes
-from nodegen.io.stack import image_at, read_stack
+from nodegen.io.stack import find_image, read_stack
 from nodegen.lungs.fields import Lungs
 
 JUDGED = {  # all that is measured of a box
@@ -156,7 +156,7 @@ def read_pair(before: Path, after: Path, boxes: Path | None = None) -> StackPair
     StackError, BoxesError
         Where the two have different shapes, one cannot be read, or the boxes do not fit.
     """
-    before, after = image_at(before), image_at(after)
+    before, after = find_image(before), find_image(after)
     old, new = read_stack(before), read_stack(after)
     if old.pixels.shape != new.pixels.shape:
         raise StackError(
