@@ -33,7 +33,7 @@ from nodegen.synthesis.noise_and_blur import noise_and_blur, noise_and_blur_stre
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson
 from nodegen.synthesis.visibility import HIDDEN, HIDDEN_BELOW, NEAR, OFF, flags_of, with_lungs
-from nodegen.workers import Workers, workers_for
+from nodegen.workers import Workers, keep_memory, workers_for
 
 if TYPE_CHECKING:
     import torch
@@ -110,6 +110,7 @@ class Renderer:
     def __init__(self, settings: Settings | None = None):
         self.settings = settings or Settings()
         self._processes: Processes | None = None
+        keep_memory()
         if self.settings.device == "cuda":
             choose_device("cuda")  # said now where there is none, not after the reading
 

@@ -229,7 +229,7 @@ def larger(library: Library, size_px: float) -> np.ndarray:
 
 
 def _enough(library: Library, chosen: np.ndarray) -> bool:
-    return len({library.names[index] for index in chosen}) >= CANDIDATES_MIN_NODULES
+    return len({library.names[index] for index in chosen.tolist()}) >= CANDIDATES_MIN_NODULES
 
 
 def _first_nodules(library: Library, order: np.ndarray) -> np.ndarray:
