@@ -15,9 +15,16 @@ from nodegen.dicom.write import uid
 
 
 def segmentation(image: Dataset, masks: list[np.ndarray], key: tuple[str, ...]) -> Dataset:
-    """A binary segmentation over an image of :mod:`nodegen.dicom.write`, a segment for each nodule.
+    """Make a binary segmentation with a segment for each nodule.
 
-    Its UIDs follow from the key. Masks are bool, (row, column).
+    Parameters
+    ----------
+    image : pydicom.Dataset
+        From :mod:`nodegen.dicom.write`.
+    masks : list of ndarray of bool
+        Each (row, column), as the image.
+    key : tuple of str
+        What its UIDs follow from.
     """
     algorithm = AlgorithmIdentificationSequence(
         name="nodegen", version=__version__, family=codes.DCM.ArtificialIntelligence

@@ -52,9 +52,18 @@ def uid(*parts: object) -> str:
 def in_stored_form(
     source: Dataset, stored: np.ndarray, mm: float, derivation: Derivation
 ) -> Dataset:
-    """An image in its source's own matrix, bits, grey scale and photometric interpretation.
+    """Make an image in its source's own matrix, bits, grey scale and photometric interpretation.
 
-    `stored` are its values, changed; `mm` is the size of a pixel for a source that does not say it.
+    Parameters
+    ----------
+    source : pydicom.Dataset
+        Clean elements.
+    stored : ndarray, shape (row, column)
+        Its values, changed.
+    mm : float
+        Size of a pixel, for a source that does not say it.
+    derivation : Derivation
+        What it says besides.
     """
     made = _begun(source, derivation)
     if not derivation.keep_identity:
@@ -78,12 +87,24 @@ def in_new_form(
     resampled: float = 1.0,
     calibrated: bool = False,
 ) -> Dataset:
-    """An image whose stored values are the grey levels themselves, MONOCHROME2.
+    """Make an image whose stored values are the grey levels themselves, MONOCHROME2.
 
-    ``BitsStored`` is 12 where uint16 stays in 0..4095. The source is None where the radiograph came
-    from a file that is no DICOM. `window` is what is shown black and white, `mm` the size of a
-    pixel, `resampled` the px for each px of the source, by which its pixel sizes are divided;
-    `calibrated` says that `mm` follows from the width of the lungs, because no file says it.
+    Parameters
+    ----------
+    source : pydicom.Dataset or None
+        None where the radiograph came from a file that is no DICOM.
+    pixels : ndarray of uint8 or uint16, shape (row, column)
+        ``BitsStored`` is 12 where they stay in 0..4095.
+    window : (float, float)
+        Grey levels that are shown black and white.
+    mm : float
+        Size of a pixel.
+    derivation : Derivation
+        What the image says besides.
+    resampled : float
+        The px for each px of the source, by which its pixel sizes are divided.
+    calibrated : bool
+        Whether `mm` follows from the width of the lungs, because no file says it.
     """
     made = _begun(source, derivation)
     for name in elements.PIXELS:

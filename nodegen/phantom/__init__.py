@@ -1,8 +1,6 @@
 """Simulated chest radiographs with boxes, made by calculation: no patient's data is in them.
 
-The path of a pixel is :mod:`nodegen.phantom.render`. Lengths, densities and curves were set by eye,
-by how the chest looks beside real radiographs, but for the grey scale and the boxes, which say what
-they were fitted to.
+Lengths, densities and curves were set by eye, but for the grey scale and the boxes.
 """
 
 from dataclasses import replace

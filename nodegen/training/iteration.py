@@ -157,7 +157,7 @@ def recorded(work: Work, device: torch.device) -> Work:
                 made = work(*inputs)
             torch.cuda.current_stream(device).wait_stream(stream)
             return made
-        if not given:
+        if calls == WARM_UP + 1:
             given = [value.detach().clone() for value in inputs]
             with torch.cuda.graph(graph, stream=stream):
                 made = work(*given)
