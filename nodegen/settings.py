@@ -261,24 +261,18 @@ def _contrast_ends(text: str) -> tuple[float, float] | None:
 def _grades(text: str) -> dict[str, float] | None:
     if text == "real":
         return None
-    shares: dict[str, float] = {}
-    for part in text.split(","):
-        name, _, weight = part.partition("=")
-        name = name.strip().replace(" ", "-")
-        try:
-            share = float(weight) if weight else 1.0
-        except ValueError:
-            share = -1.0
-        if name not in GRADES or name in shares or not 0 <= share < float("inf"):
-            shares = {}
-            break
-        shares[name] = share
-    if not any(shares.values()):
+    parts = [part.partition("=") for part in text.split(",")]
+    names = [name.strip().replace(" ", "-") for name, _, _ in parts]
+    try:
+        weights = Range.items.validate_python([weight or 1 for _, _, weight in parts])
+    except ValidationError:
+        weights = ()
+    if not any(weights) or set(names) - GRADES.keys() or len(set(names)) < len(names):
         raise SettingError(
             f"subtlety is {text!r}, where real, one of {', '.join(GRADES)}, or weights as in "
             "subtle=2,obvious=1 are allowed; choose one of them."
         )
-    return shares
+    return dict(zip(names, weights, strict=True))
 
 
 def choose_device(name: str) -> torch.device:

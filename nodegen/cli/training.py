@@ -160,19 +160,12 @@ def prepare(
     axes
         Axes of the patch array (slice, row, column) to project along, 0 to 2; the baseline's is 1.
     """
-    import time
-
     from nodegen.nodules.prepare import SKIPPED
     from nodegen.nodules.prepare import prepare as prepare_library
 
-    start = time.perf_counter()
     done = prepare_library(
         patches, segmentations, output, workers=workers, axes=axes, overwrite=overwrite
     )
-    seconds = time.perf_counter() - start
-    print(
-        f"{done.nodules} nodules, {done.entries} projections in {output} "
-        f"({seconds:.1f} s); sha256 {done.sha256}"
-    )
+    print(f"{done.nodules} nodules, {done.entries} projections in {output}; sha256 {done.sha256}")
     if done.skipped:
         print(f"{len(done.skipped)} left out: see {output / SKIPPED}")

@@ -159,30 +159,19 @@ def _measured(
     box = recipe.box
     whole = np.zeros(body.shape, bool)
     whole[fitted.window] = fitted.mask
-    inner = _around(box, window)
-    near = ndimage.binary_dilation(whole[window][inner], iterations=AROUND_PX)
-    smooth = ndimage.gaussian_filter(change[inner], SMOOTH_PX)
+    near = ndimage.binary_dilation(whole[window], iterations=AROUND_PX)
+    smooth = ndimage.gaussian_filter(change, SMOOTH_PX)
     peak = float(np.quantile(smooth[near], 0.98)) if near.any() else 0.0
     seen = near & (smooth >= max(VISIBLE_SHARE * peak, 1e-6))
     tight, contrast = (box.left, box.top, box.left, box.top), 0.0
     for rows, columns in ndimage.find_objects(seen.astype(np.uint8)):  # one, or none
-        x, y = window[1].start + inner[1].start, window[0].start + inner[0].start
+        x, y = window[1].start, window[0].start
         tight = (x + columns.start, y + rows.start, x + columns.stop, y + rows.stop)
         contrast = float(np.median(smooth[seen]))
     size_mm = max(tight[2] - tight[0], tight[3] - tight[1]) * mm
     given = box.edges
     region = body.region(box)
     return DrawnNodule(given, tight, whole, size_mm, contrast, recipe.visibility, region, recipe)
-
-
-def _around(box: Box, window: Window) -> Window:
-    """Box and half of its size around it, clipped to the window and in its pixels."""
-    found = []
-    for low, high, place in ((box.top, box.bottom, window[0]), (box.left, box.right, window[1])):
-        reach = (high - low) // 2 + AROUND_PX
-        start = max(low - reach, place.start) - place.start
-        found.append(slice(start, min(high + reach, place.stop) - place.start))
-    return found[0], found[1]
 
 
 def _fault(nodule: DrawnNodule, choices: DatasetSettings) -> str | None:

@@ -213,8 +213,6 @@ def _tile(output: Store, record: Record) -> Image.Image:
 
 def _pixels(output: Store, record: Record) -> np.ndarray:
     """The image, float32 (row, column), from whichever of its files is there."""
-    for name in sorted(record["files"]):
-        if "/images" in f"/{name}":
-            with output.local(name) as path:
-                return read_radiograph(path).pixels.astype(np.float32)
-    return np.zeros((record["height"], record["width"]), np.float32)
+    image = next(name for name in sorted(record["files"]) if "/images" in f"/{name}")
+    with output.local(image) as path:
+        return read_radiograph(path).pixels.astype(np.float32)

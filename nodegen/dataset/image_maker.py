@@ -21,7 +21,7 @@ from nodegen.dataset.example import DrawnNodule, Example, make_example
 from nodegen.dataset.formats import IMAGE_FILES, Record
 from nodegen.dataset.png import mark_of, png, run_lengths, windowed
 from nodegen.dataset.sources import Source
-from nodegen.dataset.standardise import StandardisationTransform, in_original, standardise
+from nodegen.dataset.standardise import Standardised, in_original, standardise
 from nodegen.errors import OutputError, StackError
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.image import run_hash
@@ -35,12 +35,11 @@ from nodegen.synthesis.visibility import grade_of
 
 @dataclass(frozen=True)
 class Prepared:
-    """A radiograph that nodules are drawn into, and what is found in it once."""
+    """A radiograph, and what is found in it once."""
 
-    drawn: Radiograph
-    # The original that images are given in, where it is another, and how it was standardised.
-    back: tuple[StandardisationTransform, Radiograph] | None
-    places: Places
+    radiograph: Radiograph
+    form: Standardised | None  # that nodules are drawn into, where it is another
+    places: Places  # in that form
     facts: dict[str, Any]
 
 
@@ -88,9 +87,8 @@ class ImageMaker:
         try:
             radiograph = read_radiograph(path, source.slice)
             form = standardise(radiograph) if self.settings.standardise else None
-            drawn = form.radiograph if form else radiograph
-            lungs = form.lungs if form else find_lungs(drawn.pixels)
-            places = self.prior.places(lungs, drawn.pixels)
+            lungs = form.lungs if form else find_lungs(radiograph.pixels)
+            places = self.prior.places(lungs, (form.radiograph if form else radiograph).pixels)
         except StackError as error:
             raise StackError(str(error).replace(str(path), source.path)) from error
         facts: dict[str, Any] = {
@@ -99,20 +97,18 @@ class ImageMaker:
             "library_sha256": self.renderer.library.sha256,
             "model_sha256": self.renderer.model_sha256,
         }
-        if form is None:
-            return Prepared(drawn, None, places, facts)
-        facts["standardised"] = form.transformation.to_dict()
-        original = self.settings.space == "original"
-        back = (form.transformation, radiograph) if original else None
-        return Prepared(drawn, back, places, facts)
+        if form:
+            facts["standardised"] = form.transformation.to_dict()
+        return Prepared(radiograph, form, places, facts)
 
     def _draw(self, image: PlannedImage, source: Source, prepared: Prepared) -> None:
         settings = self.settings
         renderer = self.renderer.with_subtlety(settings.subtlety_of(image.split))
-        drawn, places = prepared.drawn, prepared.places
+        form, places = prepared.form, prepared.places
+        drawn = form.radiograph if form else prepared.radiograph
         example = make_example(drawn, places, image.nodules, image.seed, renderer, settings)
-        if prepared.back:
-            example = in_original(example, *prepared.back)
+        if form and settings.space == "original":
+            example = in_original(example, form.transformation, prepared.radiograph)
         record: Record = {
             **_head(image, source),
             "seed": example.seed,
