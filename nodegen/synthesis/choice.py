@@ -175,8 +175,12 @@ def plan_box(
 def seed_of_inputs(pixels: np.ndarray, boxes: Iterable[Box], digest: Any = None) -> int:
     """The seed of a run that was given none: 63 bits of a hash of its pixels and boxes.
 
-    ``pixels`` are the whole stack, (slice, row, column). The boxes' order does not count.
-    ``digest`` is what :func:`hash_of` gives for the pixels, where it is known; it stays as it is.
+    Parameters
+    ----------
+    pixels, boxes : ndarray of shape (slice, row, column), iterable of Box
+        The whole stack, and its boxes in any order.
+    digest : hash, optional
+        What :func:`hash_of` gives for the pixels, where it is known; it stays as it is.
     """
     places = repr(sorted(position(box) for box in boxes))
     digest = (hash_of(pixels) if digest is None else digest).copy()
@@ -193,12 +197,11 @@ def box_stream(seed: int, box: Box, occurrence: int) -> np.random.Generator:
 
 
 def alike(library: Library, size_px: float) -> np.ndarray:
-    """Entries whose diameter is close to a box's size, from which one is to be drawn uniformly.
+    """Entries whose diameter is close to a box's size (the paper's words), ascending, never none.
 
-    The paper's words. The baseline, and :func:`larger`, set no upper bound, so that most of what is
-    drawn into a small box is a mass, shrunk. Here the diameter lies between size / 5 and
-    ``ALIKE_MOST`` times that; where these are fewer than ``CANDIDATES_MIN_NODULES`` different
-    nodules, those nearest in size are taken. Indices come ascending, and never none.
+    The baseline sets no upper bound, so that most of what it draws into a small box is a mass,
+    shrunk. Where fewer than ``CANDIDATES_MIN_NODULES`` different nodules lie between size / 5 and
+    ``ALIKE_MOST`` times that, those nearest in size are taken.
     """
     wanted_mm = size_px / CANDIDATES_DIVISOR
     diameters_mm = library.diameters_mm
@@ -210,12 +213,10 @@ def alike(library: Library, size_px: float) -> np.ndarray:
 
 
 def larger(library: Library, size_px: float) -> np.ndarray:
-    """Entries that may fill a box, from which one is to be drawn uniformly.
+    """Entries that may fill a box by the baseline: diameter > size / 5, or where none, > size / 10.
 
-    As the baseline: those with diameter > size / 5, or, where none is, > size / 10. For big boxes
-    only a few nodules would qualify, and the same ones would come again and again; so where they
-    are fewer than ``CANDIDATES_MIN_NODULES`` different nodules, that many of the largest are taken
-    (all, of a smaller library).
+    Where they are fewer than ``CANDIDATES_MIN_NODULES`` different nodules, which would come again
+    and again, that many of the largest are taken.
     """
     diameters_mm = library.diameters_mm
     for divisor in (CANDIDATES_DIVISOR, CANDIDATES_DIVISOR_ELSE):

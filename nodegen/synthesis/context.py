@@ -77,10 +77,12 @@ class SliceContext:
 
 
 def to_unit(pixels: np.ndarray) -> np.ndarray:
-    """Map a slice's own minimum and maximum to 0..1 (float32); a flat slice becomes 0.
+    """Map a slice's own minimum and maximum to 0..1, float32; a flat slice becomes 0.
 
-    Right over the whole range of every pixel type: what single precision cannot hold, whole numbers
-    of 32 bit and floats of any size, is brought down in double precision.
+    Parameters
+    ----------
+    pixels : ndarray, shape (row, column)
+        Of any pixel type, over all of its range.
     """
     low, high = float(pixels.min()), float(pixels.max())
     if not high > low or not _narrow(pixels.dtype):
@@ -92,9 +94,14 @@ def to_unit(pixels: np.ndarray) -> np.ndarray:
 
 
 def rescale(pixels: np.ndarray, low: float, high: float, top: float) -> np.ndarray:
-    """Map ``low``..``high`` to 0..``top`` (float32), in double precision, of any pixel type.
+    """Map grey levels to float32, in double precision; an empty range gives 0.
 
-    What lies beyond the range goes beyond it; an empty range gives 0.
+    Parameters
+    ----------
+    pixels : ndarray
+        Of any shape and pixel type.
+    low, high, top : float
+        What becomes 0 and ``top``; pixels beyond go beyond.
     """
     if not high > low:
         return np.zeros(pixels.shape, dtype=np.float32)

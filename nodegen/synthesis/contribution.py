@@ -100,8 +100,12 @@ class FittedNodule:
 def fit_nodule(nodule: Nodule, recipe: Recipe, shape: tuple[int, ...]) -> FittedNodule:
     """Fit the recipe's nodule to its box, and pass it through the detector, without its contrast.
 
-    Of a recipe without ``fill`` it is the paper's projection in 0..1, which has no central disc.
-    ``shape`` is the slice's.
+    Parameters
+    ----------
+    nodule, recipe : Nodule, Recipe
+        Without the recipe's ``fill``: the paper's projection in 0..1, which has no central disc.
+    shape : tuple of int
+        The slice's, (row, column).
     """
     rows, columns = crop_window(recipe.box, shape)
     x, y = recipe.box.centre
@@ -211,9 +215,15 @@ def transfer(shape: tuple[int, int], blur_px: float) -> np.ndarray:
 def through_tone(nodule: FittedNodule, crop: np.ndarray) -> FittedNodule:
     """Weaken a nodule's contribution where the crop is bright, and the vessels that it replaces.
 
-    ``crop`` is the nodule's window of the slice, float32 in 0..1, before the nodule is blended in.
     The mean over the disc where contrast is measured stays as drawn, except where the crop is
-    saturated: there nothing is added. A nodule with the paper's contrast stays as it is.
+    saturated: there nothing is added.
+
+    Parameters
+    ----------
+    nodule : FittedNodule
+        With the paper's contrast it stays as it is.
+    crop : ndarray of float32, shape (row, column)
+        Its window of the slice, in 0..1, before it is blended in.
     """
     changed = nodule.contribution != 0
     if nodule.central_disc is None or not changed.any():

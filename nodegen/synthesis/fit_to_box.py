@@ -25,8 +25,12 @@ Window = tuple[slice, slice]  # (rows, columns)
 def crop_window(box: Box, shape: tuple[int, ...]) -> Window:
     """The crop of a box: 256 x 256 px around it, moved inside the slice.
 
-    It grows where the box and the reach of its mask would not fit, and is as large as the slice
-    where that is smaller.
+    It grows to hold the reach of the box's mask, as far as the slice goes.
+
+    Parameters
+    ----------
+    box, shape : Box, tuple of int
+        The shape is the slice's, (row, column).
     """
     side = max(CROP_PX, max(box.width, box.height) + 2 * MASK_REACH_PX)
     x, y = box.centre

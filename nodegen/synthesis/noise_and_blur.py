@@ -19,8 +19,17 @@ BYTE_MEAN, BYTE_SIGMA = 127.5, 73.9  # of all bytes
 
 
 def noise_and_blur(slice01: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Add noise, blur, and add noise again, to a copy of a slice (row, column), float32 in 0..1.
+    """Add noise, blur, and add noise again, to a copy of a slice.
 
+    Parameters
+    ----------
+    slice01 : ndarray of float32, shape (row, column)
+        In 0..1.
+    rng : Generator
+        Of the slice: :func:`noise_and_blur_stream`.
+
+    Notes
+    -----
     The first noise is even, in steps of a byte: blurred it is normal to 0.2 of its kurtosis, and a
     twelfth of the second's variance. That is of ``LEVELS`` quantiles of the normal distribution, up
     to 4.2 standard deviations. Both take a sixth of the time of drawing normal numbers.
@@ -45,8 +54,12 @@ def noise_and_blur_stream(seed: int, slice_: int) -> np.random.Generator:
 def blur(image: np.ndarray, sigma: float, truncate: float = BLUR_TRUNCATE) -> np.ndarray:
     """Blur an image as ``scipy.ndimage.gaussian_filter`` does, in half its time.
 
-    The image, float32, (row, column), goes on beyond its edges as it ends. ``sigma`` is in px, and
-    the kernel ends at ``truncate`` standard deviations.
+    Parameters
+    ----------
+    image : ndarray of float32, shape (row, column)
+        It goes on beyond its edges as it ends.
+    sigma, truncate : float
+        Standard deviation, px; where the kernel ends, in standard deviations.
     """
     taps, made = _taps(sigma, truncate), np.empty_like(image)
     for rows, near in _bands(len(image), len(taps) - 1):

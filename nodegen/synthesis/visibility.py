@@ -102,7 +102,10 @@ def graded(shares: Mapping[str, float], grade_share: float, within_share: float)
 def surround(slice01: np.ndarray, box: Box) -> tuple[float, float]:
     """Median, and standard deviation less a plane, of what lies around a box, both in 0..1.
 
-    Of the untouched slice (row, column) in 0..1; black padding does not count.
+    Parameters
+    ----------
+    slice01, box : ndarray of shape (row, column), Box
+        The untouched slice, in 0..1; black padding does not count.
     """
     side = float(box.side)
     x, y = box.centre
@@ -126,7 +129,15 @@ def surround(slice01: np.ndarray, box: Box) -> tuple[float, float]:
 
 @lru_cache(maxsize=64)
 def central_disc(shape: tuple[int, int], row: float, column: float, side: float) -> np.ndarray:
-    """The disc in which contrast is measured, as a mask of ``shape`` (row, column); never empty."""
+    """The disc in which contrast is measured, as a mask; never empty.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The mask's, (row, column).
+    row, column, side : float
+        The box's centre and side, px.
+    """
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     away = (rows + 0.5 - row) ** 2 + (columns + 0.5 - column) ** 2
     disc = np.asarray(away <= max(DISC * side, 1.0) ** 2)
@@ -167,9 +178,14 @@ WORDS = {
 
 
 def flags_of(box: Box, edges: np.ndarray, slice01: np.ndarray) -> list[str]:
-    """The flags of one box in its slice (row, column), which is in 0..1 of its own range.
+    """The flags of one box in its slice.
 
-    ``edges`` holds top, left, bottom and right of all boxes of the slice, this one's among them.
+    Parameters
+    ----------
+    box, edges : Box, ndarray of shape (box, 4)
+        Top, left, bottom and right of all boxes of the slice, this one's among them, px.
+    slice01 : ndarray, shape (row, column)
+        In 0..1 of its own range.
     """
     flags = []
     top, left, bottom, right = edges.T
@@ -185,7 +201,12 @@ def flags_of(box: Box, edges: np.ndarray, slice01: np.ndarray) -> list[str]:
 def with_lungs(recipes: Sequence[Recipe], lungs: Region | None) -> list[Recipe]:
     """The recipes of one slice, with the flag of those whose boxes lie off the lungs.
 
-    Without it where no two lungs are found, and of boxes that lie off the body as it is.
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        Those that lie off the body stay as they are.
+    lungs : Region or None
+        None where no two lungs are found: no recipe gets the flag.
     """
     flagged = []
     for recipe in recipes:

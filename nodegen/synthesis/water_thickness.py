@@ -78,7 +78,15 @@ def added_water(volume_hu: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, fl
 def along(added_mm: np.ndarray, step_mm: float, axis: int) -> tuple[np.ndarray, float]:
     """Sum what :func:`added_water` gave along one axis of its array, and cut it to the nodule.
 
-    All 0 where the nodule is no denser than lung. With it comes a sample's side, mm.
+    Parameters
+    ----------
+    added_mm, step_mm, axis
+        What it gave; 0, 1 or 2.
+
+    Returns
+    -------
+    water_mm, side_mm : ndarray of float32, shape (row, column), and float
+        All 0 where the nodule is no denser than lung; a sample's side.
 
     Examples
     --------
