@@ -203,13 +203,9 @@ def alike(library: Library, size_px: float) -> np.ndarray:
     shrunk. Where fewer than ``CANDIDATES_MIN_NODULES`` different nodules lie between size / 5 and
     ``ALIKE_MOST`` times that, those nearest in size are taken.
     """
-    wanted_mm = size_px / CANDIDATES_DIVISOR
-    diameters_mm = library.diameters_mm
-    chosen = np.flatnonzero((diameters_mm > wanted_mm) & (diameters_mm <= ALIKE_MOST * wanted_mm))
-    if _enough(library, chosen):
-        return chosen
-    away = np.abs(np.log(diameters_mm / (wanted_mm * np.sqrt(ALIKE_MOST))))
-    return _first_nodules(library, np.argsort(away, kind="stable"))
+    wanted_mm, diameters_mm = size_px / CANDIDATES_DIVISOR, library.diameters_mm
+    chosen = (diameters_mm > wanted_mm) & (diameters_mm <= ALIKE_MOST * wanted_mm)
+    return _enough(library, chosen, np.abs(np.log(diameters_mm / (wanted_mm * ALIKE_MOST**0.5))))
 
 
 def larger(library: Library, size_px: float) -> np.ndarray:
@@ -219,27 +215,20 @@ def larger(library: Library, size_px: float) -> np.ndarray:
     and again, that many of the largest are taken.
     """
     diameters_mm = library.diameters_mm
-    for divisor in (CANDIDATES_DIVISOR, CANDIDATES_DIVISOR_ELSE):
-        chosen = np.flatnonzero(diameters_mm > size_px / divisor)
-        if chosen.size:
-            break
-    if _enough(library, chosen):
-        return chosen
-    # The chosen ones are the first of the largest.
-    return _first_nodules(library, np.argsort(-diameters_mm, kind="stable"))
+    chosen = diameters_mm > size_px / CANDIDATES_DIVISOR
+    if not chosen.any():
+        chosen = diameters_mm > size_px / CANDIDATES_DIVISOR_ELSE
+    return _enough(library, chosen, -diameters_mm)
 
 
-def _enough(library: Library, chosen: np.ndarray) -> bool:
-    return len({library.names[index] for index in chosen.tolist()}) >= CANDIDATES_MIN_NODULES
-
-
-def _first_nodules(library: Library, order: np.ndarray) -> np.ndarray:
-    """Entries in this order until ``CANDIDATES_MIN_NODULES`` different nodules are complete."""
-    kept: list[int] = []
-    names: set[str] = set()
-    for index in order:
-        names.add(library.names[index])
-        if len(names) > CANDIDATES_MIN_NODULES:
-            break
-        kept.append(index)
-    return np.sort(np.array(kept, dtype=np.int64))
+def _enough(library: Library, chosen: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """The entries chosen, or, of too few different nodules, enough that are the least ``away``."""
+    names, kept = library.names, np.flatnonzero(chosen)
+    if len({names[index] for index in kept.tolist()}) >= CANDIDATES_MIN_NODULES:
+        return kept
+    order, seen = np.argsort(away, kind="stable"), set[str]()
+    for count, index in enumerate(order):
+        seen.add(names[index])
+        if len(seen) > CANDIDATES_MIN_NODULES:
+            return np.sort(order[:count])
+    return np.sort(order)
