@@ -64,16 +64,13 @@ def compare(
     StackError, BoxesError, OutputError
         As :func:`nodegen.pipeline.generate`; where a folder holds no case.
     """
-    if not methods or set(methods) - set(COMPARED) or len(set(methods)) < len(methods):
-        raise SettingError(
-            f"The methods are {', '.join(methods) or 'none'}, where one or more of "
-            f"{', '.join(COMPARED)} are allowed, each once; choose among them."
-        )
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise SettingError(
-            f"The seeds are {', '.join(map(str, seeds)) or 'none'}, where one or more are wanted, "
-            "each once; give others."
-        )
+    wanted = f"one or more of {', '.join(COMPARED)}"
+    for name, given, allowed in (("methods", methods, wanted), ("seeds", seeds, "one or more")):
+        if not given or len(set(given)) < len(given) or set(methods) - set(COMPARED):
+            raise SettingError(
+                f"The {name} are {', '.join(map(str, given)) or 'none'}, where {allowed} are "
+                "allowed, each once; give others."
+            )
     folders = list(dict.fromkeys(case.resolve() for given in inputs for case in _cases(given)))
 
     def runs() -> Iterator[Treated]:

@@ -33,11 +33,7 @@ Place = tuple[str, int, int, int, int]  # the radiograph's digest, and the box
 
 
 def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The changed region and its core, both (row, column) masks; empty where nothing grew brighter.
-
-    Of the smoothed change: the largest connected part above a quarter of its maximum, and in it
-    what lies above half.
-    """
+    """The changed region and its core, both (row, column) masks; empty where nothing grew brighter."""
     smooth = ndimage.gaussian_filter(change, REGION_BLUR_PX)
     peak = float(smooth.max())
     if peak <= 0:
@@ -47,10 +43,7 @@ def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def grain_of(before: np.ndarray, after: np.ndarray) -> float:
-    """Standard deviation of the detail under 1.5 px in the changed core, after over before.
-
-    1 for an image (row, column) against itself; below 0.85 a nodule is smoother than its surround.
-    """
+    """Standard deviation of the detail under 1.5 px in the changed core, after over before."""
     _, core = region_of(after - before)
     if not core.any():
         return 1.0
@@ -79,8 +72,7 @@ def features_of(pixels: np.ndarray, crop: NoduleCrop) -> list[float]:
 def detectability(features: np.ndarray, places: list[Place], seed: int = 0) -> float:
     """Cross-validated AUC of a random forest, from features (box, untouched or treated, band).
 
-    0.5 where no grain gives a nodule away; NaN for fewer than ``FEWEST`` places. A place that is
-    treated several times never lies in training and in test at once.
+    NaN for fewer than ``FEWEST`` places; one never lies in training and in test at once.
     """
     names = sorted(set(places))
     if len(names) < FEWEST:

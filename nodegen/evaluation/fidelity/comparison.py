@@ -29,13 +29,9 @@ Sample = tuple[np.ndarray, np.ndarray]  # values (nodule,) or (nodule, measure),
 
 @dataclass(frozen=True)
 class Distance(Estimate):
-    """A Wasserstein distance in standard deviations of the real distribution.
+    """A Wasserstein distance in standard deviations of the real distribution."""
 
-    Its interval is by bootstrap over radiographs. ``alike`` is the median distance of as many
-    nodules drawn from the real ones: with few nodules, not 0.
-    """
-
-    alike: float
+    alike: float  # median distance of as many nodules drawn from the real ones: not 0 of few
 
 
 @dataclass(frozen=True)
@@ -61,10 +57,7 @@ class Comparison:
 
 
 def compare_with(reference: Reference, rows: Sequence[dict[str, Any]]) -> Comparison:
-    """Compare measured synthetic nodules with a reference; all is NaN without one.
-
-    Each row has ``radiograph`` (digest), ``size_px``, ``ground``, ``profile`` and ``MEASURES``.
-    """
+    """Compare the rows of measured synthetic nodules with a reference; all is NaN without one."""
     real = reference.table()
     synthetic = pd.DataFrame(rows, columns=None if rows else real.columns)
     rests_on = {name: int(real[name].count()) for name in MEASURES}
@@ -157,10 +150,8 @@ def two_sample_auc(real: Sample, synthetic: Sample, seed: int = 0) -> Estimate:
     """Cross-validated AUC of classifiers that part real from synthetic nodules, by all measures.
 
     Two, whose scores are summed: a logistic regression sees a measure that is too large or too
-    small, a support vector machine one that varies too little or goes wrongly with another. On some
-    hundred nodules both do as well as a random forest, in a tenth of the time. Both kinds count
-    alike; a radiograph never lies in training and in test at once. 0.5 where nodules are alike,
-    NaN for fewer than five radiographs of a kind.
+    small, a support vector machine one that varies too little or goes wrongly with another. A
+    radiograph never lies in training and in test at once. NaN for fewer than five of a kind.
     """
     nothing = estimate(np.nan, [])
     x, names = map(np.concatenate, zip(real, synthetic, strict=True))

@@ -116,21 +116,17 @@ def measure_nodule(crop: NoduleCrop) -> dict[str, float]:
 
 
 def _gradient_rms(crop: NoduleCrop) -> float:
-    """Root mean square gradient of the surround in one direction, grey levels / px, at least 0.1.
-
-    What ribs, vessels and noise do of themselves; noise is blurred by 1 px.
-    """
+    """RMS gradient of the blurred surround in one direction, grey levels / px, at least 0.1."""
     down, across = np.gradient(ndimage.gaussian_filter(crop.pixels, 1.0))
     slopes = (down**2 + across**2)[crop.surround]
     return max(float(np.sqrt(slopes.mean() / 2)), 0.1)
 
 
 def _texture(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
-    """Deviation of two bands of detail, inside an outline and at its rim, over the surround's.
+    """Median absolute deviation of two bands, inside an outline and at its rim, over the surround's.
 
-    ``grain_...`` is finer than 1 px, ``texture_...`` 1 to 3 px; 1 where the surround has none.
-    Deviations are median absolute ones: a vessel hardly moves them. The profile along the outline
-    (half sides, by ray) is taken off before: a sharp edge is no texture.
+    1 where the surround has none. The profile along the outline (half sides, by ray) is taken off
+    before: a sharp edge is no texture.
     """
     share = crop.radius / np.interp(crop.angle, RAYS, outline, period=2 * np.pi)
     shells, medians = ring_medians(crop.pixels, (share / SHELL).astype(int))

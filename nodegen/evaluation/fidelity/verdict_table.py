@@ -21,10 +21,7 @@ Row = list[object]
 
 
 def verdict_sentence(verdict: Verdict) -> str:
-    """Whether a classifier distinguishes the nodules from real ones, and which medians are off.
-
-    Of fewer than ``FEWEST`` boxes nothing is said.
-    """
+    """Whether a classifier distinguishes the nodules from real ones, and which medians are off."""
     boxes, real, auc = verdict.boxes, verdict.comparison, verdict.comparison.classifier_auc
     if boxes < FEWEST:
         are = "box is" if boxes == 1 else "boxes are"

@@ -1,8 +1,8 @@
 """The analysis of a study: figures with intervals, by reader and by subgroup, as page and CSV."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,11 +15,11 @@ from nodegen.io.files import write_text
 from nodegen.io.tables import csv_text, markdown_table
 
 WRITTEN = PAGE, FIGURES, CASES = "analysis.html", "analysis.csv", "cases.csv"
+SECONDS = "seconds a case, quartiles"
 SUBGROUPS = ("size", "contrast to noise", "zone", "group", "source")
 
 
-@dataclass(frozen=True)
-class FigureRow:
+class FigureRow(NamedTuple):
     """One figure of one subgroup, over all readers or of one."""
 
     figure: str
@@ -28,13 +28,11 @@ class FigureRow:
     estimate: ReaderEstimate
 
 
-@dataclass(frozen=True)
-class Analysis:
+class Analysis(NamedTuple):
     """All figures of a study."""
 
     study: Study
     rows: list[FigureRow]
-    seconds: dict[str, tuple[float, float, float]]  # of each reader: quartiles a case
 
 
 def analyse(key: Path, answers: Sequence[Path], output: Path) -> Analysis:
@@ -68,7 +66,8 @@ def analyse(key: Path, answers: Sequence[Path], output: Path) -> Analysis:
         for figure, estimate in figures(study, cases, given)
     ]
     rows.append(FigureRow("Fleiss kappa", "all", "all", agreement(study)))
-    analysis = Analysis(study, rows, seconds(study))
+    rows += [FigureRow(SECONDS, "all", reader, found) for reader, found in seconds(study)]
+    analysis = Analysis(study, rows)
     write_text(output / FIGURES, _figures_csv(analysis))
     write_text(output / CASES, _cases_csv(study))
     write_text(output / PAGE, _page(analysis))
@@ -97,13 +96,11 @@ def _method(study: Study, case: str) -> str:
 
 def _figures_csv(analysis: Analysis) -> str:
     head = ("figure", "subgroup", "reader", "cases", "value", "low", "high")
-    rows: list[tuple[object, ...]] = [
+    rows = (
         (row.figure, row.subgroup, row.reader, e.cases, e.value, e.low, e.high)
         for row in analysis.rows
         for e in [row.estimate]
-    ]
-    for reader, (low, middle, high) in analysis.seconds.items():
-        rows.append(("seconds a case, quartiles", "all", reader, "", middle, low, high))
+    )
     return csv_text(head, rows)
 
 
@@ -123,13 +120,15 @@ def _cases_csv(study: Study) -> str:
 
 def markdown(analysis: Analysis) -> str:
     """The figures over all cases and readers, and each reader's seconds a case, in Markdown."""
-    rows: list[tuple[object, ...]] = [
-        (row.figure, row.estimate, row.estimate.cases)
+    rows = (
+        (
+            row.figure if row.reader == "all" else f"{row.figure}, {row.reader}",
+            row.estimate,
+            row.estimate.cases,
+        )
         for row in analysis.rows
-        if (row.subgroup, row.reader) == ("all", "all")
-    ]
-    for reader, (low, middle, high) in analysis.seconds.items():
-        rows.append((f"seconds a case, {reader}", f"{middle:.1f} ({low:.1f} to {high:.1f})", ""))
+        if row.subgroup == "all" and (row.reader == "all" or row.figure == SECONDS)
+    )
     return markdown_table(("figure", "over all readers", "cases"), rows)
 
 
@@ -138,6 +137,7 @@ def _page(analysis: Analysis) -> str:
         "analysis": analysis,
         "study": analysis.study,
         "main": analysis.rows[0].figure,
+        "seconds": SECONDS,
         "across": lambda value: round(20 + 360 * value, 1),
         "is_known": lambda value: not np.isnan(value),
         "style": style(),

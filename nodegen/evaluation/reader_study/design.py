@@ -66,10 +66,7 @@ def plan_study(plan: StudyPlan, material: Material) -> list[StudyCase]:
 def practice_first(
     cases: Sequence[StudyCase], count: int, rng: np.random.Generator
 ) -> list[StudyCase]:
-    """Shuffle the cases and make the first ``count`` of them practice.
-
-    Both parts hold the kinds of case in the same proportions: practice teaches no wrong odds.
-    """
+    """Shuffle the cases; the first ``count`` are practice, with the kinds in the same shares."""
     kinds: dict[str, list[StudyCase]] = defaultdict(list)
     for i in rng.permutation(len(cases)):
         kinds[cases[i].kind].append(cases[i])
@@ -141,10 +138,7 @@ def _places(
 
 
 def stratify(places: Sequence[Place]) -> list[dict[str, str]]:
-    """Size and contrast to noise (thirds of those given) and zone of each place; group and source.
-
-    A synthetic nodule has the words of the real one that it is matched to.
-    """
+    """Size and contrast to noise (thirds of those given) and zone of each place; group and source."""
     sizes = _thirds([place.size for place in places], ("small", "medium", "large"))
     contrasts = _thirds([place.contrast_to_noise for place in places], ("low", "medium", "high"))
     return [

@@ -86,12 +86,10 @@ def agreement(study: Study) -> ReaderEstimate:
     return ReaderEstimate(kappa, np.nan, np.nan, len(study.cases), len(answers))
 
 
-def seconds(study: Study) -> dict[str, tuple[float, float, float]]:
-    """Quartiles of each reader's seconds a case; a reader without times is left out."""
-    found = {}
+def seconds(study: Study) -> Figures:
+    """Median and quartiles of each reader's seconds a case; a reader without times is left out."""
     for reader, mine in study.answers.items():
-        times = np.array([mine[case]["seconds"] for case in study.cases], dtype=float)
-        if not np.isnan(times).all():
-            low, middle, high = np.nanpercentile(times, (25, 50, 75))
-            found[reader] = float(low), float(middle), float(high)
-    return found
+        times = [mine[case]["seconds"] for case in study.cases if mine[case]["seconds"] is not None]
+        if times:
+            low, middle, high = np.percentile(times, (25, 50, 75)).tolist()
+            yield reader, ReaderEstimate(middle, low, high, len(times))

@@ -7,6 +7,7 @@ jackknifed covariances and Hillis' degrees of freedom (Hillis 2007, Stat Med 26:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -34,8 +35,7 @@ NOTHING = ReaderEstimate(NAN, NAN, NAN, 0)
 def _half_interval(readers: int, between: float, shared: float) -> float:
     """Half of the interval of a mean over two readers and more.
 
-    From the variance between the readers' figures, and what two readers share: the covariance
-    of their figures over cases, which does not average out.
+    From the variance between their figures, and the covariance over cases, which two readers share.
     """
     total = between + readers * shared
     freedom = total**2 / (between**2 / (readers - 1)) if between > 0 else np.inf
@@ -102,23 +102,17 @@ def share_over_readers(right: np.ndarray) -> ReaderEstimate:
     return ReaderEstimate(count / cases, float(interval.low), float(interval.high), cases)
 
 
-@dataclass(frozen=True)
-class MarkedImage:
-    """One reader's marks on one radiograph: their confidences.
+class MarkedImage(NamedTuple):
+    """The confidences of one reader's marks on one radiograph."""
 
-    ``lesions``: of the mark that hit each nodule, minus infinity where none did; ``false``: of the
-    marks that hit none.
-    """
-
-    lesions: tuple[float, ...]
-    false: tuple[float, ...]
+    lesions: tuple[float, ...]  # of the mark that hit each nodule; minus infinity where none did
+    false: tuple[float, ...]  # of the marks that hit none
 
 
 def jafroc(images: Sequence[MarkedImage]) -> float:
     """JAFROC's figure of merit (Chakraborty and Berbaum 2004, Med Phys 31:2313).
 
-    The share of pairs of a nodule and a radiograph without nodules in which the nodule's mark has
-    more confidence than the radiograph's most confident false mark; ties count a half.
+    The AUC of nodules' marks against the most confident false mark of radiographs without nodules.
     """
     lesions = np.array([value for image in images for value in image.lesions])
     false = np.array([max(image.false, default=-np.inf) for image in images if not image.lesions])

@@ -107,16 +107,11 @@ def _place(page: Page, place: Place, view: str) -> dict[str, Any]:
 
 
 def _described(place: Place) -> dict[str, Any]:
-    box = place.box
     return {
-        "kind": place.kind,
+        **{name: getattr(place, name) for name in ("kind", "source", "zone", "seed", "method")},
         "radiograph": place.image.name,
         "group": place.image.group,
-        "source": place.source,
-        "box": list(box.edges),
+        "box": list(place.box.edges),
         "size_px": place.size,
-        "zone": place.zone,
         "contrast_to_noise": round(place.contrast_to_noise, 3),
-        "seed": place.seed,
-        "method": place.method,
     }

@@ -108,12 +108,8 @@ class Report:
             recipe = recipes.get(box.index, {})
             self.cases.append(
                 {
-                    "method": treated.method,
-                    "stack": treated.stack,
-                    "seed": treated.seed,
-                    "slice": box.slice,
-                    "index": box.index,
-                    "box": list(box.edges),
+                    **{name: getattr(treated, name) for name in ("method", "stack", "seed")},
+                    **{name: row[name] for name in ("slice", "index", "box")},
                     "signal": recipe.get("signal", "unknown"),
                     "where": f"{treated.stack}/{box.slice}",
                     "change": changes[box.slice],
@@ -234,10 +230,7 @@ def _thumb(slice_: np.ndarray, box: Box) -> str:
 
 
 def nodule_outline(before: np.ndarray, after: np.ndarray, box: Box) -> list[Polygon]:
-    """Outlines of the region that a nodule has changed, as the measures know it.
-
-    Both slices are grey levels (row, column).
-    """
+    """Outlines of the region that a nodule has changed in a slice (row, column)."""
     window = around(box, before.shape, OUTLINE_AROUND)
     region, _ = region_of(after[window].astype(np.float64) - before[window])
     return outlines(region, (window[1].start, window[0].start))

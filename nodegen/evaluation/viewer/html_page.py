@@ -1,7 +1,7 @@
 """One page out of a template, modules, styles, data and packed pixels.
 
-Modules stay modules: an import map names each by a ``data:`` address, so that no bundler is needed
-and a page opened from a disk, which may not import its neighbours, still imports them.
+An import map names each module by a ``data:`` address: a page opened from a disk may not import its
+neighbours, and no bundler is needed.
 
 Pixels are 16 bit, lossless, base64 of a raw deflate stream: browsers decode no PNG at 16 bit, but
 all inflate. Each stored value is replaced by its difference to the one left of it (in the first
