@@ -33,7 +33,7 @@ Place = tuple[str, int, int, int, int]  # the radiograph's digest, and the box
 
 
 def region_of(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The changed region and its core, both (row, column) masks; empty where nothing grew brighter."""
+    """Masks (row, column) of the changed region and its core; empty if nothing grew brighter."""
     smooth = ndimage.gaussian_filter(change, REGION_BLUR_PX)
     peak = float(smooth.max())
     if peak <= 0:

@@ -123,7 +123,7 @@ def _gradient_rms(crop: NoduleCrop) -> float:
 
 
 def _texture(outline: np.ndarray, crop: NoduleCrop) -> dict[str, float]:
-    """Median absolute deviation of two bands, inside an outline and at its rim, over the surround's.
+    """Median absolute deviation of two bands inside an outline and at its rim, over the surround's.
 
     1 where the surround has none. The profile along the outline (half sides, by ray) is taken off
     before: a sharp edge is no texture.

@@ -138,7 +138,7 @@ def _places(
 
 
 def stratify(places: Sequence[Place]) -> list[dict[str, str]]:
-    """Size and contrast to noise (thirds of those given) and zone of each place; group and source."""
+    """Thirds of size and of contrast to noise, zone, group and source of each place."""
     sizes = _thirds([place.size for place in places], ("small", "medium", "large"))
     contrasts = _thirds([place.contrast_to_noise for place in places], ("low", "medium", "high"))
     return [
