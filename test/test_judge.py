@@ -14,7 +14,6 @@ from nodegen.evaluation.fidelity.before_after import far_change, grain_of
 from nodegen.evaluation.fidelity.comparison import Comparison
 from nodegen.evaluation.fidelity.grey_levels import full_range
 from nodegen.evaluation.fidelity.judge import (
-    JUDGED,
     StackPair,
     Verdict,
     judge,
@@ -22,7 +21,7 @@ from nodegen.evaluation.fidelity.judge import (
     read_pair,
     verdict_on,
 )
-from nodegen.evaluation.fidelity.nodule_measures import MEASURES
+from nodegen.evaluation.fidelity.nodule_measures import JUDGED, MEASURES
 from nodegen.evaluation.fidelity.verdict_table import (
     comma_separated,
     markdown,

@@ -12,7 +12,8 @@ from radiographs import phantoms
 
 from nodegen.cli import main
 from nodegen.errors import StackError
-from nodegen.evaluation.fidelity.judge import JUDGED, StackPair
+from nodegen.evaluation.fidelity.judge import StackPair
+from nodegen.evaluation.fidelity.nodule_measures import JUDGED
 from nodegen.evaluation.report.report_page import (
     Treated,
     nodule_outline,

@@ -12,30 +12,17 @@ from pydantic_core import to_jsonable_python
 
 from nodegen.errors import StackError
 from nodegen.evaluation.boxed_images import known_spacing
-from nodegen.evaluation.fidelity.before_after import (
-    detectability,
-    far_change,
-    features_of,
-    grain_of,
-)
+from nodegen.evaluation.fidelity import before_after
 from nodegen.evaluation.fidelity.comparison import Comparison, compare_with, quantiles
 from nodegen.evaluation.fidelity.grey_levels import grey_levels_of_pair
 from nodegen.evaluation.fidelity.ground import ground_of, lungs_of
 from nodegen.evaluation.fidelity.nodule_crop import crop_around
-from nodegen.evaluation.fidelity.nodule_measures import MEASURES, Measure, measure_nodule, side_of
+from nodegen.evaluation.fidelity.nodule_measures import JUDGED, measure_nodule, side_of
 from nodegen.evaluation.fidelity.reference import Reference, digest_of
 from nodegen.evaluation.statistics import auc_error
 from nodegen.io.boxes import BOXES, Box, read_boxes
 from nodegen.io.stack import find_image, read_stack
 from nodegen.lungs.fields import Lungs
-
-JUDGED = {  # all that is measured of a box
-    **MEASURES,
-    "grain": Measure(
-        "The radiograph's finest noise at the nodule, after over before; 1 is untouched.",
-        "after / before",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -77,7 +64,7 @@ class Measured(NamedTuple):
 
     # Of each box all in JUDGED, its profile, its radiograph's digest, its ground, where it lies.
     rows: list[dict[str, Any]]
-    features: list[tuple[list[float], list[float]]]  # of its place untouched, and treated
+    features: list[list[list[float]]]  # of its place untouched, and treated
     far: float  # largest change far from any box, grey levels
 
 
@@ -86,7 +73,7 @@ def measure(pair: StackPair) -> Measured:
     far, rows, features = 0.0, [], []
     for number, (before, after) in enumerate(zip(pair.before, pair.after, strict=True)):
         here = [box for box in pair.boxes if box.slice == number]
-        far = max(far, far_change(before, after, here))
+        far = max(far, before_after.far_change(before, after, here))
     # The same radiograph, treated several times or given under two names, is one: its places never
     # lie in training and in test at once.
     digests = {number: digest_of(pair.before[number]) for number in pair.lungs}
@@ -94,7 +81,7 @@ def measure(pair: StackPair) -> Measured:
         before = pair.before[box.slice]
         crop = crop_around(pair.after[box.slice], box)
         untouched = before[crop.window].astype(np.float64)
-        features.append((features_of(untouched, crop), features_of(crop.pixels, crop)))
+        features.append([before_after.features_of(p, crop) for p in (untouched, crop.pixels)])
         rows.append(
             {
                 "index": box.index,
@@ -105,7 +92,7 @@ def measure(pair: StackPair) -> Measured:
                 "side": box.side,
                 "size_px": side_of(box),
                 **measure_nodule(crop),
-                "grain": grain_of(untouched, crop.pixels),
+                "grain": before_after.grain_of(untouched, crop.pixels),
                 "profile": crop.profile.tolist(),
             }
         )
@@ -120,7 +107,9 @@ def verdict_on(pairs: Iterable[Measured], reference: Reference | None = None) ->
     return Verdict(
         boxes=len(rows),
         measures=quantiles(pd.DataFrame(rows, columns=[*JUDGED])),
-        detectability=detectability(features, [(row["radiograph"], *row["box"]) for row in rows]),
+        detectability=before_after.detectability(
+            features, [(row["radiograph"], *row["box"]) for row in rows]
+        ),
         detectability_error=auc_error(len(rows), len(rows)),
         far=max((found.far for found in measured), default=0.0),
         comparison=compare_with(reference or Reference.load(), rows),

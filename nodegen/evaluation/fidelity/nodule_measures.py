@@ -28,66 +28,41 @@ class Measure:
 
 
 MEASURES = {
-    "contrast": Measure(
-        "How much brighter than its surround the middle of the nodule is.", "grey levels", 0
-    ),
+    "contrast": Measure("Brightness of the nodule's middle over its surround.", "grey levels", 0),
     "contrast_to_noise": Measure(
         "Contrast against the anatomy around it: below 0.5 hardly to be seen, above 2 obvious.",
         "standard deviations",
     ),
     "half_height": Measure(
-        "How far from the centre the nodule has lost half of its brightness; 1 is at the box's "
-        "sides. A flat disc that fills its box has nearly 1, a pointed one about 0.5.",
+        "Where half of the brightness is lost: near 1 for a flat disc that fills its box, 0.5 for "
+        "a pointed one.",
         "half sides",
     ),
-    "radius": Measure(
-        "How much of its box the nodule's outline fills; 1 touches the box's sides.", "half sides"
-    ),
-    "edge_width": Measure(
-        "Over how many pixels the margin falls from nine tenths of its height to one tenth.",
-        "px",
-        1,
-    ),
-    "margin_width": Measure(
-        "The same in rings around the box's centre: wider where the outline is no ellipse.", "px", 1
-    ),
-    "edge_step": Measure(
-        "How much brighter the nodule is just inside its margin than just outside.",
-        "grey levels",
-        0,
-    ),
+    "radius": Measure("How much of its box the outline fills; 1 touches its sides.", "half sides"),
+    "edge_width": Measure("Length over which the margin falls from 90 % to 10 %.", "px", 1),
+    "margin_width": Measure("The same in rings: wider where the outline is no ellipse.", "px", 1),
+    "edge_step": Measure("Brightness just inside the margin over outside.", "grey levels", 0),
     "sharpness": Measure("How steeply the margin falls.", "grey levels / px", 0),
     "conspicuity": Measure(
-        "Steepness of the margin against that of ribs, vessels and noise around; about 1, the "
-        "margin is lost among them.",
+        "Steepness of the margin over that of ribs, vessels and noise around; at 1 it is lost.",
         "gradients of the surround",
     ),
     "elongation": Measure("Longer over shorter diameter; 1 is round."),
     "irregularity": Measure(
-        "How far the outline strays from an ellipse, as a part of the radius: 0.03 smooth, 0.1 "
-        "ragged.",
-        "radii",
+        "Deviation of the outline from an ellipse: 0.03 smooth, 0.1 ragged.", "radii"
     ),
     "lobulation": Measure("The same by three to six lobes alone.", "radii"),
-    "offset": Measure(
-        "How far the outline's centre lies from that of its box; 0 is exactly in the middle.",
-        "sides",
-    ),
-    "texture_inside": Measure(
-        "Fine structure (1 to 3 px) inside the nodule against that around it; 1 is alike.",
-        "inside / surround",
-    ),
-    "texture_rim": Measure("The same along the nodule's margin.", "rim / surround"),
-    "grain_inside": Measure(
-        "The radiograph's finest noise inside the nodule against that around it; far below 1, the "
-        "nodule looks wiped.",
-        "inside / surround",
-    ),
-    "grain_rim": Measure("The same along the nodule's margin.", "rim / surround"),
+    "offset": Measure("Distance of the outline's centre from the box's.", "sides"),
+    "texture_inside": Measure("Structure of 1 to 3 px against that around.", "inside / surround"),
+    "texture_rim": Measure("The same along the margin.", "rim / surround"),
+    "grain_inside": Measure("Noise against that around; low looks wiped.", "inside / surround"),
+    "grain_rim": Measure("The same along the margin.", "rim / surround"),
+}
+JUDGED = {  # all that is measured of a box
+    **MEASURES,
+    "grain": Measure("Noise at the nodule; 1 is untouched.", "after / before"),
 }
 GRAIN = ("grain_inside", "grain_rim")
-# Measured against the box: of a nodule whose loose box was tightened they say nothing.
-OF_BOX = ("half_height", "radius", "offset")
 # Thirds of NODE21's 1,476 boxes, by side, px: from this on.
 SIZES_PX = {"small": 0, "medium": 45, "large": 65}
 

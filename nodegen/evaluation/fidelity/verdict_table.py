@@ -7,8 +7,8 @@ import pandas as pd
 
 from nodegen.evaluation.fidelity.comparison import quantiles
 from nodegen.evaluation.fidelity.ground import GROUNDS
-from nodegen.evaluation.fidelity.judge import JUDGED, Verdict
-from nodegen.evaluation.fidelity.nodule_measures import MEASURES, SIZES_PX, title_of
+from nodegen.evaluation.fidelity.judge import Verdict
+from nodegen.evaluation.fidelity.nodule_measures import JUDGED, MEASURES, SIZES_PX, title_of
 from nodegen.evaluation.fidelity.reference import Reference, parts_of
 from nodegen.evaluation.statistics import FEWEST
 from nodegen.io.tables import csv_text, markdown_table

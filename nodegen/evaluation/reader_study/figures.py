@@ -5,16 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from nodegen.evaluation.reader_study import multireader
 from nodegen.evaluation.reader_study.answers import Study
-from nodegen.evaluation.reader_study.multireader import (
-    NOTHING,
-    MarkedImage,
-    ReaderEstimate,
-    auc_over_readers,
-    fleiss_kappa,
-    jafroc_over_readers,
-    share_over_readers,
-)
+from nodegen.evaluation.reader_study.multireader import NOTHING, MarkedImage, ReaderEstimate
 
 REAL_FROM = 4  # the ratings 4 to 6 say "real"
 HIT_PX = 12  # a mark so far outside a box still hits it: a hand is not that exact
@@ -27,7 +20,7 @@ Answers = Sequence[dict[str, dict[str, Any]]]
 def _choice(study: Study, cases: Sequence[str], answers: Answers) -> Figures:
     sides = {case: study.key[case]["kind"].split("/") for case in cases}
     right = [[sides[case][a[case]["side"]] == "real" for case in cases] for a in answers]
-    yield "share right", share_over_readers(np.array(right, dtype=bool))
+    yield "share right", multireader.share_over_readers(np.array(right, dtype=bool))
 
 
 def _rating(study: Study, cases: Sequence[str], answers: Answers) -> Figures:
@@ -35,20 +28,20 @@ def _rating(study: Study, cases: Sequence[str], answers: Answers) -> Figures:
     ratings = np.array([[a[case]["rating"] for case in cases] for a in answers])
     nodules = kinds != "untouched"
     rated, real = ratings[:, nodules], kinds[nodules] == "real"
-    yield "AUC", auc_over_readers(rated, real)
-    yield "AUC, seen", auc_over_readers(rated, real, least=1)
-    yield "share right", share_over_readers((rated >= REAL_FROM) == real)
+    yield "AUC", multireader.auc_over_readers(rated, real)
+    yield "AUC, seen", multireader.auc_over_readers(rated, real, least=1)
+    yield "share right", multireader.share_over_readers((rated >= REAL_FROM) == real)
     for kind in ("real", "synthetic", "untouched"):
-        yield f"seen, {kind}", share_over_readers(ratings[:, kinds == kind] > 0)
+        yield f"seen, {kind}", multireader.share_over_readers(ratings[:, kinds == kind] > 0)
 
 
 def _marking(study: Study, cases: Sequence[str], answers: Answers) -> Figures:
     for kind in ("real", "synthetic"):
         here = [case for case in cases if study.key[case]["kind"] in (kind, "untouched")]
         images = [[_marked(study.key[case], a[case]["marks"]) for case in here] for a in answers]
-        yield f"JAFROC, {kind}", jafroc_over_readers(images) if here else NOTHING
+        yield f"JAFROC, {kind}", multireader.jafroc_over_readers(images) if here else NOTHING
         hit = [[v > -np.inf for image in mine for v in image.lesions] for mine in images]
-        yield f"hit, {kind}", share_over_readers(np.array(hit, dtype=bool))
+        yield f"hit, {kind}", multireader.share_over_readers(np.array(hit, dtype=bool))
 
 
 def _marked(truth: dict[str, Any], marks: Sequence[dict[str, Any]]) -> MarkedImage:
@@ -82,7 +75,7 @@ def agreement(study: Study) -> ReaderEstimate:
     """Fleiss' kappa of what the readers said."""
     _, said = KINDS[study.plan.kind]
     answers = [[said(mine[case]) for case in study.cases] for mine in study.answers.values()]
-    kappa = fleiss_kappa(np.array(answers))
+    kappa = multireader.fleiss_kappa(np.array(answers))
     return ReaderEstimate(kappa, np.nan, np.nan, len(study.cases), len(answers))
 
 

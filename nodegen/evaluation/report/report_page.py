@@ -10,19 +10,11 @@ from PIL import Image
 from skimage.measure import find_contours
 
 from nodegen import __version__
-from nodegen.evaluation.fidelity import verdict_table
+from nodegen.evaluation.fidelity import judge, verdict_table
 from nodegen.evaluation.fidelity.before_after import region_of
 from nodegen.evaluation.fidelity.comparison import Comparison
-from nodegen.evaluation.fidelity.judge import (
-    JUDGED,
-    Measured,
-    StackPair,
-    Verdict,
-    measure,
-    read_pair,
-    verdict_on,
-)
-from nodegen.evaluation.fidelity.nodule_measures import title_of
+from nodegen.evaluation.fidelity.judge import Measured, StackPair, Verdict
+from nodegen.evaluation.fidelity.nodule_measures import JUDGED, title_of
 from nodegen.evaluation.fidelity.reference import Reference
 from nodegen.evaluation.viewer.html_page import Page, slope_of, stored
 from nodegen.io.boxes import Box
@@ -74,7 +66,7 @@ class Treated:
         StackError, BoxesError
             See :func:`nodegen.evaluation.fidelity.judge.read_pair`.
         """
-        pair = read_pair(input_dir, run.image)
+        pair = judge.read_pair(input_dir, run.image)
         method = method or run.header["settings"]["method"]
         return cls(method, stack or run.image.stem, pair, run.header, run.recipes)
 
@@ -202,10 +194,10 @@ def write_report(
     report = Report()
     measured: dict[str, list[Measured]] = {}
     for one in treated:
-        found = measure(one.pair)
+        found = judge.measure(one.pair)
         measured.setdefault(one.method, []).append(found)
         report.add(one, found.rows)
-    verdicts = {method: verdict_on(found, reference) for method, found in measured.items()}
+    verdicts = {method: judge.verdict_on(found, reference) for method, found in measured.items()}
     report.write(path, verdicts)
     return verdicts
 
