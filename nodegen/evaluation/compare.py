@@ -31,7 +31,7 @@ def compare(
     reference: Reference | None = None,
     overwrite: bool = False,
 ) -> dict[str, Verdict]:
-    """Run each method on each input with each seed, and judge them.
+    """Run each method on each input with each seed, and return the verdict on each method.
 
     Parameters
     ----------
@@ -51,11 +51,6 @@ def compare(
         Real nodules; None: those that are shipped.
     overwrite : bool
         Of each run, as :func:`nodegen.pipeline.generate` has it.
-
-    Returns
-    -------
-    dict
-        The verdict on each method.
 
     Raises
     ------
@@ -85,8 +80,7 @@ def compare(
                 )
                 yield Treated.by(done, folder, method, name)
 
-    judged = write_report(output / REPORT, runs(), reference)
-    verdicts = {method: judged[method] for method in methods}
+    verdicts = write_report(output / REPORT, runs(), reference)
     write_text(output / f"{TABLE}.md", markdown(verdicts) + "\n")
     write_text(output / f"{TABLE}.csv", comma_separated(verdicts))
     content = {method: verdict.as_dict() for method, verdict in verdicts.items()}

@@ -35,10 +35,8 @@ def find_outline(crop: NoduleCrop) -> np.ndarray:
 
 
 def _best_path(gain: np.ndarray) -> np.ndarray:
-    """Point on each ray, so that the sum of the gain is greatest and the path closes.
-
-    Its ends are free, so it goes round twice, and the middle is taken.
-    """
+    """Point on each ray, so that the sum of the gain is greatest and the path closes."""
+    # Its ends are free, so it goes round twice, and the middle is taken.
     rays, points = gain.shape
     jumps = [(1, jump) for jump in range(-LARGEST_JUMP, LARGEST_JUMP + 1)]
     graph = MCP(np.tile(gain.max() - gain, (2, 1)), offsets=jumps)

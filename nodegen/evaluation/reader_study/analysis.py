@@ -16,7 +16,7 @@ from nodegen.io.tables import csv_text, markdown_table
 
 WRITTEN = PAGE, FIGURES, CASES = "analysis.html", "analysis.csv", "cases.csv"
 SECONDS = "seconds a case, quartiles"
-SUBGROUPS = ("size", "contrast to noise", "zone", "group", "source")
+SUBGROUPS = ("size", "contrast to noise", "zone", "group", "source", "method")
 
 
 class FigureRow(NamedTuple):
@@ -76,22 +76,13 @@ def analyse(key: Path, answers: Sequence[Path], output: Path) -> Analysis:
 
 def _subgroups(study: Study) -> Iterator[tuple[str, list[str]]]:
     yield "all", study.cases
-    for name in SUBGROUPS:
-        values: dict[str, list[str]] = {}
-        for case in study.cases:
-            if value := study.key[case].get(name):
-                values.setdefault(value, []).append(case)
-        if study.plan.kind != "marking" and len(values) > 1:
-            yield from ((f"{name}: {value}", values[value]) for value in sorted(values))
-    # A method's nodules against all that is not made; of a pair, the method is its synthetic one's.
-    methods = sorted({method for case in study.cases if (method := _method(study, case))})
-    for method in methods if len(methods) > 1 else ():
-        here = [case for case in study.cases if _method(study, case) in (method, "")]
-        yield f"method: {method}", here
-
-
-def _method(study: Study, case: str) -> str:
-    return str(study.key[case].get("method", ""))
+    for name in ("method",) if study.plan.kind == "marking" else SUBGROUPS:
+        values = {case: str(study.key[case].get(name, "")) for case in study.cases}
+        known = sorted({*values.values()} - {""})
+        for value in known if len(known) > 1 else ():
+            # A method's nodules stand beside all that no method has drawn.
+            counted = (value, "") if name == "method" else (value,)
+            yield f"{name}: {value}", [case for case, own in values.items() if own in counted]
 
 
 def _figures_csv(analysis: Analysis) -> str:

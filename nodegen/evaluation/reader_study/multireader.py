@@ -33,10 +33,7 @@ NOTHING = ReaderEstimate(NAN, NAN, NAN, 0)
 
 
 def _half_interval(readers: int, between: float, shared: float) -> float:
-    """Half of the interval of a mean over two readers and more.
-
-    From the variance between their figures, and the covariance over cases, which two readers share.
-    """
+    """Half of the interval of a mean over readers, by the variance between them and the shared."""
     total = between + readers * shared
     freedom = total**2 / (between**2 / (readers - 1)) if between > 0 else np.inf
     return float(stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(total / readers))
@@ -57,11 +54,11 @@ def _over_readers_and_cases(
     left_out = np.array([figure(np.delete(everything, i)) for i in everything], dtype=float)
     away = left_out - left_out.mean(axis=0)
     covariance = away.T @ away * ((cases - 1) / cases)
-    if readers == 1:
-        half = float(stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(covariance[0, 0]))
-    else:
+    between, shared = 0.0, float(covariance[0, 0])
+    if readers > 1:
+        between = float(values.var(ddof=1))
         shared = max((covariance.sum() - np.trace(covariance)) / (readers * (readers - 1)), 0)
-        half = _half_interval(readers, float(values.var(ddof=1)), shared)
+    half = _half_interval(readers, between, shared)
     if not half > 0:  # all right, or all wrong: leaving cases out changes nothing
         return ReaderEstimate(mean, NAN, NAN, cases, readers)
     return ReaderEstimate(mean, max(mean - half, 0), min(mean + half, 1), cases, readers)
@@ -150,7 +147,7 @@ def half_width(cases: int, readers: int, kind: str) -> float:
     choice = kind == "choice"
     error = 0.5 / np.sqrt(cases) if choice else auc_error(cases // 2, cases - cases // 2)
     if readers == 1:
-        return float(stats.norm.ppf((1 + LEVEL) / 2) * error)
+        return _half_interval(1, 0.0, error**2)
     between = READER_SD**2 + error**2 * (1 - CORRELATION)
     return _half_interval(readers, between, error**2 * CORRELATION)
 

@@ -170,7 +170,7 @@ class Report:
 def write_report(
     path: Path, treated: Iterable[Treated], reference: Reference | None = None
 ) -> dict[str, Verdict]:
-    """Judge treated stacks, one held at a time, and write the report.
+    """Judge treated stacks, one held at a time, write the report, return verdicts by method.
 
     Parameters
     ----------
@@ -180,11 +180,6 @@ def write_report(
         One at least; stacks of one method are judged together.
     reference : Reference, optional
         Real nodules to compare with; None: those that are shipped.
-
-    Returns
-    -------
-    dict
-        The verdict on each method.
 
     Raises
     ------

@@ -34,14 +34,7 @@ LEVEL = 6  # of deflate
 
 
 class Page:
-    """Collects images, then writes the page.
-
-    Parameters
-    ----------
-    package : str
-        The package with ``template.html.j2``, and with the page's own styles and modules in
-        ``static/``, whose ``main.js`` is started.
-    """
+    """Collects images, then writes a package's ``template.html.j2``, which starts ``main.js``."""
 
     def __init__(self, package: str) -> None:
         self.package = package
