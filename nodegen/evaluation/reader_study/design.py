@@ -67,16 +67,14 @@ def practice_first(
     cases: Sequence[StudyCase], count: int, rng: np.random.Generator
 ) -> list[StudyCase]:
     """Shuffle the cases; the first ``count`` are practice, with the kinds in the same shares."""
-    kinds: dict[str, list[StudyCase]] = defaultdict(list)
+    every, seen, place = Counter(case.kind for case in cases), Counter[str](), {}
     for i in rng.permutation(len(cases)):
-        kinds[cases[i].kind].append(cases[i])
-    shares = {name: count * len(here) / len(cases) for name, here in sorted(kinds.items())}
-    quota = {name: int(share) for name, share in shares.items()}
-    by_rest = sorted(shares, key=lambda name: quota[name] - shares[name])
-    for name in by_rest[: count - sum(quota.values())]:
-        quota[name] += 1
-    first = [replace(case, practice=True) for n, here in kinds.items() for case in here[: quota[n]]]
-    rest = [case for name, here in kinds.items() for case in here[quota[name] :]]
+        kind = cases[i].kind
+        place[i] = (seen[kind] + 0.5) / every[kind], kind  # Sainte-Laguë's apportionment
+        seen[kind] += 1
+    order = sorted(place, key=lambda i: place[i])
+    first = [replace(cases[i], practice=True) for i in order[:count]]
+    rest = [cases[i] for i in order[count:]]
     return [part[i] for part in (first, rest) for i in rng.permutation(len(part))]
 
 
