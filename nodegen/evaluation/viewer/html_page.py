@@ -39,19 +39,17 @@ class Page:
     def __init__(self, package: str) -> None:
         self.package = package
         self._folder = TemporaryDirectory(prefix="nodegen-page-")  # removed with the page
-        self._count = 0
-        self._bytes = 0  # of all packed images
+        self._bytes: dict[str, int] = {}  # of each packed image
 
     def add(self, values: np.ndarray) -> str:
         """Add an image of stored values; returns the key under which the page's modules find it."""
-        key, packed = f"p{self._count}", pack(values)
+        key, packed = f"p{len(self._bytes)}", pack(values)
         Path(self._folder.name, key).write_text(packed, encoding="ascii")
-        self._count += 1
-        self._bytes += len(packed)
+        self._bytes[key] = len(packed)
         return key
 
     def _packed(self) -> Iterator[tuple[str, str]]:
-        for key in (f"p{number}" for number in range(self._count)):
+        for key in self._bytes:
             yield key, Path(self._folder.name, key).read_text(encoding="ascii")
 
     def write(self, path: Path, data: Mapping[str, Any], words: Mapping[str, Any]) -> None:
@@ -60,12 +58,15 @@ class Page:
         Too many images for one file go into a folder beside it.
         """
         beside = path.with_name(f"{path.stem}_files")
-        apart = self._bytes > ONE_FILE_BYTES
+        apart = sum(self._bytes.values()) > ONE_FILE_BYTES
         if apart:
             for key, packed in self._packed():
                 write_text(beside / f"{key}.js", f'nodegenPixels("{key}","{packed}");\n')
         else:
-            _forget(beside)
+            with suppress(OSError):  # what an earlier, larger page has left, and nothing else
+                for entry in [old for old in beside.glob("p*.js") if old.stem[1:].isdigit()]:
+                    entry.unlink()
+                beside.rmdir()
         content = {
             **words,
             "style": style(self.package),
@@ -92,15 +93,6 @@ def render(package: str, template: str, words: Mapping[str, Any]) -> str:
 def _as_script(data: Any) -> str:
     """JSON, NaN as null, that may stand in a script element: ``</`` and ``<!--`` would end it."""
     return to_json(data, inf_nan_mode="null").decode().replace("<", "\\u003c")
-
-
-def _forget(folder: Path) -> None:
-    """Remove what an earlier, larger page has left beside this one, and nothing else."""
-    with suppress(OSError):
-        for entry in list(folder.iterdir()):
-            if re.fullmatch(r"[a-z]\d+\.js", entry.name):
-                entry.unlink()
-        folder.rmdir()
 
 
 def style(package: str | None = None) -> str:
