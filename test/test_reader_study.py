@@ -1,5 +1,6 @@
 """The reader study: how it is drawn, answered in a browser, and analysed."""
 
+import contextlib
 import csv
 import functools
 import io
@@ -56,11 +57,25 @@ def lungs_of(pixels):
 def material(real=None, untouched=None, made=(), renderers=RENDERERS):
     real = images_with_nodules() if real is None else real
     untouched = untouched_images() if untouched is None else untouched
-    return Material(real, untouched, made, renderers, lungs_of)
+    return Material(real, untouched, made, renderers)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _two_upright_lungs():
+    with lungs_found_by(lungs_of):
+        yield
+
+
+@contextlib.contextmanager
+def lungs_found_by(find):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nodegen.evaluation.fidelity.ground.find_lungs", find)
+        yield
 
 
 def room(nodule, image, find=lungs_of):
-    return Backgrounds([image], np.random.default_rng(0), find).room(nodule, image)
+    with lungs_found_by(find):
+        return Backgrounds([image], np.random.default_rng(0)).room(nodule, image)
 
 
 def image(number, boxes=(), group="a", rng=None):

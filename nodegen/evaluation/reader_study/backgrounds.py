@@ -1,17 +1,18 @@
 """Candidate backgrounds of a synthetic nodule: which radiograph, and where in its lungs."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from nodegen.errors import SettingError, StackError
+from nodegen.errors import SettingError
 from nodegen.evaluation.boxed_images import BoxedImage
+from nodegen.evaluation.fidelity.ground import lungs_of
 from nodegen.evaluation.reader_study.study_plan import Place
 from nodegen.io.boxes import Box
 from nodegen.lungs.body import Body
-from nodegen.lungs.fields import Lungs, find_lungs
+from nodegen.lungs.fields import Lungs
 from nodegen.lungs.frame import mapped
 from nodegen.renderer import Renderer
 
@@ -26,25 +27,16 @@ class Backgrounds:
     ``used`` counts how often each was shown, by name: a reader who meets one again may remember it.
     """
 
-    def __init__(
-        self,
-        images: Sequence[BoxedImage],
-        rng: np.random.Generator,
-        find: Callable[[np.ndarray], Lungs] = find_lungs,
-    ):
-        self.images, self.used = images, Counter[str]()
-        self._rng, self._find = rng, find
+    def __init__(self, images: Sequence[BoxedImage], rng: np.random.Generator):
+        self.images, self.used, self._rng = images, Counter[str](), rng
         self._found: dict[tuple[str, str], tuple[Lungs, Body] | None] = {}
 
     def _lungs(self, image: BoxedImage) -> tuple[Lungs, Body] | None:
         """Lungs and body of a radiograph, found once; None where no two lungs are found in it."""
         name = image.group, image.name
         if name not in self._found:
-            try:
-                lungs = self._find(image.pixels)
-                self._found[name] = lungs, Body.of(lungs, image.pixels)
-            except StackError:
-                self._found[name] = None
+            lungs = lungs_of(image.pixels)
+            self._found[name] = (lungs, Body.of(lungs, image.pixels)) if lungs else None
         return self._found[name]
 
     def room(self, nodule: Place, image: BoxedImage) -> Box | None:

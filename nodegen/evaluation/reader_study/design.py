@@ -7,7 +7,7 @@ away.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -17,7 +17,6 @@ from nodegen.errors import SettingError
 from nodegen.evaluation.boxed_images import BoxedImage
 from nodegen.evaluation.reader_study.backgrounds import Backgrounds, drawn_into, nearest
 from nodegen.evaluation.reader_study.study_plan import Place, StudyCase, StudyPlan, nodules_of
-from nodegen.lungs.fields import Lungs, find_lungs
 from nodegen.renderer import Renderer
 from nodegen.workers import track
 
@@ -38,7 +37,6 @@ class Material:
     made: Sequence[BoxedImage] = ()
     # By method; of several, each draws as many nodules as the others.
     renderers: Mapping[str, Renderer] = field(default_factory=dict)
-    find_lungs: Callable[[np.ndarray], Lungs] = find_lungs
 
 
 def plan_study(plan: StudyPlan, material: Material) -> list[StudyCase]:
@@ -57,8 +55,7 @@ def plan_study(plan: StudyPlan, material: Material) -> list[StudyCase]:
         Where there are fewer nodules or radiographs than the plan asks for.
     """
     rng = np.random.default_rng(plan.seed)
-    images = [*material.real, *material.untouched]
-    backgrounds = Backgrounds(images, rng, material.find_lungs)
+    backgrounds = Backgrounds([*material.real, *material.untouched], rng)
     draw = _whole if plan.kind == "marking" else _places
     return practice_first(draw(plan, material, backgrounds, rng), plan.practice, rng)
 
