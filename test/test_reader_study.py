@@ -496,7 +496,7 @@ def test_ratings_are_analysed(tmp_path):
     assert figure(analysis, "seen, synthetic").value == 1
 
     def guesses(case, reader, rng):
-        return {"rating": int(rng.integers(0, 7))}
+        return {"rating": int(rng.integers(0, 7, 2)[1])}
 
     key, paths = study_files(tmp_path, "rating", guesses, cases=20)
     analysis = analyse(key, paths, tmp_path / "out")
