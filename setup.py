@@ -1,8 +1,8 @@
-"""What pyproject.toml cannot say: the top level's model/ travels inside the package."""
+"""What pyproject.toml cannot say: model/ and the sample travel inside the package."""
 
 from setuptools import find_packages, setup
 
 setup(
-    packages=[*find_packages(include=["nodegen*"]), "nodegen.model"],
-    package_dir={"nodegen.model": "model"},
+    packages=[*find_packages(include=["nodegen*"]), "nodegen.model", "nodegen.sample"],
+    package_dir={"nodegen.model": "model", "nodegen.sample": "test/sample/input"},
 )

@@ -21,12 +21,12 @@ from benchmarks.stacks import write_tiled
 from nodegen.cascade.batched import BATCH, FIRST, BatchedCascade
 from nodegen.io.boxes import Box
 from nodegen.io.stack import Stack
-from nodegen.phantom import GEOMETRY
-from nodegen.phantom.anatomy import Anatomy
-from nodegen.phantom.render import radiograph
 from nodegen.pipeline import generate
 from nodegen.renderer import Renderer
 from nodegen.settings import MODEL, Settings
+from research.phantom import GEOMETRY
+from research.phantom.anatomy import Anatomy
+from research.phantom.render import radiograph
 
 PHANTOMS = 4  # different radiographs; a stack repeats them, shifted
 BOXES_A_SLICE = 2

@@ -8,9 +8,9 @@ import torch
 
 from benchmarks.machine import convolution_gflops
 from nodegen.dataset.transform import AddNodules
-from nodegen.phantom.anatomy import Anatomy
-from nodegen.phantom.render import radiograph
 from nodegen.settings import METHODS, Method, Settings
+from research.phantom.anatomy import Anatomy
+from research.phantom.render import radiograph
 
 PIXELS = (1024, 512)  # sides of the radiographs, px
 

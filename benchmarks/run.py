@@ -19,12 +19,12 @@ from nodegen.constants import CLASSES, CROP_PX, N0
 from nodegen.errors import SettingError
 from nodegen.io.boxes import BOXES, Box, read_boxes
 from nodegen.io.stack import Stack, read_stack
-from nodegen.phantom import write_phantom
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings
 from nodegen.synthesis.context import to_unit
 from nodegen.synthesis.fit_to_box import crop_window
 from nodegen.workers import available_cpus
+from research.phantom import write_phantom
 
 SEED = 1
 PHANTOM_SLICES = 2

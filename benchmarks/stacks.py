@@ -12,7 +12,7 @@ import numpy as np
 
 from nodegen.io.boxes import BOXES, Box, write_boxes
 from nodegen.io.stack import Stack, stack_writer
-from nodegen.phantom import GEOMETRY
+from research.phantom import GEOMETRY
 
 PROCESS = """
 import json, re, sys, time

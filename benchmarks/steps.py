@@ -10,13 +10,13 @@ from benchmarks.generators import SIDES_PX, interleaved_ms, median_ms
 from nodegen.io.boxes import Box, Recipe
 from nodegen.io.stack import Stack, read_stack, stack_writer
 from nodegen.lungs.region import find_region
-from nodegen.phantom import GEOMETRY
 from nodegen.renderer import Renderer
 from nodegen.settings import METHODS, Settings
 from nodegen.synthesis.context import SliceContext, to_output, to_unit, top_threshold
 from nodegen.synthesis.fit_to_box import crop_window
 from nodegen.synthesis.harmonise import Harmonise
 from nodegen.synthesis.noise_and_blur import noise_and_blur, noise_and_blur_stream
+from research.phantom import GEOMETRY
 
 CHALLENGE = Settings().intensity
 

@@ -35,7 +35,7 @@ def files_of_one_box(root: Path = ROOT) -> Counter[str]:
 
     import process
     from nodegen.io.boxes import BOXES, read_boxes, write_boxes
-    from nodegen.phantom import write_phantom
+    from research.phantom import write_phantom
 
     calls: Counter[str] = Counter()
 

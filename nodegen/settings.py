@@ -46,8 +46,16 @@ WINDOWS: tuple[Windows, ...] = get_args(Windows)
 CONTRASTS = ("real", "paper")  # or a number or a range
 
 _PACKAGE = Path(__file__).resolve().parent
-# What nodegen ships: inside an installed package, beside the package in a clone and in the image.
-MODEL = next((f for f in (_PACKAGE / "model", _PACKAGE.parent / "model") if f.is_dir()), _PACKAGE)
+
+
+def _shipped(name: str, clone: str) -> Path:
+    """A folder that nodegen ships: inside an installed package, beside it in a clone or image."""
+    places = _PACKAGE / name, _PACKAGE.parent / clone
+    return next((folder for folder in places if folder.is_dir()), _PACKAGE)
+
+
+MODEL = _shipped("model", "model")
+SAMPLE = _shipped("sample", "test/sample/input")  # a stack of simulated radiographs with boxes
 
 
 # --- several values in one word -------------------------------------------------------------------

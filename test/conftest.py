@@ -14,10 +14,10 @@ from nodegen.constants import CLASSES, SCALES
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import read_stack, stack_writer
-from nodegen.phantom.anatomy import Anatomy
 from nodegen.training.card import save_cascade
 from nodegen.training.networks import Generator
 from research.lungs.cases import lung_fields
+from research.phantom.anatomy import Anatomy
 
 CHANNELS = 4
 

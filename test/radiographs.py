@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from PIL import Image
 
 SAMPLE = Path(__file__).parent / "sample" / "input" / "phantom.mha"
-SAMPLE_SEED = 23  # of `nodegen phantom`
+SAMPLE_SEED = 23  # of `python -m research.phantom`
 
 
 def phantoms() -> list[np.ndarray]:

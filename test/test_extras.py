@@ -102,7 +102,7 @@ def test_what_is_no_extra_keeps_its_traceback():
 
 
 def test_a_command_that_the_image_lacks_is_told():
-    done = run_guarded_without("nodegen.phantom")
+    done = run_guarded_without("nodegen.evaluation")
     assert done.returncode == 2
     assert "by pip for its other commands" in done.stderr
 

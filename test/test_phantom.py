@@ -9,8 +9,8 @@ import SimpleITK as sitk
 from radiographs import SAMPLE_SEED
 
 from nodegen.io.boxes import read_boxes
-from nodegen.phantom import SIDE_LIMITS, draw_boxes, write_phantom
-from nodegen.phantom.anatomy import SIDE, Anatomy
+from research.phantom import SIDE_LIMITS, draw_boxes, write_phantom
+from research.phantom.anatomy import SIDE, Anatomy
 
 SAMPLE = Path(__file__).parent / "sample" / "input"
 

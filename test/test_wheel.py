@@ -1,6 +1,7 @@
 """The wheel and the sdist by themselves: they hold every module and the model, and generate."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 import nodegen
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("nodegen", "model", "pyproject.toml", "setup.py", "README.md")
+SHIPPED = {"model": "model", "sample": "test/sample/input"}  # its folder in the clone
+SOURCES = ("nodegen", *SHIPPED.values(), "pyproject.toml", "setup.py", "README.md")
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +28,7 @@ def built(tmp_path_factory):
     source.mkdir()
     for name in (*SOURCES, "LICENSE"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / name, source / name)
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source]
     subprocess.run(build, check=True, capture_output=True)
@@ -40,9 +43,11 @@ def test_the_sdist_holds_all_that_the_wheel_holds(built):
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     with tarfile.open(sdist) as archive:
         given = {name.removeprefix(f"nodegen-{version}/") for name in archive.getnames()}
-    assert {name.removeprefix("nodegen/") if "/model/" in name else name for name in held} <= given
+    places = {f"nodegen/{name}": clone for name, clone in SHIPPED.items()}
+    in_sdist = re.compile(f"^({'|'.join(places)})")
+    assert {in_sdist.sub(lambda match: places[match[0]], name) for name in held} <= given
     assert not {name.partition("/")[0] for name in held} - {"nodegen"}
-    for folder, place in (("nodegen", "nodegen"), ("model", "nodegen/model")):
+    for place, folder in {"nodegen": "nodegen", **places}.items():
         files = (path for path in (ROOT / folder).rglob("*") if path.is_file())
         names = {f"{place}/{path.relative_to(ROOT / folder)}" for path in files}
         assert {name for name in names if "__pycache__" not in name} <= held
@@ -91,10 +96,10 @@ def test_the_wheel_is_not_the_clone(run):
     assert "site-packages" in home.parts
 
 
-def test_it_generates_with_its_own_model(run, make_input):
-    case = make_input()
+def test_it_generates_from_its_own_sample_with_its_own_model(run):
+    run("-m", "nodegen", "sample", "--output", "in")
     options = ["--intensity", "input", "--no-noise-and-blur", "--seed", "1"]
-    run("-m", "nodegen", "generate", "--input", case, "--output", "out", *options)
+    run("-m", "nodegen", "generate", "--input", "in", "--output", "out", *options)
     header = json.loads((run.folder / "out" / "recipes.json").read_text())
     assert header["model_sha256"]
 

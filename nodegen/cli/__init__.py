@@ -24,7 +24,7 @@ GROUPS = {
         "place": "Draw boxes where nodules lie, for any radiographs.",
         "standardise": "Bring radiographs to NODE21's grey scale and crop.",
         "picture": "Show a stack before and after in one picture.",
-        "phantom": "Simulate a stack of radiographs with boxes.",
+        "sample": "Write a stack of simulated radiographs with boxes.",
     },
     "Training": {
         "train": "Train a cascade on one image.",
@@ -42,7 +42,7 @@ GROUPS = {
 }
 # The modules of the commands, where they have other names.
 _MODULES = {
-    **dict.fromkeys(("place", "standardise", "picture", "phantom"), "radiographs"),
+    **dict.fromkeys(("place", "standardise", "picture", "sample"), "radiographs"),
     **dict.fromkeys(("train", "training-crop", "prepare"), "training"),
     **dict.fromkeys(("judge", "compare", "reference", "sheet"), "fidelity"),
 }

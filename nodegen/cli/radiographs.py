@@ -1,4 +1,4 @@
-"""``nodegen place``, ``standardise``, ``picture`` and ``phantom``: radiographs and their boxes."""
+"""``nodegen place``, ``standardise``, ``picture`` and ``sample``: radiographs and their boxes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -119,27 +119,27 @@ def picture(
     print(output)
 
 
-def phantom(
-    *, output: Path, slices: Positive = 3, seed: Seed = 0, overwrite: Overwrite = False
-) -> None:
-    """Simulate a stack of radiographs with boxes.
+def sample(*, output: Path, overwrite: Overwrite = False) -> None:
+    """Write a stack of simulated radiographs with boxes.
 
-    Calculates radiographs, for trying everything without patient data: a thorax with ribs,
-    clavicles, scapulae, spine, heart, vessels, airways and diaphragm is drawn from the seed,
-    projected, and exposed with scatter, blur and quantum noise; then brought to NODE21's grey
-    scale. Boxes have NODE21's sizes.
+    The stack is for trying everything without patient data. `python -m research.phantom` in a clone
+    simulates others.
 
     Parameters
     ----------
     output
-        Folder that gets phantom.mha and nodules.json.
-    slices
-        Number of radiographs.
-    seed
-        The same seed gives the same stack.
+        Folder that gets phantom.mha, three slices of 1024 × 1024 px, and nodules.json.
     """
-    from nodegen.io.boxes import BOXES
-    from nodegen.phantom import write_phantom
+    import shutil
 
-    image = write_phantom(output, slices, seed, overwrite=overwrite)
-    print(f"{image}\n{image.with_name(BOXES)}")
+    from nodegen.io.boxes import BOXES
+    from nodegen.io.files import claim
+    from nodegen.io.stack import find_image
+    from nodegen.settings import SAMPLE
+
+    image = find_image(SAMPLE)
+    files = {output / file.name: file for file in (image, image.with_name(BOXES))}
+    with claim(*files, overwrite=overwrite) as staged:
+        for place, file in files.items():
+            shutil.copyfile(file, staged[place])
+    print(*files, sep="\n")

@@ -90,10 +90,10 @@ class AddNodules:
 
     Examples
     --------
-    >>> from nodegen.phantom.anatomy import Anatomy
-    >>> from nodegen.phantom.render import radiograph
+    >>> from nodegen.io.stack import read_stack
+    >>> from nodegen.settings import SAMPLE
     >>> add = AddNodules(nodules=(2, 2), settings=Settings(method="paste"))
-    >>> made = add({"image": radiograph(Anatomy(np.random.default_rng(0)))[None]})
+    >>> made = add({"image": read_stack(SAMPLE).pixels[:1]})
     >>> made["image"].shape, made["box"].shape, made["label"].tolist(), made["mask"].shape
     ((1, 1024, 1024), (2, 4), [0, 0], (2, 1024, 1024))
     """

@@ -46,9 +46,9 @@ def find_lungs(pixels: np.ndarray, model: Path | None = None) -> Lungs:
 
     Examples
     --------
-    >>> from nodegen.phantom.anatomy import Anatomy
-    >>> from nodegen.phantom.render import radiograph
-    >>> lungs = find_lungs(radiograph(Anatomy(np.random.default_rng(0))))
+    >>> from nodegen.io.stack import read_stack
+    >>> from nodegen.settings import SAMPLE
+    >>> lungs = find_lungs(read_stack(SAMPLE).pixels[0])
     >>> lungs.labels.shape, bool(0.2 < (lungs.labels > 0).mean() < 0.6)
     ((1024, 1024), True)
     """

@@ -127,9 +127,9 @@ class Places:
         Examples
         --------
         >>> from nodegen.lungs.fields import find_lungs
-        >>> from nodegen.phantom.anatomy import Anatomy
-        >>> from nodegen.phantom.render import radiograph
-        >>> image = radiograph(Anatomy(np.random.default_rng(0)))
+        >>> from nodegen.io.stack import read_stack
+        >>> from nodegen.settings import SAMPLE
+        >>> image = read_stack(SAMPLE).pixels[0]
         >>> places = Prior.load().places(find_lungs(image), image)
         >>> len(places.draw(3, np.random.default_rng(1)))
         3

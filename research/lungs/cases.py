@@ -5,9 +5,9 @@ from copy import copy
 import numpy as np
 from PIL import Image
 
-from nodegen.phantom.anatomy import SIDE, Anatomy
-from nodegen.phantom.render import expose, normalise, thickness
-from nodegen.phantom.tissue import borders, domes, frame, lung_sides
+from research.phantom.anatomy import SIDE, Anatomy
+from research.phantom.render import expose, normalise, thickness
+from research.phantom.tissue import borders, domes, frame, lung_sides
 
 CASE_PX = 320  # side of a stored case: the grid, and room to zoom in
 UNKNOWN = 255  # label of pixels that teach nothing
@@ -19,7 +19,7 @@ APEX_PX = 8  # rows under the simulated lungs' tops where they are wide enough t
 
 
 def phantom_case(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Simulate one chest, more varied than :class:`nodegen.phantom.anatomy.Anatomy`.
+    """Simulate one chest, more varied than :class:`research.phantom.anatomy.Anatomy`.
 
     Returns
     -------

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from nodegen.phantom.anatomy import SIDE, Anatomy
-from nodegen.phantom.tissue import GOLDEN, PLASTIC, Coordinates, cast
+from research.phantom.anatomy import SIDE, Anatomy
+from research.phantom.tissue import GOLDEN, PLASTIC, Coordinates, cast
 
 ROOTS = 18  # arteries and veins that leave a hilum
 GENERATIONS = 13

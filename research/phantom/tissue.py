@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.interpolate import PchipInterpolator
 
-from nodegen.phantom.anatomy import SIDE, Anatomy
+from research.phantom.anatomy import SIDE, Anatomy
 
 # Silhouette of the mediastinum, (row, columns from the midline), right and left of the patient.
 RIGHT_BORDER = (

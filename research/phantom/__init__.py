@@ -1,6 +1,7 @@
 """Simulated chest radiographs with boxes, made by calculation: no patient's data is in them.
 
-Lengths, densities and curves were set by eye, but for the grey scale and the boxes.
+The sample is made by it, and the network for lungs learned from it. Lengths, densities and curves
+were set by eye, but for the grey scale and the boxes.
 """
 
 from dataclasses import replace
@@ -13,10 +14,10 @@ from nodegen.io.boxes import BOXES, Box, write_boxes
 from nodegen.io.files import claim
 from nodegen.io.image import SIMULATED, Geometry, Mark
 from nodegen.io.stack import stack_writer
-from nodegen.phantom.anatomy import SIDE, Anatomy
-from nodegen.phantom.render import radiograph
-from nodegen.phantom.tissue import borders, cage_half_width, domes, frame
 from nodegen.workers import track
+from research.phantom.anatomy import SIDE, Anatomy
+from research.phantom.render import radiograph
+from research.phantom.tissue import borders, cage_half_width, domes, frame
 
 IMAGE_NAME = "phantom.mha"
 GEOMETRY = replace(Geometry.plain(3), origin=(1.0, 1.0, 1.0))  # the organisers'

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from nodegen.phantom.anatomy import Anatomy
-from nodegen.phantom.tissue import (
+from research.phantom.anatomy import Anatomy
+from research.phantom.tissue import (
     GOLDEN,
     PLASTIC,
     Coordinates,

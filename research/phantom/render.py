@@ -4,10 +4,10 @@ import numpy as np
 from scipy import ndimage
 
 from nodegen.constants import GREY_MAX
-from nodegen.phantom import tissue
-from nodegen.phantom.anatomy import SIDE, Anatomy
-from nodegen.phantom.skeleton import ribs_and_clavicles, scapulae, spine
-from nodegen.phantom.vessels import hila, vessels
+from research.phantom import tissue
+from research.phantom.anatomy import SIDE, Anatomy
+from research.phantom.skeleton import ribs_and_clavicles, scapulae, spine
+from research.phantom.vessels import hila, vessels
 
 TEXTURE_SIGMAS = (0.8, 1.6, 3.2, 7.0, 30.0)  # px
 LUNG_TEXTURE, TISSUE_TEXTURE = 9.0, 1.3  # px of soft tissue
