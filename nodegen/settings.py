@@ -55,7 +55,8 @@ def _shipped(name: str, clone: str) -> Path:
 
 
 MODEL = _shipped("model", "model")
-SAMPLE = _shipped("sample", "test/sample/input")  # a stack of simulated radiographs with boxes
+# A stack of simulated radiographs, with its boxes beside it.
+SAMPLE = _shipped("sample", "test/sample/input") / "phantom.mha"
 
 
 # --- several values in one word -------------------------------------------------------------------
