@@ -33,7 +33,7 @@ from nodegen.synthesis.noise_and_blur import noise_and_blur, noise_and_blur_stre
 from nodegen.synthesis.paste import paste
 from nodegen.synthesis.poisson import poisson
 from nodegen.synthesis.visibility import HIDDEN, HIDDEN_BELOW, NEAR, OFF, flags_of, with_lungs
-from nodegen.workers import Workers, keep_memory, workers_for
+from nodegen.workers import keep_memory, side_by_side, workers_for
 
 if TYPE_CHECKING:
     import torch
@@ -269,8 +269,8 @@ class Renderer:
             made: RenderedSlice = processes.run((self.settings, *task), self.blend)
             return made
 
-        with Workers(workers_for(self.settings.workers, len(pixels))) as workers:
-            yield from workers.map(work, range(len(pixels)))
+        count = workers_for(self.settings.workers, len(pixels))
+        yield from side_by_side(work, range(len(pixels)), count)
 
     def render_slice(
         self,

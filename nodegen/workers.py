@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -27,53 +27,39 @@ LINE_EVERY_S = 10.0  # between two lines of progress, without a terminal
 AHEAD = 2  # items a worker that may be begun before the one that is waited for: bounds the memory
 
 
-class Workers:
-    """Threads that work through items in parallel; a context manager.
+def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """Yield what ``work`` makes of each item, in the items' order; of a fault, at its item's turn.
 
-    On leaving, work that has not begun is dropped, and the rest is waited for.
+    Where it ends early, what has not begun is dropped, and the rest is waited for.
 
     Parameters
     ----------
-    count : int
-        1: in the calling thread, without a pool.
+    work, items : callable, iterable
+        Called in one of the threads, with an item.
+    workers : int
+        Threads; 1: the calling one.
 
     Examples
     --------
-    >>> with Workers(2) as workers:
-    ...     list(workers.map(abs, [-1, -2, 3]))
+    >>> list(side_by_side(abs, [-1, -2, 3], 2))
     [1, 2, 3]
     """
-
-    def __init__(self, count: int):
-        self.count = count
-        self._pool: ThreadPoolExecutor | None = None
-        if count > 1:
-            self._pool = ThreadPoolExecutor(count, "nodegen", initializer=_compute_alone)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        if self._pool:
-            self._pool.shutdown(cancel_futures=True)
-
-    def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """Yield what ``work`` makes of each item, in the items' order.
-
-        What ``work`` raises is raised here, at its item's turn.
-        """
-        with _torch_threads_kept(), _blas_alone():
-            if self._pool is None:
-                _compute_alone()
-                yield from map(work, items)
-                return
-            begun: deque[Future[R]] = deque()
+    with _torch_threads_kept(), _blas_alone():
+        if workers == 1:
+            _compute_alone()
+            yield from map(work, items)
+            return
+        pool = ThreadPoolExecutor(workers, "nodegen", initializer=_compute_alone)
+        begun: deque[Future[R]] = deque()
+        try:
             for item in items:
-                begun.append(self._pool.submit(work, item))
-                if len(begun) > AHEAD * self.count:
+                begun.append(pool.submit(work, item))
+                if len(begun) > AHEAD * workers:
                     yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _compute_alone() -> None:

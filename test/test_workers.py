@@ -18,7 +18,7 @@ from nodegen.io.boxes import Box
 from nodegen.pipeline import generate
 from nodegen.renderer import LONG_STACK, MANY_WORKERS, Renderer
 from nodegen.settings import Settings
-from nodegen.workers import AHEAD, Workers, available_cpus, workers_for
+from nodegen.workers import AHEAD, available_cpus, side_by_side, workers_for
 
 BOXES = tuple(
     (n % 5, 20 + 40 * (n % 4), 30 + 9 * n, 60 + 40 * (n % 4), 70 + 9 * n) for n in range(9)
@@ -38,10 +38,9 @@ def test_results_come_in_order_and_few_are_in_flight(workers):
         time.sleep(0.001 * (number % 3))
         return -number
 
-    with Workers(workers) as pool:
-        for turn, made in enumerate(pool.map(work, items())):
-            assert made == -turn
-            assert len(begun) <= turn + 1 + AHEAD * workers
+    for turn, made in enumerate(side_by_side(work, items(), workers)):
+        assert made == -turn
+        assert len(begun) <= turn + 1 + AHEAD * workers
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -52,8 +51,8 @@ def test_a_fault_is_raised_at_its_items_turn(workers):
         return number
 
     made = []
-    with pytest.raises(SettingError, match=r"^four"), Workers(workers) as pool:
-        made.extend(pool.map(work, range(9)))
+    with pytest.raises(SettingError, match=r"^four"):
+        made.extend(side_by_side(work, range(9), workers))
     assert made == [0, 1, 2, 3]
     assert not [t for t in threading.enumerate() if t.name.startswith("nodegen")]
 
@@ -71,8 +70,8 @@ def test_an_interrupt_waits_for_what_is_begun_alone():
         begun.wait()
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), Workers(2) as pool:
-        list(pool.map(work, interrupted()))
+    with pytest.raises(KeyboardInterrupt):
+        list(side_by_side(work, interrupted(), 2))
     assert sorted(done) == [1, 2]
     assert not [t for t in threading.enumerate() if t.name.startswith("nodegen")]
 
@@ -82,8 +81,8 @@ def test_torch_computes_alone_and_gets_its_threads_back(workers):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        with Workers(workers) as pool:
-            assert set(pool.map(lambda _: torch.get_num_threads(), range(9))) == {1}
+        seen = side_by_side(lambda _: torch.get_num_threads(), range(9), workers)
+        assert set(seen) == {1}
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
@@ -98,11 +97,10 @@ def test_products_of_matrices_are_computed_alone(workers):
     """Threads of a small product wait busily: ten times the time, on a busy machine."""
     with threadpool_limits(3, user_api="blas"):
         before = blas_threads()
-        with Workers(workers) as pool, Workers(1) as other:
-            begun = other.map(blas_threads, range(2))
-            assert next(begun) == {1}
-            assert all(found == {1} for found in pool.map(blas_threads, range(5)))
-            assert list(begun) == [{1}]  # who leaves first takes nothing from who stays
+        begun = side_by_side(blas_threads, range(2), 1)
+        assert next(begun) == {1}
+        assert all(found == {1} for found in side_by_side(blas_threads, range(5), workers))
+        assert list(begun) == [{1}]  # who leaves first takes nothing from who stays
         assert blas_threads() == before
 
 

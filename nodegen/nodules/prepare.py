@@ -15,7 +15,7 @@ from nodegen.io.tables import csv_text
 from nodegen.nodules.patches import DIAMETERS, SUFFIX, Pair, PairError, find_pairs, read_pair
 from nodegen.synthesis.projection import cut_to_mask, diameter_mm, project
 from nodegen.synthesis.water_thickness import added_water, along
-from nodegen.workers import Workers, track, workers_for
+from nodegen.workers import side_by_side, track, workers_for
 
 SKIPPED = "skipped.csv"
 
@@ -77,18 +77,18 @@ def prepare(
     nodules: list[Nodule] = []
     results = [output / name for name in (SKIPPED, DIAMETERS, ARRAY, WATER, TABLE, INDEX)]
     with claim(*results, overwrite=overwrite) as staged:
-        with Workers(workers_for(workers, len(pairs))) as threads:
-            made = threads.map(partial(_projected, axes=sorted(set(axes))), pairs)
-            for pair, done in zip(
-                pairs, track(made, len(pairs), "prepare", "nodule", progress), strict=True
-            ):
-                if isinstance(done, str):
-                    skipped[pair.name] = done
-                    continue
-                diameters[f"{pair.name}{SUFFIX}"], projected = done
-                nodules += projected
-                if not projected:
-                    skipped[pair.name] = "its projections are constant inside the mask"
+        work = partial(_projected, axes=sorted(set(axes)))
+        made = side_by_side(work, pairs, workers_for(workers, len(pairs)))
+        for pair, done in zip(
+            pairs, track(made, len(pairs), "prepare", "nodule", progress), strict=True
+        ):
+            if isinstance(done, str):
+                skipped[pair.name] = done
+                continue
+            diameters[f"{pair.name}{SUFFIX}"], projected = done
+            nodules += projected
+            if not projected:
+                skipped[pair.name] = "its projections are constant inside the mask"
         if not nodules:
             name, reason = next(iter(skipped.items()))
             raise LibraryError(

@@ -23,7 +23,7 @@ from nodegen.evaluation.utility.utility_options import PRIMARY, Options
 from nodegen.io.box_tables import read_box_table
 from nodegen.processes import Processes
 from nodegen.settings import choose_device
-from nodegen.workers import Workers, track, workers_for
+from nodegen.workers import side_by_side, track, workers_for
 
 
 def utility(
@@ -120,8 +120,8 @@ def _run_jobs(
     scores: dict[str, list[list[Any]]] = {
         arm.name: [[np.zeros(0)] * count for _ in range(options.seeds)] for arm in arms
     }
-    side_by_side = trial.detector.device == "cpu" and sys.platform == "linux"
-    workers = workers_for(options.processes, len(todo)) if side_by_side else 1
+    several = trial.detector.device == "cpu" and sys.platform == "linux"
+    workers = workers_for(options.processes, len(todo)) if several else 1
     outcomes = track(
         _outcomes(trial, todo, workers), len(todo), options.model, "network", show=progress
     )
@@ -137,5 +137,4 @@ def _outcomes(trial: Trial, todo: Sequence[NetworkJob], workers: int) -> Iterato
         yield from map(trial.outcome, todo)
         return
     processes = Processes(workers, partial(getattr, trial, "outcome"))
-    with Workers(workers) as threads:
-        yield from threads.map(lambda job: processes.run((job,)), todo)
+    yield from side_by_side(lambda job: processes.run((job,)), todo, workers)
