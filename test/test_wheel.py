@@ -91,7 +91,7 @@ def run(installed, tmp_path_factory):
 
 
 def test_the_wheel_is_not_the_clone(run):
-    home = Path(run("-c", "import nodegen.training.run as run; print(run.__file__)").strip())
+    home = Path(run("-c", "import nodegen.errors; print(nodegen.errors.__file__)").strip())
     assert ROOT not in home.parents
     assert "site-packages" in home.parts
 
