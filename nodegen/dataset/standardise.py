@@ -1,13 +1,9 @@
 """Bring radiographs to NODE21's form: its grey scale, its crop to the lungs, 1024 × 1024 px.
 
-The grey scale is made equal by energy-based normalisation, see :mod:`nodegen.dataset.energy`. The
-crop is that of the organisers: the lungs with a margin, the longer side 1024 px, the shorter one
-centred between zeros.
-
-The inverse takes a change of the standardised image to one of the original: band gains are taken
-off, then it is resampled to the original's pixels. Taking gains off spreads it,
-thinly, over the reach of the widest band; it is tapered to nothing ``REACH_PX`` beyond what was
-changed, so that all other pixels of the original stay as they are, bit for bit.
+The grey scale is normalised by energies (:mod:`nodegen.dataset.energy`). The crop is that of the
+organisers: the lungs with a margin, the longer side 1024 px, the shorter one centred between zeros.
+The inverse takes a change of the standardised image to one of the original, tapered to nothing
+``REACH_PX`` beyond what was changed, so that all other pixels stay as they are, bit for bit.
 """
 
 from dataclasses import asdict, dataclass, fields, replace

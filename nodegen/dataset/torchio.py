@@ -68,20 +68,17 @@ class Nodules(Transform):
                 "dimensions, (1, column, row, 1), is wanted; give a grey radiograph."
             )
         data = {self.add.key: image.data[0, :, :, 0]}
-        data |= {key: subject[key] for key in (BOX, LABEL) if key in subject}
-        if isinstance(self.add.places, str) and self.add.places in subject:
-            data[self.add.places] = subject[self.add.places]
+        keys = (BOX, LABEL, *([self.add.places] if isinstance(self.add.places, str) else []))
+        data |= {key: subject[key] for key in keys if key in subject}
         before = len(data.get(BOX, ()))
         rng = np.random.default_rng([self.add.choices.seed, self.seed])
         made = self.add.add(data, rng, on_side=True)
         image.set_data(made[self.add.key][None, ..., None])
         labels = torch.zeros(shape[1:3], dtype=torch.int32)
-        first = before
         if MASK in subject:
             given: Any = subject[MASK]
             labels = given.data[0, :, :, 0].to(torch.int32).clone()
-            first = max(before, int(labels.max()))
-        for number, mask in enumerate(made[MASK][before:], first + 1):
+        for number, mask in enumerate(made[MASK][before:], max(before, int(labels.max())) + 1):
             labels[torch.as_tensor(mask > 0)] = number
         subject.add_image(LabelMap(tensor=labels[None, ..., None], affine=image.affine), MASK)
         subject[BOX], subject[LABEL] = map(torch.as_tensor, (made[BOX], made[LABEL]))
