@@ -90,11 +90,10 @@ def reader_study(
 
     for path in (output, key_of(output)):
         check_writable(path, overwrite=overwrite)
-    methods = [name for name in METHODS[:3] if name in method]
-    if set(methods) != set(method) or len(methods) < len(method):
+    if set(method) - set(METHODS[:3]):
         raise SettingError(
-            f"--method is {method}, where one or more of {', '.join(METHODS[:3])} are allowed, "
-            "each once; choose among them."
+            f"--method is {method}, where one or more of {', '.join(METHODS[:3])} are allowed; "
+            "choose among them."
         )
     found = list(read_real(real, boxes or real / "boxes.csv"))
     untouched = [image for folder in radiographs or () for image in read_real(folder)]
