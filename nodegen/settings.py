@@ -18,14 +18,7 @@ from typing import (
     get_type_hints,
 )
 
-from pydantic import (
-    Field,
-    FiniteFloat,
-    NonNegativeInt,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import Field, NonNegativeInt, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
 from nodegen.constants import GRADES, GREY_MAX
@@ -40,6 +33,8 @@ Device = Literal["auto", "cpu", "cuda"]
 AddBack = Literal["grain", "paper"]
 Windows = Literal["default", "exact", "full"]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+_Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 WINDOWS: tuple[Windows, ...] = get_args(Windows)
@@ -89,17 +84,12 @@ class _Several(tuple[Any, ...]):
         return core_schema.no_info_plain_validator_function(cls.parse)
 
 
-_Length = Annotated[FiniteFloat, Field(ge=0)]
-
-
 class Range(_Several):
     """Two numbers, the smaller first. As text ``6-30``, or one number for both ends."""
 
     separator = "-"
     wanted = "a number or a range as 6-30 is allowed, the smaller number first"
-    items: TypeAdapter[tuple[Any, ...]] = TypeAdapter(
-        tuple[Annotated[FiniteFloat, Field(ge=0)], ...]
-    )
+    items: TypeAdapter[tuple[Any, ...]] = TypeAdapter(tuple[_Number, ...])
 
     @classmethod
     def parse(cls, given: object) -> Self:
@@ -132,9 +122,7 @@ class Words(_Several):
     """Words. As text ``coco,yolo``."""
 
     wanted = "words with commas between them are allowed"
-    items = TypeAdapter(
-        tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)], ...]
-    )
+    items = TypeAdapter(tuple[_Word, ...])
 
 
 # --- choices --------------------------------------------------------------------------------------
