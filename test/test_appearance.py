@@ -216,6 +216,13 @@ def test_what_sticks_out_of_the_slice_is_cut_off(shape):
     assert mask.any()
 
 
+@pytest.mark.parametrize("at", [(15, -200), (-200, 15), (15, 300), (300, 15)])
+def test_what_lies_off_the_canvas_is_not_drawn(at):
+    contribution, mask = warp_to_box(nodule_of(), False, 10.0, (30, 30), 0.9, (30, 40), at)
+    assert not contribution.any()
+    assert mask.sum() == 1
+
+
 # --- visibility -------------------------------------------------------------------------------
 
 

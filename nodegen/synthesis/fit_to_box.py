@@ -162,11 +162,12 @@ def warp_to_box(
     back = _turn(mirror, turn_deg).T / scale
     middle = np.divide(source.shape, 2) - 0.5 + _turn(mirror, turn_deg).T @ centre
     reach = scale * np.hypot(*source.shape) / 2 + 1
+    # Empty where it lies off the canvas.
     spans = [
-        (max(int(c - reach), 0), min(int(c + reach) + 1, n)) for c, n in zip(at, shape, strict=True)
+        np.clip((int(c - reach), int(c + reach) + 1), 0, n) for c, n in zip(at, shape, strict=True)
     ]
     corner, ends = np.array(spans).T
-    places = np.indices(np.maximum(ends - corner, 0), dtype=np.float64)
+    places = np.indices(ends - corner, dtype=np.float64)
     places += (corner + 0.5 - np.asarray(at))[:, None, None]
     if lobes:
         # Waves around it are powers of a unit number in its direction: no angle is needed.
@@ -178,7 +179,7 @@ def warp_to_box(
     places = np.tensordot(back, places, 1) + middle[:, None, None]
     part = ndimage.map_coordinates(source, places, order=3, mode="constant")
     contribution = np.zeros(shape, dtype=np.float32)
-    contribution[spans[0][0] : spans[0][1], spans[1][0] : spans[1][1]] = np.maximum(part, 0)
+    contribution[slice(*spans[0]), slice(*spans[1])] = np.maximum(part, 0)
     mask = contribution >= min(SILHOUETTE, 0.5 * float(contribution.max()))
     if not contribution.any():
         row, column = (min(max(int(a), 0), n - 1) for a, n in zip(at, shape, strict=True))
