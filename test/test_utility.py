@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from nodegen.cli import main
 from nodegen.errors import SettingError, StackError, UtilityError
+from nodegen.evaluation.pictures import TILE_PX
 from nodegen.evaluation.statistics import estimate
 from nodegen.evaluation.utility import run_utility, scoring, segresnet, trained_detector
 from nodegen.evaluation.utility.arms import MADE, parse_arms
@@ -442,6 +443,8 @@ def test_the_command_writes_tables_a_curve_and_pictures(folders, capfd):
     assert content["second_half"][0] == "null"
     assert "The second half of the training adds" in said.out
     assert (out / "utility-segresnet.svg").read_text().count("<svg") == 1
+    with Image.open(out / "utility-segresnet.png") as missed:
+        assert missed.width == 4 * (TILE_PX + 4)
     head, *nodules = (out / "utility-segresnet.csv").read_text().splitlines()
     assert head == f"radiograph,x,y,width,height,{arms}"
     assert len(nodules) == 12

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import ImageDraw
 from pydantic_core import to_json
 
+from nodegen.dataset.png import png
+from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
+from nodegen.evaluation.pictures import view
 from nodegen.evaluation.statistics import Estimate, estimate
 from nodegen.evaluation.utility.scoring import (
     FROC_AT,
@@ -20,9 +24,10 @@ from nodegen.evaluation.utility.scoring import (
     froc,
     hits_of,
 )
-from nodegen.io.files import write_text
+from nodegen.io.files import write_bytes, write_text
 from nodegen.io.tables import csv_text, markdown_table
 
+SHOWN, ACROSS = 12, 4  # pictures of missed nodules, and how many of them stand in a row
 RATES = np.geomspace(FROC_AT[0], FROC_AT[-1], 97)  # false positives an image, of a curve
 ArmScores = Mapping[str, Sequence[Scores]]  # each arm's, seed by seed
 
@@ -152,9 +157,10 @@ def markdown(results: UtilityResults) -> str:
 def write_results(
     folder: Path, results: UtilityResults, test: TestSet, scores: ArmScores, model: str
 ) -> None:
-    """Write ``utility-MODEL.md`` and ``.json`` (tables), ``.svg`` (FROC curves), and ``.csv``.
+    """Write ``utility-MODEL.md`` and ``.json`` (tables), `X.
 
-    The last has each real nodule with its box, px, and the mean score of each arm's best hit.
+    The table has each real nodule with its box, px, and the mean score of each arm's best hit; the
+    picture those nodules that the primary comparison's first arm misses most.
     """
     best = [
         np.mean([hits_of(test.radiographs, one).true for one in of_seeds], axis=0)
@@ -174,6 +180,22 @@ def write_results(
     }
     for suffix, content in contents.items():
         write_text(folder / f"utility-{model}.{suffix}", content)
+    arm = results.primary[0] if results.primary[0] in scores else next(iter(scores))
+    missed = _missed(test, best[list(scores).index(arm)])
+    write_bytes(folder / f"utility-{model}.png", png(missed))
+
+
+def _missed(test: TestSet, found: np.ndarray) -> np.ndarray:
+    """The nodules of the lowest scores, lowest first, in rows of four tiles; each is named."""
+    nodules = [(one, box) for one in test.radiographs for box in one.nodules]
+    tiles = []
+    for number in np.argsort(found, kind="stable")[:SHOWN]:
+        one, box = nodules[number]
+        tile = view(to_grey_levels(one.load()[None])[0], box)[1]
+        ImageDraw.Draw(tile).text((4, 2), one.name, fill=255, stroke_width=2, stroke_fill=0)
+        tiles.append(np.pad(np.asarray(tile), 2))
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % ACROSS)
+    return np.vstack([np.hstack(tiles[i : i + ACROSS]) for i in range(0, len(tiles), ACROSS)])
 
 
 def _froc_plot(test: TestSet, scores: ArmScores) -> str:
