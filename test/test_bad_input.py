@@ -294,7 +294,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(make_input, tmp_path, capfd, mon
 
     output = tmp_path / "out"
     arguments = ["--input", str(make_input()), "--output", str(output)]
-    monkeypatch.setattr("nodegen.io.metaimage.isal_zlib.compressobj", lambda _: Full())
+    monkeypatch.setattr("nodegen.io.metaimage.isal_zlib.compressobj", lambda *_, **__: Full())
     code = main(["generate", *arguments, "--method", "paste"])
     says = r"77.mha cannot be written \(No space left on device\); give an output folder"
     check(code, capfd.readouterr().err, says, output)

@@ -85,9 +85,9 @@ def test_an_image_deeper_down_is_named(make_input, tmp_path, capsys):
     assert f"holds no image itself, and {tmp_path}/above/case does" in capsys.readouterr().err
 
 
-def test_a_phantom_is_not_laid_over_somebodys_boxes(tmp_path, capsys):
+def test_the_sample_is_not_laid_over_somebodys_boxes(tmp_path, capsys):
     write_boxes(tmp_path / "nodules.json", [Box(0, 1, 1, 9, 9)])
     before = (tmp_path / "nodules.json").read_bytes()
-    assert main(["phantom", "--output", str(tmp_path), "--slices", "1"]) == 2
+    assert main(["sample", "--output", str(tmp_path)]) == 2
     assert "is there already" in capsys.readouterr().err
     assert (tmp_path / "nodules.json").read_bytes() == before

@@ -1,5 +1,6 @@
 """The radiographs that a set is made from: their files, and the patient of each."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from nodegen.dicom.read import START_BYTES, begins_as_dicom
-from nodegen.errors import SettingError, StackError
+from nodegen.errors import OutputError, SettingError, StackError
 from nodegen.io.radiograph import find_radiographs, reads_as_dicom
 from nodegen.io.stack import PICTURES, READABLE, bare_name, count_slices, may_be_radiograph
 from nodegen.io.store import Store
@@ -17,7 +18,7 @@ BY_ID = "id "  # before what stands for a patient's ID until it has a number
 NIH_PATIENT = re.compile(r"^(\d{8})_\d{3}$")  # ChestX-ray14: patient, follow-up
 # A folder of CheXpert (patient00001) or MIMIC-CXR (p10000032).
 PATIENT_FOLDER = re.compile(r"(?:^|/)(p(?:atient)?\d{5,})/")
-MIDDLE_BYTES = 1 << 12  # of files of one size, by which copies are known
+MIDDLE_BYTES = 1 << 12  # of files of one size, by which most are told to differ
 
 
 @dataclass(frozen=True)
@@ -112,23 +113,34 @@ def _sources_of(name: str, root: Store, pattern: str | None) -> Iterator[Source]
 
 
 def _copies(roots: Mapping[str, Store]) -> list[list[str]]:
-    """Names of files of one size and with the same bytes in the middle, in groups of two and more.
+    """Names of files with the same content, in groups of two and more.
 
-    There are pixels, where the beginning of one scanner's files may be alike.
+    Files of one size are compared by a few bytes of their middle first, so that few are read: there
+    are pixels, where the beginning of one scanner's files may be alike.
     """
     sizes: dict[str, int] = {}
     for store, names in _by_store(roots, roots).items():
         sizes |= _sizes(store, names)
     seen = Counter(sizes.values())
     alike = [name for name, size in sizes.items() if seen[size] > 1]
-    found: dict[object, list[str]] = {}
+    middles: dict[object, list[str]] = {}
     for store, names in _by_store(alike, roots).items():
         starts = [sizes[name] // 2 for name in names]
         parts = [(n, start, start + MIDDLE_BYTES) for n, start in zip(names, starts, strict=True)]
         for name, part in zip(names, store.parts(parts), strict=True):
-            # One that cannot be read is no copy: that is said when it is read.
-            found.setdefault((sizes[name], part or name), []).append(name)
-    return [same for same in found.values() if len(same) > 1]
+            middles.setdefault((sizes[name], part or name), []).append(name)
+    whole: dict[object, list[str]] = {}
+    for same in middles.values():
+        for name in same if len(same) > 1 else ():
+            whole.setdefault(_digest(name, roots[name]), []).append(name)
+    return [same for same in whole.values() if len(same) > 1]
+
+
+def _digest(name: str, store: Store) -> object:
+    try:
+        return hashlib.sha256(store.read(name)).digest()
+    except (OSError, OutputError):
+        return name  # no copy of another: said when it is read
 
 
 def _by_store(names: Iterable[str], roots: Mapping[str, Store]) -> dict[Store, list[str]]:
