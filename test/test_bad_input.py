@@ -1,9 +1,8 @@
 """Bad input: each fault gets one sentence, exit code 2, no traceback, and leaves no image."""
 
-import errno
 import json
-import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -287,16 +286,16 @@ def test_an_output_that_is_a_file_is_told(make_input, tmp_path, capfd):
     check(code, capfd.readouterr().err, says, tmp_path / "none")
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(make_input, tmp_path, capfd, monkeypatch):
-    class Full:
-        def compress(self, data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
+def test_a_full_disk_is_told_and_leaves_nothing(make_input, tmp_path, capfd):
     output = tmp_path / "out"
     arguments = ["--input", str(make_input()), "--output", str(output)]
-    monkeypatch.setattr("nodegen.io.metaimage.isal_zlib.compressobj", lambda *_, **__: Full())
-    code = main(["generate", *arguments, "--method", "paste"])
-    says = r"77.mha cannot be written \(No space left on device\); give an output folder"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))  # bytes of a file
+    try:
+        code = main(["generate", *arguments, "--method", "paste"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    says = r"77.mha cannot be written \(File too large\); give an output folder"
     check(code, capfd.readouterr().err, says, output)
     assert not output.exists()
 
