@@ -172,7 +172,8 @@ def _decide(
         todo: list[Any] = read_boxes(*given)
         if clipped := clipped_boxes(*given):
             said = f"{len(clipped)} of {len(todo)} boxes reach beyond their slice and are clipped"
-            notes.append(f"{said}: {', '.join(map(str, clipped))}")
+            numbers = ", ".join(str(index + 1) for index in clipped)
+            notes.append(f"{said}: {numbers} (counted from 1)")
         seed = settings.seed
         if seed is None:
             seed = seed_of_inputs(stack.pixels, todo, digest)

@@ -124,7 +124,7 @@ def test_they_are_named_and_a_replay_says_the_same(chest, places, tmp_path):
         write(chest[0])
     write_boxes(tmp_path / "in/nodules.json", list(places.values()))
     done = generate(tmp_path / "in", tmp_path / "out", PASTE, progress=False)
-    assert done.notes == ["2 of 4 boxes lie off the lungs: 2, 3"]
+    assert done.notes == ["2 of 4 boxes lie off the lungs: 3, 4 (counted from 1)"]
     recipes = json.loads((tmp_path / "out/recipes.json").read_text())
     for recipe in recipes["recipes"]:  # as they were before there was this flag
         recipe["flags"] = [flag for flag in recipe["flags"] if flag != OFF_LUNG]

@@ -193,7 +193,7 @@ def test_boxes_that_overlap_or_show_nothing_are_flagged_and_named(make_input, tm
     flags = {r.index: [flag for flag in r.flags if flag in WORDS] for r in made.recipes}
     assert flags == {0: [], 1: ["overlap"], 2: ["overlap", "off"], 3: ["off body"]}
     done = generate(folder, tmp_path / "out", PASTE, progress=False)
-    assert done.notes[0] == "2 of 4 boxes overlap another box: 1, 2"
+    assert done.notes[0] == "2 of 4 boxes overlap another box: 2, 3 (counted from 1)"
 
 
 def test_masks_of_overlapping_nodules_lose_nothing(make_input, tmp_path):

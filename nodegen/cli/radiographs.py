@@ -128,7 +128,7 @@ def sample(*, output: Path, overwrite: Overwrite = False) -> None:
     Parameters
     ----------
     output
-        Folder that gets phantom.mha, three slices of 1024 × 1024 px, and nodules.json.
+        Folder that gets phantom.mha, two slices of 1024 × 1024 px, and nodules.json.
     """
     import shutil
 

@@ -220,11 +220,11 @@ def with_lungs(recipes: Sequence[Recipe], lungs: Region | None) -> list[Recipe]:
 
 
 def notes_of(recipes: Sequence[Recipe]) -> list[str]:
-    """A line for each flag that recipes have, naming their boxes."""
+    """A line for each flag that recipes have, with their boxes, counted from 1 as in the mask."""
     notes = []
     for flag, what in WORDS.items():
-        found = sorted(recipe.index for recipe in recipes if flag in recipe.flags)
+        found = sorted(recipe.index + 1 for recipe in recipes if flag in recipe.flags)
         listed = ", ".join(map(str, found[:20])) + (" …" if len(found) > 20 else "")
         if found:
-            notes.append(f"{len(found)} of {len(recipes)} boxes {what}: {listed}")
+            notes.append(f"{len(found)} of {len(recipes)} boxes {what}: {listed} (counted from 1)")
     return notes
