@@ -264,4 +264,5 @@ def test_the_number_of_boxes_may_be_none(make_input, tmp_path, run):
 def test_boxes_that_are_clipped_are_named(make_input, tmp_path):
     folder = make_input(((0, 60, 60, 100, 110), (1, -9, 60, 40, 110), (1, 250, 20, 5000, 60)))
     run = generate(folder, tmp_path / "out", Settings(method="paste", seed=1), progress=False)
-    assert run.notes[0] == "2 of 3 boxes reach beyond their slice and are clipped: 2, 3 (counted from 1)"
+    said = "2 of 3 boxes reach beyond their slice and are clipped: 2, 3 (counted from 1)"
+    assert run.notes[0] == said
