@@ -63,21 +63,22 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> It
 
 
 def _compute_alone() -> None:
-    """Let torch compute in the calling thread only; where it is not in use, it is not imported."""
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(1)
+    """Let torch compute in the calling thread only, also where the work is the first to use it."""
+    import torch  # slow to import
+
+    torch.set_num_threads(1)
 
 
 @contextmanager
 def _torch_threads_kept() -> Iterator[None]:
     """Give the caller's torch its number of threads back."""
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else 0
+    import torch
+
+    before = torch.get_num_threads()
     try:
         yield
     finally:
-        if torch:
-            torch.set_num_threads(before)
+        torch.set_num_threads(before)
 
 
 _blas_lock = threading.Lock()

@@ -88,6 +88,18 @@ def test_torch_computes_alone_and_gets_its_threads_back(workers):
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_torch_computes_alone_where_the_work_is_the_first_to_import_it(workers):
+    code = (
+        "from nodegen.workers import side_by_side\n"
+        "def threads(_):\n    import torch\n    return torch.get_num_threads()\n"
+        f"print(set(side_by_side(threads, range(3), {workers})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "OMP_NUM_THREADS": "2"},
+        capture_output=True, text=True, check=True)  # fmt: skip
+    assert done.stdout == "{1}\n"
+
+
 def blas_threads(_=None):
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
