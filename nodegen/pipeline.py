@@ -38,7 +38,7 @@ from nodegen.renderer import RenderedSlice, Renderer, label_type
 from nodegen.schemas import ReplayedSettings
 from nodegen.settings import Settings
 from nodegen.synthesis.choice import seed_of_inputs
-from nodegen.synthesis.visibility import notes_of
+from nodegen.synthesis.visibility import note_on, notes_of
 from nodegen.workers import track
 
 
@@ -171,9 +171,8 @@ def _decide(
         given = stack.path.with_name(BOXES), stack.pixels.shape
         todo: list[Any] = read_boxes(*given)
         if clipped := clipped_boxes(*given):
-            said = f"{len(clipped)} of {len(todo)} boxes reach beyond their slice and are clipped"
-            numbers = ", ".join(str(index + 1) for index in clipped)
-            notes.append(f"{said}: {numbers} (counted from 1)")
+            said = "reach beyond their slice and are clipped"
+            notes.append(note_on(clipped, len(todo), said))
         seed = settings.seed
         if seed is None:
             seed = seed_of_inputs(stack.pixels, todo, digest)

@@ -166,6 +166,7 @@ SHARE = 0.5  # of the box's pixels
 # 0.41.
 SHARE_OFF_LUNG = 0.5  # of the box's pixels
 
+NAMED = 20  # boxes that a note names
 WORDS = {
     OVERLAP: "overlap another box",
     OFF_BODY: "lie off the body",
@@ -221,10 +222,23 @@ def with_lungs(recipes: Sequence[Recipe], lungs: Region | None) -> list[Recipe]:
 
 def notes_of(recipes: Sequence[Recipe]) -> list[str]:
     """A line for each flag that recipes have, with their boxes, counted from 1 as in the mask."""
-    notes = []
-    for flag, what in WORDS.items():
-        found = sorted(recipe.index + 1 for recipe in recipes if flag in recipe.flags)
-        listed = ", ".join(map(str, found[:20])) + (" …" if len(found) > 20 else "")
-        if found:
-            notes.append(f"{len(found)} of {len(recipes)} boxes {what}: {listed} (counted from 1)")
-    return notes
+    found = {
+        what: sorted(recipe.index for recipe in recipes if flag in recipe.flags)
+        for flag, what in WORDS.items()
+    }
+    return [note_on(own, len(recipes), what) for what, own in found.items() if own]
+
+
+def note_on(indices: Sequence[int], total: int, what: str) -> str:
+    """The line that says ``what`` some of the boxes do, and names the first ``NAMED`` of them.
+
+    Parameters
+    ----------
+    indices, total : sequence of int, int
+        Those boxes' indices, from 0, and the number of all boxes.
+    what : str
+        Such as "overlap another box".
+    """
+    listed = ", ".join(str(index + 1) for index in indices[:NAMED])
+    more = " …" if len(indices) > NAMED else ""
+    return f"{len(indices)} of {total} boxes {what}: {listed}{more} (counted from 1)"

@@ -14,6 +14,7 @@ from nodegen.dataset.png import png
 from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
 from nodegen.evaluation.pictures import view
 from nodegen.evaluation.statistics import Estimate, estimate
+from nodegen.evaluation.utility.cases import BoxedRadiograph
 from nodegen.evaluation.utility.scoring import (
     FROC_AT,
     MAIN,
@@ -24,6 +25,7 @@ from nodegen.evaluation.utility.scoring import (
     froc,
     hits_of,
 )
+from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes, write_text
 from nodegen.io.tables import csv_text, markdown_table
 
@@ -166,12 +168,11 @@ def write_results(
         np.mean([hits_of(test.radiographs, one).true for one in of_seeds], axis=0)
         for of_seeds in scores.values()
     ]
-    nodules = [
-        (one.name, box.left, box.top, box.width, box.height)
-        for one in test.radiographs
-        for box in one.nodules
+    nodules = [(one, box) for one in test.radiographs for box in one.nodules]
+    rows = [
+        (one.name, box.left, box.top, box.width, box.height, *found)
+        for (one, box), *found in zip(nodules, *best, strict=True)
     ]
-    rows = [(*nodule, *found) for nodule, *found in zip(nodules, *best, strict=True)]
     contents = {
         "md": markdown(results),
         "json": to_json(results, indent=2, inf_nan_mode="null").decode() + "\n",
@@ -181,16 +182,14 @@ def write_results(
     for suffix, content in contents.items():
         write_text(folder / f"utility-{model}.{suffix}", content)
     arm = results.primary[0] if results.primary[0] in scores else next(iter(scores))
-    missed = _missed(test, best[list(scores).index(arm)])
-    write_bytes(folder / f"utility-{model}.png", png(missed))
+    missed = np.argsort(best[list(scores).index(arm)], kind="stable")[:SHOWN]
+    write_bytes(folder / f"utility-{model}.png", png(_tiles([nodules[i] for i in missed])))
 
 
-def _missed(test: TestSet, found: np.ndarray) -> np.ndarray:
-    """The nodules of the lowest scores, lowest first, in rows of four tiles; each is named."""
-    nodules = [(one, box) for one in test.radiographs for box in one.nodules]
+def _tiles(nodules: Sequence[tuple[BoxedRadiograph, Box]]) -> np.ndarray:
+    """A tile for each nodule, with its radiograph's name, in rows."""
     tiles = []
-    for number in np.argsort(found, kind="stable")[:SHOWN]:
-        one, box = nodules[number]
+    for one, box in nodules:
         tile = view(to_grey_levels(one.load()[None])[0], box)[1]
         ImageDraw.Draw(tile).text((4, 2), one.name, fill=255, stroke_width=2, stroke_fill=0)
         tiles.append(np.pad(np.asarray(tile), 2))
