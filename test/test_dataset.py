@@ -525,11 +525,12 @@ def test_settings_that_are_none(change, words):
 
 def test_a_recipe_is_the_options_that_it_stands_for():
     named, typed = (DatasetSettings(images=1, **own) for own in (
-        {"recipe": "detector"}, {"nodules": "4", "prefer_visible": True}))  # fmt: skip
+        {}, {"recipe": "plain", "nodules": "4", "prefer_visible": True}))  # fmt: skip
     assert named.described() == typed.described()
     own = DatasetSettings(images=1, recipe="detector", nodules=(0, 2), prefer_visible=False)
     assert (own.per_image, own.prefer_visible) == ((0, 2), False)
-    assert DatasetSettings(images=1).per_image == (1, 3)
+    plain = DatasetSettings(images=1, recipe="plain")
+    assert (plain.per_image, plain.prefer_visible) == ((1, 3), False)
     assert DatasetSettings(images=1).described()["--noise-and-blur"] == "False"
 
 

@@ -29,7 +29,13 @@ def films(tmp_path_factory):
 
 
 def settings(**more):
-    plain = {"copies": 1, "nodules": (1, 1), "formats": ("dicom", "coco"), "pairs": True}
+    plain = {
+        "copies": 1,
+        "nodules": (1, 1),
+        "formats": ("dicom", "coco"),
+        "pairs": True,
+        "recipe": "plain",
+    }
     return DatasetSettings(**plain, render=Settings(method="paste", surroundings=False), **more)
 
 

@@ -102,7 +102,7 @@ class AddNodules:
         self,
         key: str = "image",
         *,
-        recipe: RecipeName = "plain",
+        recipe: RecipeName = "detector",
         nodules: tuple[int, int] | None = None,
         prefer_visible: bool | None = None,
         size_mm: tuple[float, float] | None = None,

@@ -25,10 +25,10 @@ DEFAULT = (REAL, "singan", "singan-then-real", "singan+real-1", "baseline")
 # Of a radiograph's synthetic nodules at a time: fewest and most, and whether more visible ones come
 # more often.
 Shown = tuple[tuple[int, int], bool]
-SHOWN: Shown = (RECIPES["detector"][0], False)
+SHOWN: Shown = RECIPES["detector"]  # the default of `nodegen dataset`
 GRAMMAR = (
     f"{', '.join(MADE)}, METHOD@SETTING:VALUE with one of {', '.join(VARIED)}, nodules or recipe "
-    f"(singan@subtlety:obvious, singan@nodules:1-3, singan@recipe:detector), NAME=FOLDER, {REAL}, "
+    f"(singan@subtlety:obvious, singan@nodules:1-3, singan@recipe:plain), NAME=FOLDER, {REAL}, "
     f"{REAL}-PERCENT (real-25), ARM+{REAL} or ARM+{REAL}-RATIO (singan+real-3: three synthetic "
     f"radiographs to a real one), ARM-then-{REAL}"
 )

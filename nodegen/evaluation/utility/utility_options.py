@@ -25,7 +25,7 @@ class Options:
         the paper's, for a GPU.
     arms : tuple of str
         What networks are trained on. These, none, discs, null, singan@subtlety:obvious (or another
-        setting of generate), singan@recipe:detector, singan@nodules:1-3, NAME=FOLDER (made
+        setting of generate), singan@recipe:plain, singan@nodules:1-3, NAME=FOLDER (made
         elsewhere), real-25 (percent), singan+real-3 (three synthetic to one real).
     primary : (str, str)
         The comparison that is named beforehand: the first arm minus the second. Every other arm is
