@@ -25,7 +25,7 @@ from nodegen.io.image import Image, dimension_of, to_array, to_image
 from nodegen.io.library import Library
 from nodegen.processes import Processes, ask
 from nodegen.settings import MODEL, Settings, choose_device
-from nodegen.synthesis.choice import plan_box, seed_of_inputs
+from nodegen.synthesis.choice import draft_box, plan_box, seed_of_inputs
 from nodegen.synthesis.context import SliceContext, to_output
 from nodegen.synthesis.contribution import FittedNodule, central_disc_of, fit_nodule, through_tone
 from nodegen.synthesis.fit_to_box import crop_window
@@ -322,20 +322,35 @@ class Renderer:
         ]
 
     def plan_slice(
-        self, context: SliceContext, boxes: Sequence[Box], seed: int, signal: str | None = None
+        self,
+        context: SliceContext,
+        boxes: Sequence[Box],
+        seed: int,
+        signal: str | None = None,
+        chosen: Callable[[list[float]], Iterable[int]] | None = None,
     ) -> list[Recipe]:
         """Draw the recipe of each box of a slice; parameters as :meth:`plan`.
 
-        Boxes come by their corners, so that their order in the file does not matter.
+        Boxes come by their corners, so that their order in the file does not matter. Where not all
+        are wanted, ``chosen`` says which, in that order, by the contrast-to-noise ratios that they
+        ask for: the others cost a tenth of a recipe.
         """
         edges = np.array([position(box)[1:] for box in boxes])
         seen: Counter[tuple[int, ...]] = Counter()
-        recipes = []
+        drafts = []
         for box in sorted(boxes, key=position):
             again = seen[position(box)]
             seen[position(box)] += 1
-            recipe = plan_box(context, box, again, seed, self.library, self.settings, signal)
-            place = flags_of(box, edges, context.slice01)
+            drafts.append(
+                draft_box(context, box, again, seed, self.library, self.settings, signal)
+            )
+        if chosen is not None:
+            asked = [draft.recipe.visibility_asked for draft in drafts]
+            drafts = [drafts[number] for number in chosen(asked)]
+        recipes = []
+        for draft in drafts:
+            recipe = plan_box(context, draft, self.library, self.settings)
+            place = flags_of(recipe.box, edges, context.slice01)
             recipes.append(replace(recipe, flags=[*place, *recipe.flags]))
         return recipes
 

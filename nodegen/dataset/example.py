@@ -5,6 +5,7 @@ Example of use, on the fly in a training loop, is :class:`nodegen.dataset.transf
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -108,8 +109,8 @@ def make_example(
             )
         missing = wanted - len(drawn)
         found = [f"room for {count - missing} of {count} nodules"] if missing > 0 else []
-        recipes = renderer.plan_slice(context, drawn, own, choices.signal)
-        for planned in _more_visible(recipes, wanted, rng):
+        chosen = partial(_more_visible, wanted, rng)
+        for planned in renderer.plan_slice(context, drawn, own, choices.signal, chosen):
             window = crop_window(planned.box, pixels.shape)
             fitted = renderer.render_box(context, slice01, planned)
             change = slice01[window] - unit[window]
@@ -143,13 +144,16 @@ def make_example(
     return Example(radiograph, finished(slice01), untouched, levels, kept, seed, mm, faults)
 
 
-def _more_visible(recipes: list[Recipe], count: int, rng: np.random.Generator) -> list[Recipe]:
-    """So many of them, in their order, with chances in proportion to the contrast to noise."""
-    if len(recipes) <= count:
-        return recipes
-    chances = np.clip([recipe.visibility_asked for recipe in recipes], *CHANCES)
-    chosen = rng.choice(len(recipes), count, replace=False, p=chances / chances.sum())
-    return [recipes[i] for i in sorted(chosen)]
+def _more_visible(count: int, rng: np.random.Generator, asked: list[float]) -> list[int]:
+    """Numbers of so many nodules, ascending, with chances in proportion to the contrast to noise.
+
+    ``asked`` are their contrast-to-noise ratios.
+    """
+    if len(asked) <= count:
+        return list(range(len(asked)))
+    chances = np.clip(asked, *CHANCES)
+    chosen = rng.choice(len(asked), count, replace=False, p=chances / chances.sum())
+    return sorted(chosen.tolist())
 
 
 def _measured(

@@ -5,7 +5,7 @@ from the box's slice and corners, and from nothing else.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,16 @@ ROUNDED = 0.25
 OTHERS = 3  # nodules drawn besides the first; of them all, the one that fits its box best is taken
 
 
-def plan_box(
+@dataclass(frozen=True)
+class Draft:
+    """A box's recipe before what is costly: its nodule, and how far it is to stand out."""
+
+    recipe: Recipe  # without its outline's waves, its surroundings and its contrast
+    waves: np.ndarray  # complex: what bumps and dents add to the nodule's own outline
+    rng: np.random.Generator  # the box's stream, from which surroundings are drawn
+
+
+def draft_box(
     context: SliceContext,
     box: Box,
     occurrence: int,
@@ -64,10 +73,8 @@ def plan_box(
     library: Library,
     settings: Settings,
     signal: str | None = None,
-) -> Recipe:
-    """Decide what is drawn into one box.
-
-    The nodule, fitted to its box, stays in ``context`` until it is rendered.
+) -> Draft:
+    """Draw what goes into one box, but for its surroundings; a tenth of planning it.
 
     Parameters
     ----------
@@ -76,7 +83,7 @@ def plan_box(
     occurrence : int
         0 for the first box with these corners in this slice, 1 for its first repetition, …
     seed, library, settings
-        Of the run; of the settings contrast, subtlety and surroundings count.
+        Of the run; of the settings contrast and subtlety count.
     signal : {"hyposignal", "hypersignal"}, optional
         The box's class; None: decided by Otsu.
     """
@@ -110,11 +117,7 @@ def plan_box(
         noise=noise,
     )
     if paper:
-        fitted = context.fit(library, recipe)
-        background = slice01[box.top : box.bottom, box.left : box.right]
-        factor = match_contrast(fitted.contribution[fitted.mask], background, signal)
-        return replace(recipe, paper_contrast_factor=round(factor, 4))
-
+        return Draft(recipe, waves, rng)
     nodules = {index: library[index] for index in (first, *others)}
     fits = {
         index: fit(nodule, mirror, turn_deg, box.height / box.width)
@@ -122,7 +125,6 @@ def plan_box(
     }
     best = min(fits, key=lambda index: fits[index][0])
     nodule, turn_deg = nodules[best], fits[best][1]
-    waves -= ROUNDED * corners(nodule, mirror, turn_deg, WAVES)
     level, deviation = context.surround(box)
     disc = central_disc_of(box, window := crop_window(box, context.shape))
     level = max(level, float(np.median(slice01[window][disc])))
@@ -135,7 +137,6 @@ def plan_box(
         fill=fill,
         blur_px=round(blur_px, 2),
         margin_exponent=margin_exponent,
-        lobes=waves.view(float).clip(-0.5, 0.5).round(4).tolist(),  # cosine and sine in turn
     )
     levels, grades = settings.contrast_ends, settings.grades
     if levels is not None:
@@ -145,12 +146,38 @@ def plan_box(
         asked = graded(grades, grade_share, within_share)
     else:
         asked = as_real(box.side, deviation, deviate, nodule.density, level) / deviation
+    return Draft(replace(recipe, visibility_asked=asked), waves, rng)
+
+
+def plan_box(context: SliceContext, draft: Draft, library: Library, settings: Settings) -> Recipe:
+    """Complete what is drawn into one box: outline, surroundings and contrast.
+
+    The nodule, fitted to its box, stays in ``context`` until it is rendered.
+
+    Parameters
+    ----------
+    context, draft : SliceContext, Draft
+        Of the same slice.
+    library, settings
+        As :func:`draft_box` took them; of the settings contrast, subtlety and surroundings count.
+    """
+    slice01, recipe = context.slice01, draft.recipe
+    box, asked = recipe.box, recipe.visibility_asked
+    if settings.contrast == "paper":
+        fitted = context.fit(library, recipe)
+        background = slice01[box.top : box.bottom, box.left : box.right]
+        factor = match_contrast(fitted.contribution[fitted.mask], background, recipe.signal)
+        return replace(recipe, paper_contrast_factor=round(factor, 4))
+    nodule = library[recipe.nodule]
+    waves = draft.waves - ROUNDED * corners(nodule, recipe.mirror, recipe.turn_deg, WAVES)
+    lobes = waves.view(float).clip(-0.5, 0.5).round(4).tolist()  # cosine and sine in turn
+    recipe = replace(recipe, lobes=lobes)
     if settings.surroundings:
-        strands, satellites = draw_surroundings(rng, slice01, box, fill, asked)
+        strands, satellites = draw_surroundings(draft.rng, slice01, box, recipe.fill, asked)
         recipe = replace(recipe, strands=strands, satellites=satellites)
-    contrast = asked * deviation
+    contrast = asked * context.surround(box)[1]
     flags: list[str] = []
-    if contrast > MOST_CONTRAST and grades is not None:
+    if contrast > MOST_CONTRAST and settings.grades is not None:
         contrast = MOST_CONTRAST
         flags.append(LIMIT)
     # No brighter than white: what a bright place has left is shared by the whole nodule.
