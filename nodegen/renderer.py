@@ -341,9 +341,7 @@ class Renderer:
         for box in sorted(boxes, key=position):
             again = seen[position(box)]
             seen[position(box)] += 1
-            drafts.append(
-                draft_box(context, box, again, seed, self.library, self.settings, signal)
-            )
+            drafts.append(draft_box(context, box, again, seed, self.library, self.settings, signal))
         if chosen is not None:
             asked = [draft.recipe.visibility_asked for draft in drafts]
             drafts = [drafts[number] for number in chosen(asked)]

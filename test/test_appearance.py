@@ -117,7 +117,7 @@ def test_a_nodule_no_denser_than_lung_adds_nothing():
     assert not water_mm.any()
     one = Nodule(water_mm, water_mm > 0, 1, "n", 1, water_mm, 0.5)
     assert not one.disc.any()
-    assert one.plateau == one.density == 0
+    assert one.plateau == one.outline.density == 0
 
 
 def test_a_cavity_leaves_its_wall_brighter_than_its_middle():
@@ -203,8 +203,8 @@ def test_a_turn_is_counter_clockwise_as_displayed():
 @settings(max_examples=25, deadline=None)
 def test_a_long_nodule_lies_along_a_long_box(turn_deg, mirror, aspect):
     one = nodule_of((6.0, 8.0, 12.0))
-    misfit, turned_deg = fit(one, mirror, turn_deg, aspect)
-    _, (down, across) = turned_extent(one, mirror, turned_deg)
+    misfit, turned_deg = fit(one.outline, mirror, turn_deg, aspect)
+    _, (down, across) = turned_extent(one.outline, mirror, turned_deg)
     assert (down / across - 1) * (aspect - 1) >= 0 or abs(np.log(down / across)) < 0.05
     assert misfit >= abs(np.log(down / across / aspect)) - 1e-9
 

@@ -272,7 +272,7 @@ def test_diversity_counts_nodules_not_their_projections(tmp_path):
 @given(size_px=st.floats(1, 2000), diameters=st.lists(st.integers(1, 50), min_size=1, max_size=60))
 def test_candidates_are_never_empty_and_never_twice(size_px, diameters):
     library = SimpleNamespace(
-        names=[f"n{k}" for k in range(len(diameters))], diameters_mm=np.array(diameters)
+        name_numbers=np.arange(len(diameters)), diameters_mm=np.array(diameters)
     )
     for chosen in (alike(library, size_px), larger(library, size_px)):
         assert len(chosen) >= min(len(diameters), CANDIDATES_MIN_NODULES)

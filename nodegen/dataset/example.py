@@ -19,13 +19,14 @@ from nodegen.lungs.prior import Places
 from nodegen.renderer import Renderer, with_visibility
 from nodegen.synthesis.context import SliceContext, to_output
 from nodegen.synthesis.contribution import FittedNodule
-from nodegen.synthesis.fit_to_box import Window, crop_window
+from nodegen.synthesis.fit_to_box import Window, bounds, crop_window, grown, moved, within
 from nodegen.synthesis.noise_and_blur import noise_and_blur, noise_and_blur_stream
 
 # The gate. Chosen, not fitted: it is to keep out what an annotator would not box.
 ATTEMPTS = 8  # at nodules that do not pass; the last ones are kept, and said so
 VISIBLE_SHARE = 0.25  # of a nodule's greatest brightness at which what is seen of it ends
 SMOOTH_PX = 1.5  # sigma that takes the grain out before it
+SMOOTH_REACH_PX = int(4 * SMOOTH_PX + 0.5)  # as far as scipy's Gaussian goes
 AROUND_PX = 6  # beyond a nodule's mask, where its blurred edge is looked for
 LEAST_FILL = 0.35  # larger side of what is seen over that of the box
 SIZE_TOLERANCE = (0.6, 1.25)  # of the asked range's ends, for what is seen
@@ -163,14 +164,17 @@ def _measured(
     box = recipe.box
     whole = np.zeros(body.shape, bool)
     whole[fitted.window] = fitted.mask
-    near = ndimage.binary_dilation(whole[window], iterations=AROUND_PX)
-    smooth = ndimage.gaussian_filter(change, SMOOTH_PX)
+    # All that may count as seen, and what it is smoothed with.
+    part = grown(within(fitted.window, window), AROUND_PX + SMOOTH_REACH_PX, change.shape)
+    near = ndimage.binary_dilation(whole[window][part], iterations=AROUND_PX)
+    smooth = ndimage.gaussian_filter(change[part], SMOOTH_PX)
     peak = float(np.quantile(smooth[near], 0.98)) if near.any() else 0.0
     seen = near & (smooth >= max(VISIBLE_SHARE * peak, 1e-6))
     tight, contrast = (box.left, box.top, box.left, box.top), 0.0
-    for rows, columns in ndimage.find_objects(seen.astype(np.uint8)):  # one, or none
-        x, y = window[1].start, window[0].start
-        tight = (x + columns.start, y + rows.start, x + columns.stop, y + rows.stop)
+    if seen.any():
+        corner = window[0].start + part[0].start, window[1].start + part[1].start
+        rows, columns = moved(bounds(seen), *corner)
+        tight = (columns.start, rows.start, columns.stop, rows.stop)
         contrast = float(np.median(smooth[seen]))
     size_mm = max(tight[2] - tight[0], tight[3] - tight[1]) * mm
     given = box.edges

@@ -37,6 +37,16 @@ PLATEAU_PERCENTILE = 90  # of the rays that meet the nodule
 REMEDY = "make the nodule library again with `nodegen prepare`, or leave it out to use the built-in"
 
 
+class Outline(NamedTuple):
+    """The visible disc of a nodule, as far as it decides which box it fits; small."""
+
+    # float64, (2, sample): down and across from the middle of its array, the first and last sample
+    # of each row; they reach farthest, whatever the turn
+    ends: np.ndarray
+    area: int  # samples
+    density: float  # plateau over diameter: 0.93 of a ball of water, less of ground glass
+
+
 @dataclass(frozen=True)
 class Nodule:
     """One nodule along one axis: the paper's projection, and what it adds to a radiograph."""
@@ -65,11 +75,17 @@ class Nodule:
         """
         return largest_part(self.water_mm > VISIBLE * self.plateau)
 
-    @property
-    def density(self) -> float:
-        """Plateau over the disc's diameter: 0.93 of a ball of water, less of ground glass."""
-        area = float(self.disc.sum()) * self.step_mm**2
-        return float(self.plateau / max(2 * np.sqrt(area / np.pi), self.step_mm))
+    @cached_property
+    def outline(self) -> Outline:
+        """What decides how it fits a box."""
+        disc = self.disc
+        rows = np.flatnonzero(disc.any(axis=1))
+        ends = disc[rows].argmax(axis=1), disc.shape[1] - 1 - disc[rows, ::-1].argmax(axis=1)
+        places = np.stack([np.tile(rows, 2), np.concatenate(ends)]) + 0.5
+        count = int(np.count_nonzero(disc))
+        diameter_mm = 2 * np.sqrt(count * self.step_mm**2 / np.pi)
+        density = float(self.plateau / max(diameter_mm, self.step_mm))
+        return Outline(places - np.divide(disc.shape, 2)[:, None], count, density)
 
 
 _Count = Annotated[int, Field(ge=1)]
@@ -108,7 +124,8 @@ class Library:
 
     ``len(library)`` is the number of entries; ``library[index]`` reads one, and checks its hash.
     Of all entries it has ``names``, ``axes`` and ``diameters_mm`` as :class:`Nodule` has them;
-    several share a name where a patch is projected along several axes.
+    several share a name, and its number in ``name_numbers``, where a patch is projected along
+    several axes.
 
     Raises
     ------
@@ -140,9 +157,12 @@ class Library:
         self._pixels = _mapped(folder, ARRAY, PIXEL, index.pixels)
         self._samples = _mapped(folder, WATER, SAMPLE, index.samples)
         self.names = tuple(row.name for row in rows)
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(self.names))}
+        self.name_numbers = np.array([numbers[name] for name in self.names], dtype=np.int64)
         self.axes = np.array([row.axis for row in rows], dtype=np.int64)
         self.diameters_mm = np.array([row.diameter_mm for row in rows], dtype=np.int64)
         self._kept = lru_cache(maxsize=KEPT)(self._read)
+        self.outline = lru_cache(maxsize=None)(lambda index: self[index].outline)
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -118,13 +118,12 @@ def draft_box(
     )
     if paper:
         return Draft(recipe, waves, rng)
-    nodules = {index: library[index] for index in (first, *others)}
+    outlines = {index: library.outline(index) for index in (first, *others)}
     fits = {
-        index: fit(nodule, mirror, turn_deg, box.height / box.width)
-        for index, nodule in nodules.items()
+        index: fit(outline, mirror, turn_deg, box.height / box.width)
+        for index, outline in outlines.items()
     }
     best = min(fits, key=lambda index: fits[index][0])
-    nodule, turn_deg = nodules[best], fits[best][1]
     level, deviation = context.surround(box)
     disc = central_disc_of(box, window := crop_window(box, context.shape))
     level = max(level, float(np.median(slice01[window][disc])))
@@ -132,8 +131,8 @@ def draft_box(
     recipe = replace(
         recipe,
         nodule=best,
-        name=nodule.name,
-        turn_deg=turn_deg,
+        name=library.names[best],
+        turn_deg=fits[best][1],
         fill=fill,
         blur_px=round(blur_px, 2),
         margin_exponent=margin_exponent,
@@ -145,7 +144,7 @@ def draft_box(
     elif grades is not None:
         asked = graded(grades, grade_share, within_share)
     else:
-        asked = as_real(box.side, deviation, deviate, nodule.density, level) / deviation
+        asked = as_real(box.side, deviation, deviate, outlines[best].density, level) / deviation
     return Draft(replace(recipe, visibility_asked=asked), waves, rng)
 
 
@@ -250,12 +249,12 @@ def larger(library: Library, size_px: float) -> np.ndarray:
 
 def _enough(library: Library, chosen: np.ndarray, away: np.ndarray) -> np.ndarray:
     """The entries chosen, or, of too few different nodules, enough that are the least ``away``."""
-    names, kept = library.names, np.flatnonzero(chosen)
-    if len({names[index] for index in kept.tolist()}) >= CANDIDATES_MIN_NODULES:
+    numbers, kept = library.name_numbers, np.flatnonzero(chosen)
+    if np.count_nonzero(np.bincount(numbers[kept])) >= CANDIDATES_MIN_NODULES:
         return kept
-    order, seen = np.argsort(away, kind="stable"), set[str]()
+    order, seen = np.argsort(away, kind="stable"), set[int]()
     for count, index in enumerate(order):
-        seen.add(names[index])
+        seen.add(int(numbers[index]))
         if len(seen) > CANDIDATES_MIN_NODULES:
             return np.sort(order[:count])
     return np.sort(order)

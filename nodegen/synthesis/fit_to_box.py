@@ -17,7 +17,7 @@ from nodegen.constants import CROP_PX, MASK_REACH_PX
 from nodegen.io.boxes import Box
 
 if TYPE_CHECKING:
-    from nodegen.io.library import Nodule
+    from nodegen.io.library import Nodule, Outline
 
 Window = tuple[slice, slice]  # (rows, columns)
 
@@ -88,32 +88,26 @@ STICKS_OUT = 1.1  # most that a disc of another aspect is larger than its box al
 SILHOUETTE = 0.2  # of the plateau: thinner rays are not the mask's
 
 
-def turned_extent(nodule: Nodule, mirror: bool, turn_deg: float) -> tuple[np.ndarray, np.ndarray]:
+def turned_extent(outline: Outline, mirror: bool, turn_deg: float) -> tuple[np.ndarray, np.ndarray]:
     """Centre and size of the visible disc's bounding box once the nodule is turned.
 
     Both (down, across), in samples of the thickness, from the middle of its array.
     """
-    disc = nodule.disc
-    rows = np.flatnonzero(disc.any(axis=1))
-    # In each row its ends reach farthest, whatever the turn.
-    ends = disc[rows].argmax(axis=1), disc.shape[1] - 1 - disc[rows, ::-1].argmax(axis=1)
-    places = np.stack([np.tile(rows, 2), np.concatenate(ends)]) + 0.5
-    turned = _turn(mirror, turn_deg) @ (places - np.divide(disc.shape, 2)[:, None])
+    turned = _turn(mirror, turn_deg) @ outline.ends
     low, high = turned.min(axis=1), turned.max(axis=1)
     return (low + high) / 2, high - low + 1
 
 
-def fit(nodule: Nodule, mirror: bool, turn_deg: float, aspect: float) -> tuple[float, float]:
+def fit(outline: Outline, mirror: bool, turn_deg: float, aspect: float) -> tuple[float, float]:
     """How far a nodule's outline is from its box's ellipse, and the turn at which it is nearest.
 
     Boxes are drawn around nodules, so a long box holds a long nodule that lies along it. ``aspect``
     is the box's height over its width. The distance adds up the logarithms of the aspects' ratio
     and of the ellipse's area over the disc's; the turn is as given, or a quarter more.
     """
-    area = float(nodule.disc.sum())
-    _, (down, across) = turned_extent(nodule, mirror, turn_deg)
+    _, (down, across) = turned_extent(outline, mirror, turn_deg)
     off = abs(np.log(down / across / aspect)), abs(np.log(across / down / aspect))
-    hollow = abs(np.log(np.pi / 4 * down * across / max(area, 1.0)))
+    hollow = abs(np.log(np.pi / 4 * down * across / max(outline.area, 1)))
     turned = off[1] < off[0]
     return float(min(off) + hollow), (turn_deg + 90.0 * turned) % 360.0
 
@@ -125,7 +119,7 @@ def corners(nodule: Nodule, mirror: bool, turn_deg: float, waves: np.ndarray) ->
     order a wave of the radius is its own mean over the disc; of an ellipse the even ones are powers
     of the first.
     """
-    centre, _ = turned_extent(nodule, mirror, turn_deg)
+    centre, _ = turned_extent(nodule.outline, mirror, turn_deg)
     places = np.argwhere(nodule.disc).T + 0.5 - np.divide(nodule.disc.shape, 2)[:, None]
     down, across = _turn(mirror, turn_deg) @ places - centre[:, None]
     means = np.exp(1j * np.outer(waves, np.arctan2(down, across))).mean(axis=1)
@@ -152,7 +146,7 @@ def warp_to_box(
 
     With it comes the nodule's silhouette, bool, never empty.
     """
-    centre, size = turned_extent(nodule, mirror, turn_deg)
+    centre, size = turned_extent(nodule.outline, mirror, turn_deg)
     sides = np.divide(box_px, size)  # px a sample that would fill the box each way
     scale = fill * min(float(np.sqrt(sides.prod())), STICKS_OUT * float(sides.min()))
     source = np.pad(nodule.water_mm / max(nodule.plateau, 1e-6), 2).astype(np.float32)

@@ -138,9 +138,14 @@ def central_disc(shape: tuple[int, int], row: float, column: float, side: float)
     row, column, side : float
         The box's centre and side, px.
     """
+    radius = max(DISC * side, 1.0)
+    disc = np.zeros(shape, dtype=bool)
+    near = tuple(
+        slice(max(int(at - radius), 0), max(int(at + radius) + 1, 0)) for at in (row, column)
+    )
     rows, columns = np.ogrid[: shape[0], : shape[1]]
-    away = (rows + 0.5 - row) ** 2 + (columns + 0.5 - column) ** 2
-    disc = np.asarray(away <= max(DISC * side, 1.0) ** 2)
+    rows, columns = rows[near[0]], columns[:, near[1]]
+    disc[near] = (rows + 0.5 - row) ** 2 + (columns + 0.5 - column) ** 2 <= radius**2
     disc.setflags(write=False)  # it is shared
     return disc
 
