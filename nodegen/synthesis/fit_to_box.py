@@ -40,7 +40,8 @@ def crop_window(box: Box, shape: tuple[int, ...]) -> Window:
 def bounds(mask: np.ndarray) -> Window:
     """Bounding box of a mask (row, column) that is not empty."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    (top, bottom), (left, right) = ((int(a[0]), int(a[-1]) + 1) for a in (rows, columns))
+    return slice(top, bottom), slice(left, right)
 
 
 def support(mask: np.ndarray) -> Window:
