@@ -79,8 +79,9 @@ def run_lengths(mask: np.ndarray) -> dict[str, list[int]]:
     >>> run_lengths(np.array([[False, True], [True, True]]))
     {'size': [2, 2], 'counts': [1, 3]}
     """
-    flat = mask.ravel(order="F").astype(np.int8)
-    ends = np.flatnonzero(np.diff(flat)) + 1
-    edges = np.concatenate([[0], ends, [flat.size]])
-    counts = np.diff(edges).tolist()
-    return {"size": list(mask.shape), "counts": [0, *counts] if flat[0] else counts}
+    columns = np.flatnonzero(mask.any(axis=0))  # of nodules, few
+    first, end = (int(columns[0]), int(columns[-1]) + 1) if columns.size else (0, 0)
+    flat = np.pad(mask[:, first:end].T.ravel().astype(np.int8), 1)
+    edges = first * len(mask) + np.flatnonzero(np.diff(flat))
+    counts = np.diff(edges, prepend=0, append=mask.size).tolist()
+    return {"size": list(mask.shape), "counts": counts if counts[-1] else counts[:-1]}
