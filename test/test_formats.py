@@ -1,14 +1,18 @@
 """Radiographs of any format: one reader, one count of slices, for every command."""
 
+import os
+
 import imagecodecs
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import tifffile
 from PIL import Image
 
 from nodegen.errors import StackError
 from nodegen.evaluation.boxed_images import read_real
 from nodegen.evaluation.utility.cases import read_cases
+from nodegen.io import radiograph
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.radiograph import find_radiographs, read_radiograph, read_radiographs
 from nodegen.io.stack import count_slices, find_image, output_name, read_stack
@@ -171,3 +175,18 @@ def test_generate_takes_any_format_and_writes_a_stack(radiographs, tmp_path, nam
     changed = np.argwhere((before != after)[0])
     assert len(changed)
     assert changed.min() > 40
+
+
+def test_slices_of_one_stack_are_read_once_and_anew_when_it_changes(tmp_path, monkeypatch):
+    pixels = np.arange(3 * 8 * 8, dtype=np.uint16).reshape(3, 8, 8)
+    path, reads = tmp_path / "stack.tif", []
+    monkeypatch.setattr(radiograph, "read_stack", lambda p: reads.append(p) or read_stack(p))
+    tifffile.imwrite(path, pixels)
+    for number in range(3):
+        assert np.array_equal(read_radiograph(path, number).pixels, pixels[number])
+    tifffile.imwrite(path, pixels[:2] + 1)
+    os.utime(path, ns=(0, 0))
+    assert np.array_equal(read_radiograph(path, 1).pixels, pixels[1] + 1)
+    assert len(reads) == 2
+    with pytest.raises(StackError, match="has no slice 2"):
+        read_radiograph(path, 2)

@@ -1,6 +1,7 @@
 """Lungs and places: against the phantom's exact lungs, outlines by eye, and NODE21's boxes."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -297,6 +298,23 @@ def test_radiographs_of_several_formats_chain_to_generate(tmp_path, capsys):
     generate = ["generate", "--input", str(folder), "--output", str(tmp_path / "made")]
     assert main([*generate, "--method", "paste"]) == 0
     assert read_stack(tmp_path / "made" / "radiographs.mha").pixels.shape == (2, 512, 512)
+
+
+def test_radiographs_are_neither_replaced_nor_joined_by_results(tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    stack = shutil.copy(SAMPLE, folder / "stack.mha")
+    (tmp_path / "link").symlink_to(folder)
+    before = stack.read_bytes()
+    for given, output, said in (
+        (stack, folder, "is the input itself"),
+        (folder, folder / "boxes", "lies inside the radiographs' folder"),
+        (folder, tmp_path / "link" / "boxes", "lies inside the radiographs' folder"),
+    ):
+        assert main(["place", str(given), "--output", str(output), "--overwrite"]) == 2
+        assert said in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["stack.mha"]
+    assert stack.read_bytes() == before
 
 
 def test_the_command_refuses_what_is_not_there(tmp_path, capsys):

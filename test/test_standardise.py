@@ -176,6 +176,12 @@ def test_a_folder_with_other_files_is_left_alone(film, tmp_path, capsys):
     assert "None of the radiographs could be used" in capsys.readouterr().err
 
 
+def test_an_output_among_the_radiographs_is_refused(film, tmp_path, capsys):
+    Image.fromarray(film).save(tmp_path / "a.png")
+    assert main(["standardise", str(tmp_path), "--output", str(tmp_path / "o")]) == 2
+    assert "lies inside the radiographs' folder" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def node21(shared):
     boxes = csv.DictReader((shared / "real" / "boxes.csv").open())

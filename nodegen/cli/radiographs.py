@@ -37,12 +37,16 @@ def place(
     pictures
         Folder that gets a PNG for each radiograph: lungs, density and boxes.
     """
-    from nodegen.io.boxes import BOXES
     from nodegen.lungs.place import place_files
 
-    check_writable(*output.rglob(BOXES), *output.rglob("*.mha"), overwrite=overwrite)
     for folder, slices, drawn in place_files(
-        radiographs, output, nodules=nodules, size_mm=size_mm, seed=seed, pictures=pictures
+        radiographs,
+        output,
+        nodules=nodules,
+        size_mm=size_mm,
+        seed=seed,
+        pictures=pictures,
+        overwrite=overwrite,
     ):
         boxes = f"{drawn} box{'es' * (drawn != 1)}"
         print(f"{boxes} in {slices} slice{'s' * (slices != 1)}: {folder}")

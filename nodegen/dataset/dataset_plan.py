@@ -17,9 +17,9 @@ import numpy as np
 from nodegen import __version__
 from nodegen.dataset.dataset_settings import NONE, SPLITS, DatasetSettings, derived_seed
 from nodegen.dataset.sources import Source, find_files, read_sources
-from nodegen.errors import OutputError, SettingError
+from nodegen.errors import OutputError
 from nodegen.io.files import write_bytes
-from nodegen.io.store import Store
+from nodegen.io.store import Store, check_apart
 
 PLAN, FORMAT, RECORDS = "plan.json", "nodegen-dataset-2", "records/"
 
@@ -69,7 +69,7 @@ def draw_plan(
     they need not be opened again.
     """
     if output is not None:
-        _check_apart(inputs, output)
+        check_apart(inputs, output.address)
     roots = find_files(inputs)
     kept = _kept_sources(output, roots, settings)
     sources, copies = (kept, 0) if kept else read_sources(roots, settings.patient_pattern)
@@ -140,18 +140,6 @@ def _difference(one: dict[str, Any], other: dict[str, Any]) -> str | None:
         which = f"{odd[0][0]} for one" if odd else "in another order"
         return f"of other radiographs, {which}; give the same"
     return None
-
-
-def _check_apart(inputs: Sequence[str | Path], output: Store) -> None:
-    """Refuse a set that would lie among the radiographs, or over them."""
-    place = output.absolute().address.rstrip("/")
-    for given in inputs:
-        folder = Store.at(given).absolute().address.rstrip("/")
-        if f"{place}/".startswith(f"{folder}/"):
-            raise SettingError(
-                f"--output {output} lies inside the radiographs' folder {given}, whose next run "
-                "would take the set's images for radiographs; give a folder outside it."
-            )
 
 
 def _kept(output: Store) -> str | None:

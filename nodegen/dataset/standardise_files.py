@@ -17,6 +17,7 @@ from nodegen.io.files import write_text
 from nodegen.io.image import Geometry
 from nodegen.io.radiograph import find_radiographs, left_out, read_radiographs
 from nodegen.io.stack import bare_name, count_slices, stack_writer
+from nodegen.io.store import check_apart
 from nodegen.io.tables import csv_text
 
 CROPS, BOXES, FAULTS = "crops.json", "boxes.csv", "faults.log"
@@ -45,11 +46,13 @@ def standardise_files(
 
     Raises
     ------
-    OutputError
-        Where the folder holds other files.
+    OutputError, SettingError
+        Where the folder holds other files, or lies in one of the inputs.
     StackError
         Where no radiograph can be used.
     """
+    files = find_radiographs(inputs)
+    check_apart(inputs, output)
     table = None if boxes is None else read_box_table(boxes)
     entries = _entries_of(output)
     if entries and not overwrite:
@@ -58,7 +61,7 @@ def standardise_files(
     taken: set[str] = set()
     kept = -KEPT_EVERY_S
     try:
-        for path, root in find_radiographs(inputs):
+        for path, root in files:
             source = path.relative_to(root).as_posix()
             with left_out(source, output / FAULTS):
                 for made in _standardised(path, source, output, entries, taken, overwrite):

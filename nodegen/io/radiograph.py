@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from traceback import format_exception
@@ -98,10 +99,16 @@ def read_radiographs(path: Path) -> Iterator[Radiograph]:
 
 def read_radiograph(path: Path, number: int = 0) -> Radiograph:
     """Read slice or frame ``number`` of a file; raises as :func:`read_radiographs`."""
-    for radiograph in read_radiographs(path):
-        if radiograph.slice == number:
-            return radiograph
-    raise StackError(f"{path} has no slice {number}; it was changed since it was counted.")
+    about = path.stat() if path.is_file() else None
+    radiographs = _kept(path, about and about.st_mtime_ns)
+    if number >= len(radiographs):
+        raise StackError(f"{path} has no slice {number}; it was changed since it was counted.")
+    return radiographs[number]
+
+
+@lru_cache(maxsize=1)  # a stack's slices are asked for one after the other
+def _kept(path: Path, changed: int | None) -> list[Radiograph]:
+    return list(read_radiographs(path))
 
 
 def why_left_out(error: Exception, name: str, log: str) -> tuple[str, str]:

@@ -214,6 +214,23 @@ class Store:
             ) from error
 
 
+def check_apart(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]) -> None:
+    """Refuse, by a SettingError, results that would lie among radiographs, by whatever link."""
+    place = _real(output)
+    for given in inputs:
+        if f"{place}/".startswith(f"{_real(given)}/"):
+            raise SettingError(
+                f"--output {output} lies inside the radiographs' folder {given}, whose next run "
+                "would take its images for radiographs; give a folder outside it."
+            )
+
+
+def _real(given: str | os.PathLike[str]) -> str:
+    store = Store.at(given)
+    address = store.address if store.folder is None else os.path.realpath(store.folder)
+    return address.rstrip("/")
+
+
 def _pipe(files: Any, contents: dict[str, bytes], **how: Any) -> None:
     """Write files; folders are made where the file system wants any."""
     try:

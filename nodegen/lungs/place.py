@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from nodegen.errors import SettingError, StackError
 from nodegen.io.boxes import BOXES, Box, write_boxes
-from nodegen.io.files import write_bytes, write_text
+from nodegen.io.files import check_writable, claim, write_bytes, write_text
 from nodegen.io.image import Geometry
 from nodegen.io.preview import eight_bit, encoded, resized
 from nodegen.io.radiograph import (
@@ -23,6 +23,7 @@ from nodegen.io.radiograph import (
     read_radiographs,
 )
 from nodegen.io.stack import bare_name, stack_writer
+from nodegen.io.store import check_apart
 from nodegen.io.tables import csv_text
 from nodegen.lungs.fields import Lungs, find_lungs
 from nodegen.lungs.prior import Prior
@@ -45,6 +46,7 @@ def place_files(
     size_mm: tuple[float, float] | None = None,
     seed: int = 0,
     pictures: Path | None = None,
+    overwrite: bool = False,
 ) -> list[tuple[Path, int, int]]:
     """Draw boxes for radiographs, and write stacks with their ``nodules.json``.
 
@@ -54,14 +56,15 @@ def place_files(
     Parameters
     ----------
     inputs, output : list of Path, Path
-        Files and folders of radiographs, of any format that is read; a folder without another
-        stack, in which ``nodules.json`` is replaced.
+        Files and folders of radiographs, of any format that is read; a folder outside of these.
     nodules, size_mm : tuple, optional
         Fewest and most boxes in a radiograph; range of the larger side, None: as NODE21's.
     seed : int
         The same inputs, settings and seed give the same boxes.
     pictures : Path, optional
         Gets a PNG for each radiograph.
+    overwrite : bool
+        Whether stacks and boxes that are in the output already may be replaced.
 
     Returns
     -------
@@ -77,9 +80,14 @@ def place_files(
         raise SettingError(
             f"--nodules is {nodules[0]}-{nodules[1]}; give a number or a range such as 1-3."
         )
+    files = find_radiographs(inputs)
+    check_apart(inputs, output)
+    read = [path for path, _ in files]
+    there = (path for name in (BOXES, SLICES, "*.mha") for path in output.rglob(name))
+    check_writable(*there, overwrite=overwrite, inputs=read)
     prior = Prior.load()
     groups: dict[tuple[tuple[int, ...], np.dtype], list[tuple[str, Radiograph, list[Box]]]] = {}
-    for number, (path, root) in enumerate(find_radiographs(inputs)):
+    for number, (path, root) in enumerate(files):
         name = path.relative_to(root).as_posix()
         with left_out(name):
             for radiograph in read_radiographs(path):
@@ -105,16 +113,19 @@ def place_files(
         boxes = [
             replace(box, slice=own) for own, (_, _, drawn) in enumerate(members) for box in drawn
         ]
-        write_boxes(folder / BOXES, boxes)
         rows = [(own, name, one.slice) for own, (name, one, _) in enumerate(members)]
-        write_text(folder / SLICES, csv_text(("slice", "file", "slice_of_file"), rows))
         names, sizes = {name for name, _, _ in members}, {one.spacing for _, one, _ in members}
         name = bare_name(Path(members[0][0]).name) if len(names) == 1 else "radiographs"
         x, y = (members[0][1].spacing if len(sizes) == 1 else None) or (1.0, 1.0)
-        geometry = replace(Geometry.plain(3), spacing=(x, y, 1.0))
-        with stack_writer(folder / f"{name}.mha", geometry, (len(members), *shape), dtype) as write:
-            for _, one, _ in members:
-                write(read_radiograph(one.path, one.slice).pixels)
+        geometry, size = replace(Geometry.plain(3), spacing=(x, y, 1.0)), (len(members), *shape)
+        results = [folder / result for result in (f"{name}.mha", SLICES, BOXES)]
+        with claim(*results, overwrite=overwrite, inputs=read) as staged:
+            stack, table, placed_boxes = (staged[result] for result in results)
+            with stack_writer(stack, geometry, size, dtype) as write:
+                for _, one, _ in members:
+                    write(read_radiograph(one.path, one.slice).pixels)
+            write_text(table, csv_text(("slice", "file", "slice_of_file"), rows))
+            write_boxes(placed_boxes, boxes)
         placed.append((folder, len(members), len(boxes)))
     return placed
 

@@ -21,6 +21,7 @@ from nodegen.evaluation.utility.segresnet import SEGRESNET
 from nodegen.evaluation.utility.training_images import TrainingImages
 from nodegen.evaluation.utility.utility_options import PRIMARY, Options
 from nodegen.io.box_tables import read_box_table
+from nodegen.io.store import check_apart
 from nodegen.processes import Processes
 from nodegen.settings import choose_device
 from nodegen.workers import side_by_side, track, workers_for
@@ -58,12 +59,13 @@ def utility(
     Raises
     ------
     UtilityError, SettingError
-        Where an arm or the comparison is unknown, the detector cannot be loaded, or a patient is
-        on both sides.
+        Where an arm or the comparison is unknown, the detector cannot be loaded, a patient is on
+        both sides, or the output lies among the radiographs.
     StackError, BoxesError
         Where no radiograph, table or nodule can be used.
     """
     options = options or Options()
+    check_apart([*real, *backgrounds], output)
     arms = parse_arms(options.arms)
     missing = {*options.primary} - {arm.name for arm in arms}
     if missing and options.primary != PRIMARY:
