@@ -726,23 +726,26 @@ def test_splits_without_an_image_are_said(radiographs, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("bits", "kind", "mode", "top"),
-    [(16, np.uint8, "L", 255), (8, np.uint16, "L", 255), (16, np.uint16, "I;16", 65535)],
+    ("bits", "kind", "share", "mode", "top"),
+    [
+        (16, np.uint8, 16, "L", 255),
+        (8, np.uint16, 1, "L", 255),
+        (16, np.uint16, 1, "I;16", 65535),
+        (16, np.uint16, 16, "I;16", 65535),
+    ],
 )
-def test_pngs_are_never_black(bits, kind, mode, top, tmp_path):
-    """8 bit stay 8 bit, and 12 bit fill the range."""
-    pixels = phantoms()[0]
+def test_pngs_are_never_black(bits, kind, share, mode, top, tmp_path):
+    """8 bit stay 8 bit, and 12 bit, or 8 bit in 16, fill the range."""
+    pixels = phantoms()[0] // share
     (tmp_path / "in").mkdir()
-    Image.fromarray((pixels // 16).astype(kind) if kind == np.uint8 else pixels).save(
-        tmp_path / "in" / "a.png"
-    )
+    Image.fromarray(pixels.astype(kind)).save(tmp_path / "in" / "a.png")
     wanted = asked(images=1, nodules=(0, 0), bits=bits, pairs=True,
                    render=Settings(method="paste"))  # fmt: skip
     make_dataset([tmp_path / "in"], tmp_path / "set", wanted, progress=False)
     for folder in ("images", "untouched"):
         image = Image.open(tmp_path / "set" / folder / "train" / "s00000.png")
         assert image.mode == mode
-        assert np.abs(np.asarray(image) - np.rint(pixels * (top / 4095))).max() <= 1
+        assert np.abs(np.asarray(image) - np.rint(pixels * (top / (4096 / share - 1)))).max() <= 1
     assert records(tmp_path / "set")[0]["bits"] == (8 if top == 255 else 16)
 
 

@@ -190,8 +190,9 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "a.dcm").write_bytes(b"nothing")
     with pytest.raises(StackError, match="cannot be read as DICOM"):
         read_radiograph(tmp_path / "a.dcm")
-    with pytest.raises(StackError, match="no image in grey levels"):
-        read_radiograph(dicom(tmp_path / "b.dcm", SamplesPerPixel=3))
+    for name, value in (("SamplesPerPixel", 3), ("PhotometricInterpretation", "PALETTE COLOR")):
+        with pytest.raises(StackError, match="no image in grey levels"):
+            read_radiograph(dicom(tmp_path / "b.dcm", **{name: value}))
 
 
 # --- what archives send, and the standard does not -----------------------------------------------

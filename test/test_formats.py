@@ -178,7 +178,7 @@ def test_generate_takes_any_format_and_writes_a_stack(radiographs, tmp_path, nam
 
 
 def test_slices_of_one_stack_are_read_once_and_anew_when_it_changes(tmp_path, monkeypatch):
-    pixels = np.arange(3 * 8 * 8, dtype=np.uint16).reshape(3, 8, 8)
+    pixels = np.arange(6 * 8 * 8, dtype=np.uint16).reshape(6, 8, 8)
     path, reads = tmp_path / "stack.tif", []
     monkeypatch.setattr(radiograph, "read_stack", lambda p: reads.append(p) or read_stack(p))
     tifffile.imwrite(path, pixels)

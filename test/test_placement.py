@@ -306,12 +306,12 @@ def test_radiographs_are_neither_replaced_nor_joined_by_results(tmp_path, capsys
     stack = shutil.copy(SAMPLE, folder / "stack.mha")
     (tmp_path / "link").symlink_to(folder)
     before = stack.read_bytes()
-    for given, output, said in (
+    for radiographs, output, said in (
         (stack, folder, "is the input itself"),
         (folder, folder / "boxes", "lies inside the radiographs' folder"),
         (folder, tmp_path / "link" / "boxes", "lies inside the radiographs' folder"),
     ):
-        assert main(["place", str(given), "--output", str(output), "--overwrite"]) == 2
+        assert main(["place", str(radiographs), "--output", str(output), "--overwrite"]) == 2
         assert said in capsys.readouterr().err
     assert [path.name for path in folder.iterdir()] == ["stack.mha"]
     assert stack.read_bytes() == before

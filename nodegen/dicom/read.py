@@ -97,6 +97,7 @@ def _decoded(path: Path) -> tuple[Any, np.ndarray]:
         "Rows" not in dataset
         or "PixelData" not in dataset
         or integer(dataset, "SamplesPerPixel") != 1
+        or dataset.get("PhotometricInterpretation") == "PALETTE COLOR"
     ):
         raise StackError(
             f"{path} holds no image in grey levels, where a radiograph (DX or CR) is wanted; "

@@ -31,14 +31,12 @@ class Radiograph:
     def window(self) -> tuple[float, float]:
         """Grey levels that 8 bit and 16 bit outputs map onto their range.
 
-        Of 8 bit and of 12 bit in 16 the whole scale, so that images stay comparable; of any other
-        the image's own minimum and maximum.
+        Of 8 bit and of 12 bit, also in 16, the whole scale, so that images stay comparable; of any
+        other the image's own minimum and maximum.
         """
-        if self.pixels.dtype == np.uint8:
-            return 0.0, 255.0
         low, high = float(self.pixels.min()), float(self.pixels.max())
-        if self.pixels.dtype == np.uint16 and high <= GREY_MAX:
-            return 0.0, float(GREY_MAX)
+        if self.pixels.dtype in (np.uint8, np.uint16) and high <= GREY_MAX:
+            return 0.0, 255.0 if high <= 255 else float(GREY_MAX)
         return low, high
 
 
