@@ -24,6 +24,7 @@ from nodegen.synthesis.fit_to_box import fit, turned_extent, warp_to_box
 from nodegen.synthesis.harmonise import Harmonise, kept
 from nodegen.synthesis.visibility import (
     LEAST_SPREAD,
+    MADE_UP,
     MOST_AS_REAL,
     as_real,
     central_disc,
@@ -267,6 +268,11 @@ def test_as_real_rises_with_density_and_falls_with_size():
     by_side = [as_real(side, 0.03, 0.0, 0.8) for side in (25, 57, 120)]
     assert by_side == sorted(by_side, reverse=True)
     assert as_real(57, 0.3, 2.0, 4.0) == MOST_AS_REAL
+
+
+def test_a_nodule_makes_up_for_a_place_darker_than_what_lies_around():
+    in_even, in_dark = (as_real(90, 0.06, 0.0, 0.8, darker=darker) for darker in (0.0, 0.05))
+    assert in_even + 0.5 * MADE_UP * 0.05 < in_dark < in_even + MADE_UP * 0.05
 
 
 @pytest.mark.parametrize(

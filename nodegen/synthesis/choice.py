@@ -124,9 +124,10 @@ def draft_box(
         for index, outline in outlines.items()
     }
     best = min(fits, key=lambda index: fits[index][0])
-    level, deviation = context.surround(box)
+    around, deviation = context.surround(box)
     disc = central_disc_of(box, window := crop_window(box, context.shape))
-    level = max(level, float(np.median(slice01[window][disc])))
+    covered = float(np.median(slice01[window][disc]))
+    level = max(around, covered)
     margin_exponent = round(margin_exponent * float(shown(level)) ** STEEPER_ON_BRIGHT, 3)
     recipe = replace(
         recipe,
@@ -144,7 +145,8 @@ def draft_box(
     elif grades is not None:
         asked = graded(grades, grade_share, within_share)
     else:
-        asked = as_real(box.side, deviation, deviate, outlines[best].density, level) / deviation
+        own = deviate, outlines[best].density
+        asked = as_real(box.side, deviation, *own, level, level - covered) / deviation
     return Draft(replace(recipe, visibility_asked=asked), waves, rng)
 
 
