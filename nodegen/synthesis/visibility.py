@@ -18,17 +18,13 @@ from nodegen.lungs.region import Region
 
 DISC = 0.3  # radius of the disc around the centre, in sides
 RING = (0.6, 1.0)  # inner and outer radius of the surround, in sides
-# Contrast of 94 real nodules in 81 radiographs (`nodegen reference`), log-normal: smaller ones and
-# those in busier places stand out more, since they would not have been found otherwise. Regression
-# of the logarithm of what they measure: a median of 442 (standard error 6 %), exponents of -0.75
-# (0.11) for the size and 0.33 (0.17) for the surround. What bright ground shows is below. But what
-# they measure holds the place's own, and where a place is darker than what lies around it, a nodule
-# has to make up for that to be found: real ones scatter less than such places alone. So these are
-# fitted to quantiles by size of 84 real nodules, against 252 places like theirs with nodules drawn
-# in them, by contrast near the outline and farther off (research/appearance.md).
+# Contrast of 94 real nodules in 81 radiographs (`nodegen reference`) is log-normal; smaller ones and
+# those in busier places stand out more: they would not have been found otherwise, nor would one in
+# a place darker than its surround, unless it makes up for that. Fitted to quantiles by size of 84
+# of them and of 252 places like theirs with nodules drawn in (research/appearance.md).
 MEDIAN, SIGMA = 430 / GREY_MAX, 0.25  # of 0..1, at SIDE_PX; standard deviation of the logarithm
 SIDE_PX, SIZE_EXPONENT = 57.0, -0.6  # NODE21's median box; of side over it
-MADE_UP = 0.7  # share of it
+MADE_UP = 0.7  # share of how much darker the place is
 # Below them a nodule is not found, and so has no box. A large nodule is found at less, with the
 # root of the side: falling with the side, as detection in noise would, seven of 37 were not seen.
 FAINTEST, LEAST_CONTRAST = 1.0, 300 / GREY_MAX  # visibility; contrast in 0..1
