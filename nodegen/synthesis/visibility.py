@@ -18,8 +18,8 @@ from nodegen.lungs.region import Region
 
 DISC = 0.3  # radius of the disc around the centre, in sides
 RING = (0.6, 1.0)  # inner and outer radius of the surround, in sides
-# Contrast of 94 real nodules in 81 radiographs (`nodegen reference`) is log-normal; smaller ones and
-# those in busier places stand out more: they would not have been found otherwise, nor would one in
+# Contrast of 94 real nodules in 81 radiographs (`nodegen reference`) is log-normal; smaller ones,
+# and in busier places, stand out more: they would not have been found otherwise, nor would one in
 # a place darker than its surround, unless it makes up for that. Fitted to quantiles by size of 84
 # of them and of 252 places like theirs with nodules drawn in (research/appearance.md).
 MEDIAN, SIGMA = 430 / GREY_MAX, 0.25  # of 0..1, at SIDE_PX; standard deviation of the logarithm
