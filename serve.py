@@ -15,11 +15,12 @@ import argparse
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from nodegen.renderer import Renderer
 
 PORT = 4743  # the platform's
 REQUEST_S = 10.0  # for a caller to say what it wants
+WAKE_S = 0.5  # between two looks for a signal, which does not end a wait that begins as it comes
 ROUTES = "GET /health and POST /invoke are served."
 LOADING = "The models are being loaded."
 
@@ -124,7 +126,9 @@ class _Case:
 def _next(cases: SimpleQueue[_Case]) -> _Case | None:
     """The next case; None where SIGTERM comes first, which then is how it ought to end."""
     try:
-        return cases.get()
+        while True:
+            with suppress(Empty):
+                return cases.get(timeout=WAKE_S)
     except Terminated:
         return None
 

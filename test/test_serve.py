@@ -15,6 +15,7 @@ from queue import SimpleQueue
 import pytest
 
 import serve
+from nodegen.cli import guard
 from nodegen.errors import BoxesError, LibraryError, ModelError, OutputError, StackError
 
 ROOT = Path(__file__).parents[1]
@@ -134,6 +135,22 @@ def test_sigterm_during_a_case_ends_soon_and_leaves_nothing(make_input, server, 
     assert code == 128 + signal.SIGTERM
     assert "nothing was written" in said.strip().splitlines()[-1]
     assert list(server.output.iterdir()) == []
+
+
+def test_sigterm_that_does_not_wake_the_wait_ends_it():
+    """As where it comes just before the wait begins: its handler has not run, and none is left."""
+    cases = SimpleQueue()
+    late = threading.Timer(20, cases.put, [serve._Case()])
+
+    def end():
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    late.start()
+    with guard._signals():
+        threading.Timer(0.1, end).start()
+        assert serve._next(cases) is None
+    assert late.is_alive(), "it was a case that ended it"
+    late.cancel()
 
 
 @pytest.fixture
