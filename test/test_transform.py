@@ -311,6 +311,7 @@ def test_what_was_found_in_a_radiograph_is_kept(monkeypatch):
         ({"image": np.zeros((1, 0, 5), np.float32)}, StackError, "not empty"),
         ({"image": np.zeros((3, 64, 64), np.float32)}, StackError, "one image of one channel"),
         ({"image": np.full((64, 64), np.nan)}, StackError, "NaN or infinite"),
+        ({"image": torch.zeros(64, 64, dtype=torch.bfloat16)}, StackError, "tensor of torch.bf"),
         ({"image": np.ma.masked_array(upright(), False)}, StackError, "MaskedArray"),
         ({"image": upright(), "missed": [[np.nan, 0, 0, 0]]}, BoxesError, "NaN or infinite"),
         ({"image": upright(), "missed": "all"}, BoxesError, "where .nodule, 4. numbers"),
@@ -344,6 +345,8 @@ def test_torchios_colours_and_volumes_are_refused(shape):
                                                ({"boxes": "loose"}, "'tight' or 'given'"),
                                                ({"axes": "yx"}, "'xy' or 'array'"),
                                                ({"signal": "bright"}, "hyposignal"),
+                                               ({"subtlety": "obvious"}, "function of the epoch"),
+                                               ({"places": 3}, "a key or a function"),
                                                ({"seed": -1}, "seed is -1")])  # fmt: skip
 def test_settings_that_are_none(change, words):
     with pytest.raises(SettingError, match=words):

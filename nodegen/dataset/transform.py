@@ -118,6 +118,15 @@ class AddNodules:
 
         if axes not in ("xy", "array"):
             raise SettingError(f"axes is {axes!r}, where 'xy' or 'array' is allowed; choose one.")
+        if subtlety is not None and not callable(subtlety):
+            raise SettingError(
+                f"subtlety is {subtlety!r}, where a function of the epoch is allowed, such as "
+                "ObviousFirst(10); give one, or the grade as settings=Settings(subtlety=...)."
+            )
+        if places is not None and not isinstance(places, str) and not callable(places):
+            raise SettingError(
+                f"places is {places!r}, where a key or a function is allowed; give one."
+            )
         choices: dict[str, Any] = {"nodules": nodules, "size_mm": size_mm, "signal": signal}
         choices["prefer_visible"] = prefer_visible
         self.choices = DatasetSettings(copies=1, recipe=recipe, boxes=boxes, seed=seed, **choices)
@@ -298,7 +307,13 @@ def _look(flat: np.ndarray, on_side: bool) -> tuple[Places | None, bool]:
 def _flat_pixels(given: Any) -> np.ndarray:
     """The pixels of an array or tensor of two axes, or of a first one of length 1 and two more."""
     if hasattr(given, "detach"):
-        given = given.detach().cpu().numpy()
+        try:
+            given = given.detach().cpu().numpy()
+        except TypeError as error:
+            raise StackError(
+                f"The radiograph is a tensor of {given.dtype}, which NumPy does not have; convert "
+                "it, by .float() for one."
+            ) from error
     if not isinstance(given, np.ndarray):
         raise StackError(
             f"The radiograph is a {type(given).__name__}, where an array or a tensor is wanted; "
