@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "test" / "sample" / "input"
 
 
 def files_of_one_box(root: Path = ROOT) -> Counter[str]:
@@ -34,8 +35,9 @@ def files_of_one_box(root: Path = ROOT) -> Counter[str]:
     import torch  # noqa: F401
 
     import process
-    from nodegen.io.boxes import BOXES, read_boxes, write_boxes
-    from research.phantom import write_phantom
+    from benchmarks.stacks import write_tiled
+    from nodegen.io.boxes import BOXES, read_boxes
+    from nodegen.io.stack import read_stack
 
     calls: Counter[str] = Counter()
 
@@ -53,9 +55,8 @@ def files_of_one_box(root: Path = ROOT) -> Counter[str]:
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder, "input"), Path(folder, "output")
         output.mkdir()
-        write_phantom(source, 1, seed=1)
-        boxes = source / BOXES
-        write_boxes(boxes, read_boxes(boxes, (1, 1024, 1024))[:1])
+        stack = read_stack(SAMPLE / "phantom.mha")
+        write_tiled(source, stack, read_boxes(SAMPLE / BOXES, stack.pixels.shape)[:1], 1)
         threading.setprofile(count)
         sys.setprofile(count)
         try:

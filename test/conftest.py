@@ -1,28 +1,17 @@
+"""Fixtures. What they need is imported in them: xdist's controller, too, reads this file."""
+
 import os
 from pathlib import Path
 from uuid import uuid4
 
 import hypothesis
-import numpy as np
 import pytest
-import torch
-from chromium import Chromium
-from radiographs import SAMPLE, SAMPLE_SEED
 from thorough import THOROUGH, cases
 
-from nodegen.constants import CLASSES, SCALES
-from nodegen.io.boxes import Box, write_boxes
-from nodegen.io.image import Geometry
-from nodegen.io.stack import read_stack, stack_writer
-from nodegen.training.card import save_cascade
-from nodegen.training.networks import Generator
-from research.lungs.cases import lung_fields
-from research.phantom.anatomy import Anatomy
-
-CHANNELS = 4
-
 if "PYTEST_XDIST_WORKER" in os.environ:
-    torch.set_num_threads(1)  # beside other tests, threads of one convolution wait for each other
+    # Beside other tests, threads of one computation wait for each other, and wait busily. Torch and
+    # NumPy read this when they are imported, and so do the processes that tests start.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Seconds are never asserted: a busy machine is no fault. A usual run draws the same cases each
 # time, a thorough one others.
@@ -48,6 +37,13 @@ def shared():
 @pytest.fixture(scope="session")
 def chest():
     """A simulated radiograph that no training saw, the sample's first, and its exact lungs."""
+    import numpy as np
+    from radiographs import SAMPLE, SAMPLE_SEED
+
+    from nodegen.io.stack import read_stack
+    from research.lungs.cases import lung_fields
+    from research.phantom.anatomy import Anatomy
+
     patient, _ = np.random.SeedSequence([SAMPLE_SEED, 0]).spawn(2)
     anatomy = Anatomy(np.random.default_rng(patient))
     return np.array(read_stack(SAMPLE).pixels[0]), lung_fields(anatomy)
@@ -56,16 +52,24 @@ def chest():
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
     """Two cascades of random weights, four channels wide, as files."""
+    import torch
+
+    from nodegen.constants import CLASSES, SCALES
+    from nodegen.training.card import save_cascade
+    from nodegen.training.networks import Generator
+
     folder = tmp_path_factory.mktemp("model")
     torch.manual_seed(0)
     for name in CLASSES:
-        states = [Generator(CHANNELS).eval().state_dict() for _ in range(SCALES)]
+        states = [Generator(4).eval().state_dict() for _ in range(SCALES)]
         save_cascade(folder / name, states, [0.05] * SCALES, {})
     return folder
 
 
 def smooth_noise(shape, rng):
     """Radiograph-like ground: (slice, row, column) in 0..1, dark in the middle, bright outside."""
+    import numpy as np
+
     _, rows, columns = shape
     y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
     ground = 0.2 + 0.6 * (x**2 + y**2) / 2
@@ -75,6 +79,11 @@ def smooth_noise(shape, rng):
 @pytest.fixture
 def make_input(tmp_path):
     """Write a case's folder: a stack and boxes given as (slice, left, top, right, bottom)."""
+    import numpy as np
+
+    from nodegen.io.boxes import Box, write_boxes
+    from nodegen.io.image import Geometry
+    from nodegen.io.stack import stack_writer
 
     def make(
         boxes=((0, 60, 60, 100, 110),),
@@ -101,6 +110,8 @@ def make_input(tmp_path):
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory):
     """One browser for all tests of pages; they are skipped where there is none."""
+    from chromium import Chromium
+
     browser = Chromium(tmp_path_factory.mktemp("profile"))
     yield browser
     browser.quit()

@@ -365,7 +365,7 @@ documents = (
 )
 
 
-@settings(max_examples=cases(120, 1000), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(60, 1000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents)
 def test_any_json_gives_boxes_inside_the_stack_or_a_sentence(tmp_path, document):
     path = tmp_path / "nodules.json"

@@ -3,6 +3,7 @@
 import json
 import tempfile
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -32,8 +33,8 @@ def test_the_unfolded_cascade_makes_what_the_folded_one_makes():
     torch.testing.assert_close(made[0], made[1], atol=1e-4, rtol=0)
 
 
-def test_generators_figures_hang_together():
-    cascade = Cascade.open(MODEL / "hyposignal")
+def test_generators_figures_hang_together(tiny_model):
+    cascade = Cascade.open(tiny_model / "hyposignal")
     windows = measure_windows(cascade, 14, 1)
     assert set(windows) == {str(side) for side in SIDES_PX}
     for figures in windows.values():
@@ -84,8 +85,9 @@ def test_tiled_stacks_hold_the_boxes_of_every_slice(tmp_path, dtype):
     assert [box["corners"][0][2] for box in boxes] == [1, 3]
 
 
-def test_a_stack_is_generated_in_a_process_of_its_own(make_input):
-    alone = stacks.run_alone(make_input(), {"windows": "full"}, "unfolded")
+def test_a_stack_is_generated_in_a_process_of_its_own(make_input, tiny_model):
+    settings = {"model": str(tiny_model), "windows": "full"}
+    alone = stacks.run_alone(make_input(), settings, "unfolded")
     assert alone["seconds"] > 0
     assert alone["peak_mib"] > 100  # torch alone takes that
 
@@ -99,10 +101,13 @@ def generate_here(folder, settings, *_):
 
 
 def test_a_whole_run_prints_a_table_and_writes_json_and_plot(
-    make_input, tmp_path, capfd, monkeypatch
+    make_input, tiny_model, tmp_path, capfd, monkeypatch
 ):
     monkeypatch.setattr(stacks, "run_alone", generate_here)
     monkeypatch.setattr("benchmarks.baseline.QUANTILES", (0.5,))
+    monkeypatch.setattr("benchmarks.baseline.PATCH_MM", 24)
+    for module in ("machine", "run", "steps"):
+        monkeypatch.setattr(f"benchmarks.{module}.Settings", partial(Settings, model=tiny_model))
     timed = generators.interleaved_ms
     monkeypatch.setattr(generators, "interleaved_ms", lambda works, repeats: timed(works, 1))
     report, picture, case = tmp_path / "bench.json", tmp_path / "bench.png", make_input()

@@ -395,12 +395,6 @@ def test_run_lengths_come_back(mask):
 # --- the same bytes, however they were made ------------------------------------------------------
 
 
-def test_two_workers_make_the_same_bytes(made, radiographs, tmp_path):
-    wanted = asked(formats=FORMATS, pairs=True)
-    make_dataset([radiographs], tmp_path / "set", wanted, workers=2, progress=False)
-    assert sums(tmp_path / "set") == sums(made)
-
-
 def test_four_shards_in_any_order_make_the_same_bytes(made, radiographs, tmp_path):
     wanted = asked(formats=FORMATS, pairs=True)
     for number in (3, 1, 4, 2):
@@ -430,7 +424,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_a_killed_run_is_gone_on_with(made, radiographs, tmp_path):
+def test_a_killed_run_is_gone_on_with_by_two_workers(made, radiographs, tmp_path):
     output = tmp_path / "set"
     command = [
         sys.executable, "-m", "nodegen", "dataset", str(radiographs), "--output", str(output),
@@ -447,8 +441,8 @@ def test_a_killed_run_is_gone_on_with(made, radiographs, tmp_path):
         time.sleep(0.01)
     before = {p: p.stat().st_mtime_ns for p in output.glob("records/*.json")}
     assert len(before) < 5
-    done = make_dataset([radiographs], output, asked(formats=FORMATS, pairs=True), progress=False)
-    assert done.complete
+    wanted = asked(formats=FORMATS, pairs=True)
+    assert make_dataset([radiographs], output, wanted, workers=2, progress=False).complete
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
     assert sums(output) == sums(made)
 
@@ -570,7 +564,8 @@ def test_a_set_with_other_settings_is_left_alone(made, radiographs):
 def test_a_set_is_replaced_where_that_is_asked_for(service, radiographs, tmp_path, request):
     local = service == "local"
     output = str(tmp_path / "set") if local else f"{request.getfixturevalue(service)}/out"
-    make_dataset([radiographs], output, asked(formats=FORMATS, pairs=True), progress=False)
+    begun = asked(images=3, formats=("coco", "yolo"))
+    make_dataset([radiographs], output, begun, progress=False)
     store = Store.at(output)
     with store.staged("") as folder:
         (folder / "thesis.txt").write_text("mine")

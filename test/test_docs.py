@@ -138,13 +138,14 @@ def test_python_blocks(block, names, folder, out, monkeypatch):
         script = folder / "script.py"
         before = "import numpy as np\n\nradiographs = [np.load('radiograph.npy')] * 2\n\n"
         np.save(folder / "radiograph.npy", names["radiograph"])
-        # One process in place of two: each takes seconds of CPU to start, in each epoch.
-        script.write_text(before + block.text.replace("num_workers=2", "num_workers=1"))
+        # One process and one epoch in place of two: each process takes seconds to start.
+        quick = block.text.replace("num_workers=2", "num_workers=1").replace("range(2)", "range(1)")
+        script.write_text(before + quick)
         ran = subprocess.run(
             [sys.executable, script], capture_output=True, text=True, check=False, timeout=300
         )
         assert ran.returncode == 0, ran.stderr
-        assert [line[0] for line in ran.stdout.splitlines()] == ["0", "1"]
+        assert [line[0] for line in ran.stdout.splitlines()] == ["0"]
         return
     if "utility(" in block.text:  # it trains networks: only its imports and options are run
         imports, _, call = block.text.partition("results = ")

@@ -4,33 +4,21 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from contract import keeps_the_contract
+from without import OUTSIDE, code_without, run_each_without
 
 from nodegen.cli.guard import EXTRAS
+from nodegen.io.image import Geometry
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKED = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.M))
-# Rooms that .dockerignore keeps out of the image.
-OUTSIDE = [
-    line.removeprefix("nodegen/")
-    for line in (ROOT / ".dockerignore").read_text().splitlines()
-    if line.startswith("nodegen/")
-]
-
-# An entry on a stack, with some of what can be imported taken away.
-ENTRIES = """
-import json, sys
-sys.path[:0] = {root!r}, {root!r} + "/test"
-from without import finders_without
-sys.meta_path[:] = finders_without(*{blocked!r})
-import {entry}
-{call}
-print(json.dumps(sorted(sys.modules)))
-"""
+TILTED = Geometry((0.1, 0.2, 3.0), (1.0, 2.0, 3.0), (0, 1, 0, -1, 0, 0, 0, 0, 1), 3)
 
 
 def requirements(extra):
@@ -49,83 +37,76 @@ def test_every_package_is_in_the_extra_that_is_named(package):
     assert distributions(package) & requirements(EXTRAS[package])
 
 
-def run_without(package, code):
-    """Run code in an interpreter that does not know a package."""
-    taken = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'test')!r})\n"
-        "from without import finders_without\n"
-        f"sys.meta_path[:] = finders_without({package!r})\n"
-    )
-    command = [sys.executable, "-c", taken + code]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def asked_for(package):
+    """Code in which a command needs a package."""
+    work = f"lambda: __import__({package!r})"
+    return f"import sys\nfrom nodegen.cli import guarded\nsys.exit(guarded({work}))"
 
 
-def run_guarded_without(package):
-    return run_without(
-        package,
-        f"from nodegen.cli import guarded\nsys.exit(guarded(lambda: __import__({package!r})))",
-    )
-
-
-@pytest.mark.parametrize("package", EXTRAS)
-def test_a_missing_extra_is_told_in_one_sentence(package):
-    done = run_guarded_without(package)
-    assert done.returncode == 2
-    assert done.stderr.splitlines() == [done.stderr.strip()]
-    assert done.stderr.endswith(f"pip install 'nodegen[{EXTRAS[package]}]'`.\n")
+def called(*words):
+    return f"import sys\nfrom nodegen.cli import main\nsys.exit(main({[*words]!r}))"
 
 
 DATASET = ["dataset", "in", "--images", "1", "--output", "out", "--format"]
+REPORT = ["generate", "--input", "in", "--output", "out", "--report", "report.html"]
+BEFORE_THE_WORK = [
+    ("mlcroissant", called(*DATASET, "coco")),
+    ("SimpleITK", called(*DATASET, "nndetection")),
+    ("highdicom", called(*DATASET, "coco,dicom")),
+    ("jinja2", called(*REPORT)),
+]
+NO_EXTRAS = ["tifffile", "nodegen.evaluation"]
 
 
-@pytest.mark.parametrize(
-    ("package", "command"),
-    [
-        ("mlcroissant", [*DATASET, "coco"]),
-        ("SimpleITK", [*DATASET, "nndetection"]),
-        ("highdicom", [*DATASET, "coco,dicom"]),
-        ("jinja2", ["generate", "--input", "in", "--output", "out", "--report", "report.html"]),
-    ],
-)
-def test_a_missing_extra_is_told_before_the_work(package, command):
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """What each of these calls says, by what is not installed and the code."""
+    calls = [(name, asked_for(name)) for name in (*EXTRAS, *NO_EXTRAS)] + BEFORE_THE_WORK
+    return run_each_without(calls, tmp_path_factory.mktemp("without"))
+
+
+@pytest.mark.parametrize("package", EXTRAS)
+def test_a_missing_extra_is_told_in_one_sentence(done, package):
+    run = done[package, asked_for(package)]
+    assert run.returncode == 2
+    assert run.stderr.splitlines() == [run.stderr.strip()]
+    assert run.stderr.endswith(f"pip install 'nodegen[{EXTRAS[package]}]'`.\n")
+
+
+@pytest.mark.parametrize(("package", "code"), BEFORE_THE_WORK)
+def test_a_missing_extra_is_told_before_the_work(done, package, code):
     """There is nothing to work on: that would be said next."""
-    done = run_without(package, f"from nodegen.cli import main; sys.exit(main({command!r}))")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"nodegen: This needs {package}, which is not installed")
+    run = done[package, code]
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith(f"nodegen: This needs {package}, which is not installed")
 
 
-def test_what_is_no_extra_keeps_its_traceback():
-    done = run_guarded_without("numpy")
-    assert done.returncode == 1
-    assert done.stderr.startswith("Traceback")
-    assert done.stderr.splitlines()[-1].startswith("ModuleNotFoundError: No module named 'numpy'")
+def test_what_is_no_extra_keeps_its_traceback(done):
+    run = done["tifffile", asked_for("tifffile")]
+    assert run.returncode == 1
+    assert run.stderr.startswith("Traceback")
+    assert run.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'tifffile'"
 
 
-def test_a_command_that_the_image_lacks_is_told():
-    done = run_guarded_without("nodegen.evaluation")
-    assert done.returncode == 2
-    assert "by pip for its other commands" in done.stderr
+def test_a_command_that_the_image_lacks_is_told(done):
+    run = done["nodegen.evaluation", asked_for("nodegen.evaluation")]
+    assert run.returncode == 2
+    assert "by pip for its other commands" in run.stderr
 
 
-DISTRIBUTIONS = packages_distributions()
+distributions_of_packages = cache(packages_distributions)  # reads the lists of all files
 
 
 def distributions(package):
-    return {name.lower() for name in DISTRIBUTIONS.get(package, [package])}
+    return {name.lower() for name in distributions_of_packages().get(package, [package])}
 
 
-@pytest.mark.parametrize("entry", ["process", "nodegen.cli"])
-def test_what_generates_imports_no_more_than_it_is_given(make_input, tmp_path, entry):
-    """The image has requirements.lock and not every room, the wheel has its own dependencies."""
-    arguments = ["--input", str(make_input()), "--output", str(tmp_path / "out")]
-    command = ["generate", *arguments] if entry == "nodegen.cli" else arguments
-    blocked = {*EXTRAS, *(f"nodegen.{room}" for room in OUTSIDE)}
-    if entry == "process":
-        blocked = {name for name in {*blocked, "cyclopts"} if not distributions(name) & LOCKED}
-    code = ENTRIES.format(
-        root=str(ROOT), blocked=sorted(blocked), entry=entry,
-        call=f"assert {entry}.main({command!r}) == 0",
-    )  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "out" / "77.mha").is_file()
+def test_process_keeps_the_contract_with_what_the_image_has(make_input, tmp_path):
+    """Packages of requirements.lock alone, and not every room; for the wheel, see test_wheel.py."""
+    source, output = make_input(((1, 60, 60, 100, 110),), geometry=TILTED), tmp_path / "out"
+    absent = {name for name in (*EXTRAS, *OUTSIDE, "cyclopts") if not distributions(name) & LOCKED}
+    code = f"import runpy; runpy.run_path({str(ROOT / 'process.py')!r}, run_name='__main__')"
+    command = [sys.executable, "-c", code_without(absent, code)]
+    folders = ["--input", source, "--output", output]
+    run = subprocess.run([*command, *folders], capture_output=True, text=True, check=False)
+    keeps_the_contract(source, output, run.returncode, run.stdout, run.stderr)

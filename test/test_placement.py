@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from research.lungs.places import (
     read_places,
     write_places,
 )
+from research.lungs.train import LungTraining
 
 SAMPLE = Path(__file__).parent / "sample" / "input" / "phantom.mha"
 OUTLINES = json.loads((Path(__file__).parent / "data" / "lung_outlines.json").read_text())
@@ -325,8 +327,9 @@ def test_the_command_refuses_what_is_not_there(tmp_path, capsys):
 # --- training ------------------------------------------------------------------------------------
 
 
-def test_the_network_trains_and_goes_on_where_it_was_stopped(tmp_path, capsys):
+def test_the_network_trains_and_goes_on_where_it_was_stopped(tmp_path, capsys, monkeypatch):
     """From nothing to weights that are read, on one simulated chest; the same after a stop."""
+    monkeypatch.setattr("research.lungs.train.LungTraining", partial(LungTraining, batch=2))
     films = write_radiographs(tmp_path / "films")
     common = ["--radiographs", str(films), "--chests", "1"]
 
@@ -334,14 +337,14 @@ def test_the_network_trains_and_goes_on_where_it_was_stopped(tmp_path, capsys):
         return train_lungs_main([*common, "--work", str(tmp_path / work), "--output",
                      str(tmp_path / name), "--steps", steps])  # fmt: skip
 
-    assert train("once", "2,1") == 0
+    assert train("once", "1,1") == 0
     weights = Path(capsys.readouterr().out.splitlines()[-1])
     card = json.loads((tmp_path / "once" / "lungs.json").read_text())["card"]
     assert card["radiographs"] == "3 without labels"
     assert len(load_weights(tmp_path / "once")) > 50
-    assert train("again", "2,1") == 0  # from its last checkpoint: nothing is left to do
+    assert train("again", "1,1") == 0  # from its last checkpoint: nothing is left to do
     assert (tmp_path / "again" / weights.name).read_bytes() == weights.read_bytes()
-    assert train("other", "3,1") == 2
+    assert train("other", "2,1") == 2
     assert "other settings" in capsys.readouterr().err
 
 

@@ -125,11 +125,9 @@ def long_stack(monkeypatch):
     return pixels, [Box(n, 100, 90 + n, 150, 140 + n, i) for i, n in enumerate((0, 1, 1, 2))]
 
 
-@pytest.mark.parametrize(
-    ("method", "asked"), [("singan", True), ("singan", False), ("paste", False)]
-)
-def test_processes_give_what_threads_give(long_stack, tiny_model, monkeypatch, method, asked):
-    settings = Settings(model=tiny_model, method=method, workers=2)
+@pytest.mark.parametrize("asked", [True, False])
+def test_processes_give_what_threads_give(long_stack, tiny_model, monkeypatch, asked):
+    settings = Settings(model=tiny_model, workers=2)
     renderer = Renderer(settings)
     if asked:  # as on a GPU
         open_all = partial(renderer_module._open_elsewhere, settings, asked)
@@ -144,7 +142,7 @@ def test_processes_give_what_threads_give(long_stack, tiny_model, monkeypatch, m
     assert made.recipes == expected.recipes
 
 
-def test_a_renderer_starts_processes_anew_where_one_was_killed(long_stack):
+def test_a_renderer_starts_processes_anew_where_one_was_killed(long_stack, monkeypatch):
     before = children(os.getpid())
     renderer = Renderer(Settings(method="paste", workers=2))
     made = renderer.apply(*long_stack, seed=1)
@@ -156,3 +154,6 @@ def test_a_renderer_starts_processes_anew_where_one_was_killed(long_stack):
     again = renderer.apply(*long_stack, seed=1)
     np.testing.assert_array_equal(made.image, again.image)
     assert ended([parent])
+    monkeypatch.setattr(renderer_module, "LONG_STACK", 4)
+    threads = Renderer(Settings(method="paste", workers=2)).apply(*long_stack, seed=1)
+    np.testing.assert_array_equal(made.image, threads.image)

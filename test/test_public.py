@@ -1,5 +1,6 @@
 """The public interface: arrays in memory, in threads, in worker processes."""
 
+import multiprocessing
 import pickle
 import subprocess
 import sys
@@ -160,7 +161,10 @@ def test_a_data_loader_with_two_workers_inserts_nodules_on_the_fly(settings):
     images = [radiograph(seed)[0] for seed in range(4)]
     data = OnTheFly(images, Renderer(settings))
     alone = list(DataLoader(data, batch_size=2))
-    workers = list(DataLoader(data, batch_size=2, num_workers=2, multiprocessing_context="spawn"))
+    # As "spawn", but for a server that imports for both.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch.utils.data", "nodegen.renderer"])
+    workers = list(DataLoader(data, batch_size=2, num_workers=2, multiprocessing_context=context))
     assert len(alone) == len(workers) == 2
     for (image, mask), (other, other_mask) in zip(alone, workers, strict=True):
         assert image.shape == (2, 300, 320)

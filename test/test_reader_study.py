@@ -98,9 +98,12 @@ def untouched_images(count=12):
     return [image(100 + i) for i in range(count)]
 
 
+CASES = {"rating": 20, "choice": 10, "marking": 9}  # of the study that most tests share
+
+
 @functools.cache
-def draw(kind="rating", cases=20, practice=2, **more):
-    plan = StudyPlan(kind, cases, practice, **more)
+def draw(kind, cases=None, practice=2, **more):
+    plan = StudyPlan(kind, cases or CASES[kind], practice, **more)
     return plan, plan_study(plan, material())
 
 
@@ -108,14 +111,14 @@ def draw(kind="rating", cases=20, practice=2, **more):
 
 
 def test_a_rating_study_has_real_synthetic_and_untouched_places():
-    _, cases = draw(cases=20, practice=0)
-    assert Counter(case.places[0].kind for case in cases) == {
+    _, cases = draw("rating")
+    assert Counter(case.places[0].kind for case in cases if not case.practice) == {
         "real": 8, "synthetic": 8, "untouched": 4,
     }  # fmt: skip
 
 
 def test_a_choice_pairs_a_real_with_a_synthetic_one_of_its_size_and_place():
-    _, cases = draw("choice", cases=10)
+    _, cases = draw("choice")
     assert len(cases) == 12
     first = Counter()
     images = {one.name: one for one in (*images_with_nodules(), *untouched_images())}
@@ -220,7 +223,7 @@ def test_methods_draw_equally_many_and_are_told_apart(tmp_path):
 
 
 def test_new_nodules_keep_away_from_known_ones():
-    _, cases = draw("choice", cases=10)
+    _, cases = draw("choice")
     for case in cases:
         for place in case.places:
             for known in place.image.boxes if place.kind == "synthetic" else ():
@@ -232,7 +235,7 @@ def test_new_nodules_keep_away_from_known_ones():
 def test_the_same_seed_draws_the_same_study(tmp_path):
     pages = []
     for name in ("a", "b", "c"):
-        plan, cases = draw.__wrapped__(cases=6, practice=2, seed=int(name == "c"), candidates=1)
+        plan, cases = draw.__wrapped__("rating", 6, seed=int(name == "c"), candidates=1)
         write_study(tmp_path / f"{name}.html", cases, plan)
         pages.append((tmp_path / f"{name}.html").read_bytes())
     assert pages[0] == pages[1] != pages[2]
@@ -265,8 +268,9 @@ def stratify_places():
 
 
 def test_a_marking_study_has_radiographs_of_three_kinds():
-    _, cases = draw("marking", cases=9, practice=0)
-    assert Counter(case.kind for case in cases) == {"real": 3, "synthetic": 3, "untouched": 3}
+    _, cases = draw("marking")
+    counted = Counter(case.kind for case in cases if not case.practice)
+    assert counted == {"real": 3, "synthetic": 3, "untouched": 3}
     for case in cases:
         assert bool(case.places) == (case.kind != "untouched")
     made = next(case for case in cases if case.kind == "synthetic")
@@ -333,12 +337,12 @@ def data_of(path):
 
 @pytest.mark.parametrize("kind", ["choice", "rating", "marking"])
 def test_the_page_says_nothing_of_the_truth(tmp_path, kind):
-    plan, cases = draw(kind, cases=9, practice=2)
+    plan, cases = draw(kind)
     key = json.loads(write_study(tmp_path / "s.html", cases, plan).read_text())
     data = data_of(tmp_path / "s.html")
     assert data["study"] == key["study"]
     assert [case["case"] for case in data["cases"]] == list(key["cases"])
-    assert [case["practice"] for case in data["cases"]] == [True] * 2 + [False] * 9
+    assert [case["practice"] for case in data["cases"]] == [True] * 2 + [False] * CASES[kind]
     for case in data["cases"]:
         assert set(case) == {"case", "practice", "panes"} | (
             {"truth"} if case["practice"] else set()
@@ -453,9 +457,9 @@ def test_the_plan_is_printed(capfd):
 # --- the analysis ---------------------------------------------------------------------------------
 
 
-def study_files(tmp_path, kind, answer, readers=("A", "B"), cases=12):
+def study_files(tmp_path, kind, answer, readers=("A", "B")):
     """A study, and answers by a rule from a case's truth, the reader and a random number."""
-    plan, drawn = draw(kind, cases=cases, practice=1)
+    plan, drawn = draw(kind)
     key = write_study(tmp_path / "s.html", drawn, plan)
     truth = json.loads(key.read_text())
     rng = np.random.default_rng(0)
@@ -490,7 +494,7 @@ def test_ratings_are_analysed(tmp_path):
     def sees(case, reader, rng):
         return {"rating": {"real": 6, "synthetic": 1, "untouched": 0}[case["kind"]]}
 
-    analysis = analyse(*study_files(tmp_path, "rating", sees, cases=20), tmp_path / "out")
+    analysis = analyse(*study_files(tmp_path, "rating", sees), tmp_path / "out")
     assert figure(analysis, "AUC").value == figure(analysis, "AUC, seen").value == 1
     assert figure(analysis, "seen, untouched").value == 0
     assert figure(analysis, "seen, synthetic").value == 1
@@ -498,7 +502,7 @@ def test_ratings_are_analysed(tmp_path):
     def guesses(case, reader, rng):
         return {"rating": int(rng.integers(0, 7, 2)[1])}
 
-    key, paths = study_files(tmp_path, "rating", guesses, cases=20)
+    key, paths = study_files(tmp_path, "rating", guesses)
     analysis = analyse(key, paths, tmp_path / "out")
     area = figure(analysis, "AUC")
     assert area.low < 0.5 < area.high

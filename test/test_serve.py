@@ -14,6 +14,7 @@ from queue import SimpleQueue
 
 import pytest
 
+import process
 import serve
 from nodegen.cli import guard
 from nodegen.errors import BoxesError, LibraryError, ModelError, OutputError, StackError
@@ -31,13 +32,6 @@ def ask(port, method, path):
         connection.close()
 
 
-def entry(name, source, output, *more, **how):
-    command = [sys.executable, ROOT / f"{name}.py", "--input", source, "--output", output, *more]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how
-    )
-
-
 class Server:
     """`serve.py` in a process of its own, its input a link that is moved."""
 
@@ -46,7 +40,11 @@ class Server:
         self.output.mkdir()
         self.temporary.mkdir()
         environment = {**os.environ, "TMPDIR": str(self.temporary), "PYTHONUNBUFFERED": "1"}
-        self.process = entry("serve", self.link, self.output, "--port", "0", env=environment)
+        folders = ["--input", self.link, "--output", self.output]
+        self.process = subprocess.Popen(
+            [sys.executable, ROOT / "serve.py", *folders, "--port", "0"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        )  # fmt: skip
         self.lines = []
         for line in self.process.stdout:
             self.lines.append(line)
@@ -97,8 +95,7 @@ def test_cases_are_done_as_process_does_them_and_a_bad_one_between_hurts_none(
     assert [status for status, *_ in answers] == [201, 422, 201, 201]
     assert answers[1][2] == {}
     assert answers[3] == answers[0]
-    done = entry("process", second, tmp_path / "alone")
-    assert done.communicate()[1] == ""
+    assert process.main(["--input", str(second), "--output", str(tmp_path / "alone")]) == 0
     assert answers[2][2] == written(tmp_path / "alone")
     for *_, made in (answers[0], answers[2]):
         assert set(made) == {"77.mha", "results.json", "recipes.json"}

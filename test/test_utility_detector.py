@@ -103,7 +103,7 @@ def test_an_empty_map_gives_no_box():
 
 def test_a_bright_disc_is_learned_and_found(monkeypatch):
     monkeypatch.setattr(segresnet, "LEARNING_RATE", 1e-2)
-    model = replace(SEGRESNET, steps=120, batch=4)
+    model = replace(SEGRESNET, steps=70, batch=4)
     state = model.train(images(range(24)), 0)
     test = [bright_disc(s) for s in range(100, 106)]
     hit = 0

@@ -12,8 +12,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from without import OUTSIDE, code_without
 
 import nodegen
+from nodegen.cli.guard import EXTRAS
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = {"model": "model", "sample": "test/sample/input"}  # its folder in the clone
@@ -96,10 +98,12 @@ def test_the_wheel_is_not_the_clone(run):
     assert "site-packages" in home.parts
 
 
-def test_it_generates_from_its_own_sample_with_its_own_model(run):
+def test_it_generates_from_its_own_sample_with_its_own_model_and_no_extra(run):
     run("-m", "nodegen", "sample", "--output", "in")
     options = ["--intensity", "input", "--no-noise-and-blur", "--seed", "1"]
-    run("-m", "nodegen", "generate", "--input", "in", "--output", "out", *options)
+    words = ["generate", "--input", "in", "--output", "out", *options]
+    main = f"from nodegen.cli import main\nassert main({words!r}) == 0"
+    run("-c", code_without([*EXTRAS, *OUTSIDE], main))
     header = json.loads((run.folder / "out" / "recipes.json").read_text())
     assert header["model_sha256"]
 

@@ -67,7 +67,7 @@ def _vr(dataset: "Dataset", tag: int) -> str:
     told = getattr(dataset.get_item(tag), "VR", None)
     if told in (None, "UN"):
         with suppress(KeyError):
-            return dictionary_VR(tag)
+            return str(dictionary_VR(tag))
     return str(told)
 
 
