@@ -410,7 +410,13 @@ def patches(drawn, tmp_path_factory):
     return folder
 
 
-def test_fitting_from_the_command_line(patches, tmp_path, capsys, small_forest, small_sheet):
+def test_fitting_from_the_command_line(
+    patches, drawn, tmp_path, capsys, monkeypatch, small_forest, small_sheet
+):
+    # Drawing as many again for the evaluation would take most of the time.
+    monkeypatch.setattr(
+        "research.nodule_model.evaluate.synthesise", lambda model, count, seed: iter(drawn[:count])
+    )
     arguments = ["--patches", patches / "patches", "--segmentations", patches / "segmentations"]
     arguments += ["--output", tmp_path / "model", "--sheet", tmp_path / "sheet.png", "--evaluate"]
     assert research_main(["fit", *map(str, arguments), "--rounds", "0"]) == 0
