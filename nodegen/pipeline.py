@@ -41,6 +41,8 @@ from nodegen.synthesis.choice import seed_of_inputs
 from nodegen.synthesis.visibility import note_on, notes_of
 from nodegen.workers import track
 
+PLANNED = ("contrast", "subtlety", "surroundings")  # settings that recipes follow from
+
 
 @dataclass(frozen=True)
 class Run:
@@ -166,8 +168,8 @@ def _decide(
 ) -> tuple[dict[str, Any], list[Any], list[str]]:
     """The header of a run, the boxes or recipes that it renders, and notes on a replay."""
     settings, digest, notes = renderer.settings, hash_of(stack.pixels), list[str]()
+    before: dict[str, Any] = {}
     if recipes is None:
-        before: dict[str, Any] = {}
         given = stack.path.with_name(BOXES), stack.pixels.shape
         todo: list[Any] = read_boxes(*given)
         if clipped := clipped_boxes(*given):
@@ -193,7 +195,8 @@ def _decide(
         "settings": {
             k: v for k, v in asdict(settings).items() if k in ReplayedSettings.model_fields
         }
-        | {"noise_and_blur": settings.noise_in_stacks},
+        | {"noise_and_blur": settings.noise_in_stacks}
+        | {k: v for k, v in before.get("settings", {}).items() if k in PLANNED and v is not None},
         "model_sha256": renderer.model_sha256 if todo else None,
         "library_sha256": renderer.library.sha256 if todo else None,
     }

@@ -139,3 +139,7 @@ def test_what_is_not_given_comes_from_the_recipes(make_input, tmp_path, capfd):
     assert main(["generate", *replay, "--output", str(tmp_path / "c"), "--noise-and-blur"]) == 0
     made = {name: (tmp_path / name / "77.mha").read_bytes() for name in "abc"}
     assert made["a"] == made["b"] != made["c"]
+    for option in (["--contrast", "300"], ["--seed", "9"], ["--no-surroundings"]):
+        assert main(["generate", *replay, "--output", str(tmp_path / "d"), *option]) == 2
+        said = f"{option[0].replace('no-', '')} is given beside --recipes"
+        assert said in capfd.readouterr().err

@@ -104,7 +104,7 @@ def test_a_setting_of_another_kind_is_refused_by_what_is_wanted(tmp_path, name, 
 @pytest.mark.parametrize("method", METHODS)
 def test_recipes_replay_the_run(make_input, tmp_path, run, method):
     folder = make_input(BOXES)
-    first = run(folder, "a", method=method, **PLAIN)
+    first = run(folder, "a", method=method, subtlety="obvious", **PLAIN)
     recipes = tmp_path / "a" / "recipes.json"
     assert run(folder, "b", method=method, recipes=recipes, **PLAIN) == first
     assert (tmp_path / "b" / "recipes.json").read_text() == recipes.read_text()

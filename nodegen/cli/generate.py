@@ -6,18 +6,25 @@ from typing import Annotated
 from cyclopts import App, ArgumentCollection, Token
 
 from nodegen.cli.options import Overwrite, flat, make_app
+from nodegen.errors import SettingError
 from nodegen.io.files import check_writable
 from nodegen.settings import Settings
 
 
 def _from_recipes(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Take the settings that are not given from ``--recipes``."""
-    from nodegen.pipeline import settings_of
+    """Take the settings that are not given from ``--recipes``, and refuse what these hold."""
+    from nodegen.pipeline import PLANNED, settings_of
 
     given = arguments["--recipes"].tokens
     if not given:
         return
     path = Path(given[-1].value)
+    for name in ("seed", *PLANNED):
+        if arguments[f"--{name}"].tokens:
+            raise SettingError(
+                f"--{name} is given beside --recipes, which hold what was drawn by it; leave it "
+                f"out, or edit {path}."
+            )
     for name, value in settings_of(path).items():
         argument = arguments[f"--{name.replace('_', '-')}"]
         if not argument.tokens:
