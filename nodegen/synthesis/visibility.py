@@ -25,6 +25,7 @@ RING = (0.6, 1.0)  # inner and outer radius of the surround, in sides
 MEDIAN, SIGMA = 430 / GREY_MAX, 0.25  # of 0..1, at SIDE_PX; standard deviation of the logarithm
 SIDE_PX, SIZE_EXPONENT = 57.0, -0.6  # NODE21's median box; of side over it
 MADE_UP = 0.7  # share of how much darker the place is
+MOST_DARKER = 350 / GREY_MAX  # beyond it the surround is the mediastinum rather than lung
 # Below them a nodule is not found, and so has no box. A large nodule is found at less, with the
 # root of the side: falling with the side, as detection in noise would, seven of 37 were not seen.
 FAINTEST, LEAST_CONTRAST = 1.0, 300 / GREY_MAX  # visibility; contrast in 0..1
@@ -81,7 +82,7 @@ def as_real(
     dense = np.clip(density / TYPICAL_DENSITY, 0.25, 4.0) ** DENSITY_EXPONENT
     faintest = FAINTEST * min(1.0, FAINTEST_SIDE_PX / side_px) ** 0.5
     least = max(LEAST_CONTRAST, faintest * spread) * float(shown(level))
-    wanted = float(typical * drawn * dense * shown(level)) + MADE_UP * darker
+    wanted = float(typical * drawn * dense * shown(level)) + MADE_UP * min(darker, MOST_DARKER)
     # A soft bound, so that what would be fainter does not all end at one visibility.
     most = min(MOST_AS_REAL, max(MOST_OF_ROOM * (1.0 - level), LEAST_ROOM))
     return min(float((wanted**4 + least**4) ** 0.25), most)
