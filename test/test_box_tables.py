@@ -224,7 +224,7 @@ def test_nodules_json_is_the_table_of_its_stack(make_input):
     assert [len(row.boxes) for row in rows] == [0, 2, 0]
     assert rows[1].fitted((300, 320)) == [Box(0, 60, 60, 100, 110), Box(0, 9, 8, 40, 50, 1)]
     assert found.match([f"{place}/{name}" for name in whole] + ["b/c.png"]) == [*rows, None]
-    images = read_real(place, place / "nodules.json")
+    images = read_real([place], [read_box_table(place / "nodules.json")])
     assert [(one.name, list(one.boxes)) for one in images] == [("77:1", rows[1].fitted((300, 320)))]
     with pytest.raises(BoxesError, match="boxes in slice 1, and the stack has 1 slices"):
         found.match(["77.mha"])
@@ -261,7 +261,7 @@ def real(tmp_path):
 def test_every_command_reads_the_same_boxes(real, tmp_path, make_input, capfd):
     folder, boxes = real
     with_nodules = {name: list(found) for name, found in FOUND.items() if found}
-    images = read_real(folder, boxes)
+    images = read_real([folder], [read_box_table(boxes)])
     assert {one.name: list(one.boxes) for one in images} == with_nodules
     cases = read_cases([folder], None, [read_box_table(boxes)], (20, 400))
     assert {case.name: case.nodules for case in cases} == FOUND

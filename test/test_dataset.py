@@ -819,7 +819,7 @@ def test_files_named_by_uids_are_not_taken_for_one(tmp_path):
     assert main(["standardise", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 0
     made = {path.name for path in (tmp_path / "out").glob("*.mha")}
     assert made == {f"{name}.mha" for name in names}
-    assert {one.name for one in read_real(tmp_path / "in")} == set(names)
+    assert {one.name for one in read_real([tmp_path / "in"])} == set(names)
 
 
 def test_no_radiograph_at_all(tmp_path):

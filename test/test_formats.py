@@ -13,6 +13,7 @@ from nodegen.errors import StackError
 from nodegen.evaluation.boxed_images import read_real
 from nodegen.evaluation.utility.cases import read_cases
 from nodegen.io import radiograph
+from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.radiograph import find_radiographs, read_radiograph, read_radiographs
 from nodegen.io.stack import count_slices, find_image, output_name, read_stack
@@ -153,7 +154,7 @@ def test_every_command_that_takes_radiographs_takes_any_format(radiographs):
     folder, boxes = radiographs
     names = sorted(["a", "b", "c", "d", "IM0001"])
     assert sorted(one.name for one in read_cases([folder])) == names
-    assert sorted(one.name for one in read_real(folder, boxes)) == names
+    assert sorted(one.name for one in read_real([folder], [read_box_table(boxes)])) == names
     assert sorted(path.stem for path, _ in find_radiographs([folder])) == names
 
 

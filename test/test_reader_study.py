@@ -27,6 +27,7 @@ from nodegen.evaluation.reader_study.design import (
 )
 from nodegen.evaluation.reader_study.study_page import write_study
 from nodegen.evaluation.reader_study.study_plan import Place, StudyCase, StudyPlan
+from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
 from nodegen.io.stack import stack_writer
@@ -376,7 +377,7 @@ def folder(tmp_path):
 
 
 def test_a_folder_and_its_boxes_are_read(folder):
-    images = list(read_real(folder, folder / "boxes.csv"))
+    images = list(read_real([folder], [read_box_table(folder / "boxes.csv")]))
     assert [one.name for one in images] == [f"radiograph{i}" for i in range(8)]
     assert images[1].boxes == images_with_nodules(8)[1].boxes
     assert images[1].sources == ("hand", "hand")
@@ -396,15 +397,15 @@ def test_a_folder_and_its_boxes_are_read(folder):
 def test_a_wrong_csv_is_told(folder, text, says):
     (folder / "wrong.csv").write_text(text)
     with pytest.raises(BoxesError, match=says):
-        list(read_real(folder, folder / "wrong.csv"))
+        list(read_real([folder], [read_box_table(folder / "wrong.csv")]))
 
 
 def test_what_is_missing_is_told(folder, tmp_path):
     with pytest.raises(BoxesError, match="cannot be read"):
-        list(read_real(folder, folder / "none.csv"))
+        list(read_real([folder], [read_box_table(folder / "none.csv")]))
     (tmp_path / "empty").mkdir()
     with pytest.raises(StackError, match="no radiograph in"):
-        list(read_real(tmp_path / "empty"))
+        list(read_real([tmp_path / "empty"]))
 
 
 def test_the_command_makes_a_study_and_analyses_it(folder, tmp_path, capfd):

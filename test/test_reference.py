@@ -147,7 +147,8 @@ def test_a_radiograph_that_cannot_be_read_is_named_and_left_out(phantoms, tmp_pa
     boxes.write_text("\n".join(["stem,x,y,width,height", *rows]))
     assert len(measure_folders([tmp_path], [boxes]).nodules) == 1
     said = capfd.readouterr().err.splitlines()
-    assert [line.partition(":")[0] for line in said] == ["left out p1.mha", "left out p2.mha"]
+    names = [str(tmp_path / f"p{number}.mha") for number in (1, 2)]
+    assert [line.partition(":")[0] for line in said] == [f"left out {name}" for name in names]
 
 
 def test_an_annotation_source_that_does_not_occur_is_told(phantoms):

@@ -287,7 +287,7 @@ def test_a_references_box_beside_the_lungs_is_left_out(film, tmp_path, capsys):
     y, x = (round(mean) for mean in np.argwhere(find_lungs(film).labels == 1).mean(axis=0))
     boxes = tmp_path / "boxes.csv"
     boxes.write_text(f"stem,x,y,width,height\na,{x - 15},{y - 15},30,30\na,2,2,30,30\n")
-    reference = measure_folders([folder], [boxes], to_node21=True)
+    reference = measure_folders([folder], [boxes], standardise=True)
     assert len(reference.nodules) == 1
     assert reference.nodules[0].size_px > 40, "of NODE21's form"
     assert "left out box 1 of a" in capsys.readouterr().err

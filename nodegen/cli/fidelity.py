@@ -128,7 +128,7 @@ def reference(
     boxes: list[Path],
     output: Path,
     main: Words = Words(),
-    to_node21: bool = False,
+    standardise: bool = False,
     source: str = "",
     overwrite: Overwrite = False,
 ) -> None:
@@ -149,7 +149,7 @@ def reference(
     main
         Annotation sources (first word of the column trust, and -loose where it says so) that
         synthetic nodules are compared with; if they are not given, all.
-    to_node21
+    standardise
         Bring radiographs of another form to NODE21's first, and their boxes with them.
     source
         Where radiographs and boxes come from, kept in the file; if it is not given, the folder's
@@ -159,7 +159,7 @@ def reference(
     from nodegen.evaluation.fidelity.verdict_table import reference_table
 
     check_writable(output, overwrite=overwrite)
-    measured = measure_folders(real, boxes, source=source, main=main, to_node21=to_node21)
+    measured = measure_folders(real, boxes, source=source, main=main, standardise=standardise)
     measured.write(output)
     print(reference_table(measured))
     print(output)
@@ -195,8 +195,9 @@ def sheet(
 
     from nodegen.evaluation.boxed_images import read_real, read_synthetic
     from nodegen.evaluation.pictures import write_sheet
+    from nodegen.io.box_tables import read_box_table
 
     check_writable(output, overwrite=overwrite)
     drawn = chain.from_iterable(map(read_synthetic, synthetic))
-    write_sheet(output, read_real(real, boxes), drawn, count, seed)
+    write_sheet(output, read_real([real], [read_box_table(boxes)]), drawn, count, seed)
     print(output)

@@ -86,6 +86,7 @@ def reader_study(
     from nodegen.evaluation.boxed_images import read_real, read_synthetic
     from nodegen.evaluation.reader_study.design import Material, plan_study
     from nodegen.evaluation.reader_study.study_page import key_of, write_study
+    from nodegen.io.box_tables import read_box_table
     from nodegen.renderer import Renderer
 
     for path in (output, key_of(output)):
@@ -95,8 +96,8 @@ def reader_study(
             f"--method is {method}, where one or more of {', '.join(METHODS[:3])} are allowed; "
             "choose among them."
         )
-    found = list(read_real(real, boxes or real / "boxes.csv"))
-    untouched = [image for folder in radiographs or () for image in read_real(folder)]
+    found = list(read_real([real], [read_box_table(boxes or real / "boxes.csv")]))
+    untouched = list(read_real(radiographs)) if radiographs else []
     made = [image for folder in synthetic or () for image in read_synthetic(folder)]
     # Real radiographs have no noise and blur of ours, so neither have the others.
     renderers = {

@@ -41,7 +41,7 @@ def measure_reference(*, real: Path, output: Path) -> None:
         [folder / "boxes.csv" for folder in folders],
         source=SOURCE,
         main=MAIN,
-        to_node21=True,
+        standardise=True,
         tighten=lambda pixels, boxes, sources: tighten(pixels, boxes, sources, LOOSE),
     )
     reference.write(output)

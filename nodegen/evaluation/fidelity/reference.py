@@ -1,7 +1,6 @@
 """The reference: measured real nodules, which synthetic ones are compared with; no pixels."""
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
 from nodegen.evaluation.fidelity.ground import GROUNDS, ground_of, lungs_of
 from nodegen.evaluation.fidelity.nodule_crop import RINGS, crop_around
 from nodegen.evaluation.fidelity.nodule_measures import MEASURES, SIZES_PX, measure_nodule, side_of
-from nodegen.io.boxes import Box, fit_boxes
+from nodegen.io.box_tables import read_box_table
+from nodegen.io.boxes import Box
 from nodegen.io.files import write_text
 from nodegen.io.radiograph import Radiograph, left_out
 from nodegen.lungs.fields import Lungs
@@ -144,7 +144,7 @@ def measure_folders(
     *,
     source: str = "",
     main: Sequence[str] = (),
-    to_node21: bool = False,
+    standardise: bool = False,
     tighten: Tighten | None = None,
 ) -> Reference:
     """Measure folders of real radiographs. One that cannot be used is named and left out.
@@ -158,7 +158,7 @@ def measure_folders(
         What the reference says of where it comes from.
     main : list of str
         The annotation sources that nodules are compared with; all, where none is given.
-    to_node21 : bool
+    standardise : bool
         Bring radiographs that are not in NODE21's form to it, with their boxes.
     tighten : callable, optional
         From pixels (row, column), boxes and their sources to the boxes that are measured, the
@@ -175,11 +175,12 @@ def measure_folders(
             f"There are {len(folders)} folders of radiographs and {len(boxes)} tables of boxes; "
             "give a table for each folder, in the same order."
         )
+    bring = _standardised if standardise else _in_grey_levels
     nodules: list[RealNodule] = []
     for folder, table in zip(folders, boxes, strict=True):
-        for image in read_real(folder, table):
+        for image in read_real([folder], [read_box_table(table)]):
             with left_out(image.name):
-                nodules += _measured(*_in_grey_levels(image, to_node21), tighten)
+                nodules += _measured(*bring(image), tighten)
     if not nodules:
         raise EvaluationError("No nodule could be measured; give others, or other boxes.")
     name = source or folders[0].resolve().name
@@ -187,21 +188,19 @@ def measure_folders(
     return made.with_sources(main or made.annotation_sources)
 
 
-def _in_grey_levels(image: BoxedImage, to_node21: bool) -> tuple[BoxedImage, Lungs | None]:
+def _in_grey_levels(image: BoxedImage) -> tuple[BoxedImage, Lungs | None]:
     """The radiograph in grey levels of 0..4095, and its lungs."""
-    if not to_node21 or is_node21(image.pixels):
-        pixels = to_grey_levels(image.pixels)
-        return replace(image, pixels=pixels), lungs_of(pixels)
+    pixels = to_grey_levels(image.pixels)
+    return replace(image, pixels=pixels), lungs_of(pixels)
+
+
+def _standardised(image: BoxedImage) -> tuple[BoxedImage, Lungs | None]:
+    """The radiograph in NODE21's form, and its lungs."""
+    if is_node21(image.pixels):
+        return _in_grey_levels(image)
     made = standardise(Radiograph(image.pixels, image.spacing, Path(image.name)))
-    crop, kept = made.transformation.crop, {}
-    for box, source in zip(image.boxes, image.sources, strict=True):
-        if corners := crop.apply_box(box.edges):
-            kept[Box(0, *corners, box.index)] = source
-        else:
-            print(f"left out box {box.index} of {image.name}: off the lungs", file=sys.stderr)
     pixels, spacing = made.radiograph.pixels, made.radiograph.spacing
-    boxes, sources = tuple(fit_boxes([*kept], (1, *pixels.shape))), tuple(kept.values())
-    return BoxedImage(image.name, image.group, pixels, spacing, boxes, sources), made.lungs
+    return image.in_crop(pixels, made.transformation.crop, spacing), made.lungs
 
 
 def _measured(

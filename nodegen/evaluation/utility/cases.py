@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from nodegen.dataset.sources import find_patient
 from nodegen.dataset.standardise import LungCrop, is_node21, standardise
-from nodegen.errors import StackError, UtilityError
+from nodegen.errors import UtilityError
+from nodegen.evaluation.boxed_images import BoxedImage, read_real
 from nodegen.evaluation.utility.cache import Arrays, content_hash, once
 from nodegen.io.box_tables import BoxTable
 from nodegen.io.boxes import Box
-from nodegen.io.radiograph import Radiograph, find_radiographs, left_out, read_radiographs
-from nodegen.io.stack import bare_name
+from nodegen.io.radiograph import Radiograph, left_out
+from nodegen.io.stack import Stack, read_stack
 
 BACKGROUND_SHARE = 0.75  # of the patients without a nodule, where no backgrounds are given
 THUMB_PX = 32  # side of the thumbnails that are compared
@@ -37,29 +37,27 @@ class BoxedRadiograph:
 
 
 @lru_cache(maxsize=128)  # files; each is asked for several times, and 128 take 256 MB
-def _radiographs(path: Path) -> list[Radiograph]:
-    return list(read_radiographs(path))
+def _stack(path: Path) -> Stack:
+    return read_stack(path)
 
 
-def _read(path: Path, number: int, store: Path | None) -> tuple[np.ndarray, LungCrop | None]:
-    """The pixels of a file's slice; with a store, in NODE21's form, and how they were cropped."""
-    original = _radiographs(path)[number]
-    if store is None or is_node21(original.pixels):
-        return original.pixels, None
+def _load(path: Path, number: int, store: Path | None) -> np.ndarray:
+    pixels = _stack(path).pixels[number]
+    return _standardised(pixels, store)[0] if store and not is_node21(pixels) else pixels
+
+
+def _standardised(pixels: np.ndarray, store: Path) -> tuple[np.ndarray, LungCrop]:
+    """Pixels in NODE21's form, which the store keeps, and how they were cropped."""
 
     def make() -> Arrays:
-        made = standardise(original)
+        made = standardise(Radiograph(pixels, None, Path()))
         return {
             "pixels": made.radiograph.pixels,
             "crop": np.array(astuple(made.transformation.crop)),
         }
 
-    made = once(store, "standardised", [original.pixels], make)
+    made = once(store, "standardised", [pixels], make)
     return made["pixels"], LungCrop(*made["crop"].tolist())
-
-
-def _pixels(path: Path, number: int, store: Path | None) -> np.ndarray:
-    return _read(path, number, store)[0]
 
 
 def read_cases(
@@ -69,56 +67,41 @@ def read_cases(
     sizes_px: tuple[float, float] = (0, np.inf),
     ignored_sources: Collection[str] = (),
 ) -> list[BoxedRadiograph]:
-    """Read the radiographs in folders, each slice of a stack by itself, with their boxes.
+    """Read radiographs with their boxes as :func:`read_real` does, those without a nodule, too.
 
-    One that cannot be used is named and left out. With a store, those that are not in NODE21's form
-    are brought to it, and kept there. One that no table names has no nodule. Boxes whose larger
-    side is beyond ``sizes_px``, or with one of ``ignored_sources``, do not count.
+    With a store, those that are not in NODE21's form are brought to it, and kept there. Boxes whose
+    larger side is beyond ``sizes_px``, or with one of ``ignored_sources``, do not count.
     """
     found: list[BoxedRadiograph] = []
-    sources: list[tuple[Path, int, Path | None]] = []
-    names: list[str] = []
-    for path, folder in find_radiographs(list(folders)):
-        with left_out(str(path)):
-            patient = Path(find_patient(path, path.relative_to(folder).as_posix())).name
-            own = [(path, number, store) for number in range(len(_radiographs(path)))]
-            for source in own if store else ():
-                _read(*source)
-            parts = [f":{number}" for number in range(len(own))] if len(own) > 1 else [""]
-            sources += own
-            names += [f"{path}{part}" for part in parts]
-            found += [
-                BoxedRadiograph(
-                    bare_name(path.name) + part, patient + part, partial(_pixels, *source)
-                )
-                for part, source in zip(parts, own, strict=True)
-            ]
+    for image in read_real(folders, tables, without_nodules=True):
+        with left_out(str(image.file[0])):
+            found.append(_case(image, store, sizes_px, ignored_sources))
     if not found:
-        raise StackError(
-            f"No file in {', '.join(map(str, folders))} is a radiograph that can be used; "
-            "give other folders."
-        )
-    for table in tables:
-        for one, source, row in zip(found, sources, table.match(names), strict=True):
-            if row is None:
-                continue
-            one.others_unboxed |= row.others_unboxed
-            crop, shape = _read(*source)[1], _radiographs(source[0])[source[1]].pixels.shape
-            for box, drawn in zip(row.fitted(shape), row.boxes, strict=True):
-                edges = crop.apply_box(box.edges) if crop else box.edges
-                if edges is None:  # beyond the crop
-                    continue
-                counts = sizes_px[0] <= max(edges[2] - edges[0], edges[3] - edges[1]) <= sizes_px[1]
-                if counts and drawn.source not in ignored_sources:
-                    one.nodules += (Box(0, *edges),)
-                else:
-                    one.ignored += (Box(0, *edges),)
+        raise UtilityError("None of the radiographs can be used; see why above.")
     if tables and not any(one.nodules for one in found):
         raise UtilityError(
             f"None of the {len(found)} real radiographs has a nodule of {sizes_px[0]:g} to "
             f"{sizes_px[1]:g} px in the table of boxes; give images and boxes of the same names."
         )
     return found
+
+
+def _case(
+    image: BoxedImage,
+    store: Path | None,
+    sizes_px: tuple[float, float],
+    ignored_sources: Collection[str],
+) -> BoxedRadiograph:
+    load = partial(_load, *image.file, store)
+    if store and not is_node21(image.pixels):
+        image = image.in_crop(*_standardised(image.pixels, store))
+    nodules, ignored = list[Box](), list[Box]()
+    for box, source in zip(image.boxes, image.sources, strict=True):
+        counts = sizes_px[0] <= max(box.width, box.height) <= sizes_px[1]
+        (nodules if counts and source not in ignored_sources else ignored).append(box)
+    return BoxedRadiograph(
+        image.name, image.patient, load, tuple(nodules), tuple(ignored), image.others_unboxed
+    )
 
 
 def split(

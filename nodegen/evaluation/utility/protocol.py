@@ -146,7 +146,7 @@ class Trial:
             if arm.folder:
                 made = list(read_synthetic(arm.folder))
                 sources = [
-                    BoxedRadiograph(one.name, one.name, partial(np.asarray, one.pixels))
+                    BoxedRadiograph(one.name, one.patient, partial(np.asarray, one.pixels))
                     for one in made
                 ]
                 check_leaks(sources, self.test)

@@ -50,24 +50,25 @@ class UtilityResults:
 
     arms: dict[str, ArmResult]  # in their order
     primary: tuple[str, str]  # the comparison that was named beforehand
+    compared: tuple[str, str]  # the same, with the first arm for one that is not run
     counts: dict[str, int]  # what the test holds, and how many seeds there are
-    # An arm, and what the second half of its steps adds to the first measure, where asked for.
-    second_half: tuple[str, Estimate] | None = None
+    # What the second half of its steps adds to the comparison's first arm, where asked for.
+    second_half: Estimate | None = None
 
     def summary(self) -> list[str]:
         """What was asked beforehand, what the test holds, and whether the curve is flat."""
-        first = self.arms.get(self.primary[0])
-        difference = first.differences.get(MAIN[0]) if first else None
-        said = f"{MAIN[0]} {difference.signed}" if difference else "not run"
+        said, (first, _) = "not run", self.compared
+        if self.compared == self.primary:
+            said = f"{MAIN[0]} {self.arms[first].differences[MAIN[0]].signed}"
         lines = [
             f"Primary comparison, named beforehand: {' minus '.join(self.primary)}: {said}.",
             f"Test: {', '.join(f'{number} {what}' for what, number in self.counts.items())}.",
         ]
         if self.second_half:
-            arm, added = self.second_half
+            added = self.second_half
             flat = "flat, as far as this test can see" if added.low <= 0 else "still rising"
             lines.append(
-                f"The second half of the training adds {added.signed} {MAIN[0]} to {arm}: the "
+                f"The second half of the training adds {added.signed} {MAIN[0]} to {first}: the "
                 f"curve is {flat}."
             )
         return lines
@@ -89,12 +90,14 @@ def summarise(
     test: TestSet,
     scores: ArmScores,
     primary: tuple[str, str],
+    compared: tuple[str, str],
     learned_from: Mapping[str, dict[str, int]],
-    halved: tuple[str, Sequence[Scores]] | None = None,
+    halved: Sequence[Scores] | None = None,
 ) -> UtilityResults:
-    """Figures of each arm, and their differences to the primary comparison's second (or the first).
+    """Figures of each arm, and their differences to the comparison's second.
 
-    ``halved`` is an arm with its scores after half the steps.
+    ``primary`` and ``compared`` are as of the results; ``halved`` holds the scores of the
+    comparison's first arm after half the steps.
     """
     draws: dict[str, Draws] = {}
     seeds: dict[str, dict[str, list[float]]] = {}
@@ -102,7 +105,7 @@ def summarise(
         found = [test.measures(one) for one in of_seeds]
         draws[name] = {k: _over_seeds(np.stack([one[k] for one in found])) for k in found[0]}
         seeds[name] = {k: [float(one[k][0]) for one in found] for k in found[0]}
-    reference = primary[1] if primary[1] in scores else next(iter(scores))
+    first, reference = compared
     arms = {
         name: ArmResult(
             figures={k: _estimated(v) for k, v in own.items()},
@@ -120,17 +123,16 @@ def summarise(
     }
     second = None
     if halved:
-        name, of_seeds = halved
-        half = np.stack([test.measures(one)[MAIN[0]] for one in of_seeds])
-        second = name, _estimated(draws[name][MAIN[0]] - _over_seeds(half))
-    return UtilityResults(arms, (primary[0], reference), counts, second)
+        half = np.stack([test.measures(one)[MAIN[0]] for one in halved])
+        second = _estimated(draws[first][MAIN[0]] - _over_seeds(half))
+    return UtilityResults(arms, primary, compared, counts, second)
 
 
 def _main_table(results: UtilityResults) -> str:
     """One line an arm, with the first measures."""
     head = ["trained on", "synthetic radiographs, nodules", "real radiographs, nodules"]
     for name in MAIN:
-        head += [f"{name} (95 %)", "seeds, sd", f"minus {results.primary[1]} (95 %)"]
+        head += [f"{name} (95 %)", "seeds, sd", f"minus {results.compared[1]} (95 %)"]
     rows = []
     for arm, one in results.arms.items():
         learned = list(one.learned_from.values())
@@ -162,7 +164,7 @@ def write_results(
     """Write ``utility-MODEL.md`` and ``.json`` (tables), `X.
 
     The table has each real nodule with its box, px, and the mean score of each arm's best hit; the
-    picture those nodules that the primary comparison's first arm misses most.
+    picture those nodules that the comparison's first arm misses most.
     """
     best = [
         np.mean([hits_of(test.radiographs, one).true for one in of_seeds], axis=0)
@@ -181,8 +183,7 @@ def write_results(
     }
     for suffix, content in contents.items():
         write_text(folder / f"utility-{model}.{suffix}", content)
-    arm = results.primary[0] if results.primary[0] in scores else next(iter(scores))
-    missed = np.argsort(best[list(scores).index(arm)], kind="stable")[:SHOWN]
+    missed = np.argsort(best[list(scores).index(results.compared[0])], kind="stable")[:SHOWN]
     write_bytes(folder / f"utility-{model}.png", png(_tiles([nodules[i] for i in missed])))
 
 

@@ -67,13 +67,15 @@ def utility(
     options = options or Options()
     check_apart([*real, *backgrounds], output)
     arms = parse_arms(options.arms)
-    missing = {*options.primary} - {arm.name for arm in arms}
+    names = [arm.name for arm in arms]
+    missing = {*options.primary} - {*names}
     if missing and options.primary != PRIMARY:
         raise UtilityError(
             f"The comparison named beforehand is {' minus '.join(options.primary)}, but "
             f"{' and '.join(sorted(missing))} is no arm of this run; name arms of "
-            f"{', '.join(arm.name for arm in arms)}."
+            f"{', '.join(names)}."
         )
+    first, reference = (name if name in names else names[0] for name in options.primary)
     store, device = output / "store", str(choose_device(options.settings.device))
     kind = SEGRESNET if options.model == SEGRESNET.name else FASTER_RCNN
     kind.network()  # what it lacks is said now
@@ -84,13 +86,13 @@ def utility(
     scores = _run_jobs(trial, arms, options, progress)
     halved = None
     if options.check_steps:
-        first = next((arm for arm in arms if arm.name == options.primary[0]), arms[0])
         fewer = replace(detector, steps=max(detector.steps // 2, 1))
-        half = replace(trial, detector=fewer)
-        halved = first.name, _run_jobs(half, [first], options, progress)[first.name]
+        half, arm = replace(trial, detector=fewer), arms[names.index(first)]
+        halved = _run_jobs(half, [arm], options, progress)[first]
     tested = TestSet(test)
     learned_from = {arm.name: trial.learned_from(arm) for arm in arms}
-    results = summarise(tested, scores, options.primary, learned_from, halved)
+    compared = first, reference
+    results = summarise(tested, scores, options.primary, compared, learned_from, halved)
     write_results(output, results, tested, scores, options.model)
     return results
 
