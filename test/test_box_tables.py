@@ -16,9 +16,9 @@ from nodegen.dataset.standardise import StandardisationTransform
 from nodegen.errors import BoxesError
 from nodegen.evaluation.boxed_images import read_real
 from nodegen.evaluation.utility.cases import read_cases
-from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
 from nodegen.io.image import Geometry
+from nodegen.io.read_box_table import read_box_table
 from nodegen.io.stack import stack_writer
 from research.lungs.places import COMPONENTS, read_places
 

@@ -13,9 +13,9 @@ from nodegen.errors import StackError
 from nodegen.evaluation.boxed_images import read_real
 from nodegen.evaluation.utility.cases import read_cases
 from nodegen.io import radiograph
-from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.radiograph import find_radiographs, read_radiograph, read_radiographs
+from nodegen.io.read_box_table import read_box_table
 from nodegen.io.stack import count_slices, find_image, output_name, read_stack
 from nodegen.pipeline import generate
 from nodegen.settings import Settings

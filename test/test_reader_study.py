@@ -27,9 +27,9 @@ from nodegen.evaluation.reader_study.design import (
 )
 from nodegen.evaluation.reader_study.study_page import write_study
 from nodegen.evaluation.reader_study.study_plan import Place, StudyCase, StudyPlan
-from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box, write_boxes
 from nodegen.io.image import Geometry
+from nodegen.io.read_box_table import read_box_table
 from nodegen.io.stack import stack_writer
 from nodegen.lungs.fields import Lungs
 from nodegen.renderer import Renderer

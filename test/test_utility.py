@@ -26,9 +26,9 @@ from nodegen.evaluation.utility.protocol import folds_of, jobs
 from nodegen.evaluation.utility.scoring import TestSet, hits_of
 from nodegen.evaluation.utility.training_images import TrainingImages, draw_discs
 from nodegen.evaluation.utility.utility_options import Options
-from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import BOXES, Box, write_boxes
 from nodegen.io.image import Geometry
+from nodegen.io.read_box_table import read_box_table
 from nodegen.io.stack import stack_writer
 from nodegen.renderer import Renderer
 from nodegen.settings import Settings

@@ -195,7 +195,7 @@ def sheet(
 
     from nodegen.evaluation.boxed_images import read_real, read_synthetic
     from nodegen.evaluation.pictures import write_sheet
-    from nodegen.io.box_tables import read_box_table
+    from nodegen.io.read_box_table import read_box_table
 
     check_writable(output, overwrite=overwrite)
     drawn = chain.from_iterable(map(read_synthetic, synthetic))

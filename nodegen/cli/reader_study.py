@@ -86,7 +86,7 @@ def reader_study(
     from nodegen.evaluation.boxed_images import read_real, read_synthetic
     from nodegen.evaluation.reader_study.design import Material, plan_study
     from nodegen.evaluation.reader_study.study_page import key_of, write_study
-    from nodegen.io.box_tables import read_box_table
+    from nodegen.io.read_box_table import read_box_table
     from nodegen.renderer import Renderer
 
     for path in (output, key_of(output)):

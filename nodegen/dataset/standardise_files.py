@@ -12,10 +12,11 @@ import numpy as np
 
 from nodegen.dataset.standardise import SIDE_PX, StandardisationTransform, standardise
 from nodegen.errors import OutputError, StackError
-from nodegen.io.box_tables import BoxTable, read_box_table
+from nodegen.io.box_tables import BoxTable
 from nodegen.io.files import write_text
 from nodegen.io.image import Geometry
 from nodegen.io.radiograph import find_radiographs, left_out, read_radiographs
+from nodegen.io.read_box_table import read_box_table
 from nodegen.io.stack import bare_name, count_slices, stack_writer
 from nodegen.io.store import check_apart
 from nodegen.io.tables import csv_text

@@ -64,11 +64,11 @@ def decimal(value: float) -> str:
 def _vr(dataset: "Dataset", tag: int) -> str:
     from pydicom.datadict import dictionary_VR
 
-    told = getattr(dataset.get_item(tag), "VR", None)
-    if told in (None, "UN"):
+    vr = getattr(dataset.get_item(tag), "VR", None)
+    if vr in (None, "UN"):
         with suppress(KeyError):
             return str(dictionary_VR(tag))
-    return str(told)
+    return str(vr)
 
 
 def _mend_decimals(dataset: "Dataset", tag: int) -> None:

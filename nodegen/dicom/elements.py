@@ -17,7 +17,7 @@ SOURCE_IMAGE = ("121322", "DCM", "Source image for image processing operation")
 MODIFYING = ("109103", "DCM", "Modifying Equipment")
 # Patient's left is on the right of an upright chest radiograph, the feet are below.
 UPRIGHT = ["L", "F"]
-NO_DATE, NO_TIME = "19000101", "000000"  # where a date must be told, and none is carried over
+NO_DATE, NO_TIME = "19000101", "000000"  # where a date must be given, and none is carried over
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -157,10 +157,10 @@ def _jpeg(dataset: Any, *, lossless: bool) -> np.ndarray:
 
 def _aspect(dataset: Any) -> tuple[float, float]:
     """Width and height of a pixel without a size, by their ratio."""
-    told = dataset.get("PixelAspectRatio")
-    if told is None or len(told) != 2 or min(told) <= 0:
+    ratio = dataset.get("PixelAspectRatio")
+    if ratio is None or len(ratio) != 2 or min(ratio) <= 0:
         return 1.0, 1.0
-    return float(told[1]), float(told[0])  # the element has the vertical one first
+    return float(ratio[1]), float(ratio[0])  # the element has the vertical one first
 
 
 def patient_of(path: Path) -> str | None:
@@ -194,10 +194,10 @@ def _dataset(path: Path, pixels: bool = True) -> Any:
 
 def patient(dataset: Any) -> str | None:
     """A hash of the patient's ID, to tell patients apart; it is not to be kept."""
-    told = str(dataset.get("PatientID", "") or "")
-    if not told:
+    patient_id = str(dataset.get("PatientID", "") or "")
+    if not patient_id:
         return None
-    return hashlib.sha256(told.encode(errors="replace")).hexdigest()[:PATIENT_DIGITS]
+    return hashlib.sha256(patient_id.encode(errors="replace")).hexdigest()[:PATIENT_DIGITS]
 
 
 def spacing(dataset: Any) -> tuple[float, float] | None:

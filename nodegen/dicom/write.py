@@ -142,8 +142,8 @@ def encoded(dataset: Dataset) -> bytes:
 
 def _kind(source: Dataset | None) -> str:
     """The class of the image; of what is neither CR nor DX, secondary capture."""
-    told = str(source.get("SOPClassUID", "")) if source is not None else ""
-    return told if told in (CR, DX, DX_RAW) else SC
+    kind = str(source.get("SOPClassUID", "")) if source is not None else ""
+    return kind if kind in (CR, DX, DX_RAW) else SC
 
 
 def _begun(source: Dataset | None, derivation: Derivation) -> Dataset:

@@ -69,11 +69,11 @@ def _grey(path: Path, pixels: np.ndarray) -> np.ndarray:
 
 
 def _check_square(path: Path, image: Image.Image) -> None:
-    told: Any = image.info.get("aspect") or image.info.get("dpi")
+    density: Any = image.info.get("aspect") or image.info.get("dpi")
     if image.info.get("jfif_unit") == 0:  # a ratio alone
-        told = image.info.get("jfif_density")
-    if told and min(told) > 0 and abs(told[0] / told[1] - 1) > SQUARE:
+        density = image.info.get("jfif_density")
+    if density and min(density) > 0 and abs(density[0] / density[1] - 1) > SQUARE:
         raise StackError(
-            f"{path} has {told[0]:g} x {told[1]:g} pixels to a unit of length, where square pixels "
-            "are wanted; resample it."
+            f"{path} has {density[0]:g} x {density[1]:g} pixels to a unit of length, where square "
+            "pixels are wanted; resample it."
         )

@@ -42,22 +42,22 @@ _MOST_ELSE = 100_000
 def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
     """Read a TIFF of grey levels, (slice, row, column): where white is 0, turned around.
 
-    The geometry has the spacing in the plane, where the file tells it in inches or centimetres. A
+    The geometry has the spacing in the plane, where the file gives it in inches or centimetres. A
     StackError says where pages differ, hold colours, lie turned, lack pixels, or are damaged.
     """
     import tifffile
 
     path.open("rb").close()  # whether it may be read at all
     try:
-        with _listening() as told, tifffile.TiffFile(path) as tiff:
+        with _listening() as warned, tifffile.TiffFile(path) as tiff:
             pages: list[Any] = [tiff.pages.get(number) for number in range(len(tiff.pages))]
             if not pages:
                 raise _damaged(path, "it holds no page")
             kept = _kept(path, pages)
             pixels = _pixels(path, tiff, kept)
             tags = _tags(kept[0])
-        if told:
-            raise _damaged(path, told[0])
+        if warned:
+            raise _damaged(path, warned[0])
     except StackError:
         raise
     except MemoryError as error:
@@ -73,17 +73,17 @@ def read_tiff(path: Path) -> tuple[np.ndarray, Geometry]:
 @contextmanager
 def _listening() -> Iterator[list[str]]:
     """Collect what tifffile warns of, a tag that it cannot read, say, and print nothing."""
-    told: list[str] = []
+    warned: list[str] = []
 
     def note(record: logging.LogRecord) -> bool:
         if record.levelno >= logging.WARNING:
-            told.append(record.getMessage())
+            warned.append(record.getMessage())
         return False
 
     logger = logging.getLogger("tifffile")
     logger.addFilter(note)
     try:
-        yield told
+        yield warned
     finally:
         logger.removeFilter(note)
 
@@ -178,9 +178,9 @@ def _pixels(path: Path, tiff: tifffile.TiffFile, kept: list[tifffile.TiffPage]) 
 
 def _top(page: tifffile.TiffPage) -> int:
     """The level of black where white is 0."""
-    told = page.tags.valueof(_MAX_SAMPLE_VALUE, default=0)
+    stated = page.tags.valueof(_MAX_SAMPLE_VALUE, default=0)
     most = (1 << page.bitspersample) - 1
-    return told if isinstance(told, int) and 0 < told <= most else most
+    return stated if isinstance(stated, int) and 0 < stated <= most else most
 
 
 def _behind_one_page(
@@ -209,7 +209,7 @@ def _tags(page: tifffile.TiffPage) -> TiffTags:
     found = [page.tags.valueof(tag) for tag in (282, 283)]
     white = _top(page) if page.photometric == _MINISWHITE else 0
     good = all(isinstance(value, tuple) and len(value) == 2 and min(value) > 0 for value in found)
-    if not good:  # none told, or 0 / 0, which tells as much
+    if not good:  # none stated, or 0 / 0
         return TiffTags((1, 1), (1, 1), 1, white)
     along, across = ((int(above), int(below)) for above, below in found)
     return TiffTags(along, across, unit, white)

@@ -42,7 +42,12 @@ class Pair:
 
 
 def find_pairs(patches: Path, segmentations: Path) -> list[Pair]:
-    """List the pairs of two folders (which may be the same one), by name.
+    """List the pairs of two folders, sorted by name.
+
+    Parameters
+    ----------
+    patches, segmentations : Path
+        Folders of CT patches and of their masks; may be the same one.
 
     Raises
     ------
@@ -78,6 +83,11 @@ def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     """Read a pair as it lies in its files; headers' orientations do not turn it.
 
     Voxels of the mask that lie far from the nodule, and are few, are left out of it.
+
+    Parameters
+    ----------
+    pair : Pair
+        From :func:`find_pairs`.
 
     Returns
     -------

@@ -155,7 +155,20 @@ def _projection(
 
 
 def central_disc_of(box: Box, window: Window) -> np.ndarray:
-    """The disc in which a box's contrast is measured, as a mask of a window of its slice."""
+    """The disc in which a box's contrast is measured.
+
+    Parameters
+    ----------
+    box : Box
+        In its slice, px.
+    window : (slice, slice)
+        Rows and columns of the slice.
+
+    Returns
+    -------
+    ndarray of bool, shape (row, column)
+        A mask of the window.
+    """
     rows, columns = window
     x, y = box.centre
     shape = rows.stop - rows.start, columns.stop - columns.start

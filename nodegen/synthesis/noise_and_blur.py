@@ -47,7 +47,13 @@ def noise_and_blur(slice01: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def noise_and_blur_stream(seed: int, slice_: int) -> np.random.Generator:
-    """The stream of the noise and blur of one slice."""
+    """The random stream of a slice's noise and blur.
+
+    Parameters
+    ----------
+    seed, slice_ : int
+        Of the run, and the slice's place in the stack, from 0.
+    """
     return np.random.default_rng((seed, SLICE_STREAM, slice_))
 
 

@@ -10,7 +10,17 @@ from nodegen.synthesis.contribution import FittedNodule
 
 
 def paste(slice01: np.ndarray, nodule: FittedNodule, recipe: Recipe | None = None) -> None:
-    """Add the nodule to a slice (row, column) in 0..1, in place; black and white are the limits."""
+    """Add a nodule to a slice; black and white are the limits.
+
+    Parameters
+    ----------
+    slice01 : ndarray of float32, shape (row, column)
+        The slice in 0..1; changed in place.
+    nodule : FittedNodule
+        Its contribution, in the same levels, and its window of the slice.
+    recipe : Recipe, optional
+        Not used; all methods of drawing are called alike.
+    """
     ground = slice01[nodule.window]
     inside = nodule.mask if nodule.central_disc is None else nodule.contribution != 0
     np.copyto(ground, np.clip(ground + nodule.contribution, 0.0, 1.0), where=inside)

@@ -21,7 +21,17 @@ BORDER_PX = 2  # of radiograph around the nodule, so that the border itself carr
 
 
 def poisson(slice01: np.ndarray, nodule: FittedNodule, recipe: Recipe | None = None) -> None:
-    """Blend the nodule's gradients into a slice (row, column) in 0..1, in place."""
+    """Blend a nodule's gradients into a slice.
+
+    Parameters
+    ----------
+    slice01 : ndarray of float32, shape (row, column)
+        The slice in 0..1; changed in place.
+    nodule : FittedNodule
+        Its contribution, in the same levels; raised where the blend loses of its central disc.
+    recipe : Recipe, optional
+        Not used; all methods of drawing are called alike.
+    """
     ground, disc = slice01[nodule.window], nodule.central_disc
     change = _change(ground, nodule.contribution, nodule.drawn)
     if disc is not None:

@@ -49,13 +49,30 @@ def project(
 
 
 def diameter_mm(mask2d: np.ndarray) -> int:
-    """Larger side of a 2D mask's bounding box at 1 mm, in mm (baseline: ``ct_nodules.csv``)."""
+    """Larger side of a mask's bounding box, mm (baseline: ``ct_nodules.csv``).
+
+    Parameters
+    ----------
+    mask2d : ndarray of bool, shape (row, column)
+        Not empty, 1 mm a pixel.
+    """
     rows, columns = bounds(mask2d)
     return int(max(rows.stop - rows.start, columns.stop - columns.start))
 
 
 def cut_to_mask(projection: np.ndarray, mask2d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a projection and its mask, both (row, column), to the mask's bounding box."""
+    """Cut a projection and its mask to the mask's bounding box.
+
+    Parameters
+    ----------
+    projection, mask2d : ndarray of float32 and bool, shape (row, column)
+        The mask is not empty.
+
+    Returns
+    -------
+    projection, mask2d : ndarray
+        Views of both.
+    """
     window = bounds(mask2d)
     return projection[window], mask2d[window]
 

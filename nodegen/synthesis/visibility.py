@@ -55,7 +55,18 @@ def shown(level: np.ndarray | float) -> np.ndarray:
 
 
 def grade_of(visibility: float) -> str:
-    """JSRT's grade of a visibility; the outermost grades have no outer bound."""
+    """JSRT's grade of a visibility; the outermost grades have no outer bound.
+
+    Parameters
+    ----------
+    visibility : float
+        Contrast over the surround's standard deviation, see :func:`surround`.
+
+    Returns
+    -------
+    str
+        A key of ``GRADES``.
+    """
     for name, (_, high) in GRADES.items():
         if visibility < high:
             return name
@@ -228,7 +239,18 @@ def with_lungs(recipes: Sequence[Recipe], lungs: Region | None) -> list[Recipe]:
 
 
 def notes_of(recipes: Sequence[Recipe]) -> list[str]:
-    """A line for each flag that recipes have, with their boxes, counted from 1 as in the mask."""
+    """A line for each flag that recipes have, with their boxes, counted from 1 as in the mask.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        Of all boxes of a stack.
+
+    Returns
+    -------
+    list of str
+        In the order of ``WORDS``; see :func:`note_on`.
+    """
     found = {
         what: sorted(recipe.index for recipe in recipes if flag in recipe.flags)
         for flag, what in WORDS.items()

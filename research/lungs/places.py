@@ -10,8 +10,8 @@ from scipy import optimize
 from sklearn.mixture import GaussianMixture
 
 from nodegen.errors import TrainingError
-from nodegen.io.box_tables import read_box_table
 from nodegen.io.files import write_text
+from nodegen.io.read_box_table import read_box_table
 from nodegen.lungs.body import STEP_PX
 from nodegen.lungs.fields import Lungs
 from nodegen.lungs.frame import Edges, Frame

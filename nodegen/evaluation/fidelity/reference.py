@@ -18,10 +18,10 @@ from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
 from nodegen.evaluation.fidelity.ground import GROUNDS, ground_of, lungs_of
 from nodegen.evaluation.fidelity.nodule_crop import RINGS, crop_around
 from nodegen.evaluation.fidelity.nodule_measures import MEASURES, SIZES_PX, measure_nodule, side_of
-from nodegen.io.box_tables import read_box_table
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_text
 from nodegen.io.radiograph import Radiograph, left_out
+from nodegen.io.read_box_table import read_box_table
 from nodegen.lungs.fields import Lungs
 from nodegen.schemas import JsonModel, read_json
 

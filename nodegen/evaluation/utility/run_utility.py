@@ -20,7 +20,7 @@ from nodegen.evaluation.utility.scoring import Scores, TestSet
 from nodegen.evaluation.utility.segresnet import SEGRESNET
 from nodegen.evaluation.utility.training_images import TrainingImages
 from nodegen.evaluation.utility.utility_options import PRIMARY, Options
-from nodegen.io.box_tables import read_box_table
+from nodegen.io.read_box_table import read_box_table
 from nodegen.io.store import check_apart
 from nodegen.processes import Processes
 from nodegen.settings import choose_device
@@ -44,7 +44,7 @@ def utility(
     real : sequence of Path
         Folders of real radiographs, with nodules and without.
     boxes : sequence of Path
-        Tables of their boxes; see :func:`nodegen.io.box_tables.read_box_table`.
+        Tables of their boxes; see :func:`nodegen.io.read_box_table.read_box_table`.
     backgrounds : sequence of Path
         Folders of radiographs without nodules; none: a part of those in ``real``.
     output : Path

@@ -122,9 +122,7 @@ def hits_of(radiographs: Sequence[BoxedRadiograph], scores: Scores) -> Hits:
     """
     false, false_image, true, true_image = [np.zeros(0)], list[int](), list[float](), list[int]()
     for number, (one, found) in enumerate(zip(radiographs, scores, strict=True)):
-        rows, columns = one.load().shape
-        x = np.clip(found[:, 0] + found[:, 2] / 2, 0, columns - 1).astype(int)
-        y = np.clip(found[:, 1] + found[:, 3] / 2, 0, rows - 1).astype(int)
+        x, y = (found[:, axis] + found[:, 2 + axis] / 2 for axis in (0, 1))
         hit = np.full(len(found), -1)
         every = list(enumerate([*one.nodules, *one.ignored]))
         for i, box in sorted(every, key=lambda pair: -pair[1].width * pair[1].height):
