@@ -45,13 +45,13 @@ def judge(
         File that gets all figures, box by box.
     """
     from itertools import repeat
-    from json import dumps
 
     from nodegen.errors import SettingError
     from nodegen.evaluation.fidelity.judge import judge, read_pair
     from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
     from nodegen.evaluation.fidelity.verdict_table import markdown
     from nodegen.io.files import write_text
+    from nodegen.io.tables import json_text
     from nodegen.workers import track
 
     check_writable(json, overwrite=overwrite)
@@ -71,7 +71,7 @@ def judge(
     verdict = judge(pairs, known)
     print(markdown({"synthetic": verdict}))
     if json:
-        write_text(json, dumps(verdict.as_dict(), indent=2) + "\n")
+        write_text(json, json_text(verdict))
 
 
 def compare(

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 SPACING_MM = (0.005, 10.0)  # sizes of a pixel that are believed
-LONGEST = 16  # characters of a decimal string
 UTF_8 = "ISO_IR 192"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.A)
 
@@ -50,17 +49,6 @@ def clean(dataset: "Dataset") -> None:
         dataset.SpecificCharacterSet = UTF_8
 
 
-def decimal(value: float) -> str:
-    """A number of at most 16 characters.
-
-    Examples
-    --------
-    >>> decimal(0.1 + 0.2), decimal(-1.2345678901234e-10)
-    ('0.3', '-1.23456789e-10')
-    """
-    return f"{value:.10g}" if len(f"{value:.10g}") <= LONGEST else f"{value:.9g}"
-
-
 def _vr(dataset: "Dataset", tag: int) -> str:
     from pydicom.datadict import dictionary_VR
 
@@ -73,6 +61,7 @@ def _vr(dataset: "Dataset", tag: int) -> str:
 
 def _mend_decimals(dataset: "Dataset", tag: int) -> None:
     from pydicom.datadict import keyword_for_tag
+    from pydicom.valuerep import format_number_as_ds, is_valid_ds
 
     given = dataset.get_item(tag).value
     if isinstance(given, bytes):
@@ -97,5 +86,6 @@ def _mend_decimals(dataset: "Dataset", tag: int) -> None:
     if not good:
         del dataset[tag]
         return
-    short = [w if len(w) <= LONGEST else decimal(v) for w, v in zip(words, numbers, strict=True)]
+    pairs = zip(words, numbers, strict=True)
+    short = [word if is_valid_ds(word) else format_number_as_ds(value) for word, value in pairs]
     dataset.add_new(tag, "DS", short if len(short) > 1 else short[0])

@@ -13,10 +13,11 @@ import numpy as np
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.valuerep import format_number_as_ds
 
 from nodegen import __version__
 from nodegen.dicom import elements
-from nodegen.dicom.clean import SPACINGS, decimal
+from nodegen.dicom.clean import SPACINGS
 from nodegen.dicom.elements import CR, DX, DX_RAW, SC
 
 UID_ROOT = uuid.uuid5(uuid.NAMESPACE_DNS, "nodegen")
@@ -112,9 +113,9 @@ def in_new_form(
             delattr(made, name)
     for name in SPACINGS:
         if made.get(name):
-            setattr(made, name, [decimal(float(value) / resampled) for value in made.get(name)])
+            setattr(made, name, [format_number_as_ds(float(v) / resampled) for v in made.get(name)])
     if not any(made.get(name) for name in ("ImagerPixelSpacing", "PixelSpacing")):
-        made.PixelSpacing = [decimal(mm)] * 2
+        made.PixelSpacing = [format_number_as_ds(float(mm))] * 2
         if calibrated:
             made.PixelSpacingCalibrationType = "FIDUCIAL"
             made.PixelSpacingCalibrationDescription = "By the mean width of adults' lungs"
@@ -211,7 +212,9 @@ def _completed(
         if not made.get("AnatomicRegionSequence"):
             made.AnatomicRegionSequence = [_code(*elements.CHEST)]
         if not made.get("ImagerPixelSpacing"):
-            made.ImagerPixelSpacing = made.get("PixelSpacing") or [decimal(mm)] * 2
+            made.ImagerPixelSpacing = (
+                made.get("PixelSpacing") or [format_number_as_ds(float(mm))] * 2
+            )
         if kind == DX and not (made.get("VOILUTSequence") or made.get("WindowWidth")):
             values = 2 ** int(made.BitsStored)
             low = -values // 2 if made.PixelRepresentation else 0
@@ -224,8 +227,8 @@ def _completed(
 
 def _show(made: Dataset, low: float, high: float) -> None:
     """The window from black to white."""
-    made.WindowCenter = decimal((low + high + 1) / 2)
-    made.WindowWidth = decimal(high - low + 1)
+    made.WindowCenter = format_number_as_ds(float(low + high + 1) / 2)
+    made.WindowWidth = format_number_as_ds(float(high - low + 1))
 
 
 def _take(source: Dataset, made: Dataset, names: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """Compare methods: the same nodules in the same places by each of them, judged alike."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count, product
@@ -14,6 +13,7 @@ from nodegen.evaluation.report.report_page import Treated, write_report
 from nodegen.evaluation.utility.arms import MADE
 from nodegen.io.boxes import BOXES
 from nodegen.io.files import write_text
+from nodegen.io.tables import json_text
 from nodegen.pipeline import generate
 from nodegen.settings import METHODS, Settings
 
@@ -83,8 +83,7 @@ def compare(
     verdicts = write_report(output / REPORT, runs(), reference)
     write_text(output / f"{TABLE}.md", markdown(verdicts) + "\n")
     write_text(output / f"{TABLE}.csv", comma_separated(verdicts))
-    content = {method: verdict.as_dict() for method, verdict in verdicts.items()}
-    write_text(output / f"{TABLE}.json", json.dumps(content, indent=2) + "\n")
+    write_text(output / f"{TABLE}.json", json_text(verdicts))
     return verdicts
 
 

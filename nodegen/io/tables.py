@@ -1,9 +1,11 @@
-"""Tables as text: Markdown and CSV."""
+"""Results as text: tables in Markdown and CSV, and JSON."""
 
 import csv
 import io
 import math
 from collections.abc import Iterable, Sequence
+
+from pydantic_core import to_json
 
 
 def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
@@ -47,6 +49,11 @@ def csv_text(
         cells = [_cell(cell, digits) for cell in row]
         writer.writerow(cells + [""] * (len(head) - len(cells)))
     return text.getvalue()
+
+
+def json_text(content: object) -> str:
+    """Dataclasses, dictionaries, lists and numbers as JSON; NaN becomes null."""
+    return to_json(content, indent=2, inf_nan_mode="null").decode() + "\n"
 
 
 def _cell(value: object, digits: int | None) -> object:

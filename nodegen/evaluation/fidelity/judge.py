@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic_core import to_jsonable_python
 
 from nodegen.errors import StackError
 from nodegen.evaluation.boxed_images import known_spacing
@@ -36,11 +35,6 @@ class Verdict:
     far: float  # largest change far from any box, grey levels of 0..4095
     comparison: Comparison  # with the reference
     rows: list[dict[str, Any]]  # of every box what `measure` says
-
-    def as_dict(self) -> dict[str, Any]:
-        """What goes into JSON; NaN becomes null."""
-        content: dict[str, Any] = to_jsonable_python(self, inf_nan_mode="null")
-        return content
 
 
 @dataclass(frozen=True)

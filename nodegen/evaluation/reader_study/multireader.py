@@ -152,15 +152,9 @@ def half_width(cases: int, readers: int, kind: str) -> float:
     return _half_interval(readers, between, error**2 * CORRELATION)
 
 
-def sample_sizes(readers: tuple[int, ...] = (1, 2, 3, 5, 10)) -> str:
-    """Half of the 95 % interval by cases and readers, as Markdown, for both kinds of study.
-
-    Parameters
-    ----------
-    readers : tuple of int
-        Numbers of readers, a column each.
-    """
-    tables = []
+def sample_sizes() -> str:
+    """Half of the 95 % interval by cases and readers, as Markdown, for both kinds of study."""
+    tables, readers = [], (1, 2, 3, 5, 10)
     for kind, words in (("choice", "two-alternative choice: pairs"), ("rating", "rating: nodules")):
         head = [words, *(f"{n} reader{'s' * (n > 1)}" for n in readers)]
         rows = [

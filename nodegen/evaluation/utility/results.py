@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from PIL import ImageDraw
-from pydantic_core import to_json
 
 from nodegen.dataset.png import png
 from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
@@ -27,7 +26,7 @@ from nodegen.evaluation.utility.scoring import (
 )
 from nodegen.io.boxes import Box
 from nodegen.io.files import write_bytes, write_text
-from nodegen.io.tables import csv_text, markdown_table
+from nodegen.io.tables import csv_text, json_text, markdown_table
 
 SHOWN, ACROSS = 12, 4  # pictures of missed nodules, and how many of them stand in a row
 RATES = np.geomspace(FROC_AT[0], FROC_AT[-1], 97)  # false positives an image, of a curve
@@ -177,7 +176,7 @@ def write_results(
     ]
     contents = {
         "md": markdown(results),
-        "json": to_json(results, indent=2, inf_nan_mode="null").decode() + "\n",
+        "json": json_text(results),
         "svg": _froc_plot(test, scores),
         "csv": csv_text(("radiograph", "x", "y", "width", "height", *scores), rows),
     }

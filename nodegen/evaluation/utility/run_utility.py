@@ -35,7 +35,6 @@ def utility(
     options: Options | None = None,
     *,
     place_boxes: Path | None = None,
-    progress: bool = True,
 ) -> UtilityResults:
     """Measure what a detector learns from each arm, and write tables and curves.
 
@@ -53,8 +52,6 @@ def utility(
         None: the defaults.
     place_boxes : Path, optional
         Boxes from which places are drawn; None: ``boxes``.
-    progress : bool
-        Whether it is shown.
 
     Raises
     ------
@@ -83,12 +80,12 @@ def utility(
     training, test = _read_sides(real, boxes, backgrounds, options, place_boxes, store)
     maker = TrainingImages(store, options.settings, options.seed)
     trial = Trial(detector, maker, training, test, options.folds)
-    scores = _run_jobs(trial, arms, options, progress)
+    scores = _run_jobs(trial, arms, options)
     halved = None
     if options.check_steps:
         fewer = replace(detector, steps=max(detector.steps // 2, 1))
         half, arm = replace(trial, detector=fewer), arms[names.index(first)]
-        halved = _run_jobs(half, [arm], options, progress)[first]
+        halved = _run_jobs(half, [arm], options)[first]
     tested = TestSet(test)
     learned_from = {arm.name: trial.learned_from(arm) for arm in arms}
     compared = first, reference
@@ -115,9 +112,7 @@ def _read_sides(
     return place_all(training, source, options.nodules, options.seed), test
 
 
-def _run_jobs(
-    trial: Trial, arms: Sequence[Arm], options: Options, progress: bool
-) -> dict[str, list[Scores]]:
+def _run_jobs(trial: Trial, arms: Sequence[Arm], options: Options) -> dict[str, list[Scores]]:
     """All arms' scores, seed by seed, of every radiograph of the test."""
     todo = jobs(arms, options.seeds, options.folds)
     count = len(trial.test)
@@ -126,9 +121,7 @@ def _run_jobs(
     }
     several = trial.detector.device == "cpu" and sys.platform == "linux"
     workers = workers_for(options.processes, len(todo)) if several else 1
-    outcomes = track(
-        _outcomes(trial, todo, workers), len(todo), options.model, "network", show=progress
-    )
+    outcomes = track(_outcomes(trial, todo, workers), len(todo), options.model, "network")
     for job, (tested, found) in zip(todo, outcomes, strict=True):
         for number, values in zip(tested, found, strict=True):
             scores[job.arm.name][job.seed][number] = values
