@@ -370,3 +370,9 @@ def test_damaged_pixels_are_no_missing_package(tmp_path):
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(StackError, match=r"cannot be decoded .*; copy the file anew\.$"):
         read_radiograph(path)
+
+
+def test_more_frames_than_its_elements_say_are_refused(tmp_path):
+    path = dicom(tmp_path / "a.dcm", Columns=PIXELS.shape[-1] // 2)
+    with pytest.raises(StackError, match="2 frames, where its elements say 1"):
+        read_stack(path)

@@ -438,7 +438,8 @@ def test_the_command_writes_tables_a_curve_and_pictures(folders, capfd):
         "real radiographs": 4, "real nodules": 6,
     }  # fmt: skip
     assert len(content["arms"]["real"]["seeds"]["FROC"]) == 2
-    assert content["primary"] == ["null", "baseline"]
+    assert content["primary"] == content["compared"] == ["null", "baseline"]
+    assert "named beforehand: null minus baseline: FROC " in said.out
     difference = content["arms"]["null"]["differences"]["FROC"]
     assert difference["low"] <= difference["value"] <= difference["high"]
     assert content["second_half"]["low"] <= content["second_half"]["high"]

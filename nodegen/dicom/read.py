@@ -45,7 +45,7 @@ def begins_as_dicom(start: bytes) -> bool:
 def count_frames(path: Path) -> int:
     """Radiographs in a DICOM file, by its elements alone."""
     try:
-        return max(int(_dataset(path, pixels=False).get("NumberOfFrames") or 1), 1)
+        return _frames(_dataset(path, pixels=False))
     except (TypeError, ValueError):
         return 1
 
@@ -113,12 +113,19 @@ def _decoded(path: Path) -> tuple[Any, np.ndarray]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pixels = _aligned(dataset)
+        pixels = pixels if pixels.ndim == 3 else pixels[None]
+        if len(pixels) != _frames(dataset):  # as where Rows or Columns are damaged
+            raise ValueError(f"{len(pixels)} frames, where its elements say {_frames(dataset)}")
     except Exception as error:  # each decoder has its own
         missing = [name for name in _PLUGINS if find_spec(name) is None]
         remedy = "install nodegen[dicom]" if missing else "copy the file anew"
         why = " ".join(str(error).split()).rstrip(".")
         raise StackError(f"The pixels of {path} cannot be decoded ({why}); {remedy}.") from error
-    return dataset, pixels if pixels.ndim == 3 else pixels[None]
+    return dataset, pixels
+
+
+def _frames(dataset: Any) -> int:
+    return max(integer(dataset, "NumberOfFrames"), 1)
 
 
 def _aligned(dataset: Any) -> np.ndarray:
@@ -144,7 +151,7 @@ def _jpeg(dataset: Any, *, lossless: bool) -> np.ndarray:
     from pydicom.encaps import generate_frames
 
     decode = imagecodecs.jpegsof3_decode if lossless else imagecodecs.jpeg_decode
-    count = integer(dataset, "NumberOfFrames")
+    count = _frames(dataset)
     made = [decode(f) for f in generate_frames(dataset.PixelData, number_of_frames=count)]
     pixels: np.ndarray = np.stack(made)
     if pixels.shape != (count, dataset.Rows, dataset.Columns):
