@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from nodegen.cli import main
 from nodegen.io.boxes import Box, write_boxes
@@ -78,6 +80,36 @@ def test_names_that_are_not_utf8_go_through_an_ascii_terminal(make_input, tmp_pa
 def test_a_file_that_cannot_be_written_is_told_before_the_work(capsys, arguments):
     assert main(arguments) == 2
     assert "cannot be written, since /proc" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("picture --radiographs 77.png --synthetic 77.png --output 77.png", "the input itself"),
+        ("picture --radiographs 77.png --synthetic 77.png --output in.csv", "not end in .png"),
+        ("judge --radiographs . --synthetic . --json nodules.json", "the input itself"),
+        ("reference --real . --boxes in.csv --output in.csv", "the input itself"),
+        ("sheet --real . --boxes in.csv --synthetic . --output 77.png", "the input itself"),
+        ("reader-study --real . --boxes in.csv --output in.csv", "not end in .html"),
+        ("generate --input . --output out --report out/77.mha", "not end in .html"),
+        ("standardise 77.png --output std --boxes std/boxes.csv", "the input itself"),
+        ("training-crop --image 77.png --centre 9,9 --output 77.png", "where one of"),
+    ],
+)
+def test_no_command_replaces_what_it_reads_or_a_file_of_another_kind(
+    arguments, words, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.eye(64, dtype=np.uint8)).save("77.png")
+    (tmp_path / "std").mkdir()
+    (tmp_path / "std" / "crops.json").write_text("{}")
+    for name in ("in.csv", "nodules.json", "std/boxes.csv"):
+        (tmp_path / name).write_text("stem,x,y,width,height\n77,6,6,40,50\n")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    overwrite = [] if "training" in arguments else ["--overwrite"]
+    assert main([*arguments.split(), *overwrite]) == 2
+    assert words in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
 
 
 def test_an_image_deeper_down_is_named(make_input, tmp_path, capsys):

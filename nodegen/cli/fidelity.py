@@ -50,11 +50,14 @@ def judge(
     from nodegen.evaluation.fidelity.judge import judge, read_pair
     from nodegen.evaluation.fidelity.reference import SHIPPED, Reference
     from nodegen.evaluation.fidelity.verdict_table import markdown
+    from nodegen.io.boxes import BOXES, RECIPES
     from nodegen.io.files import write_text
     from nodegen.io.tables import json_text
     from nodegen.workers import track
 
-    check_writable(json, overwrite=overwrite)
+    read = [*radiographs, *synthetic, *(boxes or ()), *filter(None, [reference])]
+    read += [folder / name for folder in (*radiographs, *synthetic) for name in (BOXES, RECIPES)]
+    check_writable(json, overwrite=overwrite, inputs=read, suffix=".json")
     if len({len(radiographs), len(synthetic), len(boxes or radiographs)}) != 1:
         raise SettingError(
             f"There are {len(radiographs)} of --radiographs, {len(synthetic)} of --synthetic and "
@@ -158,7 +161,7 @@ def reference(
     from nodegen.evaluation.fidelity.reference import measure_folders
     from nodegen.evaluation.fidelity.verdict_table import reference_table
 
-    check_writable(output, overwrite=overwrite)
+    check_writable(output, overwrite=overwrite, inputs=boxes, suffix=".json")
     measured = measure_folders(real, boxes, source=source, main=main, standardise=standardise)
     measured.write(output)
     print(reference_table(measured))
@@ -195,9 +198,11 @@ def sheet(
 
     from nodegen.evaluation.boxed_images import read_real, read_synthetic
     from nodegen.evaluation.pictures import write_sheet
+    from nodegen.io.radiograph import find_radiographs
     from nodegen.io.read_box_table import read_box_table
 
-    check_writable(output, overwrite=overwrite)
+    read = [path for path, _ in find_radiographs([real])] if output.exists() else []
+    check_writable(output, overwrite=overwrite, inputs=read, suffix=".png")
     drawn = chain.from_iterable(map(read_synthetic, synthetic))
     write_sheet(output, read_real([real], [read_box_table(boxes)]), drawn, count, seed)
     print(output)

@@ -74,7 +74,7 @@ def _generate(
     from nodegen.pipeline import generate
 
     read = [*input.glob("*"), output / RECIPES, *filter(None, [recipes])]
-    check_writable(report, overwrite=overwrite, inputs=read)
+    check_writable(report, overwrite=overwrite, inputs=read, suffix=".html")
     if report:
         from nodegen.evaluation.report.report_page import Treated, write_report
     start = time.perf_counter()

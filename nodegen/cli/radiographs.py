@@ -114,10 +114,10 @@ def picture(
     from nodegen.io.boxes import BOXES, read_boxes
     from nodegen.io.stack import find_image, read_stack
 
-    check_writable(output, overwrite=overwrite)
-    untouched = find_image(radiographs)
-    before = read_stack(untouched).pixels
-    after = read_stack(find_image(synthetic)).pixels
+    check_writable(output, overwrite=overwrite, suffix=".png")
+    untouched, treated = find_image(radiographs), find_image(synthetic)
+    check_writable(output, inputs=[untouched, treated])
+    before, after = read_stack(untouched).pixels, read_stack(treated).pixels
     found = read_boxes(boxes or untouched.with_name(BOXES), before.shape)
     before_after(before, after, found, output, rows=rows, side=side)
     print(output)

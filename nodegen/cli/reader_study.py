@@ -89,8 +89,8 @@ def reader_study(
     from nodegen.io.read_box_table import read_box_table
     from nodegen.renderer import Renderer
 
-    for path in (output, key_of(output)):
-        check_writable(path, overwrite=overwrite)
+    check_writable(output, overwrite=overwrite, suffix=".html")
+    check_writable(key_of(output), overwrite=overwrite)
     if set(method) - set(METHODS[:3]):
         raise SettingError(
             f"--method is {method}, where one or more of {', '.join(METHODS[:3])} are allowed; "

@@ -13,7 +13,7 @@ import numpy as np
 from nodegen.dataset.standardise import SIDE_PX, StandardisationTransform, standardise
 from nodegen.errors import OutputError, StackError
 from nodegen.io.box_tables import BoxTable
-from nodegen.io.files import write_text
+from nodegen.io.files import check_writable, write_text
 from nodegen.io.image import Geometry
 from nodegen.io.radiograph import find_radiographs, left_out, read_radiographs
 from nodegen.io.read_box_table import read_box_table
@@ -55,6 +55,7 @@ def standardise_files(
     files = find_radiographs(inputs)
     check_apart(inputs, output)
     table = None if boxes is None else read_box_table(boxes)
+    check_writable(output / BOXES, inputs=[boxes] if boxes else [])
     entries = _entries_of(output)
     if entries and not overwrite:
         ending = "s" * (len(entries) != 1)
@@ -112,6 +113,7 @@ def _standardised(
                     "--overwrite to replace it."
                 )
             continue
+        check_writable(output / name, inputs=[path])
         made = standardise(radiograph)
         size = made.radiograph.spacing or (1.0, 1.0)
         form = replace(Geometry.plain(2), spacing=size)

@@ -150,7 +150,7 @@ def _acquire(lock: FileLock, folder: Path, wait: bool) -> None:
 
 
 def check_writable(
-    *paths: Path | None, overwrite: bool = True, inputs: Sequence[Path] = ()
+    *paths: Path | None, overwrite: bool = True, inputs: Sequence[Path] = (), suffix: str = ""
 ) -> None:
     """Check that files can be written, before any work starts.
 
@@ -162,6 +162,8 @@ def check_writable(
         Whether files that are there already may be replaced.
     inputs : sequence of Path
         What is read, and so never replaced, by whatever spelling or link.
+    suffix : str
+        With which a file's name has to end, so that one of another kind is never replaced.
 
     Raises
     ------
@@ -180,6 +182,8 @@ def check_writable(
             raise OutputError(f"{path} is there and write-protected; give another name.")
         if place.exists() and not place.is_file():
             continue  # a device
+        if not path.name.lower().endswith(suffix):
+            raise OutputError(f"{path} does not end in {suffix}; give a name that does.")
         if os.path.lexists(path) and not overwrite:
             raise OutputError(
                 f"{path} is there already; give another name or folder, or --overwrite to replace "
