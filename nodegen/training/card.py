@@ -17,10 +17,6 @@ from nodegen.schemas import CASCADE_FORMAT
 
 PAGE = "README.md"
 GROUP = CHANNELS_DOUBLE_EVERY  # scales in a file: those of one width in the paper
-SCALE_COLUMNS = (
-    "scale", "side, px", "channels", "iterations", "noise amplitude",
-    "reconstruction RMSE (of 0..1)", "margin, px",
-)  # fmt: skip
 
 
 def save_cascade(
@@ -56,43 +52,28 @@ def _storable(value: torch.Tensor) -> torch.Tensor:
     return value.half() if value.ndim == 4 else value
 
 
-def write_page(folder: Path) -> Path:
+def write_page(folder: Path) -> None:
     """Write the page of the cascade in ``folder`` from its ``cascade.json``."""
     index = read_index(folder)
-    card = index["card"]
+    card: dict[str, Any] = index["card"]
     facts = {
-        "training image": card.get("source") or "not given",
-        "SHA-256 of the training image": f"`{card['image_sha256'][:16]}…`",
-        "profile": card["profile"],
-        "seed": card["seed"],
-        "steps an iteration": card["steps"],
-        "window, px": card["window_px"] or "the whole crop",
-        "trained": f"{card['trained']}, in {card['minutes']} minutes on {card['device']} "
-        f"({card['machine']}), torch {card['torch']}",
+        key: f"`{json.dumps(value)}`" if isinstance(value, dict) else value
+        for key, value in card.items()
+        if not isinstance(value, list)
     }
-    figures = card["channels"], card["iterations"], index["amplitudes"], card["reconstruction_rmse"]
-    margins = index.get("margins", ["not measured"] * len(index["amplitudes"]))
-    rows = [
-        (n, side, channels, iterations, f"{amplitude:.4f}", f"{error:.4f}", margin)
-        for n, side, channels, iterations, amplitude, error, margin in zip(
-            range(SCALES), scale_sizes(), *figures, margins, strict=True
-        )
-    ]
+    columns = {
+        "scale": range(SCALES),
+        "side_px": scale_sizes(),
+        **{key: value for key, value in card.items() if isinstance(value, list)},
+        "noise_amplitude": [f"{amplitude:.4f}" for amplitude in index["amplitudes"]],
+        "margin_px": index.get("margins", ["not measured"] * SCALES),
+    }
     lines = [
         f"# Cascade `{folder.name}`\n",
         "One-shot SinGAN cascade that harmonises pasted nodules; trained by `nodegen train`. "
-        "Weights in half precision, batch norm in single.\n",
+        "Weights in half precision, batch norm in single. Reconstructions are measured in grey "
+        "levels of 0..1; amplitudes, and errors of margins, in -1..1.\n",
         markdown_table(("", ""), facts.items()) + "\n",
-        markdown_table(SCALE_COLUMNS, rows),
+        markdown_table(tuple(columns), zip(*columns.values(), strict=True)),
     ]
-    if "margins" in card:
-        cases, error, bound = (card["margins"][k] for k in ("cases", "largest_error", "bound"))
-        lines += [
-            "",
-            f"Margins: measured on {cases} boxes; the largest error of the default windows was "
-            f"{error:.4f} of the -1..1 scale; {bound} is allowed.",
-        ]
-    if "crop" in card:
-        lines += ["", f"The training crop: `{json.dumps(card['crop'])}`."]
     write_text(folder / PAGE, "\n".join(lines) + "\n")
-    return folder / PAGE
