@@ -406,6 +406,9 @@ def test_what_is_missing_is_told(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(StackError, match="no radiograph in"):
         list(read_real([tmp_path / "empty"]))
+    (tmp_path / "empty" / "radiograph1.mha").write_bytes(b"NDims = 2\n")
+    with pytest.raises(StackError, match=r"None of the radiographs in .* can be used"):
+        list(read_real([tmp_path / "empty"], [read_box_table(folder / "boxes.csv")]))
 
 
 def test_the_command_makes_a_study_and_analyses_it(folder, tmp_path, capfd):

@@ -446,7 +446,7 @@ def test_the_command_writes_tables_a_curve_and_pictures(folders, capfd):
     assert "The second half of the training adds" in said.out
     assert (out / "utility-segresnet.svg").read_text().count("<svg") == 1
     with Image.open(out / "utility-segresnet.png") as missed:
-        assert missed.width == 4 * (TILE_PX + 4)
+        assert missed.width == 4 * (TILE_PX + 4) + 4
     head, *nodules = (out / "utility-segresnet.csv").read_text().splitlines()
     assert head == f"radiograph,x,y,width,height,{arms}"
     assert len(nodules) == 12

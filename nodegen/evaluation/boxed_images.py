@@ -83,7 +83,7 @@ def read_real(
             count = count_slices(path)
             slices += [(path, n, f":{n}" if count > 1 else "") for n in range(count)]
     names = [f"{path}{part}" for path, _, part in slices]
-    matches = [table.match(names) for table in tables]
+    matches = [table.match(names) for table in tables if names]
     wanted: dict[Path, list[tuple[int, str, list[TableImage]]]] = {}
     for place, (path, number, part) in enumerate(slices):
         rows = [row for match in matches if (row := match[place])]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from PIL import ImageDraw
+from skimage.util import montage
 
 from nodegen.dataset.png import png
 from nodegen.evaluation.fidelity.grey_levels import to_grey_levels
@@ -29,6 +30,7 @@ from nodegen.io.files import write_bytes, write_text
 from nodegen.io.tables import csv_text, json_text, markdown_table
 
 SHOWN, ACROSS = 12, 4  # pictures of missed nodules, and how many of them stand in a row
+GAP_PX = 4  # between them
 RATES = np.geomspace(FROC_AT[0], FROC_AT[-1], 97)  # false positives an image, of a curve
 ArmScores = Mapping[str, Sequence[Scores]]  # each arm's, seed by seed
 
@@ -160,9 +162,9 @@ def markdown(results: UtilityResults) -> str:
 def write_results(
     folder: Path, results: UtilityResults, test: TestSet, scores: ArmScores, model: str
 ) -> None:
-    """Write ``utility-MODEL.md`` and ``.json`` (tables), `X.
+    """Write ``utility-MODEL``: .md and .json (figures), .svg (FROC curves), .csv and .png.
 
-    The table has each real nodule with its box, px, and the mean score of each arm's best hit; the
+    The CSV has each real nodule with its box, px, and the mean score of each arm's best hit; the
     picture those nodules that the comparison's first arm misses most.
     """
     best = [
@@ -192,9 +194,9 @@ def _tiles(nodules: Sequence[tuple[BoxedRadiograph, Box]]) -> np.ndarray:
     for one, box in nodules:
         tile = view(to_grey_levels(one.load()[None])[0], box)[1]
         ImageDraw.Draw(tile).text((4, 2), one.name, fill=255, stroke_width=2, stroke_fill=0)
-        tiles.append(np.pad(np.asarray(tile), 2))
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % ACROSS)
-    return np.vstack([np.hstack(tiles[i : i + ACROSS]) for i in range(0, len(tiles), ACROSS)])
+        tiles.append(np.asarray(tile))
+    shape = -(-len(tiles) // ACROSS), ACROSS
+    return np.asarray(montage(np.stack(tiles), fill=0, grid_shape=shape, padding_width=GAP_PX))
 
 
 def _froc_plot(test: TestSet, scores: ArmScores) -> str:
