@@ -66,6 +66,24 @@ def tiny_model(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def lungs_once():
+    """Have the lung network answer once for each radiograph, for tests that share a few."""
+    from nodegen.lungs import network
+
+    answer, answers = network.mean_of_views, {}
+
+    def once(net, grid):
+        key = net, grid.tobytes()
+        if key not in answers:
+            answers[key] = answer(net, grid)
+        return answers[key].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network, "mean_of_views", once)
+        yield
+
+
 def smooth_noise(shape, rng):
     """Radiograph-like ground: (slice, row, column) in 0..1, dark in the middle, bright outside."""
     import numpy as np

@@ -70,7 +70,7 @@ def test_a_ball_adds_its_chord_times_its_density(radius):
 
 
 @given(st.floats(-700, 1000), st.integers(3, 9))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=cases(5, 50), deadline=None)
 def test_water_thickness_is_in_proportion_to_the_density_above_lungs(hu, radius):
     (thin, _), (water, _) = (water_thickness(*ellipsoid((radius,) * 3, h)) for h in (hu, 0.0))
     assert thin.shape == water.shape

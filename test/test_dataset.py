@@ -43,6 +43,7 @@ from nodegen.synthesis.visibility import grade_of
 
 FORMATS = tuple(name for name in ALL_FORMATS if name != "dicom")  # has tests of its own
 QUICK = Settings(method="poisson")
+pytestmark = pytest.mark.usefixtures("lungs_once")
 ROOT = Path(__file__).parent.parent
 
 

@@ -33,7 +33,7 @@ from research.nodule_model.sheet import contact_sheet
 from research.nodule_model.synthesise import LARGEST_MM, SIDE, SMALLEST_MM, render, synthesise
 from research.nodule_model.write import write_patches
 
-COUNT = 2 * FEWEST
+COUNT = FEWEST
 
 
 @pytest.fixture(scope="module")
@@ -405,8 +405,9 @@ def test_settings_that_are_not_allowed(tmp_path, capsys, options, says):
 
 @pytest.fixture(scope="module")
 def patches(drawn, tmp_path_factory):
+    """Each nodule twice, so that either half has enough."""
     folder = tmp_path_factory.mktemp("patches")
-    write_patches(folder, "s", COUNT, drawn)
+    write_patches(folder, "s", 2 * COUNT, [one for one in drawn for _ in range(2)])
     return folder
 
 

@@ -19,6 +19,12 @@ from nodegen.synthesis.projection import cut_to_mask, diameter_mm, project
 SHAPE = (14, 16, 18)
 
 
+@pytest.fixture(autouse=True)
+def _coarse_water(monkeypatch):
+    """Samples of half a millimetre: water has tests of its own, and finer ones take the time."""
+    monkeypatch.setattr("nodegen.synthesis.water_thickness.FINEST", 1)
+
+
 def ball(shape=SHAPE, radii=(3.2, 4.2, 5.2), seed=0):
     """A bright ellipsoid with some texture, and its mask."""
     grid = np.indices(shape).reshape(3, -1).T - np.array(shape) / 2 + 0.5

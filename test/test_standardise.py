@@ -29,6 +29,8 @@ from nodegen.io.radiograph import Radiograph, read_radiograph
 from nodegen.lungs.fields import find_lungs
 from nodegen.lungs.frame import mapped
 
+pytestmark = pytest.mark.usefixtures("lungs_once")
+
 
 @pytest.fixture(scope="module")
 def film():

@@ -17,6 +17,7 @@ from nodegen.errors import BoxesError, SettingError, StackError
 from nodegen.lungs.fields import find_lungs
 
 QUICK = Settings(method="paste", noise_and_blur=False)
+pytestmark = pytest.mark.usefixtures("lungs_once")
 
 
 class Radiographs(Dataset):
