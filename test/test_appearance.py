@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from radiographs import SAMPLE
 from scipy.ndimage import gaussian_filter
+from thorough import cases
 
 from nodegen import Box, Renderer, Settings
 from nodegen.constants import GRADES, GREY_MAX, LUNG_HU, MASK_REACH_PX
