@@ -349,7 +349,8 @@ class Renderer:
         for draft in drafts:
             recipe = plan_box(context, draft, self.library, self.settings)
             place = flags_of(recipe.box, edges, context.slice01)
-            recipes.append(replace(recipe, flags=[*place, *recipe.flags]))
+            flags = [*place, *recipe.flags]
+            recipes.append(replace(recipe, flags=flags) if place else recipe)
         return recipes
 
     # --- render: recipes into one slice -----------------------------------------------------------

@@ -101,8 +101,8 @@ def to_grid(pixels: np.ndarray) -> tuple[np.ndarray, float]:
 def standardised(pixels: np.ndarray) -> np.ndarray:
     """Scale grey levels to -1..1 by percentiles of what is neither padding nor burnt out."""
     floor = pixels.min()
-    shown = pixels[pixels > floor] if (pixels > floor).any() else pixels
-    low, high = np.percentile(shown, RANGE_PERCENTILES)
+    shown = pixels[pixels > floor]
+    low, high = np.percentile(shown if shown.size else pixels, RANGE_PERCENTILES)
     made = np.clip((pixels - low) * (2 / max(high - low, 1e-6)) - 1, -1, 1)
     return np.asarray(made, np.float32)
 

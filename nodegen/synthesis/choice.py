@@ -6,6 +6,7 @@ from the box's slice and corners, and from nothing else.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from nodegen.constants import BOX_STREAM, CLASSES, GREY_MAX, N0, WEIGHT
 from nodegen.io.boxes import Box, Recipe, position
 from nodegen.io.image import hash_of
 from nodegen.io.library import Library
+from nodegen.schemas import Satellite, Strand
 from nodegen.settings import Settings
 from nodegen.synthesis.context import SliceContext, signal_class
 from nodegen.synthesis.contribution import central_disc_of
@@ -104,12 +106,10 @@ def draft_box(
     margin_exponent = round(float(rng.uniform(*MARGIN_EXPONENT)), 3)
     at, heights = rng.uniform(0, 2 * np.pi, BUMPS), rng.uniform(-HIGHEST, HIGHEST, BUMPS)
     waves = LOBES * (heights @ np.exp(1j * np.outer(at, WAVES)))
-    recipe = Recipe(
+    recipe = partial(
+        Recipe,
         **asdict(box),
-        nodule=first,
-        name=library.names[first],
         mirror=mirror,
-        turn_deg=turn_deg,
         signal=signal,
         n0=n0[signal],
         weight=weight[signal],
@@ -117,7 +117,8 @@ def draft_box(
         noise=noise,
     )
     if paper:
-        return Draft(recipe, waves, rng)
+        chosen = recipe(nodule=first, name=library.names[first], turn_deg=turn_deg)
+        return Draft(chosen, waves, rng)
     outlines = {index: library.outline(index) for index in (first, *others)}
     fits = {
         index: fit(outline, mirror, turn_deg, box.height / box.width)
@@ -129,15 +130,6 @@ def draft_box(
     covered = float(np.median(slice01[window][disc]))
     level = max(around, covered)
     margin_exponent = round(margin_exponent * float(shown(level)) ** STEEPER_ON_BRIGHT, 3)
-    recipe = replace(
-        recipe,
-        nodule=best,
-        name=library.names[best],
-        turn_deg=fits[best][1],
-        fill=fill,
-        blur_px=round(blur_px, 2),
-        margin_exponent=margin_exponent,
-    )
     levels, grades = settings.contrast_ends, settings.grades
     if levels is not None:
         low, high = levels
@@ -147,7 +139,16 @@ def draft_box(
     else:
         own = deviate, outlines[best].density
         asked = as_real(box.side, deviation, *own, level, level - covered) / deviation
-    return Draft(replace(recipe, visibility_asked=asked), waves, rng)
+    chosen = recipe(
+        nodule=best,
+        name=library.names[best],
+        turn_deg=fits[best][1],
+        fill=fill,
+        blur_px=round(blur_px, 2),
+        margin_exponent=margin_exponent,
+        visibility_asked=asked,
+    )
+    return Draft(chosen, waves, rng)
 
 
 def plan_box(context: SliceContext, draft: Draft, library: Library, settings: Settings) -> Recipe:
@@ -172,10 +173,10 @@ def plan_box(context: SliceContext, draft: Draft, library: Library, settings: Se
     nodule = library[recipe.nodule]
     waves = draft.waves - ROUNDED * corners(nodule, recipe.mirror, recipe.turn_deg, WAVES)
     lobes = waves.view(float).clip(-0.5, 0.5).round(4).tolist()  # cosine and sine in turn
-    recipe = replace(recipe, lobes=lobes)
+    strands, satellites = list[Strand](), list[Satellite]()
     if settings.surroundings:
         strands, satellites = draw_surroundings(draft.rng, slice01, box, recipe.fill, asked)
-        recipe = replace(recipe, strands=strands, satellites=satellites)
+    recipe = replace(recipe, lobes=lobes, strands=strands, satellites=satellites)
     contrast = asked * context.surround(box)[1]
     flags: list[str] = []
     if contrast > MOST_CONTRAST and settings.grades is not None:

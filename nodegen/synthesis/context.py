@@ -5,6 +5,7 @@ Otsu's threshold, by which a box's background is hyposignal or hypersignal (4-cl
 section 2); and its lungs.
 """
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -87,10 +88,17 @@ def to_unit(pixels: np.ndarray) -> np.ndarray:
     low, high = float(pixels.min()), float(pixels.max())
     if not high > low or not _narrow(pixels.dtype):
         return rescale(pixels, low, high, 1.0)
-    unit = pixels.astype(np.float32)
-    unit -= low
-    unit /= high - low
+    unit = np.empty(pixels.shape, np.float32)
+    for rows in bands(len(unit)):
+        unit[rows] = pixels[rows]
+        unit[rows] -= low
+        unit[rows] /= high - low
     return unit
+
+
+def bands(rows: int) -> Iterator[slice]:
+    """Rows of an image, ``BAND_ROWS`` at a time."""
+    return (slice(top, top + BAND_ROWS) for top in range(0, rows, BAND_ROWS))
 
 
 def rescale(pixels: np.ndarray, low: float, high: float, top: float) -> np.ndarray:
@@ -136,8 +144,7 @@ def to_output(context: SliceContext, slice01: np.ndarray, intensity: str) -> np.
     untouched = context.untouched
     limits = float(untouched.min()), float(untouched.max())
     output = np.empty(slice01.shape, np.uint8 if intensity == "challenge" else untouched.dtype)
-    for top in range(0, len(output), BAND_ROWS):
-        rows = slice(top, top + BAND_ROWS)
+    for rows in bands(len(output)):
         if intensity == "challenge":
             output[rows] = np.rint(slice01[rows] * np.float32(CHALLENGE_MAX))
         else:

@@ -123,7 +123,11 @@ def corners(nodule: Nodule, mirror: bool, turn_deg: float, waves: np.ndarray) ->
     centre, _ = turned_extent(nodule.outline, mirror, turn_deg)
     places = np.argwhere(nodule.disc).T + 0.5 - np.divide(nodule.disc.shape, 2)[:, None]
     down, across = _turn(mirror, turn_deg) @ places - centre[:, None]
-    means = np.exp(1j * np.outer(waves, np.arctan2(down, across))).mean(axis=1)
+    direction = across + 1j * down
+    direction /= np.maximum(np.abs(direction), 1e-9)
+    # Waves around it are powers of a unit number in its direction: no angle is needed.
+    powers = np.multiply.accumulate(np.tile(direction, (waves.max(), 1)))
+    means = powers[waves - 1].mean(axis=1)
     means[::2] -= means[0] ** (waves[::2] / 2)
     return np.asarray(means)
 
@@ -165,7 +169,7 @@ def warp_to_box(
     places = np.indices(ends - corner, dtype=np.float64)
     places += (corner + 0.5 - np.asarray(at))[:, None, None]
     if lobes:
-        # Waves around it are powers of a unit number in its direction: no angle is needed.
+        # As in :func:`corners`.
         direction = places[1] + 1j * places[0]
         direction /= np.maximum(np.abs(direction), 1e-6)
         terms = [0, 0, *np.subtract(lobes[::2], np.multiply(1j, lobes[1::2]))]

@@ -234,7 +234,7 @@ def with_lungs(recipes: Sequence[Recipe], lungs: Region | None) -> list[Recipe]:
             share = lungs.share_off(*box.edges)
             if share >= SHARE_OFF_LUNG:
                 flags.insert(flags.count(OVERLAP), OFF_LUNG)
-        flagged.append(replace(recipe, flags=flags))
+        flagged.append(recipe if flags == recipe.flags else replace(recipe, flags=flags))
     return flagged
 
 
