@@ -137,8 +137,8 @@ def _blurred(
             made, both = target.ravel()[margin:][:length], pair.ravel()[:length]
             np.multiply(given[margin:][:length], taps[0], out=made)
             for away in range(step, (reach + 1) * step, step):
-                sides = (given[margin + moved :][:length] for moved in (-away, away))
-                np.add(*sides, out=both)
+                one, other = (given[margin + moved :][:length] for moved in (-away, away))
+                np.add(one, other, out=both)
                 both *= taps[away // step]
                 made += both
         yield slice(top, end), band[reach : reach + end - top, left : left + columns]
