@@ -64,9 +64,10 @@ def test_a_slice_smaller_than_the_least_box_is_filled(tmp_path):
     assert (box.left, box.top, box.right, box.bottom) == (0, 0, 4, 4)
 
 
-def test_a_single_image_needs_no_z(tmp_path):
-    (box,) = read(tmp_path, [c[:2] for c in corners(10, 20, 40, 60)], shape=(1, 200, 300))
-    assert box == Box(0, 10, 20, 40, 60, 0)
+@pytest.mark.parametrize("z", [[], [0.5009999871253967]], ids=["none", "the viewer's"])
+def test_a_single_image_needs_no_z(tmp_path, z):
+    given = [[*c[:2], *z] for c in corners(10, 20, 40, 60)]
+    assert read(tmp_path, given, shape=(1, 200, 300)) == [Box(0, 10, 20, 40, 60, 0)]
 
 
 def test_no_boxes_are_no_fault(tmp_path):

@@ -17,6 +17,7 @@ from nodegen.schemas import Box as Box
 from nodegen.schemas import Recipe as Recipe
 
 BOXES, RECIPES = "nodules.json", "recipes.json"  # beside the stack
+VIEWER_Z = 0.501  # of corners that Grand Challenge's viewer sets in a single image
 
 
 def read_boxes(path: Path, shape: tuple[int, int, int]) -> list[Box]:
@@ -56,6 +57,7 @@ def given_boxes(path: Path) -> list[Box]:
     for index, entry in enumerate(checked.boxes):
         corners = ((*corner, 0.0)[:3] for corner in entry.corners)  # a single image's may lack z
         x, y, z = (list[Any](values) for values in zip(*corners, strict=True))
+        z = [0.0 if abs(value - VIEWER_Z) < 1e-3 else value for value in z]
         if max(z) != min(z) or not float(z[0]).is_integer():
             raise BoxesError(
                 f"The corners of box {index} have z {', '.join(f'{v:g}' for v in z)} where one "
