@@ -9,7 +9,7 @@ input=test/sample/input out=out
 # Without noise and blur over the whole radiograph only the nodules differ. A second run replaces the first.
 # The report and the picture lie beside the folder of the stack: the platform allows one image in it.
 .venv/bin/nodegen generate --input "$input" --output "$out/sample" --intensity input --no-noise-and-blur \
-  --seed 7 --report "$out/report.html" --overwrite
+  --seed 10 --report "$out/report.html" --overwrite
 .venv/bin/nodegen picture --radiographs "$input" --synthetic "$out/sample" --output "$out/before_after.png" \
   --overwrite
 
